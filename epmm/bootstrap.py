@@ -1,0 +1,51 @@
+"""What must exist before Django can read its settings: the data directory and its secrets.
+
+Standard library only, so that `manage.py` can call it first.
+"""
+
+import os
+import secrets
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def take_data_option(argv: list[str]) -> list[str]:
+    """Move `--data DIR` into EPMM_DATA_DIR, for every command; return the other arguments."""
+    rest: list[str] = []
+    arguments = iter(argv)
+    for argument in arguments:
+        if argument == "--data":
+            os.environ["EPMM_DATA_DIR"] = next(arguments, "")
+        elif argument.startswith("--data="):
+            os.environ["EPMM_DATA_DIR"] = argument.removeprefix("--data=")
+        else:
+            rest.append(argument)
+    return rest
+
+
+def data_dir() -> Path:
+    return Path(os.environ.get("EPMM_DATA_DIR", "").strip() or CHECKOUT / "var").resolve()
+
+
+def make_secrets(directory: Path) -> None:
+    """Make the secrets of an embedded installation, once, readable by the owner alone."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = directory / "secrets"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _write_once(folder / "secret_key", secrets.token_urlsafe(48))
+    _write_once(folder / "field_keys", f"k1:{urlsafe_b64encode(secrets.token_bytes(32)).decode()}")
+
+
+def _write_once(path: Path, value: str) -> None:
+    """Complete or absent, also across a crash: a half-written key would lock every stored secret."""
+    if path.exists():
+        return
+    draft = path.with_suffix(f".{secrets.token_hex(4)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(value)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)

@@ -1,0 +1,70 @@
+"""Typed readers of the process environment.  Each fails at start, naming the variable.
+
+A secret may also be given as a file: `EPMM_SECRET_KEY` or `EPMM_SECRET_KEY_FILE`.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
+
+def text(name: str, *, default: str | None = None) -> str:
+    value = os.environ.get(name, "").strip() or default
+    if value is None:
+        raise ImproperlyConfigured(f"{name} is not set")
+    return value
+
+
+def flag(name: str, *, default: bool) -> bool:
+    value = text(name, default="on" if default else "off").lower()
+    if value not in TRUE | FALSE:
+        raise ImproperlyConfigured(f"{name} must be on or off")
+    return value in TRUE
+
+
+def integer(name: str, *, default: int, minimum: int = 0) -> int:
+    value = text(name, default=str(default))
+    if not value.isdecimal() or int(value) < minimum:
+        raise ImproperlyConfigured(f"{name} must be a whole number from {minimum}")
+    return int(value)
+
+
+def path(name: str, *, default: Path | None = None) -> Path | None:
+    value = os.environ.get(name, "").strip()
+    return Path(value).resolve() if value else default
+
+
+def items(name: str) -> list[str]:
+    """A comma-separated list; empty when unset."""
+    return [item.strip() for item in os.environ.get(name, "").split(",") if item.strip()]
+
+
+def https_url(name: str, *, default: str) -> str:
+    """An absolute https URL without path, query or trailing slash."""
+    value = text(name, default=default).rstrip("/")
+    parts = urlsplit(value)
+    try:
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_valid = False
+    if parts.scheme != "https" or not parts.hostname or not port_is_valid or parts.path or parts.query or parts.username:
+        raise ImproperlyConfigured(f"{name} must look like https://mdm.example.com or https://mdm.example.com:8443")
+    return value
+
+
+def secret(name: str, *, fallback: Path | None = None) -> str:
+    """From the variable, the file that `<name>_FILE` names, or the file that `manage.py up` made."""
+    if value := os.environ.get(name, "").strip():
+        return value
+    source = path(f"{name}_FILE", default=fallback)
+    if source is not None and source.is_file() and (value := source.read_text().strip()):
+        return value
+    raise ImproperlyConfigured(f"{name} is not set: set it or {name}_FILE, or start `manage.py up` once, which makes it")
+
+
+def given(name: str) -> bool:
+    return bool(os.environ.get(name, "").strip() or os.environ.get(f"{name}_FILE", "").strip())

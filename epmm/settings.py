@@ -1,0 +1,136 @@
+"""Flat settings, read from the environment with types (`epmm/env.py`).
+
+What an administrator changes at run time is a row instead: `epmm/settings_store.py`.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+
+from epmm import bootstrap, env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = bootstrap.data_dir()
+DEBUG = env.flag("EPMM_DEBUG", default=False)
+
+# --- Who we are -------------------------------------------------------------------------------------------------------
+_stored_url = DATA_DIR / "public_url"  # written by `manage.py up`
+PUBLIC_URL = env.https_url(
+    "EPMM_PUBLIC_URL", default=_stored_url.read_text().strip() if _stored_url.is_file() else "https://localhost:8443"
+)
+PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or ""
+ALLOWED_HOSTS = [PUBLIC_HOST, "localhost", "127.0.0.1", "[::1]"]
+TRUSTED_PROXIES = env.items("EPMM_TRUSTED_PROXIES")
+
+# --- Secrets ----------------------------------------------------------------------------------------------------------
+SECRET_KEY = env.secret("EPMM_SECRET_KEY", fallback=DATA_DIR / "secrets" / "secret_key")
+FIELD_KEYS = env.secret("EPMM_FIELD_KEYS", fallback=DATA_DIR / "secrets" / "field_keys")
+
+# --- Database: SQLite unless EPMM_DATABASE_URL names a PostgreSQL -----------------------------------------------------
+_sqlite = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": DATA_DIR / "epmm.sqlite3",
+    "OPTIONS": {
+        # a transaction that may write takes the lock at once: with Django's default, half of the concurrent ones fail
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-20000;",
+    },
+}
+_database_url = env.secret("EPMM_DATABASE_URL") if env.given("EPMM_DATABASE_URL") else ""
+DATABASES = {"default": environ.Env.db_url_config(_database_url) if _database_url else _sqlite}
+if _database_url:
+    DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Applications -----------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "epmm",
+    "users",
+    "devices",
+    "enrollment",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.staticfiles",
+]
+AUTH_USER_MODEL = "users.User"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# No session, CSRF or locale redirect stands in the way of a device; what a page needs, its view says.
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+ROOT_URLCONF = "epmm.urls"
+WSGI_APPLICATION = "epmm.wsgi.application"
+ASGI_APPLICATION = "epmm.asgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {"context_processors": ["django.template.context_processors.i18n"]},
+    }
+]
+
+# --- What a browser may do --------------------------------------------------------------------------------------------
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "no-referrer"  # addresses of the sign-in hold its state
+SECURE_HSTS_SECONDS = env.integer("EPMM_HSTS_SECONDS", default=0)
+SECURE_SSL_REDIRECT = False  # no door listens without TLS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+# --- Language, time, files --------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+
+# --- Work in the background -------------------------------------------------------------------------------------------
+BROKER_URL = env.text("EPMM_BROKER_URL", default="memory://")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144  # the front door; the device door has a limit of its own
+
+# --- Devices ----------------------------------------------------------------------------------------------------------
+EXTRA_DEVICE_CA = env.path("EPMM_EXTRA_DEVICE_CA")
+TLS_DIR = DATA_DIR / "tls"
+# The certificate that signs enrollment profiles; `up` gives that of its TLS port.  Without one, our own CA signs.
+SIGNING_CERTIFICATE = env.path("EPMM_SIGNING_CERTIFICATE")
+SIGNING_KEY = env.path("EPMM_SIGNING_KEY")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "epmm.logging.LineFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("EPMM_LOG_LEVEL", default="INFO").upper()},
+    "loggers": {"django.request": {"level": "ERROR"}, "django.server": {"level": "ERROR"}},
+}
+SILENCED_SYSTEM_CHECKS = [
+    "security.W003",  # CSRF: the sign-in pages hold no ambient authority, see enrollment/views/sign_in.py
+    "security.W004",  # HSTS is EPMM_HSTS_SECONDS: a development CA must not be pinned for a year
+    "security.W008",  # no redirect to TLS: no door listens without it
+]
