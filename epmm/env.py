@@ -51,7 +51,14 @@ def https_url(name: str, *, default: str) -> str:
         port_is_valid = parts.port is None or parts.port > 0
     except ValueError:
         port_is_valid = False
-    if parts.scheme != "https" or not parts.hostname or not port_is_valid or parts.path or parts.query or parts.username:
+    if (
+        parts.scheme != "https"
+        or not parts.hostname
+        or not port_is_valid
+        or parts.path
+        or parts.query
+        or parts.username
+    ):
         raise ImproperlyConfigured(f"{name} must look like https://mdm.example.com or https://mdm.example.com:8443")
     return value
 
@@ -63,7 +70,9 @@ def secret(name: str, *, fallback: Path | None = None) -> str:
     source = path(f"{name}_FILE", default=fallback)
     if source is not None and source.is_file() and (value := source.read_text().strip()):
         return value
-    raise ImproperlyConfigured(f"{name} is not set: set it or {name}_FILE, or start `manage.py up` once, which makes it")
+    raise ImproperlyConfigured(
+        f"{name} is not set: set it or {name}_FILE, or start `manage.py up` once, which makes it"
+    )
 
 
 def given(name: str) -> bool:

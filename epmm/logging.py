@@ -18,7 +18,7 @@ class LineFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802: logging's name
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         extras = [
             f"{key}={'[hidden]' if key.lower() in NEVER_LOGGED else value}"
             for key, value in sorted(vars(record).items())

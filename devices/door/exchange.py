@@ -1,0 +1,43 @@
+"""What passes between the door and the services behind it."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, Protocol
+
+PLIST: Final = "application/xml; charset=UTF-8"
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRequest:
+    """A request whose signature or client certificate has been read; whether it may is for the services to say."""
+
+    body: bytes = field(repr=False)
+    certificate: bytes = field(repr=False)  # DER
+    certificate_sha256: bytes
+    bearer_sha256: bytes | None = field(default=None, repr=False)
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    status: int = 200
+    body: bytes = field(default=b"", repr=False)
+    content_type: str = ""
+
+    EMPTY: ClassVar["Answer"]
+
+
+Answer.EMPTY = Answer()
+
+
+class Handlers(Protocol):
+    """What `epmm/asgi.py` hands to the door; called in a thread, with Django's ORM at hand.
+
+    They raise WireError (400) and the exceptions of `devices/errors.py`.
+    """
+
+    def check_in(self, request: DeviceRequest) -> Answer:
+        """Authenticate, TokenUpdate, CheckOut and the other check-in messages."""
+
+    def explain(self, request: DeviceRequest, device_key: str) -> None:
+        """A connect that matched no active enrollment: raise why, or return when it may go on without its bearer."""

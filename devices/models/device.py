@@ -1,0 +1,147 @@
+import uuid
+from typing import ClassVar, Final, Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from users.models import GLOBAL_SPACE, RegistrationPin, User
+
+VERSION_PARTS: Final = 3
+VERSION_BASE: Final = 1000
+
+
+def os_version_number(text: str) -> int | None:
+    """`18.2.1` as 18_002_001, so that versions compare as versions; None when it is not one."""
+    parts = text.split(".")[:VERSION_PARTS]
+    if not all(part.isascii() and part.isdecimal() and len(part) <= VERSION_PARTS for part in parts):
+        return None
+    major, minor, patch = [*map(int, parts), 0, 0][:VERSION_PARTS]
+    return (major * VERSION_BASE + minor) * VERSION_BASE + patch
+
+
+class DeviceQuerySet(models.QuerySet["Device"]):
+    def enrolled(self) -> Self:
+        """Devices that count against a person's limit: managed now, or on their way out."""
+        return self.filter(status__in=Device.ENROLLED)
+
+    def not_retired(self) -> Self:
+        return self.exclude(status=Device.Status.RETIRED)
+
+
+class Device(models.Model):
+    """The record of one device, kept across its enrollments."""
+
+    class Status(models.TextChoices):
+        VERIFICATION_PENDING = "VERIFICATION_PENDING", _("Pending")
+        VERIFIED = "VERIFIED", _("Verified")
+        IENROLL_VERIFIED = "IENROLL_VERIFIED", _("Enrollment verified")
+        IENROLL_INPROGRESS = "IENROLL_INPROGRESS", _("Enrolling")
+        IENROLL_COMPLETE = "IENROLL_COMPLETE", _("Enrolled")
+        ACTIVE = "ACTIVE", _("Active")
+        LOST = "LOST", _("Lost")
+        WIPE_PENDING = "WIPE_PENDING", _("Wipe pending")
+        WIPED = "WIPED", _("Wiped")
+        RETIRE_PENDING = "RETIRE_PENDING", _("Retire pending")
+        RETIRED = "RETIRED", _("Retired")
+        EXPIRED = "EXPIRED", _("Expired")
+        BLOCKED = "BLOCKED", _("Blocked")
+        INFECTED = "INFECTED", _("Infected")
+        UNKNOWN = "UNKNOWN", _("Unknown")
+
+    class EnrollmentType(models.TextChoices):
+        ADDE = "adde", _("Account-driven device enrollment")
+        AAUE = "aaue", _("Account-driven user enrollment")
+
+    class Owner(models.TextChoices):
+        COMPANY = "COMPANY", _("Company")
+        EMPLOYEE = "EMPLOYEE", _("Employee")
+
+    class Platform(models.TextChoices):
+        IOS = "iOS", "iOS"
+        MACOS = "macOS", "macOS"
+        VISIONOS = "visionOS", "visionOS"
+
+    ENROLLED: ClassVar = (Status.ACTIVE, Status.LOST, Status.WIPE_PENDING, Status.RETIRE_PENDING, Status.BLOCKED)
+    PROVISIONAL: ClassVar = (Status.IENROLL_VERIFIED, Status.IENROLL_INPROGRESS, Status.IENROLL_COMPLETE)
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="devices")
+    pin = models.ForeignKey(RegistrationPin, on_delete=models.SET_NULL, null=True, related_name="devices")
+    space_id = models.PositiveIntegerField(default=GLOBAL_SPACE)
+    status = models.CharField(max_length=24, choices=Status.choices, default=Status.UNKNOWN)
+    owner = models.CharField(max_length=8, choices=Owner.choices, default=Owner.COMPANY)
+    enrollment_type = models.CharField(max_length=8, choices=EnrollmentType.choices, blank=True)
+    managed_apple_account = models.CharField(max_length=320, blank=True)
+    mdm_managed = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    modified_at = models.DateTimeField(auto_now=True)
+    registered_at = models.DateTimeField(null=True)
+    last_seen_at = models.DateTimeField(null=True)  # moved here by the worker; the door writes the channel's
+    retired_at = models.DateTimeField(null=True)
+    retired_reason = models.CharField(max_length=64, blank=True)
+
+    # Three names that must never be mixed: a user enrollment has an EnrollmentID and neither of the others.
+    udid = models.CharField(max_length=128, blank=True)
+    enrollment_id = models.CharField(max_length=128, blank=True)
+    serial_number = models.CharField(max_length=64, blank=True)
+    imei = models.CharField(max_length=32, blank=True)
+    meid = models.CharField(max_length=32, blank=True)
+
+    platform = models.CharField(max_length=16, choices=Platform.choices, blank=True)
+    family = models.CharField(max_length=16, blank=True)
+    product_name = models.CharField(max_length=64, blank=True)  # `iPhone17,1`
+    model = models.CharField(max_length=64, blank=True)
+    model_name = models.CharField(max_length=128, blank=True)
+    device_name = models.CharField(max_length=255, blank=True)
+    os_version = models.CharField(max_length=32, blank=True)
+    os_version_number = models.PositiveBigIntegerField(null=True)
+    build_version = models.CharField(max_length=32, blank=True)
+    language = models.CharField(max_length=35, blank=True)
+    is_supervised = models.BooleanField(null=True)
+    is_user_enrollment = models.BooleanField(null=True)
+    storage_capacity = models.FloatField(null=True)  # gigabytes
+    storage_free = models.FloatField(null=True)
+    battery_level = models.FloatField(null=True)  # 0 to 1
+    wifi_mac = models.CharField(max_length=17, blank=True)
+    bluetooth_mac = models.CharField(max_length=17, blank=True)
+    ethernet_mac = models.CharField(max_length=17, blank=True)
+    iccid = models.CharField(max_length=32, blank=True)
+    phone_number = models.CharField(max_length=32, blank=True)
+    cellular_technology = models.PositiveSmallIntegerField(null=True)
+    current_carrier = models.CharField(max_length=64, blank=True)
+    home_carrier = models.CharField(max_length=64, blank=True)
+    is_roaming = models.BooleanField(null=True)
+    data_roaming_enabled = models.BooleanField(null=True)
+    is_cloud_backup_enabled = models.BooleanField(null=True)
+    store_account_is_active = models.BooleanField(null=True)
+    activation_lock_enabled = models.BooleanField(null=True)
+    passcode_present = models.BooleanField(null=True)
+    passcode_is_compliant = models.BooleanField(null=True)
+    passcode_is_compliant_with_profiles = models.BooleanField(null=True)
+    hardware_encryption = models.PositiveSmallIntegerField(null=True)  # bits: 1 block level, 2 file level
+    filevault_enabled = models.BooleanField(null=True)
+    system_integrity_protection = models.BooleanField(null=True)
+    inventory_at = models.DateTimeField(null=True)
+    # the last answers whole, by query, for what has no column yet
+    details = models.JSONField(default=dict)
+
+    objects = DeviceQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["udid"], condition=~Q(udid=""), name="device_udid"),
+            models.Index(fields=["serial_number"], name="device_serial"),
+            models.Index(fields=["user", "status"], name="device_user_status"),
+            models.Index(fields=["status", "-last_seen_at", "-id"], name="device_status_seen"),
+        ]
+        constraints: ClassVar = [
+            # Two records of one UDID may exist (under two people, one after the other); only one is managed.
+            models.UniqueConstraint(
+                fields=["udid"], condition=Q(mdm_managed=True) & ~Q(udid=""), name="device_udid_managed_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.device_name or self.serial_number or str(self.uuid)

@@ -1,0 +1,14 @@
+from enrollment.models.access import AccessToken
+from enrollment.models.attempt import Attempt, AttemptStep
+from enrollment.models.authority import Authority, ScepChallenge
+from enrollment.models.consent import Acceptance, PolicyText
+
+__all__ = [
+    "Acceptance",
+    "AccessToken",
+    "Attempt",
+    "AttemptStep",
+    "Authority",
+    "PolicyText",
+    "ScepChallenge",
+]

@@ -1,0 +1,44 @@
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from enrollment.models.attempt import Attempt
+from users.models import User
+
+
+class PolicyText(models.Model):
+    """One version of the privacy page or the terms, as people saw it."""
+
+    class Kind(models.TextChoices):
+        PRIVACY = "privacy"
+        TERMS = "terms"
+
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    version = models.PositiveIntegerField()
+    language = models.CharField(max_length=35)
+    text = models.TextField()
+    text_sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "language", "text_sha256"], name="policy_text_once"),
+            models.UniqueConstraint(fields=["kind", "language", "version"], name="policy_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.version} {self.language}"
+
+
+class Acceptance(models.Model):
+    """Who accepted which version, when and from where."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="acceptances")
+    policy = models.ForeignKey(PolicyText, on_delete=models.PROTECT, related_name="acceptances")
+    attempt = models.ForeignKey(Attempt, on_delete=models.SET_NULL, null=True, related_name="acceptances")
+    accepted_at = models.DateTimeField(default=timezone.now)
+    address = models.GenericIPAddressField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} accepted {self.policy_id}"

@@ -1,0 +1,27 @@
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from epmm import dispatcher
+from epmm.celery import app
+from epmm.tasks import run_job
+
+QUIET = ("--pool=threads", "--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
+
+
+class Command(BaseCommand):
+    help = "Run a worker with its dispatcher: reads what devices report and does what is due."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--concurrency", type=int, default=2)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        thread = threading.Thread(target=dispatcher.run, args=(run_job.delay, stop), name="dispatcher", daemon=True)
+        thread.start()
+        try:
+            app.worker_main(["worker", f"--concurrency={options['concurrency']}", *QUIET])
+        finally:
+            stop.set()
+            thread.join(timeout=5)

@@ -1,0 +1,122 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final, Self
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+LEASE: Final = timedelta(minutes=5)  # no job runs longer; a worker that died gives its job back after this
+RING_AGAIN: Final = timedelta(seconds=30)  # a doorbell that nobody heard is rung again after this
+FIRST_RETRY: Final = timedelta(seconds=5)
+LAST_RETRY: Final = timedelta(hours=1)
+
+
+class SettingRow(models.Model):
+    """One setting that differs from its default; `epmm/settings_store.py` gives it its type."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    value = models.TextField()
+    changed_at = models.DateTimeField(auto_now=True)
+    changed_by = models.CharField(max_length=255)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AuditEntry(models.Model):
+    class Status(models.TextChoices):
+        SUCCESS = "Success"
+        FAILED = "Failed"
+        INITIATED = "Initiated"
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    actor = models.CharField(max_length=255)
+    address = models.GenericIPAddressField(null=True)
+    action = models.CharField(max_length=64)
+    subject_type = models.CharField(max_length=32)
+    subject = models.CharField(max_length=255)
+    status = models.CharField(max_length=16, choices=Status.choices)
+    details = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}"
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def open(self) -> Self:
+        return self.filter(done_at=None)
+
+    def due(self, now: datetime) -> Self:
+        """Neither finished, put off, being worked on, nor rung a moment ago."""
+        return self.open().filter(
+            Q(lease_until=None) | Q(lease_until__lte=now), Q(rung_until=None) | Q(rung_until__lte=now), run_at__lte=now
+        )
+
+
+class Job(models.Model):
+    """Work for the worker, written in the transaction that makes it necessary.
+
+    The row is the truth, the broker is a doorbell: a lost message costs a moment, never the work.
+    """
+
+    kind = models.CharField(max_length=64)
+    arguments = models.JSONField(default=dict)
+    run_at = models.DateTimeField(default=timezone.now)
+    rung_until = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    done_at = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=500, blank=True)
+    # at most one open job carries the same key
+    dedupe_key = models.CharField(max_length=200, null=True)  # noqa: DJ001 - null keeps it out of the unique index
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["run_at"], condition=Q(done_at=None), name="job_open")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["dedupe_key"], condition=Q(done_at=None), name="job_open_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+    @classmethod
+    def enqueue(
+        cls, kind: str, *, run_at: datetime | None = None, dedupe_key: str | None = None, **arguments: Any
+    ) -> None:
+        """Write the row; with a key, nothing when an open job has it already."""
+        job = Job(kind=kind, arguments=arguments, run_at=run_at or timezone.now(), dedupe_key=dedupe_key)
+        if dedupe_key is not None:
+            Job.objects.bulk_create([job], ignore_conflicts=True)
+            return
+        job.save()
+        from epmm.tasks import ring  # tasks import this module
+
+        transaction.on_commit(lambda: ring(job.pk), robust=True)
+
+    @classmethod
+    @contextmanager
+    def leased(cls, job_id: int) -> Iterator["Job | None"]:
+        """Hold the job while the block runs; None when another worker has it or it is done.
+
+        An exception puts it off, longer each time, and goes on to the caller.
+        """
+        now = timezone.now()
+        free = Q(lease_until=None) | Q(lease_until__lte=now)
+        taken = cls.objects.open().filter(free, pk=job_id).update(lease_until=now + LEASE, attempts=F("attempts") + 1)
+        if not taken:
+            yield None
+            return
+        job = cls.objects.get(pk=job_id)
+        try:
+            yield job
+        except Exception as error:
+            delay = min(FIRST_RETRY * 2 ** min(job.attempts - 1, 10), LAST_RETRY)
+            cls.objects.filter(pk=job_id).update(
+                run_at=timezone.now() + delay, lease_until=None, rung_until=None, last_error=type(error).__name__
+            )
+            raise
+        cls.objects.filter(pk=job_id).update(done_at=timezone.now(), lease_until=None, last_error="")

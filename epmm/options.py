@@ -1,0 +1,150 @@
+"""The settings that administrators change; names as in the portal, dotted."""
+
+import re
+from typing import Final
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from epmm.settings_store import InvalidSetting, Setting, choice, flag, number, parsed
+
+DOMAIN: Final = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+FAMILIES: Final = ("iPhone", "iPad", "Mac", "RealityDevice")
+PLATFORMS: Final = ("iOS", "macOS", "visionOS")
+
+
+def _names(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(item.strip() for item in text.split(",") if item.strip())
+    if not names or any(name not in known for name in names):
+        raise InvalidSetting(", ".join(known))
+    return names
+
+
+def _domains(text: str) -> tuple[str, ...]:
+    """An empty list stands for the host of the public URL."""
+    domains = tuple(item.strip().lower() for item in text.split(",") if item.strip())
+    if any(DOMAIN.fullmatch(domain) is None for domain in domains):
+        raise InvalidSetting(_("domains separated by commas, for example example.com,corp.example.com"))
+    return domains
+
+
+def _limit(text: str) -> int | None:
+    if text.lower() == "none":
+        return None
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 50:  # noqa: PLR2004 - the portal's bound
+        raise InvalidSetting(_("none, or 1 to 50"))
+    return int(text)
+
+
+def _minimum_os(text: str) -> tuple[str, ...]:
+    wanted = tuple(item.strip() for item in text.split(",") if item.strip() and item.strip().lower() != "none")
+    if any(re.fullmatch(rf"({'|'.join(PLATFORMS)})=\d{{1,3}}(\.\d{{1,3}}){{0,2}}", item) is None for item in wanted):
+        raise InvalidSetting(_("none, or versions such as iOS=17.0,macOS=14.0"))
+    return wanted
+
+
+ADDE: Final = flag(
+    "ios.mdm.account_driven_device_enrollment",
+    default=False,
+    help=gettext_lazy("Enable Account Driven Device Enrollment."),
+)
+AAUE: Final = flag(
+    "ios.mdm.account_driven_user_enrollment",
+    default=False,
+    help=gettext_lazy("Enable Account Driven User Enrollment."),
+)
+MACHINE_INFO_SIGNATURE: Final = choice(
+    "ios.mdm.machine_info_signature",
+    default="log",
+    values=("off", "log", "require"),
+    help=gettext_lazy("What happens when the first message of an enrollment is not signed by an Apple device."),
+)
+REQUIREMENT: Final = choice(
+    "registration.requirement",
+    default="password",
+    values=("password", "pin", "password_and_pin"),
+    help=gettext_lazy("What people sign in with when they enrol a device."),
+)
+PIN_LENGTH: Final = number(
+    "registration.pin_length", default=6, low=6, high=12, help=gettext_lazy("Registration PIN Code Length.")
+)
+PIN_EXPIRY_HOURS: Final = number(
+    "registration.pin_expiry_hours",
+    default=4,
+    low=1,
+    high=4320,
+    help=gettext_lazy("Passcode Expiry (hours). A PIN that stays valid longer than 4 hours is easier to misuse."),
+)
+DEVICE_LIMIT: Final[Setting[int | None]] = parsed(
+    "registration.device_limit",
+    default=None,
+    parse=_limit,
+    accepts=gettext_lazy("none, or 1 to 50"),
+    help=gettext_lazy("Per-User Device Limit."),
+)
+ALLOWED_FAMILIES: Final[Setting[tuple[str, ...]]] = parsed(
+    "registration.allowed_families",
+    default=FAMILIES,
+    parse=lambda text: _names(text, FAMILIES),
+    accepts=", ".join(FAMILIES),
+    help=gettext_lazy("Which kinds of device may enrol."),
+)
+MINIMUM_OS: Final[Setting[tuple[str, ...]]] = parsed(
+    "registration.minimum_os",
+    default=(),
+    parse=_minimum_os,
+    accepts=gettext_lazy("none, or versions such as iOS=17.0,macOS=14.0"),
+    help=gettext_lazy("The oldest system that may enrol, by platform."),
+)
+PRIVACY_PAGE: Final = parsed(
+    "registration.privacy_page",
+    default="off",
+    parse=str,
+    accepts=gettext_lazy("off, on for the built-in text, or a text of your own"),
+    help=gettext_lazy("Your Privacy Matters, shown after the sign-in."),
+)
+TERMS: Final = parsed(
+    "registration.terms",
+    default="off",
+    parse=str,
+    accepts=gettext_lazy("off, on for the built-in text, or a text of your own"),
+    help=gettext_lazy("End User Terms of Service, to be accepted before a device enrols."),
+)
+ENROLLMENT_DOMAINS: Final[Setting[tuple[str, ...]]] = parsed(
+    "enrollment.domains",
+    default=(),
+    parse=_domains,
+    accepts=gettext_lazy("domains separated by commas; empty means the host of the public URL"),
+    help=gettext_lazy("What people may type after the @ of their work address."),
+)
+SIGN_PROFILE: Final = flag(
+    "enrollment.sign_profile", default=True, help=gettext_lazy("Sign enrollment profiles. Off is for laboratories.")
+)
+SIGN_MESSAGE: Final = flag(
+    "enrollment.sign_message",
+    default=True,
+    help=gettext_lazy("Have devices sign each message. Off only where a proxy asks devices for their certificate."),
+)
+ALLOW_TAKEOVER: Final = flag(
+    "enrollment.allow_takeover",
+    default=False,
+    help=gettext_lazy("Let a person enrol a device that is still active under another person."),
+)
+ENTERPRISE_NAME: Final = parsed(
+    "general.enterprise_name",
+    default="EPMM",
+    parse=lambda text: text[:64],
+    accepts=gettext_lazy("a name of up to 64 characters"),
+    help=gettext_lazy("Enterprise Name: shown on sign-in pages and in profiles."),
+)
+LEGACY_CIPHERS: Final = flag(
+    "scep.legacy_ciphers", default=False, help=gettext_lazy("Accept single DES from SCEP clients. Unsafe.")
+)
+
+
+def enrollment_domains() -> tuple[str, ...]:
+    """The domains people may type; the host of the public URL when none is set."""
+    from epmm import settings_store
+
+    return settings_store.read(ENROLLMENT_DOMAINS) or (settings.PUBLIC_HOST,)

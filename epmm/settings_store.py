@@ -1,0 +1,143 @@
+"""What an administrator changes at run time: typed settings kept as rows.
+
+A setting without a row has its default.  Reading costs one query a second and process, however many are read.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from django.db import transaction
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from epmm import audit
+from epmm.models import SettingRow
+
+T = TypeVar("T")
+CACHE_SECONDS: Final = 1.0
+
+
+class InvalidSetting(ValueError):
+    """The message says what the setting accepts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting(Generic[T]):
+    name: str
+    default: T
+    parse: Callable[[str], T]
+    accepts: str | Promise
+    help: str | Promise
+
+
+REGISTRY: Final[dict[str, Setting[Any]]] = {}
+
+
+def _register(setting: Setting[T]) -> Setting[T]:
+    REGISTRY[setting.name] = setting
+    return setting
+
+
+def flag(name: str, *, default: bool, help: str | Promise) -> Setting[bool]:  # noqa: A002 - the word forms use
+    def parse(text: str) -> bool:
+        if text.lower() not in {"on", "off", "true", "false"}:
+            raise InvalidSetting(_("on or off"))
+        return text.lower() in {"on", "true"}
+
+    return _register(Setting(name=name, default=default, parse=parse, accepts=gettext_lazy("on or off"), help=help))
+
+
+def choice(name: str, *, default: str, values: tuple[str, ...], help: str | Promise) -> Setting[str]:  # noqa: A002
+    accepts = ", ".join(values)
+
+    def parse(text: str) -> str:
+        if text not in values:
+            raise InvalidSetting(accepts)
+        return text
+
+    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help))
+
+
+def number(name: str, *, default: int, low: int, high: int, help: str | Promise) -> Setting[int]:  # noqa: A002
+    accepts = f"{low}..{high}"
+
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or not low <= int(text) <= high:
+            raise InvalidSetting(accepts)
+        return int(text)
+
+    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help))
+
+
+def parsed(
+    name: str,
+    *,
+    default: T,
+    parse: Callable[[str], T],
+    accepts: str | Promise,
+    help: str | Promise,  # noqa: A002
+) -> Setting[T]:
+    """A setting with a reader of its own, which raises InvalidSetting."""
+    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help))
+
+
+class _Cache:
+    """The rows as last read by this process."""
+
+    def __init__(self) -> None:
+        self._rows: Mapping[str, Any] = {}
+        self._until = 0.0
+
+    def rows(self) -> Mapping[str, Any]:
+        if time.monotonic() >= self._until:
+            self._rows = dict(SettingRow.objects.values_list("name", "value"))
+            self._until = time.monotonic() + CACHE_SECONDS
+        return self._rows
+
+    def clear(self) -> None:
+        self._until = 0.0
+
+
+_cache = _Cache()
+clear_cache = _cache.clear
+
+
+def read(setting: Setting[T]) -> T:
+    text = _cache.rows().get(setting.name)
+    return setting.default if text is None else setting.parse(text)
+
+
+def shown(setting: Setting[Any]) -> str:
+    """The value as an administrator types it."""
+    value = read(setting)
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case None:
+            return "none"
+        case tuple() | list():
+            return ",".join(str(item) for item in value)
+        case _:
+            return str(value)
+
+
+@transaction.atomic
+def change(name: str, text: str, *, actor: str) -> None:
+    """Validate, store and audit.  Raises KeyError for an unknown name, InvalidSetting for a refused value."""
+    setting = REGISTRY[name]
+    text = text.strip()
+    setting.parse(text)
+    before = shown(setting)
+    SettingRow.objects.update_or_create(name=name, defaults={"value": text, "changed_by": actor})
+    _cache.clear()
+    audit.record(
+        "setting.changed",
+        actor=actor,
+        subject_type="setting",
+        subject=name,
+        details={"from": before, "to": text.strip()},
+    )
+    transaction.on_commit(_cache.clear)

@@ -1,0 +1,8 @@
+"""The front door."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "epmm.settings")
+application = get_wsgi_application()

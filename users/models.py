@@ -1,0 +1,155 @@
+import uuid
+from datetime import datetime
+from typing import Any, ClassVar, Final, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+GLOBAL_SPACE: Final = 1  # device spaces come later; every row carries its space all the same
+
+
+class Role(models.TextChoices):
+    """Keys as stored and as `assign_role` takes them; labels as in the Assign Roles dialog."""
+
+    PORTAL = "portal", _("User Portal")
+    PORTAL_WIPE = "portal.wipe", _("Wipe Device")
+    PORTAL_LOCK = "portal.lock", _("Lock Device")
+    PORTAL_UNLOCK = "portal.unlock", _("Unlock Device")
+    PORTAL_LOCATE = "portal.locate", _("Locate Device")
+    PORTAL_RETIRE = "portal.retire", _("Retire Device")
+    PORTAL_REGISTER = "portal.register", _("Register Device")
+    PORTAL_CHANGE_OWNER = "portal.change_owner", _("Change Device Ownership")
+    PORTAL_RESET_PIN = "portal.reset_pin", _("Reset PIN")
+    PORTAL_RESET_SECURE_APPS = "portal.reset_secure_apps", _("Reset Secure Apps Passcode")
+    ADDE = "apple.adde", _("Allow Account Driven Apple Device Enrollment")
+    AAUE = "apple.aaue", _("Allow Account Driven Apple User Enrollment")
+
+
+ACCOUNT_DRIVEN: Final = frozenset({Role.ADDE, Role.AAUE})
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(user_id__iexact=username)
+
+    def enabled(self) -> models.QuerySet["User"]:
+        return self.filter(is_active=True)
+
+
+class User(AbstractBaseUser):
+    """A person: administrator, device user, or both."""
+
+    class Source(models.TextChoices):
+        LOCAL = "local", _("Local")
+        LDAP = "ldap", _("LDAP")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user_id = models.CharField(max_length=150, unique=True)
+    first_name = models.CharField(max_length=150, blank=True)
+    last_name = models.CharField(max_length=150, blank=True)
+    full_name = models.CharField(max_length=300, blank=True)
+    email = models.EmailField(max_length=320, blank=True)
+    managed_apple_account = models.CharField(max_length=320, null=True, blank=True, unique=True)
+    source = models.CharField(max_length=8, choices=Source.choices, default=Source.LOCAL)
+    is_active = models.BooleanField(default=True)
+    is_admin = models.BooleanField(default=False)
+    must_change_password = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    space_id = models.PositiveIntegerField(default=GLOBAL_SPACE)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "user_id"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(Lower("user_id"), name="user_id_ignores_case"),
+            models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="user_email_ignores_case"),
+            models.CheckConstraint(
+                condition=Q(managed_apple_account=None) | Q(managed_apple_account=Lower(F("managed_apple_account"))),
+                name="user_account_is_lower_case",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.user_id
+
+    @property
+    def display_name(self) -> str:
+        return self.full_name or f"{self.first_name} {self.last_name}".strip() or self.user_id
+
+    def role_keys(self) -> frozenset[str]:
+        """Read each time: a revoked role acts at once."""
+        return frozenset(self.role_grants.values_list("key", flat=True))
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        return self.is_active and self.is_admin
+
+    def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002 - Django's signature
+        return self.is_active and self.is_admin
+
+
+class RoleGrant(models.Model):
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="role_grants")
+    key = models.CharField(max_length=32, choices=Role.choices)
+    granted_at = models.DateTimeField(default=timezone.now)
+    granted_by = models.CharField(max_length=255)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "key"], name="role_granted_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.key}"
+
+
+class PinQuerySet(models.QuerySet["RegistrationPin"]):
+    def standing(self) -> Self:
+        """Neither revoked nor replaced: at most one for each person, perhaps used or expired."""
+        return self.filter(revoked_at=None)
+
+
+class RegistrationPin(models.Model):
+    """A one-time PIN for enrolling a device; only its hash is kept."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="registration_pins")
+    hashed = models.CharField(max_length=255)
+    issued_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+    # the sign-in that used it may be repeated after a lost answer; nobody else may
+    used_for = models.CharField(max_length=64, blank=True)
+
+    objects = PinQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user"], condition=Q(revoked_at=None), name="pin_standing_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"PIN of {self.user_id}"
+
+    def expired(self, now: datetime) -> bool:
+        return now >= self.expires_at
+
+
+class SignInFailures(models.Model):
+    """Failures in a row for one name typed from one address; unknown names are counted alike."""
+
+    name_hash = models.CharField(max_length=64)
+    address = models.CharField(max_length=64)
+    count = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField(default=timezone.now, db_index=True)
+    locked_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["name_hash", "address"], name="failures_once")]
+
+    def __str__(self) -> str:
+        return f"{self.count} failures"
