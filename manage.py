@@ -2,20 +2,29 @@
 """The operator's entry: `manage.py up` starts the product, `manage.py help` lists the commands."""
 
 import os
+import signal
 import sys
 
 from epmm import bootstrap
 
 
 def main() -> None:
-    arguments = bootstrap.take_data_option(sys.argv)
+    arguments = bootstrap.take_option(sys.argv, "--data", "EPMM_DATA_DIR")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "epmm.settings")
     if arguments[1:2] == ["up"]:
-        bootstrap.make_secrets(bootstrap.data_dir())
+        arguments = bootstrap.take_option(arguments, "--public-url", "EPMM_PUBLIC_URL")
+        if bootstrap.is_embedded():
+            bootstrap.make_secrets(bootstrap.data_dir())
 
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(arguments)
+    try:
+        execute_from_command_line(arguments)
+    except ImproperlyConfigured as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

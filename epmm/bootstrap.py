@@ -11,15 +11,15 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
-def take_data_option(argv: list[str]) -> list[str]:
-    """Move `--data DIR` into EPMM_DATA_DIR, for every command; return the other arguments."""
+def take_option(argv: list[str], option: str, variable: str) -> list[str]:
+    """Move an option that the settings depend on into the environment; return the other arguments."""
     rest: list[str] = []
     arguments = iter(argv)
     for argument in arguments:
-        if argument == "--data":
-            os.environ["EPMM_DATA_DIR"] = next(arguments, "")
-        elif argument.startswith("--data="):
-            os.environ["EPMM_DATA_DIR"] = argument.removeprefix("--data=")
+        if argument.startswith(f"{option}="):
+            os.environ[variable] = argument.removeprefix(f"{option}=")
+        elif argument == option and (value := next(arguments, None)) is not None:
+            os.environ[variable] = value
         else:
             rest.append(argument)
     return rest
@@ -27,6 +27,14 @@ def take_data_option(argv: list[str]) -> list[str]:
 
 def data_dir() -> Path:
     return Path(os.environ.get("EPMM_DATA_DIR", "").strip() or CHECKOUT / "var").resolve()
+
+
+def is_embedded() -> bool:
+    """True on one machine with its own SQLite: only there may a start make secrets.
+
+    Machines that share a database must share its secrets too, so there they are given, never made.
+    """
+    return not any(os.environ.get(name, "").strip() for name in ("EPMM_DATABASE_URL", "EPMM_DATABASE_URL_FILE"))
 
 
 def make_secrets(directory: Path) -> None:

@@ -1,0 +1,61 @@
+# Read by ./run and ./test: makes the virtual environment and puts the locked packages into it.
+# What is in place is not done again; what was interrupted starts over.  POSIX sh; `root` is the checkout.
+# shellcheck shell=sh disable=SC2154
+venv=$root/.venv
+
+fail() {
+    printf '%s\n' "$*" >&2
+    exit 1
+}
+
+# Debian and Ubuntu let root install what is missing; a machine's package lists may be absent or old.
+can_apt_install() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null
+}
+
+apt_install() {
+    export DEBIAN_FRONTEND=noninteractive
+    set -- apt-get install -qq -y --no-install-recommends "$@"
+    "$@" >/dev/null 2>&1 || { apt-get update -qq && "$@"; } >&2
+}
+
+# Prints a Python that is new enough and can make virtual environments; Debian packs the latter apart.
+find_python() {
+    for python in python3 python3.13 python3.12 python3.11; do
+        if "$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$python"
+            return
+        fi
+    done
+    return 1
+}
+
+need_python() {
+    find_python && return
+    if can_apt_install; then
+        apt_install python3-venv && find_python && return
+    fi
+    fail "EPMM needs Python 3.11 or newer that can make virtual environments. Install it, then start again:
+    Debian 12, Ubuntu 24.04:  sudo apt-get install -y python3-venv
+    macOS:                    brew install python@3.12"
+}
+
+# set_up FILE...: .venv holds what these requirements files lock.  A copy of each file, laid down last, is the proof.
+set_up() {
+    # what pip was interrupted in may look complete to it; and a Python upgraded beneath an environment leaves it empty
+    if [ -e "$venv/unfinished" ] || ! "$venv/bin/python" -c 'import django' 2>/dev/null; then
+        python=$(need_python)
+        "$python" -m venv --clear "$venv"
+    fi
+    for file in "$@"; do
+        cmp -s "$root/$file" "$venv/$file" 2>/dev/null || install_locked "$file"
+    done
+}
+
+install_locked() {
+    echo "Installing $1 ..." >&2
+    touch "$venv/unfinished"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$root/$1"
+    cp "$root/$1" "$venv/$1"
+    rm "$venv/unfinished"
+}

@@ -1,0 +1,34 @@
+"""The sockets of the gateway, opened by the supervisor: a port that is taken is known before anything starts."""
+
+import errno
+import socket
+from typing import Final
+
+BACKLOG: Final = 2048
+_ADDRESS_NOT_HERE: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+def listen(host: str | None, port: int) -> list[socket.socket]:
+    """One socket for each address of the host; without a host, all of IPv4 and, where there is one, all of IPv6.
+
+    Not one socket for both families: behind it every IPv4 caller would look like ::ffff:192.0.2.1.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    sockets: list[socket.socket] = []
+    missing: OSError | None = None
+    for family, address in dict.fromkeys((entry[0], entry[4]) for entry in found):
+        try:
+            sockets.append(socket.create_server(address, family=family, backlog=BACKLOG))
+        except OSError as error:
+            if error.errno not in _ADDRESS_NOT_HERE:
+                close(sockets)
+                raise
+            missing = error
+    if missing and not sockets:
+        raise missing
+    return sockets
+
+
+def close(sockets: list[socket.socket]) -> None:
+    for each in sockets:
+        each.close()

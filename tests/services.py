@@ -1,0 +1,165 @@
+"""What `./test --services` adds: PostgreSQL and Redis that live as long as one run of the suite.
+
+`python -m tests.services [pytest options]` runs the suite twice: whole on SQLite, and on PostgreSQL what is not pure
+protocol.  A whole run (no options) ends with the coverage that protocol and service code must have.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PURE: Final = ("--ignore-glob=*/protocol", "--ignore=tests/epmm/wire")
+COVERED: Final = "*/protocol/*,*/services/*,*/services.py,epmm/wire/*"
+COVERAGE_PERCENT: Final = 95
+NO_TESTS: Final = 5  # pytest's exit status when its options leave no test
+START_SECONDS: Final = 30
+
+
+def missing(service: str) -> str | None:
+    """Say what a test that asks for this service lacks here; None when it has all."""
+    on_postgresql = bool(os.environ.get("EPMM_DATABASE_URL"))
+    match service:
+        case "postgresql" | "sqlite":
+            return None if on_postgresql == (service == "postgresql") else f"this run is not on {service}"
+        case "redis":
+            return None if os.environ.get("EPMM_TEST_REDIS_URL") else "EPMM_TEST_REDIS_URL is not set"
+        case "chromium" | "openssl" | "pki":
+            return None if shutil.which(service) else f"no program {service}"
+        case "apple-schema":
+            return None if os.environ.get("EPMM_APPLE_SCHEMA") else "EPMM_APPLE_SCHEMA names no checkout of the schema"
+    raise ValueError(f"unknown service {service}")
+
+
+def required(service: str) -> bool:
+    """True where the service must be there; Apple's schema is nothing that we could install."""
+    return os.environ.get("EPMM_TEST_SERVICES") == "required" and service != "apple-schema"
+
+
+def main(options: Sequence[str]) -> int:
+    with tempfile.TemporaryDirectory(prefix="epmm-services-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # PostgreSQL runs as an account of its own
+        with postgresql(directory / "postgresql") as database_url, redis(directory / "redis") as redis_url:
+            coverage = {"COVERAGE_FILE": str(directory / "coverage")}
+            environment = {"EPMM_TEST_SERVICES": "required", "EPMM_TEST_REDIS_URL": redis_url} | coverage
+            environment |= {"COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml")}  # also in workers and children
+            sqlite = _suite("SQLite", options, environment)
+            both = sqlite, _suite("PostgreSQL", [*PURE, *options], environment | {"EPMM_DATABASE_URL": database_url})
+        if both == (0, 0) and not options:
+            return _coverage(coverage)
+    return max(status for status in both if status != NO_TESTS or sqlite == NO_TESTS)
+
+
+def _suite(database: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
+    sys.stdout.write(f"\nThe suite on {database}\n")
+    sys.stdout.flush()
+    return _python("pytest", "-n", "auto", "-rs", *options, environment=environment)
+
+
+def _coverage(environment: Mapping[str, str]) -> int:
+    _python("coverage", "combine", "--quiet", environment=environment)
+    report = ("report", f"--include={COVERED}", f"--fail-under={COVERAGE_PERCENT}")
+    return _python("coverage", *report, environment=environment)
+
+
+def _python(module: str, *arguments: str, environment: Mapping[str, str]) -> int:
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
+
+
+@contextmanager
+def postgresql(directory: Path) -> Iterator[str]:
+    """A cluster that forgets: no fsync, thrown away at the end.  Yields the URL of an empty database."""
+    account = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
+    directory.mkdir()
+    if account:
+        shutil.chown(directory, account, pwd.getpwnam(account).pw_gid)
+    programs, data = _postgresql_programs(), directory / "data"
+    initdb: list[str | Path] = [programs / "initdb", "-D", data, "--username=epmm", "--auth=trust", "--no-sync"]
+    initdb += ["--encoding=UTF8", "--no-locale", "--no-instructions"]
+    subprocess.run(initdb, cwd=directory, user=account, group=account, check=True, stdout=subprocess.DEVNULL)
+    port = _free_port()
+    server: list[str | Path] = [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port)]
+    for option in ("fsync=off", "full_page_writes=off", "max_connections=200", f"unix_socket_directories={directory}"):
+        server += ["-c", option]
+    with _running(server, directory=directory, port=port, account=account):
+        yield f"postgresql://epmm@127.0.0.1:{port}/postgres"
+
+
+@contextmanager
+def redis(directory: Path) -> Iterator[str]:
+    directory.mkdir()
+    port = _free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    with _running(command, directory=directory, port=port):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def _running(
+    command: Sequence[str | Path], *, directory: Path, port: int, account: str | None = None
+) -> Iterator[None]:
+    log = directory / "log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command,
+            cwd=directory,
+            user=account,
+            group=account,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            _wait_until_listening(process, port, log)
+            yield
+        finally:
+            process.send_signal(signal.SIGINT)  # to PostgreSQL: do not wait for clients that a test left behind
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"{process.args!r} did not start:\n{log.read_text()}")
+
+
+def _postgresql_programs() -> Path:
+    """Debian keeps the server's programs out of the path, by version."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parent.parent.name))
+    initdb = found[-1] if found else shutil.which("initdb")
+    if initdb is None:
+        raise RuntimeError("PostgreSQL is not installed")
+    return Path(initdb).parent
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
