@@ -1,0 +1,13 @@
+"""What every reader of property lists allows; profiles and device answers stay below a third of it."""
+
+from epmm.wire.errors import WireError
+
+DEEPEST = 32
+# An XML <integer> and a binary one can both hold an unsigned 64-bit number (CFNumber writes such as 16 bytes).
+_INTEGERS = range(-(1 << 63), 1 << 64)
+
+
+def bounded_integer(value: int) -> int:
+    if value not in _INTEGERS:
+        raise WireError("integer out of range")
+    return value
