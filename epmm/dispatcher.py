@@ -42,10 +42,18 @@ def keep_periodic_jobs_coming() -> None:
             Job.enqueue(kind, run_at=max(run_at, now), dedupe_key=kind)
 
 
-def run(send: Callable[[int], object], stop: threading.Event) -> None:
+def ring_for_outboxes(ring: Callable[[str], object]) -> None:
+    """Ring for work that waits in tables of its own."""
+    for kind, waiting in jobs.OUTBOXES.items():
+        if waiting():
+            ring(kind)
+
+
+def run(send: Callable[[int], object], ring: Callable[[str], object], stop: threading.Event) -> None:
     """Until `stop`: a database that is away for a while ends nothing."""
     while not stop.is_set():
         try:
+            ring_for_outboxes(ring)
             keep_periodic_jobs_coming()
             while dispatch_due(send) == BATCH:
                 pass

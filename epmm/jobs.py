@@ -8,15 +8,23 @@ Handler = TypeVar("Handler", bound=Callable[..., None])
 
 HANDLERS: Final[dict[str, Callable[..., None]]] = {}
 PERIODIC: Final[dict[str, timedelta]] = {}
+OUTBOXES: Final[dict[str, Callable[[], bool]]] = {}
 
 
-def handles(kind: str, *, every: timedelta | None = None) -> Callable[[Handler], Handler]:
-    """Register the handler of `kind`; with `every`, the dispatcher keeps it coming."""
+def handles(
+    kind: str, *, every: timedelta | None = None, outbox: Callable[[], bool] | None = None
+) -> Callable[[Handler], Handler]:
+    """Register the handler of `kind`; with `every`, the dispatcher keeps it coming.
+
+    With `outbox` it has no rows in the job table: rows of its own wait for it, which that cheap question finds.
+    """
 
     def register(handler: Handler) -> Handler:
         HANDLERS[kind] = handler
         if every is not None:
             PERIODIC[kind] = every
+        if outbox is not None:
+            OUTBOXES[kind] = outbox
         return handler
 
     return register

@@ -1,4 +1,7 @@
 import logging
+import threading
+import time
+from collections import defaultdict
 from datetime import timedelta
 from typing import Final
 
@@ -12,6 +15,9 @@ from epmm.models import Job
 
 logger = logging.getLogger(__name__)
 KEPT: Final = timedelta(days=7)
+UNHEARD_SECONDS: Final = 5  # the next ring for an outbox is never far: old ones need not pile up
+REST_AFTER_FAILURE_SECONDS: Final = 2.0
+_at_work: Final[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
 
 
 def ring(job_id: int) -> None:
@@ -34,6 +40,25 @@ def run_job(job_id: int) -> None:
     except Exception:
         # put off by the lease; the traceback is for the operator, not for the broker
         logger.exception("a job failed and will be tried again", extra={"job": job_id})
+
+
+def ring_for_outbox(kind: str) -> None:
+    drain.apply_async((kind,), expires=UNHEARD_SECONDS, retry=False)
+
+
+@shared_task(ignore_result=True)
+def drain(kind: str) -> None:
+    """Work off an outbox.  Its rows are the truth and are locked one by one; here one at a time is enough."""
+    lock = _at_work[kind]
+    if not lock.acquire(blocking=False):
+        return
+    try:
+        jobs.run(kind, {})
+    except Exception:
+        logger.exception("an outbox could not be worked off", extra={"kind": kind})
+        time.sleep(REST_AFTER_FAILURE_SECONDS)
+    finally:
+        lock.release()
 
 
 @jobs.handles("epmm.forget_finished_jobs", every=timedelta(hours=1))

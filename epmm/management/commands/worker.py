@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from epmm import dispatcher
 from epmm.celery import app
-from epmm.tasks import run_job
+from epmm.tasks import ring_for_outbox, run_job
 
 QUIET = ("--pool=threads", "--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
 
@@ -18,7 +18,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
-        thread = threading.Thread(target=dispatcher.run, args=(run_job.delay, stop), name="dispatcher", daemon=True)
+        arguments = (run_job.delay, ring_for_outbox, stop)
+        thread = threading.Thread(target=dispatcher.run, args=arguments, name="dispatcher", daemon=True)
         thread.start()
         try:
             app.worker_main(["worker", f"--concurrency={options['concurrency']}", *QUIET])
