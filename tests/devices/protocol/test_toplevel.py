@@ -1,0 +1,152 @@
+"""Three readers of one format: whenever the first answers it is right, and all of them agree with `plistlib`."""
+
+import plistlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devices.protocol import toplevel
+from devices.protocol.toplevel import LARGEST_TREE, MOST_KEYS, TopLevel, read_top_level
+from epmm.wire.errors import WireError
+
+VECTORS = Path(__file__).parents[2] / "vectors"
+MESSAGES = sorted([*VECTORS.glob("examples/c*-*.plist"), *VECTORS.glob("nanomdm/*.plist")])
+APPLE = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" '
+    b'"http://www.apple.com/DTDs/PropertyList-1.0.dtd">\n<plist version="1.0">\n<dict>\n%s</dict>\n</plist>\n'
+)
+
+FLAT = toplevel._read_flat
+READERS: list[Callable[[bytes], TopLevel]] = [toplevel._read_tree, lambda raw: toplevel._StreamReader().read(raw)]
+
+
+def expected(raw: bytes) -> TopLevel:
+    parsed = plistlib.loads(raw)
+    return {key: value if isinstance(value, str) else None for key, value in parsed.items()}
+
+
+@pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.name)
+def test_messages_of_devices_are_read_by_every_reader(path: Path) -> None:
+    raw = path.read_bytes()
+
+    assert [read(raw) for read in (read_top_level, *READERS)] == [expected(raw)] * 3
+    assert FLAT(raw) in (None, expected(raw))
+
+
+def test_an_idle_message_takes_the_fast_path() -> None:
+    assert FLAT((VECTORS / "examples/command-idle-adde.plist").read_bytes()) is not None
+
+
+characters = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
+texts = st.text(characters | st.sampled_from("\t\n <>&]'\""), max_size=20)
+leaves = st.one_of(
+    texts, st.booleans(), st.integers(-(2**40), 2**40), st.binary(max_size=50), st.floats(allow_nan=False)
+)
+values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
+
+
+@given(st.dictionaries(texts, values, max_size=6))
+def test_what_plistlib_writes_every_reader_reads(message: dict[str, Any]) -> None:
+    raw = plistlib.dumps(message)
+
+    assert [read(raw) for read in (read_top_level, *READERS)] == [expected(raw)] * 3
+    assert FLAT(raw) in (None, expected(raw))
+
+
+# Pieces near the edges of the pattern: what it must pass on to the others, and what it may not mistake.
+TEXTS = ["UDID", "Idle", " ", "\n", "\t", "\r\n", "]]>", ">", "=", "ü", "\x0c", "\0", "&amp;", "&#65;", "&x;"]
+TAGS = ["</string>", "<string>", "</key>", "<key>", "<string/>", "<true/>", "</dict>", "<!-- -->", "<![CDATA[<]]>"]
+PIECES = st.sampled_from(TEXTS) | st.sampled_from(TAGS)
+PAIRS = st.lists(st.tuples(st.lists(PIECES, max_size=3), st.lists(PIECES, max_size=3)), max_size=4)
+
+
+@given(PAIRS, st.lists(PIECES, max_size=2))
+def test_whatever_the_fast_path_answers_plistlib_answers(
+    pairs: list[tuple[list[str], list[str]]], tail: list[str]
+) -> None:
+    written = "".join(f"<key>{''.join(key)}</key><string>{''.join(value)}</string>" for key, value in pairs)
+    raw = APPLE % (written + "".join(tail)).encode()
+
+    fast = FLAT(raw)
+    if fast is not None:
+        assert fast == expected(raw)
+    # ... and the slower two agree about it, whether they answer or refuse
+    assert answer_of(READERS[0], raw) == answer_of(READERS[1], raw)
+
+
+@given(st.binary(max_size=60), st.integers(0, 400), st.integers(0, 12))
+def test_mutilated_messages_raise_one_error(noise: bytes, at: int, cut: int) -> None:
+    idle = (VECTORS / "examples/command-idle-adde.plist").read_bytes()
+    raw = idle[:at] + noise + idle[at + cut :]
+
+    for read in (read_top_level, *READERS):
+        answer_of(read, raw)  # nothing but a WireError comes out
+    fast = FLAT(raw)
+    if fast is not None:
+        assert fast == expected(raw)
+
+
+def answer_of(read: Callable[[bytes], TopLevel], raw: bytes) -> TopLevel | None:
+    try:
+        return read(raw)
+    except WireError:
+        return None
+
+
+def test_of_a_repeated_key_the_last_one_counts() -> None:
+    raw = APPLE % b"<key>A</key><string>1</string><key>A</key><string>2</string>"
+
+    assert [FLAT(raw), *(read(raw) for read in READERS)] == [{"A": "2"}] * 3
+
+
+def test_a_value_that_is_no_string_hides_an_earlier_one() -> None:
+    raw = APPLE % b"<key>A</key><string>1</string><key>A</key><integer>2</integer>"
+
+    assert [read(raw) for read in READERS] == [{"A": None}] * 2
+
+
+def test_a_large_message_is_read_without_a_tree() -> None:
+    items = b"<dict><key>Status</key><string>inner</string></dict>" * (LARGEST_TREE // 20)
+    raw = APPLE % (b"<key>Status</key><string>Idle</string><key>List</key><array>" + items + b"</array>")
+
+    assert read_top_level(raw) == {"Status": "Idle", "List": None}
+
+
+def test_a_binary_property_list_is_one_too() -> None:
+    raw = plistlib.dumps({"Status": "Idle", "Number": 1}, fmt=plistlib.FMT_BINARY)
+
+    assert read_top_level(raw) == {"Status": "Idle", "Number": None}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{}",
+        b"<plist/>",
+        b"<plist><array/></plist>",
+        b"<plist><dict/><dict/></plist>",
+        b"<html><dict/></html>",
+        b"<plist><dict><key>A</key></dict></plist>",
+        b"<plist><dict><string>A</string></dict></plist>",
+        b"<plist><dict><key>A</key><key>B</key></dict></plist>",
+        b"<plist><dict><key>A<b/></key><string/></dict></plist>",
+        b"<plist><dict><key>A</key><string>x<b/></string></dict></plist>",
+        b"<plist><dict><key>A</key><string>x</string></dict>",
+        b"<plist><dict><key>A</key><string>&x;</string></dict></plist>",
+        APPLE % b"<key>A</key><string>&x;</string>",
+        b'<!DOCTYPE plist [<!ENTITY x "y">]><plist><dict/></plist>',
+        b'<!DOCTYPE plist [<!ENTITY % x "y">]><plist><dict/></plist>',
+        b'<!DOCTYPE plist [<!ENTITY x SYSTEM "file:///etc/hostname">]><plist><dict><key>A</key><string>&x;</string></dict></plist>',
+        b"<plist><dict>" + b"".join(b"<key>%d</key><true/>" % n for n in range(MOST_KEYS + 1)) + b"</dict></plist>",
+    ],
+)
+def test_what_is_no_dictionary_of_keys_and_values_is_refused(raw: bytes) -> None:
+    assert FLAT(raw) is None
+    for read in (read_top_level, *READERS):
+        with pytest.raises(WireError):
+            read(raw)
