@@ -1,10 +1,14 @@
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class EpmmConfig(AppConfig):
     name = "epmm"
 
     def ready(self) -> None:
+        # these read the settings, which are not ready when this module is imported
         from epmm.celery import app
+        from epmm.checks import installation
 
+        register(installation)
         app.set_default()

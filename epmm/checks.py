@@ -4,7 +4,6 @@ What a single variable can say of itself `epmm/env.py` has refused already; here
 """
 
 import os
-import re
 import ssl
 import stat
 from collections.abc import Callable, Sequence
@@ -20,10 +19,6 @@ from epmm import bootstrap, env
 from epmm.fields import FieldKeys
 
 Check = Callable[[], list[CheckMessage]]
-# RFC 1123, 2.1: what certificates can name and devices look up; international names in their xn-- form
-HOST_NAME: Final = re.compile(
-    r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
-)
 
 
 def data_directory_is_ours() -> list[CheckMessage]:
@@ -35,31 +30,31 @@ def data_directory_is_ours() -> list[CheckMessage]:
     return []
 
 
-def public_host_can_be_certified() -> list[CheckMessage]:
-    host: str = settings.PUBLIC_HOST
-    if ":" in host or HOST_NAME.fullmatch(host):
-        return []
-    return [Error("the host of EPMM_PUBLIC_URL is no host name", hint="such as mdm.example.com", id="epmm.E003")]
+def is_pair(certificate: Path | None, key: Path | None) -> bool:
+    """True for a certificate and its key, in PEM, that can be used without asking anyone for a password."""
+    if certificate is None or key is None:
+        return False
+    try:
+        # a callback: without one, OpenSSL asks for the password of a locked key on the terminal
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
+        return False
+    return True
 
 
 def signing_pair_can_be_used() -> list[CheckMessage]:
-    certificate, key = settings.SIGNING_CERTIFICATE, settings.SIGNING_KEY
-    if certificate is None and key is None:
+    pair = settings.SIGNING_CERTIFICATE, settings.SIGNING_KEY
+    if pair == (None, None) or is_pair(*pair):
         return []
-    try:
-        # a password callback, so that an encrypted key is refused and not asked for on the terminal
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
-    except (OSError, TypeError, ValueError):  # ssl.SSLError is an OSError
-        text = "EPMM_SIGNING_CERTIFICATE and EPMM_SIGNING_KEY are not a readable pair"
-        return [Error(text, hint="two PEM files, the key without a password", id="epmm.E004")]
-    return []
+    text = "EPMM_SIGNING_CERTIFICATE and EPMM_SIGNING_KEY are not a readable pair"
+    return [Error(text, hint="two PEM files, the key without a password", id="epmm.E003")]
 
 
 def field_keys_can_be_read() -> list[CheckMessage]:
     try:
         FieldKeys.parse(settings.FIELD_KEYS)
     except ImproperlyConfigured as error:
-        return [Error(str(error), id="epmm.E005")]
+        return [Error(str(error), id="epmm.E004")]
     return []
 
 
@@ -68,7 +63,7 @@ def production_has_its_own_secrets() -> list[CheckMessage]:
     if bootstrap.is_embedded():
         return []
     return [
-        Error(f"{name} is not set: with EPMM_DATABASE_URL, set it or {name}_FILE", id="epmm.E006")
+        Error(f"{name} is not set: with EPMM_DATABASE_URL, set it or {name}_FILE", id="epmm.E005")
         for name in ("EPMM_SECRET_KEY", "EPMM_FIELD_KEYS")
         if not env.given(name)
     ]
@@ -81,13 +76,12 @@ def extra_device_authorities_can_be_read() -> list[CheckMessage]:
     try:
         ssl.create_default_context(cafile=source)
     except OSError:  # also ssl.SSLError: no certificate in it
-        return [Error("EPMM_EXTRA_DEVICE_CA is not a readable file of PEM certificates", id="epmm.E007")]
+        return [Error("EPMM_EXTRA_DEVICE_CA is not a readable file of PEM certificates", id="epmm.E006")]
     return []
 
 
 CHECKS: Final[Sequence[Check]] = (
     data_directory_is_ours,
-    public_host_can_be_certified,
     signing_pair_can_be_used,
     field_keys_can_be_read,
     production_has_its_own_secrets,
@@ -95,6 +89,5 @@ CHECKS: Final[Sequence[Check]] = (
 )
 
 
-@checks.register
 def installation(**_: Any) -> list[CheckMessage]:
     return [message for check in CHECKS for message in check()]

@@ -49,8 +49,8 @@ class _Pair:
             return None
         return cls(certificate=public, key=private)
 
-    def lives_at(self, moment: datetime) -> bool:
-        return self.certificate.not_valid_before_utc <= moment <= self.certificate.not_valid_after_utc
+    def lives(self, *, since: datetime, until: datetime) -> bool:
+        return self.certificate.not_valid_before_utc <= since and until <= self.certificate.not_valid_after_utc
 
 
 def ensure(directory: Path, *, host: str, now: datetime) -> ServerFiles:
@@ -59,7 +59,7 @@ def ensure(directory: Path, *, host: str, now: datetime) -> ServerFiles:
     files = ServerFiles(certificate=directory / "server.pem", key=directory / "server.key", ca=directory / "ca.pem")
     authority = _ensure_authority(files.ca, directory / "ca.key", now=now)
     server = _Pair.read(files.certificate, files.key)
-    if server is None or not _serves(server, authority, host=host, until=now + timedelta(days=RENEW_DAYS)):
+    if server is None or not _serves(server, authority, host=host, now=now):
         server = _issue(authority, host=host, now=now)
         _write(files.key, _private_pem(server.key), mode=0o600)
         _write(files.certificate, _public_pem(server.certificate) + _public_pem(authority.certificate), mode=0o644)
@@ -68,20 +68,20 @@ def ensure(directory: Path, *, host: str, now: datetime) -> ServerFiles:
 
 def _ensure_authority(certificate: Path, key: Path, *, now: datetime) -> _Pair:
     authority = _Pair.read(certificate, key)
-    if authority is None or not authority.lives_at(now + timedelta(days=SERVER_DAYS)):
+    if authority is None or not authority.lives(since=now, until=now + timedelta(days=SERVER_DAYS)):
         authority = _make_authority(now)
         _write(key, _private_pem(authority.key), mode=0o600)
         _write(certificate, _public_pem(authority.certificate), mode=0o644)
     return authority
 
 
-def _serves(server: _Pair, authority: _Pair, *, host: str, until: datetime) -> bool:
+def _serves(server: _Pair, authority: _Pair, *, host: str, now: datetime) -> bool:
     try:
         server.certificate.verify_directly_issued_by(authority.certificate)
     except (ValueError, TypeError, InvalidSignature):
         return False
     names = server.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return _general_name(host) in names and server.lives_at(until)
+    return _general_name(host) in names and server.lives(since=now, until=now + timedelta(days=RENEW_DAYS))
 
 
 def _make_authority(now: datetime) -> _Pair:

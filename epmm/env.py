@@ -4,11 +4,15 @@ A secret may also be given as a file: `EPMM_SECRET_KEY` or `EPMM_SECRET_KEY_FILE
 """
 
 import os
+import re
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+# RFC 1123, section 2.1; an international name in its xn-- form
+HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -44,23 +48,25 @@ def items(name: str) -> list[str]:
 
 
 def https_url(name: str, *, default: str) -> str:
-    """An absolute https URL without path, query or trailing slash."""
-    value = text(name, default=default).rstrip("/")
-    parts = urlsplit(value)
+    """An absolute https URL with nothing but host and port; the host is a name that a certificate can carry."""
+    value = text(name, default=default).rstrip("/").lower()
     try:
-        port_is_valid = parts.port is None or parts.port > 0
+        parts = urlsplit(value)
+        host, port = parts.hostname or "", parts.port
     except ValueError:
-        port_is_valid = False
-    if (
-        parts.scheme != "https"
-        or not parts.hostname
-        or not port_is_valid
-        or parts.path
-        or parts.query
-        or parts.username
-    ):
+        host, port = "", None
+    authority = f"[{host}]" if ":" in host else host
+    if not _is_host(host) or port == 0 or value not in {f"https://{authority}", f"https://{authority}:{port}"}:
         raise ImproperlyConfigured(f"{name} must look like https://mdm.example.com or https://mdm.example.com:8443")
     return value
+
+
+def _is_host(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return HOST_NAME.fullmatch(text) is not None
+    return True
 
 
 def secret(name: str, *, fallback: Path | None = None) -> str:

@@ -9,8 +9,8 @@ import contextlib
 import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import Callable, Mapping, Sequence
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,61 +39,56 @@ async def supervise(children: Sequence[Child], *, say: Say, timing: Timing | Non
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    keepers = [asyncio.create_task(_keep(child, say, timing or Timing()), name=child.name) for child in children]
+    lifeline, ours = os.pipe()
+    keepers = [asyncio.create_task(_keep(child, lifeline, say, timing or Timing())) for child in children]
     stopped = asyncio.create_task(stop.wait())
-    try:
-        # a keeper never ends by itself: if one does, it is our mistake, and the others shall not run on unseen
-        await asyncio.wait([stopped, *keepers], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopped.cancel()
-        for keeper in keepers:
-            keeper.cancel()
-            await asyncio.wait([keeper])
+    # a keeper never ends by itself: if one does, it is our mistake, and the others shall not run on unseen
+    await asyncio.wait([stopped, *keepers], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    for keeper in keepers:
+        keeper.cancel()
+        await asyncio.wait([keeper])
+    os.close(lifeline)
+    os.close(ours)
     for keeper in keepers:
         with contextlib.suppress(asyncio.CancelledError):
             keeper.result()
 
 
-async def _keep(child: Child, say: Say, timing: Timing) -> None:
+async def _keep(child: Child, lifeline: int, say: Say, timing: Timing) -> None:
     clock = asyncio.get_running_loop().time
     pause = timing.first_pause
-    while True:
-        began = clock()
-        ending = await _run(child, say, timing.grace)
-        if clock() - began >= timing.settled:
-            pause = timing.first_pause
-        say("up", f"{child.name} {ending}; starting it again in {pause:g} s")
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, timing.longest_pause)
+    async with _relayed(child.name, say) as output:
+        while True:
+            began = clock()
+            ending = await _run(child, lifeline, output, timing.grace)
+            if clock() - began >= timing.settled:
+                pause = timing.first_pause
+            say("up", f"{child.name} {ending}; starting it again in {pause:g} s")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, timing.longest_pause)
 
 
-async def _run(child: Child, say: Say, grace: float) -> str:
+async def _run(child: Child, lifeline: int, output: int, grace: float) -> str:
     """Run the child to its end, ours or its own; say how it ended."""
     try:
-        process = await _start(child)
+        process = await asyncio.create_subprocess_exec(
+            *child.command,
+            stdin=lifeline,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **child.environment, "PYTHONUNBUFFERED": "1"},
+            cwd=child.directory,
+            pass_fds=child.descriptors,
+            start_new_session=True,
+        )
     except OSError as error:  # the machine is out of processes or memory: that passes
         return f"did not start: {error}"
-    lines = asyncio.create_task(_relay(process, child.name, say))
     try:
         status = await process.wait()
     finally:
         await _end_group(process, grace)
-        await asyncio.wait([lines], timeout=1)  # what it said last; a descendant that left the group may hold the pipe
-        lines.cancel()
     return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-
-
-async def _start(child: Child) -> Process:
-    return await asyncio.create_subprocess_exec(
-        *child.command,
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=STDOUT,
-        env={**os.environ, **child.environment, "PYTHONUNBUFFERED": "1"},
-        cwd=child.directory,
-        pass_fds=child.descriptors,
-        start_new_session=True,
-    )
 
 
 async def _end_group(process: Process, grace: float) -> None:
@@ -111,15 +106,40 @@ def _signal_group(process: Process, number: signal.Signals) -> None:
         os.killpg(process.pid, number)
 
 
-async def _relay(process: Process, name: str, say: Say) -> None:
-    output = process.stdout
-    while output is not None and not output.at_eof():
-        try:
-            line = await output.readline()
-        except ValueError:  # longer than asyncio's limit, which has thrown it away
-            line = b"[a line too long to show]"
-        if line:
-            say(name, line.decode(errors="replace").rstrip())
+@contextlib.asynccontextmanager
+async def _relayed(name: str, say: Say) -> AsyncIterator[int]:
+    """A descriptor to write lines to, for the child and whoever takes its place.
+
+    Not asyncio's own pipe: with that, a dead child seems to run for as long as a descendant holds its output.
+    """
+    read_end, write_end = os.pipe()
+    lines = asyncio.create_task(_relay(read_end, name, say))
+    try:
+        yield write_end
+    finally:
+        os.close(write_end)
+        await asyncio.wait([lines], timeout=1)  # what it said last
+        lines.cancel()
+
+
+async def _relay(read_end: int, name: str, say: Say) -> None:
+    lines = asyncio.StreamReader()
+    pipe = os.fdopen(read_end, "rb", buffering=0)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), pipe)
+    try:
+        while not lines.at_eof():
+            if line := await _line(lines):
+                say(name, line.decode(errors="replace").rstrip())
+    finally:
+        transport.close()
+
+
+async def _line(lines: asyncio.StreamReader) -> bytes:
+    try:
+        return await lines.readline()
+    except ValueError:  # longer than asyncio's limit, which has thrown it away
+        return b"[a line too long to show]"
 
 
 def prefixed(width: int) -> Say:

@@ -33,6 +33,6 @@ def services_of(item: pytest.Item) -> set[str]:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The data directory that tests/settings.py made; xdist's workers share their controller's."""
-    directory = Path(os.environ["EPMM_DATA_DIR"])
+    directory = Path(os.environ.get("EPMM_DATA_DIR", ""))
     if directory.name.startswith("epmm-tests-") and not hasattr(config, "workerinput"):
         shutil.rmtree(directory, ignore_errors=True)

@@ -1,7 +1,6 @@
 import asyncio
 import os
 import socket
-import ssl
 import sys
 import time
 from argparse import ArgumentTypeError
@@ -17,6 +16,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from epmm import dev_tls, listening, locks, probe
+from epmm.checks import is_pair
 from epmm.supervisor import Child, Say, prefixed, supervise
 
 HTTPS_PORT: Final = 443
@@ -108,12 +108,8 @@ def tls_files(certificate: Path | None, key: Path | None) -> tuple[Path, Path]:
     if certificate is None and key is None:
         files = dev_tls.ensure(settings.TLS_DIR, host=settings.PUBLIC_HOST, now=datetime.now(UTC))
         return files.certificate, files.key
-    if certificate is None or key is None:
-        raise CommandError("--tls-certificate and --tls-key go together")
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key, password="")
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise CommandError(f"--tls-certificate and --tls-key cannot be used: {error}") from error
+    if certificate is None or key is None or not is_pair(certificate, key):
+        raise CommandError("--tls-certificate and --tls-key must be two PEM files that belong together, no password")
     return certificate.resolve(), key.resolve()
 
 

@@ -1,0 +1,72 @@
+import errno
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from epmm import listening
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def test_one_address() -> None:
+    port = free_port()
+    sockets = listening.listen("127.0.0.1", port)
+    try:
+        assert [each.getsockname() for each in sockets] == [("127.0.0.1", port)]
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    finally:
+        listening.close(sockets)
+
+
+def test_every_address_without_mixing_the_families() -> None:
+    port = free_port()
+    sockets = listening.listen(None, port)
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5):
+            listener = next(each for each in sockets if each.family == socket.AF_INET)
+            accepted, caller = listener.accept()
+            accepted.close()
+        assert caller[0] == "127.0.0.1"
+    finally:
+        listening.close(sockets)
+
+
+def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use") as refused:
+        listening.listen("127.0.0.1", other.getsockname()[1])
+
+    assert refused.value.errno == errno.EADDRINUSE
+
+
+@pytest.mark.parametrize(
+    ("families", "opened"),
+    [([socket.AF_INET, socket.AF_INET6], [socket.AF_INET]), ([socket.AF_INET6], None)],
+    ids=["one is left", "none is left"],
+)
+def test_a_machine_without_ipv6(
+    monkeypatch: pytest.MonkeyPatch, families: Sequence[socket.AddressFamily], opened: list[socket.AddressFamily] | None
+) -> None:
+    found = [(family, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)) for family in families]
+    create_server = socket.create_server
+
+    def without_ipv6(address: Any, *, family: socket.AddressFamily, backlog: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "no such family")
+        return create_server(address, family=family, backlog=backlog)
+
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr("socket.create_server", without_ipv6)
+
+    if opened is None:
+        with pytest.raises(OSError, match="no such family"):
+            listening.listen(None, 0)
+    else:
+        sockets = listening.listen(None, 0)
+        assert [each.family for each in sockets] == opened
+        listening.close(sockets)
