@@ -44,6 +44,16 @@ class AuditEntry(models.Model):
         return f"{self.action} {self.subject}"
 
 
+class Heartbeat(models.Model):
+    """When a kind of process was last known to work; monitoring reads it."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class JobQuerySet(models.QuerySet["Job"]):
     def open(self) -> Self:
         return self.filter(done_at=None)
@@ -111,12 +121,13 @@ class Job(models.Model):
             yield None
             return
         job = cls.objects.get(pk=job_id)
+        held = cls.objects.filter(pk=job_id, attempts=job.attempts)  # no longer ours once another has taken it
         try:
             yield job
         except Exception as error:
             delay = min(FIRST_RETRY * 2 ** min(job.attempts - 1, 10), LAST_RETRY)
-            cls.objects.filter(pk=job_id).update(
+            held.update(
                 run_at=timezone.now() + delay, lease_until=None, rung_until=None, last_error=type(error).__name__
             )
             raise
-        cls.objects.filter(pk=job_id).update(done_at=timezone.now(), lease_until=None, last_error="")
+        held.update(done_at=timezone.now(), lease_until=None, last_error="")

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from epmm.settings_store import InvalidSetting, Setting, choice, flag, number, parsed
+from epmm.settings_store import InvalidSetting, Setting, choice, flag, number, parsed, whole_number
 
 DOMAIN: Final = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 FAMILIES: Final = ("iPhone", "iPad", "Mac", "RealityDevice")
@@ -32,14 +32,14 @@ def _domains(text: str) -> tuple[str, ...]:
 def _limit(text: str) -> int | None:
     if text.lower() == "none":
         return None
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 50:  # noqa: PLR2004 - the portal's bound
+    if whole_number(text) not in range(1, 51):
         raise InvalidSetting(_("none, or 1 to 50"))
     return int(text)
 
 
 def _minimum_os(text: str) -> tuple[str, ...]:
     wanted = tuple(item.strip() for item in text.split(",") if item.strip() and item.strip().lower() != "none")
-    if any(re.fullmatch(rf"({'|'.join(PLATFORMS)})=\d{{1,3}}(\.\d{{1,3}}){{0,2}}", item) is None for item in wanted):
+    if any(re.fullmatch(rf"({'|'.join(PLATFORMS)})=[0-9]{{1,3}}(\.[0-9]{{1,3}}){{0,2}}", item) is None for item in wanted):
         raise InvalidSetting(_("none, or versions such as iOS=17.0,macOS=14.0"))
     return wanted
 

@@ -26,6 +26,7 @@ class AccessToken(models.Model):
     device = models.ForeignKey(Device, on_delete=models.SET_NULL, null=True, related_name="access_tokens")
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, null=True, related_name="access_tokens")
     kind = models.CharField(max_length=8, choices=Enrollment.Kind.choices)
+    reference = models.CharField(max_length=32, blank=True)  # of the BaseURL it may fetch the profile from
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)

@@ -1,0 +1,126 @@
+"""Why an enrollment stopped: a code the administrator can look up, a sentence for the person, advice for the operator.
+
+E-1xx discovery and first request, E-2xx sign-in, E-3xx policy, E-4xx certificate and token, E-5xx device messages.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+ASK: Final = _("Your account may not enrol this device. Ask your administrator and give the code {code}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    code: str
+    person: str | Promise  # shown on the device
+    operator: str | Promise  # shown in the trace and by `doctor`
+
+    def sentence(self, **values: object) -> str:
+        return str(self.person).format(code=self.code, **values)
+
+
+def _reason(code: str, operator: str | Promise, person: str | Promise = ASK) -> Reason:
+    reason = Reason(code, person, operator)
+    BY_CODE[code] = reason
+    return reason
+
+
+BY_CODE: Final[dict[str, Reason]] = {}
+
+NOT_OFFERED: Final = _reason(
+    "E-101",
+    _("Account-driven enrollment is switched off. Switch it on under Settings > iOS > MDM."),
+    _("Your organization has not enabled work enrollment for this account."),
+)
+FOREIGN_IDENTIFIER: Final = _reason(
+    "E-102",
+    _("The typed address is not in an enrollment domain. Add the domain to enrollment.domains or correct the address."),
+    _("Your organization has not enabled work enrollment for this account."),
+)
+FAMILY_CANNOT_ENROL: Final = _reason(
+    "E-103",
+    _("This kind of device has no account-driven enrollment."),
+    _("This kind of device cannot be enrolled with a work account."),
+)
+UNREADABLE: Final = _reason("E-111", _("The device's first message could not be read."))
+UNKNOWN_DEVICE_CA: Final = _reason(
+    "E-112", _("The device's first message is signed by a certificate that is not from a known Apple device CA.")
+)
+ALTERED: Final = _reason("E-113", _("The device's first message was altered after it was signed."))
+UNSIGNED: Final = _reason("E-114", _("The device's first message is not signed."))
+
+WRONG_CREDENTIALS: Final = _reason(
+    "E-201", _("User ID, password or PIN was wrong."), _("The user ID, password or PIN is not right.")
+)
+TOO_MANY_ATTEMPTS: Final = _reason(
+    "E-202",
+    _("Too many wrong attempts in a row from this address. The lock ends by itself."),
+    _("Too many attempts. Try again in {seconds} seconds."),
+)
+PIN_EXPIRED: Final = _reason(
+    "E-203",
+    _("The registration PIN has expired. Issue another with `manage.py pin`."),
+    _("This PIN has expired. Ask for a new one."),
+)
+PASSWORD_MUST_CHANGE: Final = _reason(
+    "E-204",
+    _("The person still has a one-time password, which must be changed first."),
+    _("Your password must be changed before you can enrol a device. Ask your administrator."),
+)
+SOMEONE_ELSE: Final = _reason(
+    "E-205",
+    _("The address typed on the device belongs to another person than the one who signed in."),
+    _("You signed in as somebody else than the address you typed. Go back and type your own work address."),
+)
+SIGN_IN_EXPIRED: Final = _reason(
+    "E-206",
+    _("The sign-in took longer than an hour or its address was altered."),
+    _("This sign-in is no longer valid. Close this page and start again in Settings."),
+)
+
+ACCOUNT_DISABLED: Final = _reason("E-301", _("The account is disabled."))
+FEATURE_OFF: Final = _reason(
+    "E-302",
+    _("This kind of enrollment is switched off. Switch it on under Settings > iOS > MDM."),
+    _("Your organization has not switched on this kind of enrollment. Ask your administrator, code {code}."),
+)
+ROLE_MISSING: Final = _reason("E-303", _("The person lacks the role for this enrollment. Grant it with Assign Roles."))
+ACCOUNT_MISSING: Final = _reason("E-304", _("The person has no Managed Apple Account. Enter one with Assign Roles."))
+FOREIGN_ACCOUNT: Final = _reason(
+    "E-305",
+    _("The Managed Apple Account is not in an enrollment domain. Change the account or add the domain."),
+)
+DEVICE_LIMIT: Final = _reason(
+    "E-306",
+    _("The person has reached the device limit. Retire a device or raise registration.device_limit."),
+    _("You already use {used} of {limit} allowed devices. Remove one in the user portal, then try again."),
+)
+FAMILY_REFUSED: Final = _reason(
+    "E-307",
+    _("registration.allowed_families leaves this kind of device out."),
+    _("Your organization does not allow this kind of device. Ask your administrator, code {code}."),
+)
+SYSTEM_TOO_OLD: Final = _reason(
+    "E-308",
+    _("The device's system is older than registration.minimum_os allows."),
+    _("Update this device to version {minimum} or later, then try again."),
+)
+ANOTHER_PERSONS_DEVICE: Final = _reason(
+    "E-309",
+    _("The device is still active under another person. Retire it there, or set enrollment.allow_takeover."),
+)
+
+CHALLENGE_REFUSED: Final = _reason(
+    "E-401", _("The certificate request had no valid one-time challenge. Enrol again to get a new one.")
+)
+REQUEST_REFUSED: Final = _reason("E-402", _("The certificate request was not acceptable."))
+TOKEN_REFUSED: Final = _reason(
+    "E-403", _("The access token is expired, revoked or from another sign-in. The device is asked to sign in again.")
+)
+
+CERTIFICATE_REFUSED: Final = _reason("E-501", _("The device's certificate was not issued here or is not valid now."))
+WRONG_DEVICE: Final = _reason("E-502", _("The message names another device than its certificate."))
+MESSAGE_REFUSED: Final = _reason("E-503", _("The device's message did not fit its enrollment."))

@@ -1,0 +1,361 @@
+"""Authenticate, TokenUpdate, CheckOut and the other check-in messages: what each does to an enrollment.
+
+The certificate names the enrollment; the message may not name another device.  A certificate proves only that it was
+issued here: it counts for the one enrollment it was issued for (protocol reference, "Device identity", Pinning).
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from devices.door.exchange import DeviceRequest
+from devices.errors import DeviceRefused, UnrecognizedDevice
+from devices.models import Channel, Command, Device, Enrollment, Identity, os_version_number
+from devices.protocol.checkin import Authenticate, CheckOut, Sender, TokenUpdate
+from devices.services import queue
+from devices.services.retire import check_out_reason, end_enrollment
+from enrollment import reasons
+from enrollment.models import Attempt
+from enrollment.protocol.discovery import ModelFamily
+from enrollment.reasons import Reason
+from enrollment.services import authorities, policy, tokens, trace
+from epmm.wire import x509
+from epmm.wire.errors import WireError
+
+SKEW: Final = timedelta(minutes=10)
+REPLACED: Final = "replaced by a new enrollment"
+TAKEN_OVER: Final = "taken over by another person"
+USABLE: Final = (Identity.State.ISSUED, Identity.State.PENDING, Identity.State.CURRENT)
+
+
+class _Refusal(DeviceRefused):
+    """A refusal that the trace of its enrollment shall show, once the transaction is rolled back."""
+
+    def __init__(self, reason: Reason, enrollment: Enrollment) -> None:
+        super().__init__(reason.code)
+        self.reason = reason
+        self.enrollment = enrollment
+
+
+def accept_authenticate(message: Authenticate, request: DeviceRequest) -> None:
+    try:
+        with transaction.atomic():
+            identity = _identity(request)
+            _verify_chain(identity, request)
+            enrollment = _standing(identity)
+            _check_sender(enrollment, message.sender, message.topic)
+            _begin(enrollment, identity, message)
+            trace.step(_attempt(enrollment), "authenticate", os_version=message.os_version)
+    except _Refusal as refusal:
+        _record(refusal, "authenticate")
+        raise
+
+
+def accept_token_update(message: TokenUpdate, request: DeviceRequest) -> None:
+    try:
+        with transaction.atomic():
+            identity = _identity(request)
+            enrollment = _standing(identity)
+            _check_bound(enrollment, identity, message.sender, message.topic)
+            _check_bearer(enrollment, request)
+            now = timezone.now()
+            _store_push(enrollment, message, now)
+            if not message.sender.user_key:
+                _complete(enrollment, identity, now)
+    except _Refusal as refusal:
+        _record(refusal, "token_update")
+        raise
+
+
+@transaction.atomic
+def accept_check_out(message: CheckOut, request: DeviceRequest) -> None:
+    """The person signed out.  A repeat after a lost answer is as welcome as the first."""
+    identity = _identity(request)
+    enrollment = Enrollment.objects.select_for_update().select_related("device").get(pk=identity.enrollment_id)
+    if not enrollment.device_key or message.sender.device_key != enrollment.device_key:
+        raise DeviceRefused("CheckOut for another device")
+    if enrollment.state == Enrollment.State.ENDED:
+        return
+    if identity.state != Identity.State.CURRENT:
+        raise DeviceRefused("CheckOut with a certificate that is not in force")
+    end_enrollment(enrollment, reason=check_out_reason(enrollment.device), now=timezone.now())
+    tokens.revoke_of(enrollment)
+    trace.step(_attempt(enrollment), "check_out")
+
+
+def store_bootstrap_token(sender: Sender, token: bytes | None, request: DeviceRequest) -> None:
+    with transaction.atomic():
+        enrollment = serve(sender, request)
+        enrollment.bootstrap_token = token
+        enrollment.save(update_fields=["bootstrap_token"])
+
+
+def serve(sender: Sender, request: DeviceRequest) -> Enrollment:
+    """The enrollment behind a message that changes no life cycle.  Raises as the others do."""
+    identity = _identity(request)
+    enrollment = _standing(identity)
+    _check_bound(enrollment, identity, sender, enrollment.topic)
+    _check_bearer(enrollment, request)
+    return enrollment
+
+
+def channel_of(sender: Sender, request: DeviceRequest) -> Channel:
+    channel = serve(sender, request).channels.filter(user_key=sender.user_key).first()
+    if channel is None:
+        raise DeviceRefused("no TokenUpdate has opened this channel")
+    return channel
+
+
+def explain(request: DeviceRequest, device_key: str) -> None:
+    """Why a connect matched no active enrollment; returns when only its bearer stood in the way."""
+    identity = _identity(request)
+    enrollment = identity.enrollment
+    if enrollment.device_key != device_key:
+        raise DeviceRefused("the message names another device than its certificate")
+    if enrollment.state == Enrollment.State.ENDED:
+        raise UnrecognizedDevice
+    if enrollment.state != Enrollment.State.ACTIVE or identity.state != Identity.State.CURRENT:
+        raise DeviceRefused("the enrollment is not complete, or its certificate was replaced")
+    _check_bearer(enrollment, request)
+    if request.bearer_sha256 is None or _is_own_bearer(enrollment, request):
+        raise DeviceRefused("no TokenUpdate has opened this channel")
+
+
+# --- Who is calling ---------------------------------------------------------------------------------------------------
+
+
+def _identity(request: DeviceRequest) -> Identity:
+    identity = (
+        Identity.objects.filter(sha256=request.certificate_sha256)
+        .select_related("enrollment", "enrollment__user")
+        .first()
+    )
+    if identity is None:
+        raise DeviceRefused("the certificate was not issued here")
+    if identity.not_after <= timezone.now():
+        raise DeviceRefused("the certificate has expired")
+    return identity
+
+
+def _verify_chain(identity: Identity, request: DeviceRequest) -> None:
+    """Once, here; from now on the pinned fingerprint is the credential."""
+    try:
+        leaf = x509.load(request.certificate)
+        x509.verify_own(leaf, authorities.device_ca().certificate, timezone.now(), SKEW)
+    except WireError as error:
+        raise _Refusal(reasons.CERTIFICATE_REFUSED, identity.enrollment) from error
+
+
+def _standing(identity: Identity) -> Enrollment:
+    """The enrollment, locked.  One that ended lets its device go, on purpose (protocol reference, 9.4)."""
+    enrollment = (
+        Enrollment.objects.select_for_update(of=("self",))
+        .select_related("user", "device")
+        .get(pk=identity.enrollment_id)
+    )
+    if enrollment.state == Enrollment.State.ENDED:
+        raise UnrecognizedDevice
+    identity.refresh_from_db(fields=["state"])  # another request may have changed it while we waited for the lock
+    if identity.state not in USABLE:
+        raise _Refusal(reasons.CERTIFICATE_REFUSED, enrollment)
+    return enrollment
+
+
+def _check_sender(enrollment: Enrollment, sender: Sender, topic: str) -> None:
+    """Apple: cross-check the UDID of the message with the certificate."""
+    by_udid = enrollment.kind == Enrollment.Kind.ADDE
+    if by_udid != bool(sender.udid) or by_udid == bool(sender.enrollment_id):
+        raise _Refusal(reasons.MESSAGE_REFUSED, enrollment)
+    if enrollment.device_key and enrollment.device_key != sender.device_key:
+        # A plain 403: an answer that unenrols would let a forged message unenrol somebody else's device.
+        raise _Refusal(reasons.WRONG_DEVICE, enrollment)
+    if topic != enrollment.topic:
+        raise _Refusal(reasons.MESSAGE_REFUSED, enrollment)
+
+
+def _check_bound(enrollment: Enrollment, identity: Identity, sender: Sender, topic: str) -> None:
+    _check_sender(enrollment, sender, topic)
+    if enrollment.state == Enrollment.State.PENDING or identity.state == Identity.State.ISSUED:
+        raise _Refusal(reasons.MESSAGE_REFUSED, enrollment)  # before its Authenticate
+
+
+def _is_own_bearer(enrollment: Enrollment, request: DeviceRequest) -> bool:
+    return enrollment.bearer_sha256 is not None and request.bearer_sha256 == bytes(enrollment.bearer_sha256)
+
+
+def _check_bearer(enrollment: Enrollment, request: DeviceRequest) -> None:
+    """Macs send none on the device channel.  Somebody else's token is refused; a dead one of its own does no harm."""
+    if request.bearer_sha256 is None or _is_own_bearer(enrollment, request):
+        return
+    if tokens.belongs_to_another(request.bearer_sha256, enrollment.user_id):
+        raise _Refusal(reasons.TOKEN_REFUSED, enrollment)
+
+
+def _attempt(enrollment: Enrollment) -> Attempt | None:
+    return enrollment.attempts.order_by("-pk").first()
+
+
+def _record(refusal: _Refusal, name: str) -> None:
+    trace.step(_attempt(refusal.enrollment), name, result=trace.REFUSED, reason=refusal.reason)
+
+
+# --- Authenticate -----------------------------------------------------------------------------------------------------
+
+
+def _begin(enrollment: Enrollment, identity: Identity, message: Authenticate) -> None:
+    now = timezone.now()
+    match enrollment.state:
+        case Enrollment.State.PENDING:
+            _claim(enrollment, message, now)
+            identity.state = Identity.State.CURRENT
+        case Enrollment.State.AUTHENTICATED if identity.state == Identity.State.ISSUED:
+            raise _Refusal(reasons.CERTIFICATE_REFUSED, enrollment)
+        case Enrollment.State.AUTHENTICATED:
+            return  # the answer was lost
+        case _:
+            # A profile update.  Everything stays as it is until the TokenUpdate: if the update fails, the device
+            # goes back to its old profile and certificate.
+            enrollment.reauthenticated_at = now
+            enrollment.save(update_fields=["reauthenticated_at"])
+            if identity.state == Identity.State.ISSUED:
+                identity.state = Identity.State.PENDING
+    identity.save(update_fields=["state"])
+
+
+def _claim(enrollment: Enrollment, message: Authenticate, now: datetime) -> None:
+    """A fresh certificate names its device for the first time."""
+    sender = message.sender
+    family = ModelFamily.of_product(message.product_name or message.model)
+    facts = policy.Facts(
+        kind=Enrollment.Kind(enrollment.kind),
+        family=family.value if family else enrollment.family,
+        os_version=message.os_version,
+        udid=sender.udid,
+    )
+    try:
+        policy.require(enrollment.user, facts)
+    except policy.Refused as refused:
+        raise _Refusal(refused.reason, enrollment) from refused
+    enrollment.state = Enrollment.State.AUTHENTICATED
+    enrollment.authenticated_at = now
+    enrollment.udid, enrollment.enrollment_id = sender.udid, sender.enrollment_id
+    enrollment.device_key, enrollment.family = sender.device_key, facts.family
+    enrollment.device = _record_of(enrollment)
+    enrollment.save()
+    _describe(enrollment.device, enrollment, message)
+
+
+def _record_of(enrollment: Enrollment) -> Device:
+    """The person's record of this UDID if there is one; else the one that waits since the sign-in, or a new one.
+
+    A user enrollment shows neither UDID nor serial number: such a device is new each time.
+    """
+    waiting = enrollment.device
+    known = None
+    if enrollment.udid:
+        mine = Device.objects.select_for_update().filter(udid=enrollment.udid, user=enrollment.user)
+        known = mine.order_by("-mdm_managed", "-pk").first()
+    if known is None:
+        return waiting or Device.objects.create(user=enrollment.user, enrollment_type=enrollment.kind)
+    if waiting is not None and waiting != known and waiting.status in Device.PROVISIONAL:
+        waiting.delete()
+    return known
+
+
+def _describe(device: Device, enrollment: Enrollment, message: Authenticate) -> None:
+    if device.mdm_managed:  # an older enrollment is still in force
+        return
+    device.status = Device.Status.IENROLL_COMPLETE
+    device.enrollment_type = enrollment.kind
+    device.managed_apple_account = enrollment.managed_apple_account
+    device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
+    device.family = enrollment.family
+    device.platform = policy.PLATFORM_OF.get(enrollment.family, "")
+    told = {
+        "serial_number": message.serial_number,
+        "imei": message.imei,
+        "meid": message.meid,
+        "product_name": message.product_name,
+        "model": message.model,
+        "model_name": message.model_name,
+        "device_name": message.device_name,
+        "os_version": message.os_version,
+        "build_version": message.build_version,
+    }
+    for name, value in told.items():
+        if value:
+            setattr(device, name, value)
+    device.os_version_number = os_version_number(device.os_version)
+    device.save()
+
+
+# --- TokenUpdate ------------------------------------------------------------------------------------------------------
+
+
+def _store_push(enrollment: Enrollment, message: TokenUpdate, now: datetime) -> None:
+    Channel.objects.update_or_create(
+        enrollment=enrollment,
+        user_key=message.sender.user_key,
+        defaults={
+            "user_short_name": message.sender.user_short_name,
+            "user_long_name": message.sender.user_long_name,
+            "push_token": message.token,
+            "push_magic": message.push_magic.encode(),
+            "token_updated_at": now,
+            "awaiting_configuration": message.awaiting_configuration,
+            "last_seen_at": now,
+        },
+    )
+    if message.unlock_token is not None and not message.sender.user_key:  # absent means: keep the one you have
+        enrollment.unlock_token = message.unlock_token
+        enrollment.save(update_fields=["unlock_token"])
+
+
+def _complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
+    """The device channel's TokenUpdate: a new enrollment takes over; a renewed one changes its certificate."""
+    first = enrollment.state == Enrollment.State.AUTHENTICATED
+    begun_again = enrollment.reauthenticated_at
+    if not first and begun_again is None:
+        return
+    if identity.state == Identity.State.PENDING:
+        enrollment.identities.filter(state=Identity.State.CURRENT).update(state=Identity.State.REPLACED)
+        identity.state = Identity.State.CURRENT
+        identity.save(update_fields=["state"])
+    if begun_again is not None:
+        Command.objects.filter(channel__enrollment=enrollment, created_at__lt=begun_again).cancel()
+    enrollment.state, enrollment.reauthenticated_at = Enrollment.State.ACTIVE, None
+    enrollment.active_at = enrollment.active_at or now
+    enrollment.save(update_fields=["state", "reauthenticated_at", "active_at"])
+    _end_others(enrollment, now)
+    _activate_record(enrollment, now)
+    queue.queue_first_inventory(enrollment)
+    attempt = _attempt(enrollment)
+    trace.step(attempt, "token_update", first=first)
+    if first:
+        trace.move(attempt, Attempt.State.ACTIVE)
+
+
+def _end_others(enrollment: Enrollment, now: datetime) -> None:
+    """Nothing of an older enrollment of this device stays in force."""
+    others = Enrollment.objects.standing().exclude(pk=enrollment.pk).exclude(state=Enrollment.State.PENDING)
+    for other in others.filter(device_key=enrollment.device_key, kind=enrollment.kind).select_related("device"):
+        end_enrollment(other, reason=REPLACED if other.user_id == enrollment.user_id else TAKEN_OVER, now=now)
+        tokens.revoke_of(other)
+
+
+def _activate_record(enrollment: Enrollment, now: datetime) -> None:
+    device = enrollment.device
+    if device is None:  # deleted by an administrator in between
+        device = enrollment.device = Device.objects.create(user=enrollment.user, enrollment_type=enrollment.kind)
+        enrollment.save(update_fields=["device"])
+    device.refresh_from_db()
+    device.status, device.mdm_managed = Device.Status.ACTIVE, True
+    device.enrollment_type = enrollment.kind
+    device.owner = Device.Owner.COMPANY if enrollment.kind == Enrollment.Kind.ADDE else Device.Owner.EMPLOYEE
+    device.managed_apple_account = enrollment.managed_apple_account
+    device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
+    device.registered_at, device.last_seen_at = enrollment.active_at, now
+    device.retired_at, device.retired_reason = None, ""
+    device.save()

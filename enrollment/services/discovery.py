@@ -1,0 +1,62 @@
+"""Which kind of enrollment a device is led to.  The answer never tells whether a person exists."""
+
+import hmac
+
+from django.conf import settings
+
+from devices.models import Enrollment
+from enrollment import reasons
+from enrollment.models import Attempt
+from enrollment.protocol.discovery import DiscoveryRequest
+from enrollment.services import policy, trace
+from enrollment.services.policy import Refused
+from epmm import options, settings_store
+from users.models import Role
+from users.services import people
+
+
+def choose(request: DiscoveryRequest, *, address: str | None) -> tuple[Enrollment.Kind, Attempt | None]:
+    """The one kind to announce, and the trace that begins with it.  Raises Refused."""
+    attempt = None
+    if request.identifier:
+        family = request.model_family.value if request.model_family else ""
+        attempt = trace.open_attempt(
+            address=address, identifier=request.identifier, domain=request.domain, family=family
+        )
+    try:
+        kind = _kind(request)
+    except Refused as refused:
+        trace.step(attempt, "discovery", result=trace.REFUSED, reason=refused.reason)
+        raise
+    if attempt is not None:
+        attempt.kind = kind
+        attempt.save(update_fields=["kind"])
+    trace.step(attempt, "discovery", kind=kind)
+    return kind, attempt
+
+
+def _kind(request: DiscoveryRequest) -> Enrollment.Kind:
+    if request.model_family is not None and not request.model_family.can_enroll:
+        raise Refused(reasons.FAMILY_CANNOT_ENROL)
+    # Without parameters (a redirect that lost them) every enrollment domain is meant.
+    if request.domain and request.domain not in options.enrollment_domains():
+        raise Refused(reasons.FOREIGN_IDENTIFIER)
+    offered = [kind for kind, setting in policy.FEATURE.items() if settings_store.read(setting)]
+    if not offered:
+        raise Refused(reasons.NOT_OFFERED)
+    return offered[0] if len(offered) == 1 else _by_role(request.identifier)
+
+
+def _by_role(identifier: str) -> Enrollment.Kind:
+    """Both kinds are on: the person's role decides, ADDE before user enrollment.
+
+    Whoever is unknown, or has neither role, gets the kind that a keyed hash of the name picks, always the same one.
+    """
+    user = people.resolve(identifier, options.enrollment_domains()) if identifier else None
+    roles = user.role_keys() if user is not None else frozenset()
+    picked = hmac.digest(settings.SECRET_KEY.encode(), b"discovery:" + identifier.lower().encode(), "sha256")
+    if Role.ADDE in roles:
+        return Enrollment.Kind.ADDE
+    if Role.AAUE in roles or picked[0] % 2:
+        return Enrollment.Kind.AAUE
+    return Enrollment.Kind.ADDE

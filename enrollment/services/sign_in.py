@@ -1,0 +1,228 @@
+"""The web sign-in (`apple-as-web`): who is there, may they, do they agree; then a token for the device.
+
+Nothing is stored before the person has proved who they are: the state travels signed in the path (devices drop the
+query of the announced URL) and, once known, the person travels in a signed ticket in the form.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from django.core import signing
+from django.db import transaction
+from django.utils import timezone
+
+from devices.models import Device, Enrollment
+from enrollment import reasons
+from enrollment.models import AccessToken, Attempt, PolicyText
+from enrollment.protocol import challenge
+from enrollment.services import consent, policy, tokens, trace
+from enrollment.services.policy import Refused
+from epmm import options, settings_store
+from users.errors import AccountDisabled, PasswordMustChange, PinExpired, PinUsed, TooManyAttempts, WrongCredentials
+from users.models import RegistrationPin, User
+from users.services import people, pins
+from users.services import sign_in as credentials
+
+STATE_SECONDS: Final = 3600
+TICKET_SECONDS: Final = 1800
+STATE_SALT: Final = "enrollment.sign-in.state"
+TICKET_SALT: Final = "enrollment.sign-in.ticket"
+
+
+class SignInExpired(Exception):
+    """The address of the page is too old or was altered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What the device told us before its person came: carried in the path, signed."""
+
+    reference: str  # of this sign-in
+    base_reference: str  # of the BaseURL, where the profile will be fetched
+    kind: str
+    identifier: str = ""
+    family: str = ""
+    product: str = ""
+    os_version: str = ""
+    udid: str = ""
+    language: str = ""
+
+    def seal(self) -> str:
+        known = {name: value for name, value in asdict(self).items() if value}
+        return signing.dumps(known, salt=STATE_SALT, compress=True)
+
+    @classmethod
+    def unseal(cls, text: str) -> "State":
+        return cls(**{"reference": "", "base_reference": "", **_unsealed(text, STATE_SALT, STATE_SECONDS)})
+
+    def facts(self) -> policy.Facts:
+        return policy.Facts(
+            kind=Enrollment.Kind(self.kind), family=self.family, os_version=self.os_version, udid=self.udid
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A person who has signed in for one state, and what they have accepted since."""
+
+    reference: str
+    user: int
+    pin: int | None = None
+    accepted: tuple[int, ...] = ()
+
+    def seal(self) -> str:
+        return signing.dumps(asdict(self), salt=TICKET_SALT)
+
+    @classmethod
+    def unseal(cls, text: str, *, state: State) -> "Ticket":
+        values = _unsealed(text, TICKET_SALT, TICKET_SECONDS)
+        ticket = cls(**{**values, "accepted": tuple(values["accepted"])})
+        if ticket.reference != state.reference:
+            raise SignInExpired
+        return ticket
+
+
+def _unsealed(text: str, salt: str, max_age: int) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = signing.loads(text, salt=salt, max_age=max_age)
+    except signing.BadSignature as error:
+        raise SignInExpired from error
+    return values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """What the person typed."""
+
+    name: str
+    password: str = ""
+    pin: str = ""
+
+
+def verify(state: State, entered: Entered, *, address: str | None) -> Ticket:
+    """Check the credentials, then whether this person may enrol this device.  Raises Refused."""
+    attempt = trace.find(state.reference)
+    try:
+        user, pin = _checked_credentials(state, entered, address=address)
+        trace.move(attempt, Attempt.State.OPEN, user=user, kind=state.kind)
+        trace.step(attempt, "credentials")
+        _check_same_person(state, user)
+        policy.require(user, state.facts())
+    except Refused as refused:
+        trace.step(attempt, _step_of(refused), result=trace.REFUSED, reason=refused.reason)
+        raise
+    trace.step(attempt, "policy")
+    return Ticket(reference=state.reference, user=user.pk, pin=pin.pk if pin else None)
+
+
+def _step_of(refused: Refused) -> str:
+    return "credentials" if refused.reason.code.startswith("E-2") else "policy"
+
+
+def _checked_credentials(state: State, entered: Entered, *, address: str | None) -> tuple[User, RegistrationPin | None]:
+    try:
+        signed_in = credentials.verify(
+            entered.name,
+            password=entered.password,
+            pin=entered.pin,
+            requirement=settings_store.read(options.REQUIREMENT),
+            address=address or "",
+            used_for=state.reference,
+            domains=options.enrollment_domains(),
+        )
+    except TooManyAttempts as error:
+        raise Refused(reasons.TOO_MANY_ATTEMPTS, seconds=error.seconds) from error
+    except PinExpired as error:
+        raise Refused(reasons.PIN_EXPIRED) from error
+    except PasswordMustChange as error:
+        raise Refused(reasons.PASSWORD_MUST_CHANGE) from error
+    except AccountDisabled as error:
+        raise Refused(reasons.ACCOUNT_DISABLED) from error
+    except WrongCredentials as error:
+        raise Refused(reasons.WRONG_CREDENTIALS) from error
+    return signed_in.user, signed_in.pin
+
+
+def _check_same_person(state: State, user: User) -> None:
+    """The profile will carry the account of who signed in: a device set up for somebody else must not get it."""
+    owner = people.resolve(state.identifier, options.enrollment_domains()) if state.identifier else None
+    if owner is not None and owner != user:
+        raise Refused(reasons.SOMEONE_ELSE)
+
+
+def next_policy(state: State, ticket: Ticket) -> PolicyText | None:
+    """The text to show now; None when all are accepted."""
+    due = consent.due(Enrollment.Kind(state.kind))
+    return next((text for text in due if text.pk not in ticket.accepted), None)
+
+
+def accept(state: State, ticket: Ticket, policy_id: int, *, address: str | None) -> Ticket:
+    """Record the acceptance of the text that was shown.  Another text than the one due changes nothing."""
+    shown = next_policy(state, ticket)
+    if shown is None or shown.pk != policy_id:
+        return ticket
+    attempt = trace.find(state.reference)
+    consent.accept(User.objects.get(pk=ticket.user), shown, attempt=attempt, address=address)
+    trace.step(attempt, "consent", kind=shown.kind, version=shown.version)
+    return replace(ticket, accepted=(*ticket.accepted, shown.pk))
+
+
+def finish(state: State, ticket: Ticket) -> str:
+    """Issue the token; return the address that hands it to the device.  Raises Refused."""
+    attempt = trace.find(state.reference)
+    try:
+        with transaction.atomic():
+            token = _issue(state, ticket, attempt)
+    except Refused as refused:
+        trace.step(attempt, _step_of(refused), result=trace.REFUSED, reason=refused.reason)
+        raise
+    trace.step(attempt, "token")
+    return challenge.callback_url(token)
+
+
+def _issue(state: State, ticket: Ticket, attempt: Attempt | None) -> str:
+    user = User.objects.get(pk=ticket.user)
+    policy.require(user, state.facts())  # minutes may have passed on the consent pages
+    pin = RegistrationPin.objects.filter(pk=ticket.pin).first() if ticket.pin else None
+    if pin is not None:
+        try:
+            pins.consume(pin, used_for=state.reference)
+        except PinUsed as error:
+            raise Refused(reasons.WRONG_CREDENTIALS) from error
+    return tokens.issue(
+        user=user,
+        kind=Enrollment.Kind(state.kind),
+        reference=state.base_reference,
+        attempt=attempt,
+        device=_provisional_device(state, user, pin, attempt),
+    )
+
+
+def _provisional_device(state: State, user: User, pin: RegistrationPin | None, attempt: Attempt | None) -> Device:
+    """The record that shows in the list until Authenticate tells which device it is."""
+    device = _waiting_record(pin, attempt, user) or Device(user=user)
+    kind = Enrollment.Kind(state.kind)
+    device.status = Device.Status.IENROLL_VERIFIED
+    device.enrollment_type = kind.value
+    device.owner = Device.Owner.COMPANY if kind == Enrollment.Kind.ADDE else Device.Owner.EMPLOYEE
+    device.managed_apple_account = user.managed_apple_account or ""
+    device.family = state.family
+    device.platform = policy.PLATFORM_OF.get(state.family, "")
+    device.product_name = state.product
+    device.os_version = state.os_version
+    device.language = state.language
+    device.registered_at = timezone.now()
+    device.save()
+    return device
+
+
+def _waiting_record(pin: RegistrationPin | None, attempt: Attempt | None, user: User) -> Device | None:
+    if pin is not None:
+        pending = Device.objects.filter(pin=pin, status=Device.Status.VERIFICATION_PENDING).first()
+        if pending is not None:
+            return pending
+    if attempt is None:
+        return None
+    earlier = AccessToken.objects.filter(attempt=attempt, user=user, device__status__in=Device.PROVISIONAL)
+    row = earlier.select_related("device").order_by("-pk").first()
+    return row.device if row else None

@@ -1,0 +1,110 @@
+"""The enrollment trace: one attempt from the first request to an active device, with every step on the way.
+
+Anonymous requests write here, so what they can write is bounded: by address and hour, in all, and by attempt.
+When a bound is reached an enrollment goes on without a trace.
+"""
+
+import secrets
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Any, Final
+
+from django.db.models import Q
+from django.utils import timezone
+
+from enrollment.models import Attempt, AttemptStep
+from enrollment.models.attempt import OPEN_FOR
+from enrollment.reasons import Reason
+
+PER_ADDRESS_AND_HOUR: Final = 120
+ANONYMOUS_AT_MOST: Final = 20_000
+STEPS_AT_MOST: Final = 200
+REPEAT_WITHIN: Final = timedelta(minutes=5)
+KEPT_ANONYMOUS: Final = timedelta(days=14)
+KEPT: Final = timedelta(days=365)
+
+OK, NOTED, REFUSED = AttemptStep.Result.OK, AttemptStep.Result.NOTED, AttemptStep.Result.REFUSED
+ENDED: Final = (Attempt.State.ACTIVE, Attempt.State.FAILED, Attempt.State.ABANDONED)
+
+
+def address_or_none(text: str | None) -> str | None:
+    try:
+        return str(ip_address(text or ""))
+    except ValueError:
+        return None
+
+
+def open_attempt(*, address: str | None, identifier: str = "", domain: str = "", family: str = "") -> Attempt | None:
+    """Begin a trace, or go on with the one that the same device began a moment ago; None beyond the bounds."""
+    now = timezone.now()
+    anonymous = Attempt.objects.filter(user=None)
+    here = anonymous.filter(address=address, opened_at__gt=now - timedelta(hours=1)).order_by("-pk")
+    recent = list(here.only("identifier", "model_family", "opened_at", "state", "reference")[:PER_ADDRESS_AND_HOUR])
+    for attempt in recent:
+        same = (attempt.identifier, attempt.model_family) == (identifier, family)
+        if same and identifier and attempt.state == Attempt.State.OPEN and attempt.opened_at > now - REPEAT_WITHIN:
+            return Attempt.objects.get(pk=attempt.pk)
+    if len(recent) >= PER_ADDRESS_AND_HOUR:
+        return None
+    if anonymous.order_by("pk")[ANONYMOUS_AT_MOST - 1 : ANONYMOUS_AT_MOST].exists():
+        return None
+    return Attempt.objects.create(
+        reference=secrets.token_urlsafe(16),
+        address=address,
+        identifier=identifier,
+        domain=domain,
+        model_family=family,
+    )
+
+
+def find(reference: str) -> Attempt | None:
+    return Attempt.objects.filter(reference=reference).first() if reference else None
+
+
+def step(
+    attempt: Attempt | None,
+    name: str,
+    *,
+    result: AttemptStep.Result = OK,
+    reason: Reason | None = None,
+    **details: Any,
+) -> None:
+    """Add a step.  A refusal marks the attempt; a later success clears the mark."""
+    if attempt is None or attempt.steps.count() >= STEPS_AT_MOST:
+        return
+    code = reason.code if reason else ""
+    AttemptStep.objects.create(attempt=attempt, step=name, result=result, code=code, details=details)
+    if result == REFUSED:
+        attempt.last_code = code
+        attempt.state = Attempt.State.FAILED
+    elif result == OK and attempt.state == Attempt.State.FAILED:
+        attempt.last_code = ""
+        attempt.state = Attempt.State.OPEN
+    else:
+        return
+    attempt.save(update_fields=["last_code", "state"])
+
+
+def move(attempt: Attempt | None, state: Attempt.State, **changes: Any) -> None:
+    """Set the state, and with it what became known: `user`, `enrollment`, `product`, `os_version`, `kind`."""
+    if attempt is None:
+        return
+    attempt.state = state
+    if state in ENDED:
+        changes["closed_at"] = timezone.now()
+    for name, value in changes.items():
+        setattr(attempt, name, value)
+    attempt.save(update_fields=["state", *changes])
+
+
+def tidy() -> None:
+    """Close what went silent, forget what is old; the anonymous first."""
+    now = timezone.now()
+    stale = Attempt.objects.filter(closed_at=None, opened_at__lt=now - OPEN_FOR)
+    stale.filter(state=Attempt.State.FAILED).update(closed_at=now)
+    stale.exclude(state=Attempt.State.FAILED).update(closed_at=now, state=Attempt.State.ABANDONED)
+    old = Q(opened_at__lt=now - KEPT) | Q(user=None, opened_at__lt=now - KEPT_ANONYMOUS)
+    Attempt.objects.filter(old).delete()
+    surplus = Attempt.objects.filter(user=None).order_by("-pk").values_list("pk", flat=True)[ANONYMOUS_AT_MOST // 2 :]
+    if newest_surplus := surplus.first():
+        Attempt.objects.filter(user=None, pk__lte=newest_surplus).delete()

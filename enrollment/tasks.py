@@ -1,0 +1,37 @@
+"""What the worker does for enrollments; each handler reaches for its service inside, because services start tasks."""
+
+from datetime import timedelta
+
+from epmm import jobs
+
+
+@jobs.handles("enrollment.revoke_tokens")
+def revoke_tokens(enrollment: int) -> None:
+    from devices.models import Enrollment
+    from enrollment.services import tokens
+
+    row = Enrollment.objects.filter(pk=enrollment).first()
+    if row is not None:
+        tokens.revoke_of(row)
+
+
+@jobs.handles("enrollment.inventory_read")
+def inventory_read(enrollment: int) -> None:
+    """The last step of a trace: the first DeviceInformation is in the device's record."""
+    from devices.models import Enrollment
+    from enrollment.services import trace
+
+    row = Enrollment.objects.filter(pk=enrollment).first()
+    attempt = row.attempts.order_by("-pk").first() if row else None
+    if attempt is not None and not attempt.steps.filter(step="first_inventory").exists():
+        trace.step(attempt, "first_inventory")
+
+
+@jobs.handles("enrollment.tidy", every=timedelta(minutes=5))
+def tidy() -> None:
+    from enrollment.services import cleanup, registration, tokens, trace
+
+    trace.tidy()
+    registration.expire_pins()
+    cleanup.abandon_unfinished()
+    tokens.forget_old()

@@ -1,0 +1,146 @@
+"""The pages of the web sign-in.
+
+No CSRF token: nothing here rests on a cookie.  Each form carries its own signed proof, so a forged form has none.
+"""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from csp.decorators import csp_update
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.html import linebreaks
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from enrollment import reasons
+from enrollment.models import PolicyText
+from enrollment.protocol.challenge import CALLBACK_SCHEME
+from enrollment.services import authorities, sign_in, trace
+from enrollment.services.policy import Refused
+from enrollment.services.sign_in import Entered, SignInExpired, State, Ticket
+from epmm import options, settings_store
+from epmm.client_address import client_address
+from epmm.rate_limit import limited
+
+LONGEST_FIELD: Final = 1024
+TRY_AGAIN: Final = (reasons.WRONG_CREDENTIALS, reasons.PIN_EXPIRED)
+
+
+@limited
+@never_cache
+@csp_update({"form-action": [f"{CALLBACK_SCHEME}:"]})  # type: ignore[arg-type] # typed for views without arguments
+@require_http_methods(["GET", "HEAD", "POST"])
+def page(request: HttpRequest, sealed: str) -> HttpResponse:
+    try:
+        state = State.unseal(sealed)
+        if request.method != "POST":
+            return _first(request, state)
+        if "ticket" in request.POST:
+            return _accepted(request, state)
+        return _credentials(request, state)
+    except SignInExpired:
+        return _refused_page(request, Refused(reasons.SIGN_IN_EXPIRED))
+    except Refused as refused:
+        return _refused_page(request, refused)
+
+
+def _first(request: HttpRequest, state: State) -> HttpResponse:
+    """The device appends what was typed to the announced address."""
+    typed = request.GET.get("user-identifier", "").strip()[:320]
+    attempt = trace.find(state.reference)
+    if typed:
+        state = replace(state, identifier=typed)
+        if attempt is not None and not attempt.identifier:
+            attempt.identifier, attempt.domain = typed, typed.rpartition("@")[2].lower()[:253]
+            attempt.save(update_fields=["identifier", "domain"])
+    trace.step(attempt, "sign_in_page")
+    return _form(request, state)
+
+
+def _credentials(request: HttpRequest, state: State) -> HttpResponse:
+    entered = Entered(name=_field(request, "user_id"), password=_field(request, "password"), pin=_field(request, "pin"))
+    try:
+        ticket = sign_in.verify(state, entered, address=client_address(request))
+    except Refused as refused:
+        if refused.reason in TRY_AGAIN:
+            return _form(request, state, name=entered.name, refused=refused)
+        if refused.reason is reasons.TOO_MANY_ATTEMPTS:
+            return _form(request, state, name=entered.name, refused=refused, status=429)
+        raise
+    return _next(request, state, ticket)
+
+
+def _accepted(request: HttpRequest, state: State) -> HttpResponse:
+    ticket = Ticket.unseal(_field(request, "ticket"), state=state)
+    shown = _field(request, "policy")
+    if shown.isdecimal():
+        ticket = sign_in.accept(state, ticket, int(shown), address=trace.address_or_none(client_address(request)))
+    return _next(request, state, ticket)
+
+
+def _next(request: HttpRequest, state: State, ticket: Ticket) -> HttpResponse:
+    """The next text to accept; after the last one, back to the device with its token."""
+    due = sign_in.next_policy(state, ticket)
+    if due is not None:
+        return _policy_page(request, state, ticket, due)
+    return HttpResponse(status=308, headers={"Location": sign_in.finish(state, ticket)})
+
+
+def _field(request: HttpRequest, name: str) -> str:
+    """Longer than anything that could be right is not kept; a password stays as typed."""
+    value = str(request.POST.get(name, ""))
+    return value if len(value) <= LONGEST_FIELD * 4 and "\0" not in value else ""
+
+
+def _form(
+    request: HttpRequest, state: State, *, name: str = "", refused: Refused | None = None, status: int = 200
+) -> HttpResponse:
+    return _render(
+        request,
+        "sign_in",
+        state,
+        status=status,
+        identifier=name or state.identifier,
+        requirement=settings_store.read(options.REQUIREMENT),
+        pin_length=settings_store.read(options.PIN_LENGTH),
+        button=_("Register") if state.family == "Mac" else _("Continue"),
+        error=refused.sentence if refused else "",
+        code=refused.reason.code if refused else "",
+        hidden={},
+    )
+
+
+def _policy_page(request: HttpRequest, state: State, ticket: Ticket, text: PolicyText) -> HttpResponse:
+    is_privacy = text.kind == PolicyText.Kind.PRIVACY
+    return _render(
+        request,
+        "policy",
+        state,
+        title=_("Your Privacy Matters") if is_privacy else _("Terms of Service"),
+        text_html=linebreaks(text.text, autoescape=True),
+        button=_("Accept"),
+        version=text.version,
+        policy=text.kind,
+        hidden={"ticket": ticket.seal(), "policy": str(text.pk)},
+    )
+
+
+def _render(request: HttpRequest, template: str, state: State, *, status: int = 200, **context: Any) -> HttpResponse:
+    context |= {
+        "organization": authorities.organization(),
+        "action": f"/enroll/sign-in/{state.seal()}",
+        "kind": context.pop("policy", state.kind),
+    }
+    return render(request, f"enrollment/{template}.html", context, status=status)
+
+
+def _refused_page(request: HttpRequest, refused: Refused) -> HttpResponse:
+    context = {
+        "organization": authorities.organization(),
+        "sentence": refused.sentence,
+        "code": refused.reason.code,
+        "advice": "",
+    }
+    return render(request, "enrollment/refused.html", context, status=403)

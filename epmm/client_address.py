@@ -1,0 +1,33 @@
+"""Where a request came from.  Forwarding headers count only when a trusted proxy set them."""
+
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+@cache
+def _networks(items: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(item, strict=False) for item in items)
+
+
+def is_trusted_proxy(address: str) -> bool:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    return any(ip in network for network in _networks(tuple(settings.TRUSTED_PROXIES)))
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The nearest address that is not a trusted proxy; None when there is none."""
+    hops = [request.META.get("REMOTE_ADDR", "")]
+    hops += reversed([hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")])
+    for hop in hops:
+        if not is_trusted_proxy(hop):
+            try:
+                return str(ip_address(hop))
+            except ValueError:
+                return None
+    return None

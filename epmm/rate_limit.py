@@ -1,0 +1,49 @@
+"""A token bucket for each address, in the memory of this process: enough to blunt a flood at a public address."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import wraps
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from epmm.client_address import client_address
+
+PER_SECOND: Final = 20.0  # an office behind one address may enrol in a hurry
+BURST: Final = 200.0
+REMEMBERED: Final = 50_000
+
+
+class Buckets:
+    def __init__(self, *, per_second: float = PER_SECOND, burst: float = BURST, remembered: int = REMEMBERED) -> None:
+        self._per_second, self._burst, self._remembered = per_second, burst, remembered
+        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def admit(self, address: str, now: float) -> bool:
+        """Take one token; False when the bucket of this address is empty."""
+        with self._lock:
+            level, since = self._levels.pop(address, (self._burst, now))
+            level = min(self._burst, level + (now - since) * self._per_second)
+            admitted = level >= 1
+            self._levels[address] = (level - 1 if admitted else level, now)
+            if len(self._levels) > self._remembered:
+                self._levels.popitem(last=False)
+            return admitted
+
+
+_buckets = Buckets()
+
+
+def limited(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """For views that anyone may call: 429 beyond the limit."""
+
+    @wraps(view)
+    def limited_view(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if _buckets.admit(client_address(request) or "", time.monotonic()):
+            return view(request, *args, **kwargs)
+        return HttpResponse(status=429, headers={"Retry-After": "5"})
+
+    return limited_view
