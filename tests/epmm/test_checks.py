@@ -15,7 +15,9 @@ def found() -> list[str | None]:
 
 
 def test_every_start_checks() -> None:
-    assert checks.installation.__name__ in {check.__name__ for check in registry.get_checks()}
+    registered: set[object] = set(registry.get_checks())
+
+    assert checks.installation in registered
 
 
 def test_a_sound_installation_passes(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,196 @@
+"""Imports follow the arrows, never back: enrollment -> devices -> users -> epmm, and edge -> service -> model."""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ("epmm", "users", "devices", "enrollment")  # each may know those before it
+ROOTS = {"epmm.asgi", "epmm.urls", "epmm.wsgi", "epmm.celery"}  # the composition roots: they alone know every app
+# What turns bytes into values and back may rely on these, and on nothing that holds state.
+PURE_LIBRARIES = {"asn1crypto", "cryptography", "lxml"}
+CLOCKS = {
+    ("datetime", "now"),
+    ("datetime", "utcnow"),
+    ("datetime", "today"),
+    ("date", "today"),
+    ("time", "time"),
+    ("time", "monotonic"),
+    ("timezone", "now"),
+}
+# Inside an app, from the edge inwards; a layer imports its own and those after it.
+LAYERS = {
+    "management": 0, "views": 0, "door": 0, "api": 0, "urls": 0, "checkin": 0,
+    "services": 1,
+    "models": 2, "managers": 2,
+    "protocol": 3, "wire": 3, "errors": 3,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    name: str
+    tree: ast.Module
+
+    @property
+    def app(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def part(self) -> str:
+        """`services` for enrollment.services.sign_in."""
+        return part_of(self.name)
+
+    def imports(self) -> Iterator[str]:
+        """Every dotted name that could be a module: of `from a import b`, both `a` and `a.b`."""
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.Import(names=names):
+                    yield from (name.name for name in names)
+                case ast.ImportFrom(module=source, names=names, level=0) if source:
+                    yield source
+                    yield from (f"{source}.{name.name}" for name in names)
+
+
+def part_of(name: str) -> str:
+    return name.split(".")[1] if "." in name else ""
+
+
+def modules() -> Iterator[Module]:
+    for app in APPS:
+        for path in sorted((ROOT / app).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            if "migrations" not in parts:
+                name = ".".join(parts).removesuffix(".__init__")
+                yield Module(name=name, tree=ast.parse(path.read_text()))
+
+
+ALL = list(modules())
+
+
+def is_pure(name: str) -> bool:
+    return part_of(name) in {"protocol", "wire"}
+
+
+def is_simulator(name: str) -> bool:
+    return f"{name}.".startswith("enrollment.simulator.")
+
+
+def test_the_apps_import_in_one_direction() -> None:
+    wrong = [
+        f"{module.name} imports {name}"
+        for module in ALL
+        if module.name not in ROOTS
+        for name in module.imports()
+        if (app := name.partition(".")[0]) in APPS and APPS.index(app) > APPS.index(module.app)
+    ]
+
+    assert wrong == []
+
+
+def test_inside_an_app_the_edge_knows_services_and_services_know_models() -> None:
+    wrong = [
+        f"{module.name} imports {name}"
+        for module in ALL
+        if module.part in LAYERS
+        for name in module.imports()
+        if name.partition(".")[0] in APPS and LAYERS.get(part_of(name), 3) < LAYERS[module.part]
+    ]
+
+    assert wrong == []
+
+
+def test_nobody_imports_a_composition_root() -> None:
+    """Celery's application is the exception: the worker runs it, the start makes it the default."""
+    wrong = [
+        f"{module.name} imports {name}"
+        for module in ALL
+        for name in module.imports()
+        if name in ROOTS - {"epmm.celery"}
+    ]
+
+    assert wrong == []
+
+
+def test_protocol_code_knows_only_the_standard_library_cryptography_and_its_like() -> None:
+    wrong = [
+        f"{module.name} imports {name}"
+        for module in ALL
+        if is_pure(module.name)
+        for name in module.imports()
+        if not may_be_imported_by_pure_code(name)
+    ]
+
+    assert wrong == []
+
+
+def may_be_imported_by_pure_code(name: str) -> bool:
+    package = name.partition(".")[0]
+    return package in sys.stdlib_module_names or package in PURE_LIBRARIES or is_pure(name)
+
+
+def test_protocol_code_reads_no_clock() -> None:
+    wrong = [
+        f"{module.name} line {node.lineno}"
+        for module in ALL
+        if is_pure(module.name)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and (last_name(node.value), node.attr) in CLOCKS
+    ]
+
+    assert wrong == []
+
+
+def last_name(node: ast.expr) -> str:
+    """`datetime` for both `datetime` and `datetime.datetime`."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
+
+
+def test_the_simulator_shares_no_code_with_the_server_it_judges() -> None:
+    wrong = [
+        f"{module.name} imports {name}"
+        for module in ALL
+        if is_simulator(module.name)
+        for name in module.imports()
+        if name.partition(".")[0] in APPS and not is_simulator(name) and name != "enrollment"
+    ]
+
+    assert wrong == []
+
+
+def test_a_task_reaches_for_its_service_inside_the_function() -> None:
+    """Services start tasks, so the modules of the tasks come first."""
+    wrong = [
+        module.name
+        for module in ALL
+        if module.part == "tasks"
+        for node in module.tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom) and ".services" in ast.unparse(node)
+    ]
+
+    assert wrong == []
+
+
+def test_imports_are_written_in_full() -> None:
+    """The rules above read absolute names only."""
+    wrong = [
+        module.name
+        for module in ALL
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom) and node.level > 0
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("rule", [is_pure, is_simulator])
+def test_the_rules_speak_of_something(rule: Callable[[str], bool]) -> None:
+    """A folder that was renamed must not make its rule fall silent."""
+    assert any(rule(module.name) for module in ALL)
