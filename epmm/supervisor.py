@@ -61,7 +61,7 @@ async def _keep(child: Child, lifeline: int, say: Say, timing: Timing) -> None:
     async with _relayed(child.name, say) as output:
         while True:
             began = clock()
-            ending = await _run(child, lifeline, output, timing.grace)
+            ending = await _run(child, lifeline, output, say, timing.grace)
             if clock() - began >= timing.settled:
                 pause = timing.first_pause
             say("up", f"{child.name} {ending}; starting it again in {pause:g} s")
@@ -69,7 +69,7 @@ async def _keep(child: Child, lifeline: int, say: Say, timing: Timing) -> None:
             pause = min(pause * 2, timing.longest_pause)
 
 
-async def _run(child: Child, lifeline: int, output: int, grace: float) -> str:
+async def _run(child: Child, lifeline: int, output: int, say: Say, grace: float) -> str:
     """Run the child to its end, ours or its own; say how it ended."""
     try:
         process = await asyncio.create_subprocess_exec(
@@ -84,6 +84,7 @@ async def _run(child: Child, lifeline: int, output: int, grace: float) -> str:
         )
     except OSError as error:  # the machine is out of processes or memory: that passes
         return f"did not start: {error}"
+    say("up", f"{child.name} is process {process.pid}")
     try:
         status = await process.wait()
     finally:

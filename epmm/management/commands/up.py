@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 
 from epmm import dev_tls, listening, locks, probe
 from epmm.checks import is_pair
@@ -51,7 +52,10 @@ class Command(BaseCommand):
             sockets = listen(options["host"], options["port"] or urlsplit(settings.PUBLIC_URL).port or HTTPS_PORT)
             stack.callback(listening.close, sockets)
             certificate, key = tls_files(options["tls_certificate"], options["tls_key"])
-            self._prepare(certificate, key)
+            try:
+                self._prepare(certificate, key)
+            except OperationalError as error:
+                raise CommandError(f"the database cannot be used: {str(error).partition(chr(10))[0]}") from error
             say = prefixed(len("gateway"))
             children = [gateway(sockets, certificate, key, running), worker(running)]
             asyncio.run(run(children, sockets, say=say, began=began))

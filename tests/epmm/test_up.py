@@ -1,0 +1,234 @@
+import os
+import re
+import secrets
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from http.client import HTTPException, HTTPSConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from django.core.management.base import CommandError
+
+from epmm import dev_tls, locks
+from epmm.management.commands import up
+from tests.epmm.processes import ROOT, eventually, is_alive
+from tests.epmm.test_listening import free_port
+
+HOST = "mdm.example.test"
+DATABASE_URL = os.environ.get("EPMM_DATABASE_URL", "")
+
+
+class Installation:
+    """An installation of its own: data directory, port, database."""
+
+    def __init__(self, directory: Path, database: str) -> None:
+        self.data = directory / "data"
+        self.port = free_port()
+        self.log_file = directory / "log"
+        self.process: subprocess.Popen[bytes] | None = None
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("EPMM_", "DJANGO_"))}
+        self.environment = kept | {"EPMM_DATA_DIR": str(self.data)}
+        if database:
+            self.environment |= {
+                "EPMM_DATABASE_URL": database,
+                "EPMM_SECRET_KEY": os.environ["EPMM_SECRET_KEY"],
+                "EPMM_FIELD_KEYS": os.environ["EPMM_FIELD_KEYS"],
+            }
+
+    def command(self, *options: str) -> list[str]:
+        return [sys.executable, str(ROOT / "manage.py"), "up", f"--public-url=https://{HOST}:{self.port}", *options]
+
+    def start(self, *options: str) -> None:
+        with self.log_file.open("wb") as output:
+            command = self.command(*options)
+            process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=subprocess.STDOUT)
+        self.process = process
+        eventually(lambda: "| ready after" in self.log or not is_alive(process.pid), seconds=60)
+        assert is_alive(process.pid), self.log
+
+    def refused(self, *options: str) -> str:
+        """Start, and be refused within seconds; what was said, without the interpreter's warnings."""
+        command = self.command(*options)
+        said = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=30, check=False)
+        assert (said.returncode, said.stdout) == (1, "")
+        return said.stderr
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+    def children(self, name: str) -> list[int]:
+        """Process ids of the gateway or the worker, in the order of their starts."""
+        return [int(number) for number in re.findall(rf"\| {name} is process (\d+)\n", self.log)]
+
+    def all_processes(self) -> list[int]:
+        assert self.process is not None
+        return [self.process.pid, *self.children("gateway"), *self.children("worker")]
+
+    def answers(self) -> bool:
+        try:
+            return self.get("/healthz") == 200
+        except (OSError, HTTPException):
+            return False
+
+    def get(self, path: str, *, authority: Path | None = None) -> int:
+        """Ask as a device does: by the public name, trusting the authority that it was given."""
+        trust = ssl.create_default_context(cafile=authority or self.data / "tls" / "ca.pem")
+        connection = HTTPSConnection(HOST, self.port, timeout=10)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        with closing(connection), trust.wrap_socket(plain, server_hostname=HOST) as connection.sock:
+            connection.request("GET", path)
+            return connection.getresponse().status
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    database = new_database() if DATABASE_URL else ""
+    made = Installation(tmp_path, database)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.stop()
+
+
+def new_database() -> str:
+    name = f"up_{secrets.token_hex(4)}"
+    with psycopg.connect(DATABASE_URL, autocommit=True) as connection:
+        connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+    return urlsplit(DATABASE_URL)._replace(path=f"/{name}").geturl()
+
+
+def test_first_start_then_a_later_one(installation: Installation) -> None:
+    installation.start()
+
+    assert installation.get("/healthz") == 200
+    password = re.search(r"one-time password (\S+)", installation.log)
+    assert password
+    assert (installation.data / "public_url").read_text() == f"https://{HOST}:{installation.port}\n"
+    assert str(installation.data / "tls" / "ca.pem") in installation.log
+    assert readable_by_others(installation.data) == {"ca.pem", "server.pem"}
+
+    processes = installation.all_processes()
+    assert len(processes) == 3
+    assert installation.stop() == 0
+    assert not any(map(is_alive, processes))
+
+    installation.start()
+    assert installation.get("/healthz") == 200
+    assert "password" not in installation.log
+
+
+def readable_by_others(directory: Path) -> set[str]:
+    return {path.name for path in directory.rglob("*") if path.is_file() and stat.S_IMODE(path.stat().st_mode) & 0o077}
+
+
+@pytest.mark.parametrize("name", ["gateway", "worker"])
+def test_a_killed_child_comes_back(installation: Installation, name: str) -> None:
+    installation.start()
+    other = "worker" if name == "gateway" else "gateway"
+    os.kill(installation.children(name)[0], signal.SIGKILL)
+
+    eventually(lambda: len(installation.children(name)) == 2)
+    # not refused in the meantime: the supervisor holds the socket, and the caller waits in its backlog
+    assert installation.get("/healthz") == 200
+    assert len(installation.children(other)) == 1
+    assert installation.stop(signal.SIGINT) == 0
+
+
+def test_a_killed_supervisor_leaves_nothing_and_starts_again_at_once(installation: Installation) -> None:
+    installation.start()
+    processes = installation.all_processes()
+    installation.stop(signal.SIGKILL)
+    installation.start()
+
+    assert installation.get("/healthz") == 200
+    assert not any(map(is_alive, processes))
+
+
+def test_a_second_start_on_the_same_data_is_refused(installation: Installation) -> None:
+    installation.start()
+
+    assert installation.refused() == f"CommandError: EPMM is already running on {installation.data}\n"
+    assert installation.get("/healthz") == 200
+
+
+def test_a_port_that_is_taken_is_said_at_once(installation: Installation) -> None:
+    with socket.create_server(("127.0.0.1", installation.port)):
+        said = installation.refused()
+
+    assert said.startswith(
+        f"CommandError: cannot listen on any address, port {installation.port}: Address already in use"
+    )
+    assert said.count("\n") == 1
+
+
+def test_certificates_of_the_operator_are_served(installation: Installation, tmp_path: Path) -> None:
+    own = dev_tls.ensure(tmp_path / "own", host=HOST, now=datetime.now(UTC))
+    installation.start("--tls-certificate", str(own.certificate), "--tls-key", str(own.key))
+
+    assert installation.get("/healthz", authority=own.ca) == 200
+    assert "development CA" not in installation.log
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--public-url=http://mdm.example.test"], "error: EPMM_PUBLIC_URL must look like https://"),
+        (["--tls-key=/dev/null"], "CommandError: --tls-certificate and --tls-key must be two PEM files"),
+        (["--tls-certificate=/dev/null", "--tls-key=/dev/null"], "CommandError: --tls-certificate and --tls-key must"),
+        (["--host=nowhere.invalid"], "CommandError: cannot listen on nowhere.invalid"),
+        (["--public=https://mdm.example.test"], "CommandError: write --public-url and --data in full"),
+    ],
+)
+def test_a_wrong_option_is_one_line(installation: Installation, options: list[str], said: str) -> None:
+    line = installation.refused(*options)
+
+    assert line.startswith(said)
+    assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http"])
+def test_a_port_is_a_number(port: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="port number"):
+        up.port_number(port)
+
+
+def test_a_database_of_one_s_own_needs_secrets_of_one_s_own(installation: Installation) -> None:
+    installation.environment["EPMM_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nothing"
+    installation.environment.pop("EPMM_SECRET_KEY", None)
+
+    assert "EPMM_SECRET_KEY is not set" in installation.refused()
+    assert not (installation.data / "secrets").exists()
+
+
+def test_a_database_that_is_not_there_is_one_line(installation: Installation) -> None:
+    installation.environment |= {
+        "EPMM_DATABASE_URL": "postgresql://nobody:a-password@127.0.0.1:1/nothing",
+        "EPMM_SECRET_KEY": os.environ["EPMM_SECRET_KEY"],
+        "EPMM_FIELD_KEYS": os.environ["EPMM_FIELD_KEYS"],
+    }
+    line = installation.refused()
+
+    assert line.startswith("CommandError: the database cannot be used: ")
+    assert (line.count("\n"), "a-password" in line) == (1, False)
+
+
+def test_what_a_killed_start_left_behind_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "WAIT_FOR_ORPHANS", 0.2)
+
+    with locks.held(tmp_path / "children.lock"), pytest.raises(CommandError, match="earlier start"):
+        up.running_alone(tmp_path).__enter__()
