@@ -25,7 +25,11 @@ Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 FAR_AWAY = datetime(2040, 1, 1, tzinfo=UTC)
 
-_PRESENT = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
+_PRESENT: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
 _PAST = {"md5": hashes.MD5(), "sha1": hashes.SHA1()}
 _HASHES: dict[str, hashes.HashAlgorithm] = {**_PRESENT, **_PAST}
 
@@ -186,7 +190,7 @@ def signed_data(
     if content is not None:
         encapsulated["content"] = content
     body = {
-        "version": "v1",
+        "version": "v1" if content_type == "data" else "v3",
         "digest_algorithms": [signer["digest_algorithm"] for signer in signers],
         "encap_content_info": encapsulated,
         "certificates": [asn1_x509.Certificate.load(identity.der) for identity in certificates],

@@ -6,7 +6,7 @@ Apple: "Discover Authentication Servers"; RFC 8615 for the path, RFC 3986 for th
 import json
 import re
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Self
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -15,8 +15,9 @@ from epmm.wire.errors import WireError
 CONTENT_TYPE = "application/json"
 
 LONGEST_QUERY = 4096
-# RFC 5321, 4.5.3.1: 64 octets before the @, 255 behind it.
+# RFC 5321, 4.5.3.1: 64 octets before the @, 255 behind it; RFC 1035, 2.3.4, leaves 253 for a name in text.
 LONGEST_IDENTIFIER = 320
+LONGEST_DOMAIN = 253
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -26,7 +27,7 @@ class Version(StrEnum):
     BYOD = "mdm-byod"
 
 
-class ModelFamily(Enum):
+class ModelFamily(StrEnum):
     """`model-family` of discovery; `of_product` finds the same from a model identifier."""
 
     APPLE_TV = "AppleTV"
@@ -43,7 +44,7 @@ class ModelFamily(Enum):
 
     @classmethod
     def named(cls, name: str) -> Self | None:
-        return next((family for family in cls if family.value == name), None)
+        return next((family for family in cls if family == name), None)
 
     @classmethod
     def of_product(cls, product: str) -> Self | None:
@@ -52,7 +53,7 @@ class ModelFamily(Enum):
             return cls.named("Mac")
         if product.startswith("iPod"):
             return cls.named("iPhone")
-        return next((family for family in cls if product.startswith(family.value)), None)
+        return next((family for family in cls if product.startswith(family)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +76,16 @@ class DiscoveryRequest:
             raise WireError("query is too long")
         values = _values(query)
         identifier = values.get("user-identifier", "").strip()
-        if len(identifier) > LONGEST_IDENTIFIER:
-            raise WireError("user-identifier: too long")
         local_part, at, domain = identifier.rpartition("@")
+        if not at:
+            local_part, domain = domain, ""
+        domain = domain.lower()
+        if len(identifier) > LONGEST_IDENTIFIER or len(domain) > LONGEST_DOMAIN:
+            raise WireError("user-identifier: too long")
         return cls(
             identifier=identifier,
-            local_part=local_part if at else identifier,
-            domain=domain.lower() if at else "",
+            local_part=local_part,
+            domain=domain,
             model_family=ModelFamily.named(values.get("model-family", "")),
         )
 

@@ -145,10 +145,21 @@ def _read(info: Any) -> SignedMessage:
     included = [choice.chosen for choice in _items(signed["certificates"]) if choice.name == "certificate"]
     return SignedMessage(
         content_type=encapsulated["content_type"].dotted,
-        content=None if isinstance(encapsulated["content"], core.Void) else bytes(encapsulated["content"]),
+        content=_content(encapsulated["content"]),
         certificates=tuple(certificate.dump() for certificate in included),
         signers=tuple(_signer(signer, included) for signer in signed["signer_infos"]),
     )
+
+
+def _content(value: Any) -> bytes | None:
+    """An octet string, whole or in pieces; version 1 (PKCS#7, RFC 2315) leaves open what it is."""
+    if isinstance(value, core.Void):
+        return None
+    if isinstance(value, core.Any):
+        value = value.parse(core.OctetString)
+    if not isinstance(value, core.OctetString | core.ParsableOctetString):
+        raise WireError("content of the CMS message is not an octet string")
+    return bytes(value)
 
 
 def _signer(signer: Any, included: list[Any]) -> Signer:
