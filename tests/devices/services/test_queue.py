@@ -1,0 +1,161 @@
+import plistlib
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from devices.models import Command, Device, Enrollment
+from devices.protocol import commands
+from devices.protocol.commands import AnyRequest, Kind, Platform
+from devices.services import queue
+from tests.devices.services.rows import NOW, PROFILE, answered, channel_of, command, device_of, enrolled
+
+pytestmark = pytest.mark.django_db
+AAUE, MACOS = Enrollment.Kind.AAUE, Device.Platform.MACOS
+
+
+def test_a_command_is_rendered_when_it_is_queued() -> None:
+    channel = channel_of(enrolled())
+
+    row = queue.queue(channel, commands.DeviceLock(message="Please return"), priority=-1)
+
+    stored = Command.objects.get()
+    assert (stored.pk, stored.channel, stored.request_type, stored.priority) == (row.pk, channel, "DeviceLock", -1)
+    assert stored.state == Command.State.QUEUED
+    assert plistlib.loads(bytes(stored.rendered)) == {
+        "CommandUUID": str(row.uuid).upper(),
+        "Command": {"RequestType": "DeviceLock", "Message": "Please return"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        (AnyRequest(request_type="EnableLostMode"), "EnableLostMode needs a supervised device; account-driven"),
+        (AnyRequest(request_type="Dance"), "There is no command Dance."),
+        (commands.EraseDevice(), "EraseDevice needs the access right 8"),
+        (AnyRequest(request_type="DeviceLock", payload={"Message": None}), "DeviceLock: the payload has no form"),
+    ],
+)
+def test_what_cannot_work_is_not_queued(request_: commands.Request, sentence: str) -> None:
+    enrollment = enrolled(access_rights=8191 - 8)
+
+    with pytest.raises(queue.CommandRefused, match=sentence):
+        queue.queue(channel_of(enrollment), request_)
+
+    assert not Command.objects.exists()
+    assert device_of(enrollment).status == Device.Status.ACTIVE
+
+
+def test_nothing_is_queued_for_an_enrollment_that_has_ended() -> None:
+    channel = channel_of(enrolled(state=Enrollment.State.ENDED))
+
+    with pytest.raises(queue.CommandRefused, match="has ended"):
+        queue.queue(channel, commands.ProfileList())
+
+
+@pytest.mark.parametrize(
+    ("request_", "before", "after"),
+    [
+        (commands.EraseDevice(), "ACTIVE", "WIPE_PENDING"),
+        (commands.EraseDevice(), "RETIRE_PENDING", "WIPE_PENDING"),
+        (commands.RemoveProfile(identifier=PROFILE), "LOST", "RETIRE_PENDING"),
+        (commands.RemoveProfile(identifier=PROFILE), "WIPE_PENDING", "WIPE_PENDING"),
+        (commands.RemoveProfile(identifier="another"), "ACTIVE", "ACTIVE"),
+        (commands.EraseDevice(), "WIPED", "WIPED"),  # no longer ours to change
+        (commands.DeviceLock(), "ACTIVE", "ACTIVE"),
+    ],
+)
+def test_the_record_says_that_its_device_is_on_its_way_out(request_: commands.Request, before: str, after: str) -> None:
+    enrollment = enrolled(status=before)
+
+    queue.queue(channel_of(enrollment), request_)
+
+    assert device_of(enrollment).status == after
+
+
+def test_removing_our_profile_from_a_user_of_a_mac_retires_nothing() -> None:
+    enrollment = enrolled(platform=MACOS)
+
+    queue.queue(channel_of(enrollment, "user"), commands.RemoveProfile(identifier=PROFILE))
+
+    assert device_of(enrollment).status == Device.Status.ACTIVE
+
+
+def test_a_new_enrollment_is_asked_in_one_insert(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    enrollment = enrolled()
+
+    with django_assert_num_queries(2):
+        queue.queue_first_inventory(enrollment)
+
+    rows = Command.objects.order_by("pk")
+    assert [row.request_type for row in rows] == [
+        "DeviceInformation",
+        "SecurityInfo",
+        "InstalledApplicationList",
+        "ProfileList",
+        "CertificateList",
+    ]
+    first = plistlib.loads(bytes(rows[0].rendered))
+    assert first["CommandUUID"] == str(rows[0].uuid).upper()
+    assert "SerialNumber" in first["Command"]["Queries"]
+    assert {row.channel.user_key for row in rows} == {""}
+
+
+def test_a_mac_of_the_users_own_is_not_asked_for_its_applications() -> None:
+    enrollment = enrolled(kind=AAUE, platform=MACOS)
+
+    queue.queue_first_inventory(enrollment)
+
+    asked = dict(Command.objects.values_list("request_type", "rendered"))
+    assert "InstalledApplicationList" not in asked
+    assert "SerialNumber" not in plistlib.loads(bytes(asked["DeviceInformation"]))["Command"]["Queries"]
+
+
+@pytest.mark.parametrize(
+    ("platform", "family", "expected"),
+    [
+        ("macOS", "", Platform.MACOS),
+        ("", "Mac", Platform.MACOS),
+        ("", "iPad", Platform.IOS),
+        ("", "RealityDevice", Platform.VISIONOS),
+        ("visionOS", "iPhone", Platform.VISIONOS),
+        ("", "", Platform.IOS),
+    ],
+)
+def test_the_platform_is_the_devices_or_else_that_of_its_family(
+    platform: Device.Platform, family: str, expected: Platform
+) -> None:
+    enrollment = enrolled(platform=platform)
+    enrollment.family = family
+    channel = channel_of(enrollment)
+    channel.enrollment = enrollment
+
+    assert queue.target_of(channel).platform is expected
+
+
+def test_the_target_is_the_channel_of_its_enrollment() -> None:
+    target = queue.target_of(channel_of(enrolled(platform=MACOS, access_rights=3), "user"))
+
+    assert (target.kind, target.user_channel) == (Kind.ADDE, True)
+    assert (target.access_rights, target.profile_identifier) == (3, PROFILE)
+
+
+def test_an_enrollment_that_has_no_device_yet_has_a_target() -> None:
+    channel = channel_of(enrolled())
+    channel.enrollment.device = None
+
+    assert queue.target_of(channel).platform is Platform.IOS
+
+
+def test_cancelling_leaves_what_is_done_and_what_is_anothers() -> None:
+    enrollment, another = enrolled(), enrolled(udid="another")
+    waiting = [command(channel_of(enrollment), "ProfileList"), command(channel_of(enrollment, "user"), "ProfileList")]
+    done = answered(command(channel_of(enrollment), "ProfileList"))
+    others = command(channel_of(another), "ProfileList")
+
+    assert queue.cancel_all(enrollment) == 2
+
+    assert {row.state for row in Command.objects.filter(pk__in=[row.pk for row in waiting])} == {6}
+    assert Command.objects.get(pk=done.pk).state == Command.State.ACKNOWLEDGED
+    assert Command.objects.get(pk=done.pk).done_at == NOW
+    assert Command.objects.get(pk=others.pk).state == Command.State.OFFERED
