@@ -1,5 +1,7 @@
 """Who changed what.  Entries are written in the transaction of the change and never edited."""
 
+from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 
 from epmm.models import AuditEntry
@@ -18,9 +20,25 @@ def record(
     AuditEntry.objects.create(
         action=action,
         actor=actor[:255],
-        address=address,
+        address=_plain(address),
         subject_type=subject_type,
         subject=subject[:255],
         status=status,
         details=details or {},
     )
+
+
+def bound(action: str, *, since: datetime, newest: int) -> None:
+    """Drop entries of an action that strangers cause: those before `since`, and all but the `newest`."""
+    entries = AuditEntry.objects.filter(action=action)
+    entries.filter(at__lt=since).delete()
+    if one_too_many := entries.order_by("-at").values_list("at", flat=True)[newest : newest + 1].first():
+        entries.filter(at__lte=one_too_many).delete()
+
+
+def _plain(address: str | None) -> str | None:
+    """An address as the column takes it, without the name of a network interface; None when it is not one."""
+    try:
+        return str(ip_address((address or "").partition("%")[0]))
+    except ValueError:
+        return None

@@ -24,4 +24,10 @@ class LineFormatter(logging.Formatter):
             for key, value in sorted(vars(record).items())
             if key not in _STANDARD
         ]
-        return " ".join([super().formatMessage(record), *extras])
+        line = " ".join([super().formatMessage(record), *extras])
+        return line if line.isprintable() else "".join(map(_printable, line))
+
+
+def _printable(character: str) -> str:
+    """A device names itself: its line break must not begin a line of our log."""
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

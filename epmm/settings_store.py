@@ -18,6 +18,7 @@ from epmm.models import SettingRow
 
 T = TypeVar("T")
 CACHE_SECONDS: Final = 1.0
+LONGEST_NUMBER: Final = 9
 
 
 class InvalidSetting(ValueError):
@@ -61,11 +62,16 @@ def choice(name: str, *, default: str, values: tuple[str, ...], help: str | Prom
     return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help))
 
 
+def whole_number(text: str) -> int | None:
+    """None when it is not one, or longer than any setting takes (`int` itself refuses thousands of digits)."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER else None
+
+
 def number(name: str, *, default: int, low: int, high: int, help: str | Promise) -> Setting[int]:  # noqa: A002
     accepts = f"{low}..{high}"
 
     def parse(text: str) -> int:
-        if not text.isascii() or not text.isdecimal() or not low <= int(text) <= high:
+        if whole_number(text) not in range(low, high + 1):
             raise InvalidSetting(accepts)
         return int(text)
 

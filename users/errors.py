@@ -1,0 +1,73 @@
+"""What people and administrators are told, each in one plain sentence (portal specification, section 17)."""
+
+from typing import ClassVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+
+class PeopleError(Exception):
+    """`str(error)` is the sentence."""
+
+    sentence: ClassVar[str | Promise] = ""
+
+    def __str__(self) -> str:
+        return super().__str__() or str(self.sentence)
+
+
+class UnknownPerson(PeopleError):
+    """An administrator named nobody we know.  People who sign in are never told this."""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(_("There is no user {user_id}.").format(user_id=user_id))
+
+
+class InvalidPerson(PeopleError):
+    """These data cannot be saved."""
+
+
+class InvalidAccount(InvalidPerson):
+    """The Managed Apple Account cannot be saved."""
+
+
+class InvalidGrant(InvalidPerson):
+    """The roles cannot be changed like this."""
+
+
+class SignInRefused(PeopleError):
+    """The person is not let in."""
+
+
+class WrongCredentials(SignInRefused):
+    """One sentence for an unknown name, a wrong password and a wrong PIN: none tells who exists."""
+
+    sentence = gettext_lazy("The user ID, password or PIN is not right.")
+
+
+class PinWrong(WrongCredentials):
+    """Not the PIN that was issued last; perhaps none was."""
+
+
+class PinUsed(WrongCredentials):
+    """The right PIN, but another sign-in has used it."""
+
+
+class PinExpired(SignInRefused):
+    """Told only to someone for whom all else was right."""
+
+    sentence = gettext_lazy("This PIN has expired. Ask for a new one.")
+
+
+class TooManyAttempts(SignInRefused):
+    def __init__(self, seconds: int) -> None:
+        super().__init__(_("Too many attempts. Try again in {n} seconds.").format(n=seconds))
+        self.seconds = seconds
+
+
+class AccountDisabled(SignInRefused):
+    sentence = gettext_lazy("Your account is switched off. Ask your administrator.")
+
+
+class PasswordMustChange(SignInRefused):
+    sentence = gettext_lazy("Choose a new password in the portal first, then try again.")

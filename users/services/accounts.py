@@ -1,0 +1,68 @@
+"""Managed Apple Accounts: whom Apple asks a device's user to sign in as."""
+
+import re
+from typing import Final
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from epmm import audit, options
+from users.errors import InvalidAccount
+from users.models import User
+
+LONGEST: Final = 320
+LOCAL_PART: Final = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+")  # RFC 5322, 3.2.3: the characters of an atom, and dots
+
+
+def normalized(text: str) -> str:
+    """The account as it is stored.  Raises InvalidAccount, also for an account of a domain that is not ours."""
+    value = text.strip().lower()
+    domains = options.enrollment_domains()
+    local, _at, domain = value.partition("@")
+    if len(value) > LONGEST or LOCAL_PART.fullmatch(local) is None or options.DOMAIN.fullmatch(domain) is None:
+        raise InvalidAccount(wanted_sentence())
+    if domain not in domains:
+        raise InvalidAccount(
+            _(
+                '"{value}" does not belong to an enrollment domain of this server ({list}). '
+                "Change the account or add the domain under Settings."
+            ).format(value=value, list=", ".join(domains))
+        )
+    return value
+
+
+def wanted_sentence() -> str:
+    return _("Enter the Managed Apple Account this person signs in with, for example {example}.").format(
+        example=f"name@{options.enrollment_domains()[0]}"
+    )
+
+
+def assign(user: User, text: str, *, actor: str) -> None:
+    """Give the person this account.  The database decides who of two had it first."""
+    value = normalized(text)
+    before = user.managed_apple_account
+    if value == before:
+        return
+    try:
+        with transaction.atomic():
+            User.objects.filter(pk=user.pk).update(managed_apple_account=value)
+            audit.record(
+                "user.account_changed",
+                actor=actor,
+                subject_type="user",
+                subject=user.user_id,
+                details={"from": before, "to": value},
+            )
+    except IntegrityError as error:
+        refuse_taken(value)
+        raise InvalidAccount(wanted_sentence()) from error  # whoever had it has just let go: try again
+    user.managed_apple_account = value
+
+
+def refuse_taken(value: str) -> None:
+    """Raise InvalidAccount when a stored person has this account."""
+    holder = User.objects.filter(managed_apple_account=value).first()
+    if holder is not None:
+        raise InvalidAccount(
+            _("Another user ({name}) already has this Managed Apple Account.").format(name=holder.display_name)
+        )

@@ -1,0 +1,79 @@
+"""Slows down whoever guesses.
+
+Failures in a row are counted for the typed name and the address together: nobody can lock a colleague out from
+elsewhere, and a name that nobody has behaves like any other.
+"""
+
+import math
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from users.errors import TooManyAttempts
+from users.models import SignInFailures
+
+FAILURES_BEFORE_LOCK: Final = 6
+FIRST_LOCK: Final = timedelta(seconds=30)
+LONGEST_LOCK: Final = timedelta(hours=1)
+KEPT: Final = timedelta(days=1)
+MOST_ROWS: Final = 100_000
+TRIM_EVERY: Final = 100  # rows; the bound may be passed by as many
+
+
+def count_attempt(name: str, address: str | None) -> None:
+    """Count an attempt as failed before it is looked at: guesses sent at once cannot outrun the count.
+
+    Raises TooManyAttempts while locked, which changes nothing.  `clear` when the attempt was right.
+    An enclosing transaction could take the count back, so there must be none.
+    """
+    now = timezone.now()
+    with transaction.atomic(durable=True):
+        row, is_new = SignInFailures.objects.select_for_update().get_or_create(
+            name_hash=_name_hash(name), address=network(address)
+        )
+        if row.locked_until is not None and now < row.locked_until:
+            raise TooManyAttempts(math.ceil((row.locked_until - now).total_seconds()))
+        row.count = row.count + 1 if now - row.last_at < KEPT else 1
+        row.last_at = now
+        row.locked_until = now + lock_after(row.count) if row.count >= FAILURES_BEFORE_LOCK else None
+        row.save()
+    if is_new and row.pk % TRIM_EVERY == 0:
+        forget(now)
+
+
+def clear(name: str, address: str | None) -> None:
+    SignInFailures.objects.filter(name_hash=_name_hash(name), address=network(address)).delete()
+
+
+def forget(now: datetime) -> None:
+    """Drop what is old, and the oldest of what is too much."""
+    SignInFailures.objects.filter(last_at__lt=now - KEPT).delete()
+    newest_first = SignInFailures.objects.order_by("-last_at").values_list("last_at", flat=True)
+    if one_too_many := newest_first[MOST_ROWS : MOST_ROWS + 1].first():
+        SignInFailures.objects.filter(last_at__lte=one_too_many).delete()
+
+
+def lock_after(failures: int) -> timedelta:
+    doublings = min(failures - FAILURES_BEFORE_LOCK, 10)
+    return min(FIRST_LOCK * (1 << doublings), LONGEST_LOCK)
+
+
+def network(address: str | None) -> str:
+    """What one attacker holds for sure: an IPv4 address, or the /64 of an IPv6 address."""
+    try:
+        ip = ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, IPv6Address):
+        return str(ip.ipv4_mapped or ip_network((ip, 64), strict=False))
+    return str(ip)
+
+
+def _name_hash(name: str) -> str:
+    """Keyed: people type passwords into the wrong field, so what was typed must not be found out from the table."""
+    typed = name.strip().lower().encode(errors="backslashreplace")
+    return salted_hmac("users.lock_out", typed, algorithm="sha256").hexdigest()

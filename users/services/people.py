@@ -1,0 +1,137 @@
+"""Adding people, and finding the one that a typed name means."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
+
+from epmm import audit
+from users.errors import InvalidPerson, UnknownPerson
+from users.models import Role, User
+from users.services import accounts, roles
+
+LONGEST_NAME: Final = 320  # what anyone may type to say who they are: an address
+LONGEST_PASSWORD: Final = 1024
+USER_ID: Final = re.compile(r"[A-Za-z0-9_.@$#-]{1,150}")
+RESERVED: Final = re.compile(r"_MI\d", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPerson:
+    user_id: str
+    first_name: str = ""
+    last_name: str = ""
+    display_name: str = ""
+    email: str = ""
+    managed_apple_account: str | None = None
+    password: str | None = field(default=None, repr=False)  # None: can sign in with a PIN only
+    roles: Sequence[str] = ()
+    is_admin: bool = False
+
+
+def create(new: NewPerson, *, actor: str) -> User:
+    """Add a local user, who may use the portal from the start.  The database decides whether a name was free."""
+    user = _checked(new)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+            audit.record(
+                "user.created",
+                actor=actor,
+                subject_type="user",
+                subject=user.user_id,
+                details={"admin": user.is_admin, "account": user.managed_apple_account},
+            )
+            roles.grant(user, [Role.PORTAL, *new.roles], actor=actor)
+    except IntegrityError:
+        _refuse_taken(user)
+        raise
+    return user
+
+
+def resolve(typed: str, domains: Sequence[str]) -> User | None:
+    """Whom a typed name means: a user ID, else a Managed Apple Account, else an e-mail address, else, in a domain of
+    ours, the user ID before the `@`.  Always one query, so that its time tells nobody which of them matched.
+    """
+    name = typed.strip().lower()
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        return None
+    local, _at, domain = name.rpartition("@")
+    before_at = local if domain in domains else name
+    found = User.objects.alias(lower_id=Lower("user_id"), lower_email=Lower("email")).filter(
+        Q(lower_id__in=[name, before_at]) | Q(managed_apple_account=name) | Q(lower_email=name)
+    )
+
+    def distance(user: User) -> int:
+        kinds = [user.user_id.lower(), user.managed_apple_account, user.email.lower(), name]
+        return kinds.index(name)
+
+    return min(found, key=distance, default=None)
+
+
+def by_user_id(user_id: str) -> User:
+    """For administrators, who name people exactly.  Raises UnknownPerson."""
+    user = User.objects.alias(lower_id=Lower("user_id")).filter(lower_id=user_id.lower()).first()
+    if user is None:
+        raise UnknownPerson(user_id)
+    return user
+
+
+def _checked(new: NewPerson) -> User:
+    _check_user_id(new.user_id)
+    user = User(
+        user_id=new.user_id,
+        first_name=new.first_name.strip(),
+        last_name=new.last_name.strip(),
+        full_name=new.display_name.strip(),
+        email=new.email.strip(),
+        managed_apple_account=accounts.normalized(new.managed_apple_account) if new.managed_apple_account else None,
+        is_admin=new.is_admin,
+    )
+    if not (user.full_name + user.first_name + user.last_name).isprintable():
+        raise InvalidPerson(_("A name must not contain line breaks or control characters."))
+    try:
+        user.clean_fields(exclude=["password"])
+        if new.password is not None:
+            _check_password(new.password, user)
+    except ValidationError as error:
+        raise InvalidPerson(" ".join(error.messages)) from error
+    user.set_password(new.password)
+    return user
+
+
+def _check_user_id(user_id: str) -> None:
+    if USER_ID.fullmatch(user_id) is None:
+        raise InvalidPerson(
+            _("A user ID consists of 1 to 150 letters (A-Z), digits and the characters - _ . @ $ # without spaces.")
+        )
+    if RESERVED.search(user_id) is not None:
+        raise InvalidPerson(_("_MI followed by digits is reserved and cannot be part of a user ID."))
+
+
+def _check_password(password: str, user: User) -> None:
+    if len(password) > LONGEST_PASSWORD:
+        raise InvalidPerson(_("A password has at most {n} characters.").format(n=LONGEST_PASSWORD))
+    try:
+        password.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidPerson(_("The password is not valid text.")) from error
+    validate_password(password, user)
+
+
+def _refuse_taken(user: User) -> None:
+    """Say which value another person had first."""
+    others = User.objects.alias(lower_id=Lower("user_id"), lower_email=Lower("email"))
+    if others.filter(lower_id=user.user_id.lower()).exists():
+        raise InvalidPerson(_("The user ID {user_id} is taken.").format(user_id=user.user_id))
+    if user.email and others.filter(lower_email=user.email.lower()).exists():
+        raise InvalidPerson(_("Another user already has the email address {email}.").format(email=user.email))
+    if user.managed_apple_account:
+        accounts.refuse_taken(user.managed_apple_account)

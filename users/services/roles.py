@@ -1,0 +1,76 @@
+"""Who may do what.  Roles are read at each use, so a change acts at once."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from epmm import audit
+from users.errors import InvalidAccount, InvalidGrant
+from users.models import ACCOUNT_DRIVEN, Role, RoleGrant, User
+from users.services import accounts
+
+PORTAL_CHILDREN: Final = frozenset(role for role in Role if role.startswith(f"{Role.PORTAL}."))
+
+
+@transaction.atomic
+def grant(user: User, keys: Iterable[str], *, actor: str, managed_apple_account: str | None = None) -> None:
+    """Grant what is not granted yet.  Account-driven roles need a Managed Apple Account, given now or earlier."""
+    wanted = _known(keys)
+    person = _locked(user)
+    if managed_apple_account is not None:
+        accounts.assign(person, managed_apple_account, actor=actor)
+        user.managed_apple_account = person.managed_apple_account
+    before = person.role_keys()
+    after = before | wanted
+    if wanted & ACCOUNT_DRIVEN and not person.managed_apple_account:
+        raise InvalidAccount(accounts.wanted_sentence())
+    if wanted & PORTAL_CHILDREN and Role.PORTAL not in after:
+        raise InvalidGrant(
+            _("{roles} needs the role {portal}, which is not granted.").format(
+                roles=", ".join(sorted(wanted & PORTAL_CHILDREN)), portal=Role.PORTAL
+            )
+        )
+    RoleGrant.objects.bulk_create(
+        [RoleGrant(user=person, key=key, granted_by=actor[:255]) for key in sorted(after - before)],
+        ignore_conflicts=True,
+    )
+    _record("roles.granted", person, before, after, actor)
+
+
+@transaction.atomic
+def remove(user: User, keys: Iterable[str], *, actor: str) -> None:
+    """Remove what is granted.  Without the portal nothing that is done there is left either."""
+    unwanted = _known(keys)
+    if Role.PORTAL in unwanted:
+        unwanted |= PORTAL_CHILDREN
+    person = _locked(user)
+    before = person.role_keys()
+    person.role_grants.filter(key__in=unwanted).delete()
+    _record("roles.removed", person, before, before - unwanted, actor)
+
+
+def _known(keys: Iterable[str]) -> frozenset[str]:
+    given = frozenset(keys)
+    unknown = given - set(Role.values)
+    if unknown:
+        raise InvalidGrant(
+            _("There is no role {unknown}. The roles are {known}.").format(
+                unknown=", ".join(sorted(unknown)), known=", ".join(Role.values)
+            )
+        )
+    return given
+
+
+def _locked(user: User) -> User:
+    """The person as stored now; two changes of the same person's roles wait for each other."""
+    return User.objects.select_for_update().get(pk=user.pk)
+
+
+def _record(action: str, user: User, before: Iterable[str], after: Iterable[str], actor: str) -> None:
+    was, now = sorted(before), sorted(after)
+    if was != now:
+        audit.record(
+            action, actor=actor, subject_type="user", subject=user.user_id, details={"before": was, "after": now}
+        )

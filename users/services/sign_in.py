@@ -1,0 +1,135 @@
+"""Is this the person?  One door for password and PIN that tells a stranger nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+
+from epmm import audit
+from epmm.models import AuditEntry
+from users.errors import AccountDisabled, PasswordMustChange, PinExpired, SignInRefused, WrongCredentials
+from users.models import RegistrationPin, User
+from users.services import lock_out, people, pins
+
+FAILED: Final = "sign_in.failed"
+FAILURES_KEPT: Final = timedelta(days=90)
+MOST_FAILURES: Final = 100_000
+
+
+class Requirement(StrEnum):
+    """The values of the setting `registration.requirement`."""
+
+    PASSWORD = "password"  # noqa: S105 - the name of a kind of credential
+    PIN = "pin"
+    PASSWORD_AND_PIN = "password_and_pin"  # noqa: S105 - as above
+
+    @property
+    def asks_password(self) -> bool:
+        return self is not Requirement.PIN
+
+    @property
+    def asks_pin(self) -> bool:
+        return self is not Requirement.PASSWORD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    user: User
+    pin: RegistrationPin | None  # to be used up with `pins.consume` when the sign-in leads somewhere
+
+
+def verify(
+    name: str,
+    *,
+    password: str,
+    pin: str,
+    requirement: str,
+    address: str | None,
+    used_for: str,
+    domains: Sequence[str],
+) -> SignedIn:
+    """The person who typed `name`; raises SignInRefused.  Whoever completes the sign-in `used_for` consumes the PIN.
+
+    Not inside a transaction: the count of failures must outlive the refusal.
+    """
+    asked = Requirement(requirement)
+    if not _worth_hashing(name, password, pin, asked):
+        raise WrongCredentials
+    lock_out.count_attempt(name, address)
+    user = people.resolve(name, domains) or _nobody()
+    try:
+        right_pin = _check_credentials(user, password, pin, asked, used_for)
+        lock_out.clear(name, address)
+        _check_standing(user)
+    except SignInRefused as refusal:
+        _record_failure(user, refusal, address)
+        if isinstance(refusal, WrongCredentials):
+            raise WrongCredentials from None  # not even its type tells what was wrong
+        raise
+    return SignedIn(user=user, pin=right_pin)
+
+
+def forget(now: datetime) -> None:
+    """Strangers write these entries, so their number and age are bounded."""
+    audit.bound(FAILED, since=now - FAILURES_KEPT, newest=MOST_FAILURES)
+
+
+def _worth_hashing(name: str, password: str, pin: str, asked: Requirement) -> bool:
+    """Whatever can be nobody's credentials is refused without the work of hashing it, and without a row."""
+    if not 0 < len(name.strip()) <= people.LONGEST_NAME:
+        return False
+    if asked.asks_pin and not 0 < len(pin.strip()) <= pins.LONGEST_TYPED:
+        return False
+    return not asked.asks_password or (0 < len(password) <= people.LONGEST_PASSWORD and _is_text(password))
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _nobody() -> User:
+    """Stands in for an unknown person, whose sign-in then takes the same steps and the same time."""
+    return User(pk=0, password=UNUSABLE_PASSWORD_PREFIX)
+
+
+def _check_credentials(
+    user: User, password: str, pin: str, asked: Requirement, used_for: str
+) -> RegistrationPin | None:
+    """Both are always looked at: the time must not tell which was wrong."""
+    password_is_right = not asked.asks_password or user.check_password(password)
+    try:
+        right_pin = pins.check(user, pin, used_for) if asked.asks_pin else None
+    except PinExpired:
+        if password_is_right:
+            raise
+        raise WrongCredentials from None
+    if not password_is_right:
+        raise WrongCredentials
+    return right_pin
+
+
+def _check_standing(user: User) -> None:
+    if not user.is_active:
+        raise AccountDisabled
+    if user.must_change_password:
+        raise PasswordMustChange
+
+
+def _record_failure(user: User, refusal: SignInRefused, address: str | None) -> None:
+    """Known or not, one row: what was typed for an unknown name may be a password, so it is not kept."""
+    audit.record(
+        FAILED,
+        actor=user.user_id or "unknown",
+        subject_type="user",
+        subject=user.user_id or "unknown",
+        address=address,
+        status=AuditEntry.Status.FAILED,
+        details={"reason": type(refusal).__name__},
+    )

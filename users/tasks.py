@@ -1,0 +1,14 @@
+from datetime import timedelta
+
+from django.utils import timezone
+
+from epmm import jobs
+
+
+@jobs.handles("users.forget_failed_sign_ins", every=timedelta(hours=1))
+def forget_failed_sign_ins() -> None:
+    from users.services import lock_out, sign_in  # services start tasks; a task alone reaches for its service
+
+    now = timezone.now()
+    lock_out.forget(now)
+    sign_in.forget(now)
