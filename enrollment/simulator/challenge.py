@@ -20,7 +20,7 @@ _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
 _PARAMETER = re.compile(rf"({_NAME})[ \t]*=[ \t]*({_NAME}|{_QUOTED})")
 _SCHEME = re.compile(rf"({_NAME})(?: +|$)")
-_COMMA = re.compile(r"[ \t]*,[ \t]*")
+_COMMA = re.compile(r"[ \t]*,[ \t,]*")  # empty elements of a list are no mistake (section 5.6.1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,8 @@
+import pytest
+
+from tests.enrollment.simulator.laboratory import Laboratory
+
+
+@pytest.fixture
+def laboratory() -> Laboratory:
+    return Laboratory()
