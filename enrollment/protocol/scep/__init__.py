@@ -1,0 +1,1 @@
+"""SCEP (RFC 8894) as bytes: requests in, replies out.  Certificates are issued elsewhere."""
