@@ -1,0 +1,180 @@
+"""The device door: a bare ASGI application for `PUT /mdm/checkin` and `PUT /mdm/connect`."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Final, ParamSpec, TypeVar
+
+from django.db import close_old_connections
+
+from devices.door.caller import Caller
+from devices.door.exchange import PLIST, Answer, DeviceRequest, Handlers
+from devices.door.http import Disconnected, Limits, Receive, Scope, Send, read_body, respond
+from devices.door.refusals import Overloaded, Refusal, UnknownPath, WrongMethod, refusal_for
+from devices.door.store import Exchange, Outcome, Store
+from devices.door.threads import close_connections
+from devices.errors import DeviceRefused
+from devices.protocol.checkin import has_message_type
+from devices.protocol.result import ConnectMessage
+from devices.protocol.toplevel import TopLevel, read_top_level
+from epmm.wire.x509 import sha256
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PATHS: Final = frozenset(("/mdm/checkin", "/mdm/connect"))
+HANDLER_THREADS: Final = 8
+READER_THREADS: Final = 2
+
+log = logging.getLogger(__name__)
+
+
+class Door:
+    def __init__(self, *, handlers: Handlers, store: Store, limits: Limits | None = None) -> None:
+        self._handlers = handlers
+        self._store = store
+        self._limits = limits or Limits()
+        self._gate = _Gate(self._limits.requests)
+        self._gate_for_large = _Gate(self._limits.large_bodies)
+        self._handler_threads = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="door-handler")
+        self._reader_threads = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="door-reader")
+
+    async def open(self) -> None:
+        await self._store.open()
+
+    async def close(self) -> None:
+        """The server takes no more requests; what was begun ends here."""
+        await asyncio.to_thread(close_connections, self._handler_threads, HANDLER_THREADS)
+        for threads in (self._handler_threads, self._reader_threads):
+            await asyncio.to_thread(threads.shutdown)
+        await self._store.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        refusal = None
+        try:
+            answer = await self._answer(scope, receive)
+        except Disconnected:
+            return
+        except Exception as error:  # noqa: BLE001 -- one table knows them, and what it does not know is logged whole
+            refusal = refusal_for(error, accept=_accepted(scope))
+            answer = refusal.answer
+        await respond(send, answer, refusal.headers if refusal else ())
+        _log(scope, answer.status, time.perf_counter() - started, refusal)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        if scope["path"] not in PATHS:
+            raise UnknownPath
+        if scope["method"] != "PUT":
+            raise WrongMethod
+        client = scope.get("client")
+        caller = Caller.read(scope["headers"], client[0] if client else None)
+        with ExitStack() as held:
+            body = await read_body(scope, receive, self._limits, lambda: held.enter_context(self._gate_for_large))
+            held.enter_context(self._gate)
+            answer = await self._serve(*await self._opened(caller, body))
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            raise RuntimeError("a handler made a bare 401, which would unenrol the device")
+        return answer
+
+    async def _opened(self, caller: Caller, body: bytes) -> tuple[DeviceRequest, TopLevel]:
+        if caller.signature is None and len(body) <= self._limits.large_body:
+            return _open(caller, body)
+        return await asyncio.get_running_loop().run_in_executor(self._reader_threads, _open, caller, body)
+
+    async def _serve(self, request: DeviceRequest, content: TopLevel) -> Answer:
+        """Both URLs may be one, so the message says which kind it is."""
+        if has_message_type(content):
+            return await self._in_thread(self._handlers.check_in, request)
+        return await self._connect(request, ConnectMessage.parse(content))
+
+    async def _connect(self, request: DeviceRequest, message: ConnectMessage) -> Answer:
+        exchange = Exchange(
+            sha256=request.certificate_sha256,
+            device_key=message.sender.device_key,
+            user_key=message.sender.user_key,
+            bearer_sha256=request.bearer_sha256,
+            status=message.status,
+            command=message.command,
+            body=request.body,
+        )
+        outcome = await self._exchange(exchange)
+        if not outcome.found:
+            await self._in_thread(self._handlers.explain, request, exchange.device_key)
+            outcome = await self._exchange(replace(exchange, bearer_sha256=None))
+            if not outcome.found:
+                raise DeviceRefused("no active enrollment, and no reason found")
+        return Answer(body=outcome.rendered, content_type=PLIST) if outcome.rendered else Answer.EMPTY
+
+    async def _exchange(self, exchange: Exchange) -> Outcome:
+        async with asyncio.timeout(self._limits.store_seconds):
+            return await self._store.connect(exchange)
+
+    async def _in_thread(self, call: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+        def run() -> T:
+            close_old_connections()
+            try:
+                return call(*arguments, **keywords)
+            finally:
+                close_old_connections()
+
+        return await asyncio.get_running_loop().run_in_executor(self._handler_threads, run)
+
+
+class _Gate:
+    """Lets so many in at once, and turns the others away instead of letting them wait."""
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+
+    def __enter__(self) -> None:
+        if self._free == 0:
+            raise Overloaded
+        self._free -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._free += 1
+
+
+def _open(caller: Caller, body: bytes) -> tuple[DeviceRequest, TopLevel]:
+    certificate = caller.certificate(body)
+    request = DeviceRequest(
+        body=body,
+        certificate=certificate,
+        certificate_sha256=sha256(certificate),
+        bearer_sha256=caller.bearer_sha256,
+        address=caller.address,
+    )
+    return request, read_top_level(body)
+
+
+def _accepted(scope: Scope) -> str:
+    return b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
+
+
+def _log(scope: Scope, status: int, seconds: float, refusal: Refusal | None) -> None:
+    """Only our own words: paths and methods that we do not know may hold anything."""
+    path = scope["path"] if scope["path"] in PATHS else "elsewhere"
+    method = "PUT" if scope["method"] == "PUT" else "not PUT"
+    why = f" ({refusal.why})" if refusal else ""
+    log.log(
+        _LEVELS.get(status, logging.INFO),
+        "%s %s %d %.1f ms%s",
+        method,
+        path,
+        status,
+        seconds * 1000,
+        why,
+        exc_info=refusal.error if refusal and status == HTTPStatus.INTERNAL_SERVER_ERROR else None,
+    )
+
+
+_LEVELS: Final[dict[int, int]] = {
+    HTTPStatus.INTERNAL_SERVER_ERROR: logging.ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE: logging.WARNING,
+}

@@ -1,0 +1,74 @@
+"""Who is calling: the certificate behind a request, by `Mdm-Signature` or by a trusted proxy's header.
+
+A signature vouches for this very body from end to end, so it is what counts where a request has both; one that does
+not match is refused, never passed over.  What the certificate may do is not decided here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Final, Self
+
+from devices.errors import DeviceRefused
+from devices.protocol.credentials import bearer_sha256, certificate_of_proxy, certificate_of_signature
+from epmm.client_address import is_trusted_proxy
+from epmm.wire.errors import WireError
+
+SIGNATURE: Final = b"mdm-signature"
+PROXY_HEADERS: Final = (b"client-cert", b"x-ssl-client-cert")
+BEARER: Final = b"authorization"
+_ONCE: Final = frozenset((SIGNATURE, *PROXY_HEADERS, BEARER))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The credentials as they came, none of them checked yet."""
+
+    signature: bytes | None = field(repr=False)
+    forwarded_certificate: bytes | None = field(repr=False)
+    bearer_sha256: bytes | None = field(repr=False)
+    address: str | None
+
+    @classmethod
+    def read(cls, headers: Iterable[tuple[bytes, bytes]], peer: str | None) -> Self:
+        """Raises DeviceRefused when there is nothing that could identify a device."""
+        found: dict[bytes, bytes] = {}
+        for name, value in headers:
+            if name in _ONCE and name in found:
+                raise WireError("a header came twice")
+            found[name] = value
+        is_proxy = peer is not None and is_trusted_proxy(peer)
+        caller = cls(
+            signature=found.get(SIGNATURE) or None,
+            forwarded_certificate=_forwarded(found) if is_proxy else None,
+            bearer_sha256=bearer_sha256(found.get(BEARER, b"")),
+            address=_nearest(peer, found.get(b"x-forwarded-for", b"")) if is_proxy else peer,
+        )
+        if caller.signature is None and caller.forwarded_certificate is None:
+            raise DeviceRefused("no client certificate")
+        return caller
+
+    def certificate(self, body: bytes) -> bytes:
+        """DER."""
+        if self.signature is not None:
+            return certificate_of_signature(self.signature, body)
+        return certificate_of_proxy(self.forwarded_certificate or b"")
+
+
+def _forwarded(headers: dict[bytes, bytes]) -> bytes | None:
+    given = {headers[name] for name in PROXY_HEADERS if headers.get(name)}
+    if len(given) > 1:  # the proxy sets one of them and lets the caller's other one through
+        raise DeviceRefused("two client certificates")
+    return next(iter(given), None)
+
+
+def _nearest(peer: str | None, forwarded: bytes) -> str | None:
+    """The nearest address that is not a trusted proxy, as the front door has it; for the trace only."""
+    for hop in reversed(forwarded.decode("latin-1").split(",")):
+        try:
+            address = str(ip_address(hop.strip()))
+        except ValueError:
+            return peer
+        if not is_trusted_proxy(address):
+            return address
+    return peer

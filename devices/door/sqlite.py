@@ -1,0 +1,177 @@
+"""The store on SQLite: one connection in a thread of its own.
+
+Requests that arrive together share a transaction, and so one fsync: while a batch is being committed the next one
+collects.  A batch that fails is done again one by one, so that a request can only fail by itself.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeAlias
+
+from devices.door.store import NOT_FOUND, NOTHING_TO_DO, Exchange, Outcome, StoreUnavailable
+from devices.models import Command, Enrollment, Identity
+from devices.protocol.result import Status
+
+LARGEST_BATCH: Final = 64
+BUSY_SECONDS: Final = 5
+
+_OPEN: Final = Command.State.ACKNOWLEDGED.value  # the states below it
+
+CHANNEL: Final = f"""
+UPDATE devices_channel AS channel SET last_seen_at = :now, idle_at = iif(:idle, :now, channel.idle_at)
+FROM devices_identity AS identity JOIN devices_enrollment AS enrollment ON enrollment.id = identity.enrollment_id
+WHERE identity.sha256 = :sha256 AND identity.state = {Identity.State.CURRENT} AND identity.not_after > :now
+  AND enrollment.state = {Enrollment.State.ACTIVE} AND enrollment.device_key = :device_key
+  AND (:bearer_sha256 IS NULL OR enrollment.bearer_sha256 = :bearer_sha256)
+  AND channel.enrollment_id = enrollment.id AND channel.user_key = :user_key
+RETURNING id, idle_at
+"""  # noqa: S608 -- the numbers of our own enumerations, here and below
+PUT_OFF: Final = f"""
+UPDATE devices_command SET state = :state, not_now_at = :now, not_now_count = not_now_count + 1
+WHERE uuid = :command AND channel_id = :channel AND state < {_OPEN}
+"""  # noqa: S608
+CLOSE: Final = f"""
+UPDATE devices_command SET state = :state, done_at = :now
+WHERE uuid = :command AND channel_id = :channel AND state < {_OPEN}
+RETURNING id
+"""  # noqa: S608
+KEEP: Final = """
+INSERT OR IGNORE INTO devices_result (command_id, status, body, received_at) VALUES (:id, :state, :body, :now)
+"""
+# What was put off waits for the channel's next Idle (protocol reference, 4.6), or the two would never stop.
+NEXT: Final = f"""
+SELECT id, state, rendered FROM devices_command
+WHERE channel_id = :channel AND state < {_OPEN} AND uuid IS NOT :command
+  AND (state < {Command.State.NOT_NOW} OR not_now_at < :idle_at)
+ORDER BY priority, id LIMIT 1
+"""  # noqa: S608
+OFFER: Final = f"UPDATE devices_command SET state = {Command.State.OFFERED}, offered_at = :now WHERE id = :id"  # noqa: S608
+STATEMENTS: Final = (CHANNEL, PUT_OFF, CLOSE, KEEP, NEXT, OFFER)
+
+_Waiting: TypeAlias = tuple[Exchange, asyncio.Future[Outcome]]
+_Answer: TypeAlias = Outcome | Exception
+
+
+class SqliteStore:
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
+
+    async def open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._serve, name="door-sqlite", daemon=True)
+        self._thread.start()
+
+    async def close(self) -> None:
+        self._waiting.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    async def connect(self, exchange: Exchange) -> Outcome:
+        future = self._loop.create_future()
+        self._waiting.put((exchange, future))
+        outcome: Outcome = await future
+        return outcome
+
+    # --- in the thread ------------------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            batch = [first, *self._collected()]
+            answers = self._answers([exchange for exchange, _ in batch])
+            self._loop.call_soon_threadsafe(_resolve, [future for _, future in batch], answers)
+        self._disconnect()
+
+    def _collected(self) -> Iterable[_Waiting]:
+        with contextlib.suppress(Empty):
+            for _ in range(LARGEST_BATCH - 1):
+                waiting = self._waiting.get_nowait()
+                if waiting is None:  # the end, once these are done
+                    self._waiting.put(None)
+                    return
+                yield waiting
+
+    def _answers(self, exchanges: list[Exchange]) -> list[_Answer]:
+        try:
+            return list(self._transaction(exchanges))
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the one that waits for the answer must get it
+            if len(exchanges) > 1 and self._connection is not None:
+                return [answer for exchange in exchanges for answer in self._answers([exchange])]
+            return [error] * len(exchanges)
+
+    def _transaction(self, exchanges: list[Exchange]) -> list[Outcome]:
+        try:
+            connection = self._connection = self._connection or _connection(self._path)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                outcomes = [_exchange(connection, exchange) for exchange in exchanges]
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            self._disconnect()
+            raise StoreUnavailable(str(error)) from error
+        return outcomes
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _connection(path: str) -> sqlite3.Connection:
+    # `rw`: a file that is gone must not come back empty
+    uri = f"{Path(path).absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _exchange(connection: sqlite3.Connection, exchange: Exchange) -> Outcome:
+    values = exchange.values() | {
+        "now": str(datetime.now(UTC).replace(tzinfo=None)),  # as Django writes it, so that the ORM compares rightly
+        "command": exchange.command.hex if exchange.command else None,
+    }
+    found = connection.execute(CHANNEL, values).fetchone()
+    if found is None:
+        return NOT_FOUND
+    values["channel"], values["idle_at"] = found
+    if exchange.command is not None:
+        _report(connection, exchange.status, values)
+    return _next(connection, values)
+
+
+def _report(connection: sqlite3.Connection, status: Status, values: dict[str, Any]) -> None:
+    """An unknown command, a closed one and one of another channel are no row here, and nothing happens."""
+    if status is Status.NOT_NOW:
+        connection.execute(PUT_OFF, values)
+    elif closed := connection.execute(CLOSE, values).fetchone():
+        connection.execute(KEEP, values | {"id": closed[0]})
+
+
+def _next(connection: sqlite3.Connection, values: dict[str, Any]) -> Outcome:
+    chosen = connection.execute(NEXT, values).fetchone()
+    if chosen is None:
+        return NOTHING_TO_DO
+    identifier, state, rendered = chosen
+    if state == Command.State.QUEUED:
+        connection.execute(OFFER, values | {"id": identifier})
+    return Outcome(found=True, rendered=rendered)
+
+
+def _resolve(futures: list[asyncio.Future[Outcome]], answers: list[_Answer]) -> None:
+    for future, answer in zip(futures, answers, strict=True):
+        if future.done():  # given up on
+            continue
+        if isinstance(answer, Outcome):
+            future.set_result(answer)
+        else:
+            future.set_exception(answer)

@@ -1,0 +1,85 @@
+"""What a connect does to the database: one statement, or one transaction, with the same meaning on both databases.
+
+Find the certificate's active enrollment and the channel; close the command that was answered and keep its result, or
+note that it was put off; note the contact; pick what comes next.  Delivery is at least once: a command is offered
+again until it has a result.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from devices.models import Command
+from devices.protocol.result import Status
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be asked now; the device will come again.  The argument is for the log."""
+
+
+# What a report makes of its command.
+STATE_AFTER: Final[Mapping[Status, int]] = {
+    Status.NOT_NOW: Command.State.NOT_NOW.value,
+    Status.ACKNOWLEDGED: Command.State.ACKNOWLEDGED.value,
+    Status.ERROR: Command.State.ERROR.value,
+    Status.COMMAND_FORMAT_ERROR: Command.State.FORMAT_ERROR.value,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One connect: who (by certificate), for which channel, and what it reports."""
+
+    sha256: bytes
+    device_key: str
+    user_key: str = ""
+    bearer_sha256: bytes | None = field(default=None, repr=False)  # None: not asked for
+    status: Status = Status.IDLE
+    command: UUID | None = None
+    body: bytes = field(default=b"", repr=False)
+
+    def values(self) -> dict[str, Any]:
+        """By the names that the statements use."""
+        return {
+            "sha256": self.sha256,
+            "device_key": self.device_key,
+            "user_key": self.user_key,
+            "bearer_sha256": self.bearer_sha256,
+            "idle": self.status is Status.IDLE,
+            "state": STATE_AFTER.get(self.status),
+            "command": self.command,
+            "body": self.body,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    found: bool
+    rendered: bytes | None = field(default=None, repr=False)  # the next command; None: nothing to do
+
+
+NOT_FOUND: Final = Outcome(found=False)
+NOTHING_TO_DO: Final = Outcome(found=True)
+
+
+class Store(Protocol):
+    async def open(self) -> None:
+        """Start.  A database that is not there yet is no failure: it is asked again with each connect."""
+
+    async def close(self) -> None:
+        """Finish what was begun."""
+
+    async def connect(self, exchange: Exchange) -> Outcome:
+        """Returns after the commit.  Raises StoreUnavailable."""
+
+
+def store_for(database: Mapping[str, Any]) -> Store:
+    """The store for an entry of Django's DATABASES."""
+    if database["ENGINE"].endswith("sqlite3"):
+        from devices.door.sqlite import SqliteStore  # each needs a driver, and one process needs one of them
+
+        return SqliteStore(str(database["NAME"]))
+    from devices.door.postgresql import PostgresStore
+
+    return PostgresStore(database)

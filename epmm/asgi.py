@@ -1,0 +1,122 @@
+"""Both doors on one port: `/mdm/` to the device door, all else to Django over WSGI in a pool of threads.
+
+Django's own ASGI handler would run our synchronous views at a tenth of the speed, so it is not used.
+"""
+
+import asyncio
+from typing import Any, Final
+from urllib.parse import quote_from_bytes
+
+from a2wsgi import WSGIMiddleware
+from django.db import connections
+
+from epmm.wsgi import application as django_application  # sets Django up, so it stands before all that needs it
+
+# isort: split
+from devices.door.app import Door
+from devices.door.exchange import Answer
+from devices.door.http import (
+    BodyTooLarge,
+    BodyTooSlow,
+    Disconnected,
+    Limits,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    respond,
+)
+from devices.door.store import store_for
+from devices.door.threads import close_connections
+from enrollment.checkin import CheckinHandlers
+
+FRONT_THREADS: Final = 16
+# A body is read before it takes a thread: a caller who sends a byte a minute holds a connection, and nothing else.
+FRONT_LIMITS: Final = Limits(body=1 << 20, large_body=1 << 20, body_seconds=30)
+FRONT_REQUESTS: Final = 512
+_PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
+
+
+class Gateway:
+    def __init__(self) -> None:
+        self._front = FrontDoor()
+        self._door: Door | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+
+    async def open(self) -> None:
+        self._door = Door(handlers=CheckinHandlers(), store=store_for(connections["default"].settings_dict))
+        await self._door.open()
+
+    async def close(self) -> None:
+        if self._door is not None:
+            await self._door.close()
+        self._door = None
+        await self._front.close()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != "/mdm" and not scope["path"].startswith("/mdm/"):
+            await self._front(scope, receive, send)
+        elif self._door is None:
+            await respond(send, Answer(status=503))
+        else:
+            await self._door(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self.open()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+class FrontDoor:
+    """Django, with what a WSGI server in front of it would have kept away."""
+
+    def __init__(self) -> None:
+        wsgi: Any = django_application  # each of the three packages has types of its own for one and the same thing
+        self._wsgi: Any = WSGIMiddleware(wsgi, workers=FRONT_THREADS)
+        self._inside = 0
+
+    async def close(self) -> None:
+        await asyncio.to_thread(close_connections, self._wsgi.executor, FRONT_THREADS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await read_body(scope, receive, FRONT_LIMITS, on_large=lambda: None)
+        except BodyTooLarge:
+            return await respond(send, Answer(status=413))
+        except BodyTooSlow:
+            return await respond(send, Answer(status=408))
+        except Disconnected:
+            return None
+        if self._inside >= FRONT_REQUESTS:
+            return await respond(send, Answer(status=503), ((b"retry-after", b"5"),))
+        self._inside += 1
+        try:
+            await self._wsgi(_cleaned(scope), _replay(body), send)
+        finally:
+            self._inside -= 1
+
+
+def _cleaned(scope: Scope) -> Scope:
+    """WSGI cannot tell `X_Name` from `X-Name`, so the first is dropped; and a query is ASCII there."""
+    headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+    query = quote_from_bytes(scope["query_string"], safe=_PRINTABLE).encode("ascii")
+    return {**scope, "headers": headers, "query_string": query}
+
+
+def _replay(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+application = Gateway()
