@@ -30,6 +30,7 @@ def success(request: ScepRequest, certificate: x509.Certificate, *, ra: Registra
 
     The certificate travels alone.  Apple's client takes the first one of the set for its own, and DER sorts a
     set by encoding, so that a short CA certificate would come first; the chain is in GetCACert and the profile.
+    The cipher is the one of the request: that one the client can read, and even DES has no secret to keep here.
     """
     envelope = seal_envelope(
         certificates_only([certificate]),

@@ -1,7 +1,7 @@
 """pkiMessage (RFC 8894 section 3.2), as it comes in: first the outside, which names the transaction, then the rest.
 
-message = read_message(raw)  # WireError: nothing we could answer, HTTP 400
-request = read_request(message, ra=ra, allow_legacy=False)  # ScepFailure: reply.failure(message.transaction, ...)
+What `read_message` refuses (WireError) cannot be answered and is HTTP 400.  What `read_request` refuses (ScepFailure)
+is answered with `reply.failure`, for by then the transaction is known.
 """
 
 from dataclasses import dataclass, field
