@@ -26,17 +26,17 @@ def healthz(_: HttpRequest) -> HttpResponse:
 def readyz(_: HttpRequest) -> HttpResponse:
     """200 when database, worker and clock are in order, else 503; names what is not."""
     try:
-        checks = {"database": True, "worker": _worker_beats(), "clock": _clock_agrees()}
+        checks = {"database": True, "worker": worker_beats(), "clock": clock_agrees()}
     except DatabaseError:
         checks = {"database": False}
     return JsonResponse(checks, status=200 if all(checks.values()) else 503)
 
 
-def _worker_beats() -> bool:
+def worker_beats() -> bool:
     return Heartbeat.objects.filter(name="worker", at__gt=timezone.now() - WORKER_SILENT_FOR).exists()
 
 
-def _clock_agrees() -> bool:
+def clock_agrees() -> bool:
     """With the database's clock, where that is another machine's."""
     if connection.vendor != "postgresql":
         return True

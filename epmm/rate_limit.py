@@ -33,6 +33,10 @@ class Buckets:
                 self._levels.popitem(last=False)
             return admitted
 
+    def forget(self) -> None:
+        with self._lock:
+            self._levels.clear()
+
 
 _buckets = Buckets()
 
@@ -47,3 +51,8 @@ def limited(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
         return HttpResponse(status=429, headers={"Retry-After": "5"})
 
     return limited_view
+
+
+def forget() -> None:
+    """Begin anew, as a fresh process does."""
+    _buckets.forget()

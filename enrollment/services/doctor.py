@@ -1,0 +1,184 @@
+"""What would stop this installation, or this person, enrolling a device now."""
+
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx2
+from cryptography import x509
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from devices.models import Enrollment
+from enrollment.models import Authority
+from enrollment.services import policy
+from enrollment.simulator import discovery
+from enrollment.simulator.hardware import Family
+from enrollment.simulator.network import Network
+from enrollment.simulator.refusal import DeviceRefused, TurnedAway
+from epmm import health, options, settings_store
+from epmm.models import Heartbeat
+from users.models import User
+from users.services import people
+
+EXPIRES_SOON: Final = timedelta(days=30)
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    STOPS = "stops"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    subject: str
+    verdict: Verdict
+    sentence: str
+
+    @classmethod
+    def ok(cls, subject: str, sentence: str = "") -> "Finding":
+        return cls(subject=subject, verdict=Verdict.OK, sentence=sentence)
+
+    @classmethod
+    def warning(cls, subject: str, sentence: str) -> "Finding":
+        return cls(subject=subject, verdict=Verdict.WARNING, sentence=sentence)
+
+    @classmethod
+    def stops(cls, subject: str, sentence: str) -> "Finding":
+        return cls(subject=subject, verdict=Verdict.STOPS, sentence=sentence)
+
+
+def examine(identifier: str | None) -> Iterator[Finding]:
+    """Each finding as it is made; the installation first, then the person."""
+    yield database()
+    yield worker()
+    yield clock()
+    yield features()
+    yield from certificates()
+    yield push()
+    yield from discovered(identifier)
+    if identifier is not None:
+        yield from person(identifier)
+
+
+def database() -> Finding:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return Finding.stops("database", "Migrations are missing. Start `manage.py up`, or run `manage.py migrate`.")
+    return Finding.ok("database", connection.vendor)
+
+
+def worker() -> Finding:
+    if health.worker_beats():
+        return Finding.ok("worker")
+    last = Heartbeat.objects.filter(name="worker").first()
+    since = f"since {last.at:%Y-%m-%d %H:%M:%S} UTC" if last else "so far"
+    return Finding.warning("worker", f"No worker has run {since}: inventory is not read. Start `manage.py up`.")
+
+
+def clock() -> Finding:
+    if health.clock_agrees():
+        return Finding.ok("clock", f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC")
+    return Finding.stops(
+        "clock", "The clocks of this machine and of the database differ. Certificates may not be valid."
+    )
+
+
+def features() -> Finding:
+    names = [setting.name for setting in policy.FEATURE.values() if settings_store.read(setting)]
+    if names:
+        return Finding.ok("feature", ", ".join(names))
+    return Finding.stops(
+        "feature", f"Account-driven enrollment is off. Switch it on: manage.py setting {options.ADDE.name} on"
+    )
+
+
+def certificates() -> Iterator[Finding]:
+    for row in Authority.objects.filter(is_current=True).order_by("purpose"):
+        certificate = x509.load_der_x509_certificate(bytes(row.certificate))
+        yield _expiry(f"certificate {row.purpose}", certificate.not_valid_after_utc)
+    if settings.SIGNING_CERTIFICATE:
+        leaf = x509.load_pem_x509_certificates(settings.SIGNING_CERTIFICATE.read_bytes())[0]
+        yield _expiry("certificate that signs profiles", leaf.not_valid_after_utc)
+
+
+def _expiry(subject: str, not_after: datetime) -> Finding:
+    left = not_after - timezone.now()
+    until = f"until {not_after:%Y-%m-%d}"
+    if left <= timedelta():
+        return Finding.stops(subject, f"It has expired: valid {until}.")
+    return (
+        Finding.warning(subject, f"It expires soon: valid {until}.")
+        if left < EXPIRES_SOON
+        else Finding.ok(subject, until)
+    )
+
+
+def push() -> Finding:
+    return Finding.warning(
+        "push",
+        "Push is not set up: enrollments use a lab topic, and devices get commands when they connect by themselves.",
+    )
+
+
+def discovered(identifier: str | None) -> Iterator[Finding]:
+    """Ask as a device does, over HTTPS with verified certificates."""
+    asked = identifier if identifier and "@" in identifier else f"doctor@{options.enrollment_domains()[0]}"
+    port = urlsplit(settings.PUBLIC_URL).port
+    ports = {settings.PUBLIC_HOST: port} if port else {}
+    network = Network(trust=settings.TLS_DIR / "ca.pem")
+    try:
+        server = discovery.ask(network.client, discovery.well_known(asked, Family.IPHONE, ports))
+    except TurnedAway as refusal:
+        yield Finding.stops("discovery", f"{asked} is turned away: {refusal.sentence or refusal.reason}")
+        return
+    except (DeviceRefused, httpx2.HTTPError, ssl.SSLError) as error:
+        yield Finding.stops("discovery", str(error))
+        return
+    finally:
+        network.close()
+    yield Finding.ok("discovery", f"{asked} is led to {server.version} at {urlsplit(server.base_url).netloc}")
+
+
+def person(identifier: str) -> Iterator[Finding]:
+    user = people.resolve(identifier, options.enrollment_domains())
+    if user is None:
+        yield Finding.stops("person", f"{identifier} names nobody here. Add the person: manage.py adduser")
+        return
+    yield Finding.ok("person", f"{user.user_id} ({user.display_name})")
+    kinds = [kind for kind in Enrollment.Kind if policy.ROLE[kind] in user.role_keys()] or [Enrollment.Kind.ADDE]
+    for kind in kinds:
+        yield from _checks(user, policy.Facts(kind=kind))
+    requirement = settings_store.read(options.REQUIREMENT)
+    if requirement != "pin" and not user.has_usable_password():
+        yield Finding.stops("password", "The person has no password, and registration.requirement asks for one.")
+    elif requirement != "pin" and user.must_change_password:
+        yield Finding.stops("password", "The person still has a one-time password.")
+    if requirement != "password" and not _has_good_pin(user):
+        yield Finding.stops("pin", f"The person has no valid PIN. Issue one: manage.py pin {user.user_id}")
+
+
+def _checks(user: User, facts: policy.Facts) -> Iterator[Finding]:
+    for check in policy.CHECKS:
+        subject = f"{facts.kind}: {_words(check)}"
+        try:
+            check(user, facts)
+        except policy.Refused as refused:
+            yield Finding.stops(subject, f"{refused.reason.code} {refused.reason.operator}")
+        else:
+            yield Finding.ok(subject)
+
+
+def _words(check: Callable[[User, policy.Facts], None]) -> str:
+    return check.__name__.replace("_", " ")
+
+
+def _has_good_pin(user: User) -> bool:
+    return user.registration_pins.standing().filter(used_at=None, expires_at__gt=timezone.now()).exists()

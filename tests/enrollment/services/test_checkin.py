@@ -1,0 +1,337 @@
+"""The matrix of the protocol reference, 5.4, and the life cycle."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
+from devices.models import Channel, Command, Device, Enrollment, Identity, StatusReport
+from enrollment.models import AccessToken, Attempt
+from enrollment.services import checkin, trace
+from epmm.wire.errors import WireError
+from tests.enrollment.conftest import Switch, make_person
+from tests.enrollment.services.conftest import UDID, Phone, new_phone
+from users.models import Role, User
+from users.services import roles
+
+pytestmark = pytest.mark.django_db
+
+
+def test_authenticate_then_token_update_makes_an_active_device(phone: Phone, anna: User) -> None:
+    phone.send("authenticate-adde-ios")
+    assert phone.reload().state == Enrollment.State.AUTHENTICATED
+    assert not Command.objects.exists()
+    phone.send("tokenupdate-adde-ios")
+
+    device = Device.objects.get()
+    assert (device.status, device.mdm_managed, device.user) == (Device.Status.ACTIVE, True, anna)
+    assert (device.udid, device.serial_number, device.os_version) == (UDID, "TESTSERIAL01", "18.2")
+    assert (device.enrollment_type, device.owner, device.platform) == ("adde", "COMPANY", "iOS")
+    assert device.managed_apple_account == "anna@mdm.example.test"
+    assert device.os_version_number == 18_002_000
+    assert phone.reload().unlock_token == b"opaque-unlock-token"
+    channel = Channel.objects.get()
+    assert bytes(channel.push_token) == bytes(range(32))
+    assert channel.push_magic == b"D1E2F3A4-0000-4000-8000-000000000001"
+    assert set(Command.objects.values_list("request_type", flat=True)) == {
+        "DeviceInformation",
+        "SecurityInfo",
+        "InstalledApplicationList",
+        "ProfileList",
+        "CertificateList",
+    }
+
+
+def test_repeats_after_lost_answers_change_nothing(phone: Phone) -> None:
+    phone.send("authenticate-adde-ios")
+    phone.send("authenticate-adde-ios")
+    phone.send("tokenupdate-adde-ios")
+    phone.send("tokenupdate-adde-ios")
+
+    assert Device.objects.count() == 1
+    assert Command.objects.count() == 5
+
+
+def test_a_missing_unlock_token_keeps_the_stored_one(phone: Phone) -> None:
+    phone.enroll()
+    phone.send("tokenupdate-adde-ios", UnlockToken=None, PushMagic="new")
+
+    assert phone.reload().unlock_token == b"opaque-unlock-token"
+    assert Channel.objects.get().push_magic == b"new"
+
+
+def test_a_mac_has_channels_of_its_own(anna: User, adde: None) -> None:
+    mac = new_phone(anna, key="6C1F7E0A-93B4-5C0E-8E1B-2D9A4F7C1B33")
+    mac.send("authenticate-adde-macos", bearer=None)
+    mac.send("tokenupdate-adde-ios", bearer=None, UnlockToken=None)
+    mac.send("tokenupdate-adde-macos-user")
+
+    assert Device.objects.get().platform == "macOS"
+    device, user = Channel.objects.order_by("user_key")
+    assert (device.user_key, user.user_key) == ("", "F17C470A-3ADC-47EC-A7CC-D432867F4793")
+    assert (user.user_short_name, user.user_long_name) == ("anna", "Anna Example")
+    assert bytes(device.push_token) != bytes(user.push_token)
+
+
+def test_user_enrollment_is_keyed_by_its_enrollment_id(anna: User, switch: Switch) -> None:
+    switch("ios.mdm.account_driven_user_enrollment", "on")
+    roles.grant(anna, [Role.AAUE], actor="test")
+    for key in ("5B0F6B0C-0000-0000-0000-000000000001", "5B0F6B0C-0000-0000-0000-000000000002"):
+        phone = new_phone(anna, kind="aaue", key=key)
+        phone.send("authenticate-byod-ios")
+        phone.send("tokenupdate-byod-ios")
+
+    assert Device.objects.count() == 2  # new each time
+    device = Device.objects.first()
+    assert device is not None
+    assert (device.udid, device.serial_number, device.owner) == ("", "", "EMPLOYEE")
+    assert device.enrollment_type == "aaue"
+
+
+# --- Who may not ------------------------------------------------------------------------------------------------------
+
+
+def test_token_update_before_authenticate_is_refused(phone: Phone) -> None:
+    with pytest.raises(DeviceRefused):
+        phone.send("tokenupdate-adde-ios")
+
+
+def test_a_certificate_that_we_did_not_issue_is_refused(phone: Phone) -> None:
+    stranger = Identity(sha256=b"\1" * 32, der=b"x")
+    with pytest.raises(DeviceRefused):
+        phone.send("authenticate-adde-ios", identity=stranger)
+
+
+def test_a_fingerprint_that_is_not_of_its_certificate_fails_the_chain(phone: Phone) -> None:
+    Identity.objects.update(der=b"not a certificate")
+    with pytest.raises(DeviceRefused):
+        phone.send("authenticate-adde-ios", identity=Identity.objects.get())
+
+
+def test_the_certificate_of_another_device_is_refused_and_traced(phone: Phone, anna: User) -> None:
+    phone.enroll()
+    other = new_phone(anna, key="OTHER-UDID", number=42)
+    other.send("authenticate-adde-ios", SerialNumber="OTHERSERIAL")
+    attempt = trace.open_attempt(address=None)
+    assert attempt is not None
+    trace.move(attempt, Attempt.State.OPEN, enrollment=other.enrollment)
+
+    for example in ("authenticate-adde-ios", "tokenupdate-adde-ios"):
+        with pytest.raises(DeviceRefused):
+            other.send(example, UDID=UDID)
+    assert attempt.steps.filter(code="E-502").count() == 2
+    assert phone.reload().state == Enrollment.State.ACTIVE
+
+
+def test_an_expired_certificate_is_refused(phone: Phone) -> None:
+    Identity.objects.update(not_after=timezone.now() - timedelta(seconds=1))
+    with pytest.raises(DeviceRefused):
+        phone.send("authenticate-adde-ios")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"Topic": "com.apple.mgmt.External.other"}, {"UDID": None, "EnrollmentID": "E"}, {"EnrollmentID": "E"}],
+)
+def test_a_message_that_does_not_fit_its_enrollment_is_refused(phone: Phone, changes: dict[str, str | None]) -> None:
+    with pytest.raises(DeviceRefused):
+        phone.send("authenticate-adde-ios", **changes)
+    assert phone.reload().state == Enrollment.State.PENDING
+
+
+def test_another_persons_bearer_is_refused_and_a_dead_one_is_not(phone: Phone) -> None:
+    phone.send("authenticate-adde-ios")
+    bens = new_phone(make_person("ben"), key="BENS-UDID", number=43)
+    with pytest.raises(DeviceRefused):
+        phone.send("tokenupdate-adde-ios", bearer=bens.bearer)
+
+    phone.send("tokenupdate-adde-ios", bearer=b"\2" * 32)
+    assert phone.reload().state == Enrollment.State.ACTIVE
+
+
+def test_policy_is_asked_again_at_authenticate(phone: Phone, anna: User) -> None:
+    roles.remove(anna, [Role.ADDE], actor="test")
+    with pytest.raises(DeviceRefused):
+        phone.send("authenticate-adde-ios")
+
+
+def test_the_device_limit_holds_at_authenticate(phone: Phone, anna: User, switch: Switch) -> None:
+    second = new_phone(anna, key="SECOND", number=44)
+    phone.enroll()
+    switch("registration.device_limit", "1")
+    with pytest.raises(DeviceRefused):
+        second.send("authenticate-adde-ios", SerialNumber="S2")
+
+
+# --- Again, and by somebody else --------------------------------------------------------------------------------------
+
+
+def test_enrolling_again_continues_the_record_and_takes_over_at_its_token_update(phone: Phone, anna: User) -> None:
+    phone.enroll()
+    record = Device.objects.get()
+    again = new_phone(anna, number=45)
+    again.send("authenticate-adde-ios")
+    assert phone.reload().state == Enrollment.State.ACTIVE
+    assert Command.objects.filter(channel__enrollment=phone.enrollment).open().count() == 5
+    again.send("tokenupdate-adde-ios", UnlockToken=None)
+
+    assert Device.objects.get() == record
+    assert phone.reload().state == Enrollment.State.ENDED
+    assert Command.objects.filter(channel__enrollment=phone.enrollment).open().count() == 0
+    assert again.reload().state == Enrollment.State.ACTIVE
+    assert again.reload().unlock_token is None  # secrets do not pass
+    with pytest.raises(UnrecognizedDevice):
+        phone.send("tokenupdate-adde-ios")
+
+
+def test_checking_out_retires_and_enrolling_again_works_at_once(phone: Phone, anna: User) -> None:
+    phone.enroll()
+    phone.send("checkout-adde")
+    device = Device.objects.get()
+    assert (device.status, device.mdm_managed) == (Device.Status.RETIRED, False)
+    assert device.retired_reason == "user removed management"
+    assert Command.objects.open().count() == 0
+    assert AccessToken.objects.live().count() == 0
+    phone.send("checkout-adde")  # the answer was lost
+    with pytest.raises(UnrecognizedDevice):
+        phone.send("tokenupdate-adde-ios")
+
+    new_phone(anna, number=46).enroll()
+    device.refresh_from_db()
+    assert (device.status, device.retired_at, device.retired_reason) == (Device.Status.ACTIVE, None, "")
+    assert Device.objects.count() == 1
+
+
+def test_check_out_for_another_device_is_refused(phone: Phone) -> None:
+    phone.enroll()
+    with pytest.raises(DeviceRefused):
+        phone.send("checkout-adde", UDID="OTHER")
+
+
+def test_a_udid_active_under_another_person_is_a_conflict(phone: Phone) -> None:
+    phone.enroll()
+    thief = new_phone(make_person("ben"), number=47)
+    with pytest.raises(DeviceRefused):
+        thief.send("authenticate-adde-ios")
+    assert phone.reload().state == Enrollment.State.ACTIVE
+    assert Device.objects.filter(mdm_managed=True).get().user.user_id == "anna"
+
+
+def test_take_over_by_another_person_when_allowed(phone: Phone, switch: Switch) -> None:
+    phone.enroll()
+    switch("enrollment.allow_takeover", "on")
+    ben = new_phone(make_person("ben"), number=48)
+    ben.send("authenticate-adde-ios")
+    assert phone.reload().state == Enrollment.State.ACTIVE
+    ben.send("tokenupdate-adde-ios")
+
+    assert phone.reload().end_reason == "taken over by another person"
+    annas, bens = Device.objects.order_by("pk")
+    assert (annas.status, bens.status) == (Device.Status.RETIRED, Device.Status.ACTIVE)
+    assert bens.user.user_id == "ben"
+
+
+# --- Renewal of the identity ------------------------------------------------------------------------------------------
+
+
+def test_a_new_certificate_counts_from_its_token_update_on(phone: Phone) -> None:
+    phone.enroll()
+    old, new = phone.identity, phone.new_identity()
+    with pytest.raises(DeviceRefused):
+        phone.send("tokenupdate-adde-ios", identity=new)  # before its Authenticate
+    phone.send("authenticate-adde-ios", identity=new)
+    phone.send("tokenupdate-adde-ios", identity=old, UnlockToken=None)
+    old.refresh_from_db()
+    assert old.state == Identity.State.CURRENT
+
+    phone.send("authenticate-adde-ios", identity=new)
+    phone.send("tokenupdate-adde-ios", identity=new)
+    states = dict(Identity.objects.values_list("pk", "state"))
+    assert states == {old.pk: Identity.State.REPLACED, new.pk: Identity.State.CURRENT}
+    with pytest.raises(DeviceRefused):
+        phone.send("tokenupdate-adde-ios", identity=old)
+
+
+def test_a_renewed_check_in_cancels_what_was_queued_before_it(phone: Phone) -> None:
+    phone.enroll()
+    before = set(Command.objects.open().values_list("pk", flat=True))
+    phone.send("authenticate-adde-ios")
+    assert set(Command.objects.open().values_list("pk", flat=True)) == before
+    phone.send("tokenupdate-adde-ios")
+
+    assert not before & set(Command.objects.open().values_list("pk", flat=True))
+    assert Command.objects.open().count() == 5
+
+
+def test_a_second_key_cannot_join_an_enrollment_before_it_is_active(phone: Phone) -> None:
+    second = phone.new_identity()
+    phone.send("authenticate-adde-ios")
+    with pytest.raises(DeviceRefused):
+        phone.send("authenticate-adde-ios", identity=second)
+
+
+# --- The other messages -----------------------------------------------------------------------------------------------
+
+
+def test_bootstrap_tokens_are_kept_returned_and_deleted(phone: Phone) -> None:
+    phone.enroll()
+    assert b"<data>\n\t</data>" in phone.send("getbootstraptoken").body
+    phone.send("setbootstraptoken")
+    assert phone.reload().bootstrap_token == b"opaque-bootstrap-token"
+    assert b"b3BhcXVlLWJvb3RzdHJhcC10b2tlbg==" in phone.send("getbootstraptoken").body
+    phone.send("setbootstraptoken", BootstrapToken=None)
+    assert phone.reload().bootstrap_token is None
+
+
+def test_directory_bound_users_are_not_managed(phone: Phone) -> None:
+    phone.enroll()
+    with pytest.raises(UserNotManaged):
+        phone.send("getbootstraptoken", MessageType="UserAuthenticate", UserID="U")
+
+
+def test_get_token_is_not_served(phone: Phone) -> None:
+    phone.enroll()
+    with pytest.raises(WireError):
+        phone.send("gettoken")
+
+
+def test_declarative_management_has_an_empty_set(phone: Phone) -> None:
+    import json
+
+    phone.enroll()
+    told = json.loads(phone.send("dm-tokens").body)["SyncTokens"]
+    items = json.loads(phone.send("dm-declaration-items").body)
+    assert items["DeclarationsToken"] == told["DeclarationsToken"]
+    assert items["Declarations"] == {"Activations": [], "Configurations": [], "Assets": [], "Management": []}
+    assert len(told["Timestamp"]) == len("2026-11-22T10:00:00Z")
+    with pytest.raises(DeclarationGone):
+        phone.send("dm-declaration")
+    phone.send("dm-status")
+    assert b"StatusItems" in bytes(StatusReport.objects.get().body)
+    with pytest.raises(WireError):
+        phone.send("dm-tokens", Endpoint="nonsense")
+    with pytest.raises(DeviceRefused):
+        phone.send("dm-tokens", UserID="a user without channel")
+
+
+# --- Why a connect found nothing --------------------------------------------------------------------------------------
+
+
+def test_explain_tells_the_door_what_to_answer(phone: Phone, anna: User) -> None:
+    with pytest.raises(DeviceRefused):
+        checkin.explain(phone.request(), UDID)  # not active yet
+    phone.enroll()
+    checkin.explain(phone.request(bearer=b"\3" * 32), UDID)  # only its bearer stands in the way: it may go on
+    with pytest.raises(DeviceRefused):
+        checkin.explain(phone.request(), "OTHER-UDID")
+    with pytest.raises(DeviceRefused):
+        checkin.explain(phone.request(), UDID)  # all is well, so the channel is unknown
+    bens = new_phone(make_person("ben"), key="BENS-UDID", number=49)
+    with pytest.raises(DeviceRefused):
+        checkin.explain(phone.request(bearer=bens.bearer), UDID)
+    phone.send("checkout-adde")
+    with pytest.raises(UnrecognizedDevice):
+        checkin.explain(phone.request(), UDID)
+    with pytest.raises(DeviceRefused):
+        checkin.explain(phone.request(), "OTHER-UDID")

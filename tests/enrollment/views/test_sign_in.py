@@ -1,0 +1,326 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from devices.models import Device
+from enrollment.models import Acceptance, AccessToken, Attempt
+from enrollment.services import registration
+from tests.enrollment.conftest import PASSWORD, Sheet, Switch, make_person
+from users.models import RegistrationPin, Role, User
+from users.services import roles
+
+pytestmark = pytest.mark.django_db
+
+
+def text(answer: Any) -> str:
+    page: str = answer.content.decode()
+    return page
+
+
+def ready(sheet: Sheet) -> Sheet:
+    sheet.discover()
+    sheet.post()
+    return sheet
+
+
+def test_the_sign_in_ends_with_308_to_the_device(sheet: Sheet, anna: User) -> None:
+    answer = ready(sheet).sign_in()
+
+    assert answer.status_code == 308
+    assert answer["Location"].startswith("apple-remotemanagement-user-login://authentication-results?access-token=")
+    assert "no-store" in answer["Cache-Control"]
+    assert answer.content == b""
+    device = Device.objects.get()
+    assert (device.status, device.user, device.family) == (Device.Status.IENROLL_VERIFIED, anna, "iPhone")
+
+
+@pytest.mark.parametrize("name", ["anna", "ANNA", "anna@mdm.example.test", " Anna@MDM.example.test "])
+def test_user_id_and_full_address_both_work(sheet: Sheet, name: str) -> None:
+    assert ready(sheet).sign_in(name).status_code == 308
+
+
+def test_the_page_knows_what_was_typed_on_the_device(sheet: Sheet) -> None:
+    ready(sheet)
+
+    assert 'value="anna@mdm.example.test"' in text(sheet.open_page())
+    # devices may drop the query: discovery's identifier is in the path
+    assert 'value="anna@mdm.example.test"' in text(sheet.client.get(sheet.url))
+
+
+def test_the_page_lets_the_callback_through_and_nothing_else(sheet: Sheet) -> None:
+    policy = ready(sheet).open_page()["Content-Security-Policy"]
+
+    assert "default-src 'none'" in policy
+    assert "form-action 'self' apple-remotemanagement-user-login:" in policy
+    assert "script-src" not in policy
+
+
+@pytest.mark.parametrize(("family", "button"), [("iPhone", "Continue"), ("iPad", "Continue"), ("Mac", "Register")])
+def test_the_button_reads_as_on_the_device(sheet: Sheet, family: str, button: str) -> None:
+    sheet.family = family
+    sheet.body = sheet.body.replace(b"iPhone17,1", f"{family}15,3".encode())
+    page = text(ready(sheet).open_page())
+
+    assert f'<button type="submit">{button}</button>' in page
+
+
+def test_the_page_speaks_german_when_asked(sheet: Sheet) -> None:
+    answer = ready(sheet).client.get(sheet.url, headers={"Accept-Language": "de-CH"})
+
+    assert 'lang="de"' in text(answer)
+    assert "Kennwort" in text(answer) or "Passwort" in text(answer)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "password"),
+    [("anna", "wrong"), ("nobody", PASSWORD), ("anna", ""), ("", ""), ("*", "*"), ("a\0b", "c")],
+)
+def test_wrong_credentials_may_be_corrected(sheet: Sheet, user_id: str, password: str) -> None:
+    ready(sheet)
+    answer = sheet.sign_in(user_id, password)
+
+    assert answer.status_code == 200
+    assert "The user ID, password or PIN is not right." in text(answer)
+    assert "E-201" in text(answer)
+    assert Attempt.objects.get().last_code == "E-201"
+    assert sheet.submit(user_id="anna", password=PASSWORD).status_code == 308
+
+
+def test_six_failures_lock_the_name_for_a_while(sheet: Sheet) -> None:
+    ready(sheet)
+    for _ in range(6):
+        sheet.sign_in(password="wrong")
+    answer = sheet.sign_in()
+
+    assert answer.status_code == 429
+    assert "Too many attempts" in text(answer)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"is_active": False}, "E-301"),
+        ({"managed_apple_account": None}, "E-304"),
+        ({"managed_apple_account": "anna@elsewhere.example"}, "E-305"),
+        ({"must_change_password": True}, "E-204"),
+    ],
+)
+def test_what_stands_against_a_person_has_its_own_code(
+    sheet: Sheet, anna: User, change: dict[str, Any], code: str
+) -> None:
+    User.objects.filter(pk=anna.pk).update(**change)
+    answer = ready(sheet).sign_in()
+
+    assert answer.status_code == 403
+    assert code in text(answer)
+    assert Attempt.objects.get().last_code == code
+    assert not AccessToken.objects.exists()
+
+
+def test_a_person_without_the_role_is_refused(sheet: Sheet, anna: User) -> None:
+    roles.remove(anna, [Role.ADDE], actor="test")
+    answer = ready(sheet).sign_in()
+
+    assert answer.status_code == 403
+    assert "E-303" in text(answer)
+
+
+def test_the_feature_switched_off_in_between_refuses(sheet: Sheet, switch: Switch) -> None:
+    ready(sheet)
+    switch("ios.mdm.account_driven_device_enrollment", "off")
+
+    assert "E-302" in text(sheet.sign_in())
+
+
+def test_the_device_limit_refuses_the_next_device(sheet: Sheet, anna: User, switch: Switch) -> None:
+    switch("registration.device_limit", "1")
+    Device.objects.create(user=anna, status=Device.Status.ACTIVE, udid="ANOTHER", mdm_managed=True)
+    answer = ready(sheet).sign_in()
+
+    assert "You already use 1 of 1 allowed devices." in text(answer)
+    assert "E-306" in text(answer)
+
+
+def test_the_same_device_does_not_count_against_itself(sheet: Sheet, anna: User, switch: Switch) -> None:
+    switch("registration.device_limit", "1")
+    udid = "00008140-000A1B2C3D4E5F60"
+    Device.objects.create(user=anna, status=Device.Status.ACTIVE, udid=udid, mdm_managed=True)
+
+    assert ready(sheet).sign_in().status_code == 308
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "code"),
+    [("registration.allowed_families", "iPad,Mac", "E-307"), ("registration.minimum_os", "iOS=18.4", "E-308")],
+)
+def test_platform_rules_refuse(sheet: Sheet, switch: Switch, setting: str, value: str, code: str) -> None:
+    switch(setting, value)
+
+    assert code in text(ready(sheet).sign_in())
+
+
+def test_a_device_active_under_another_person_is_a_conflict(sheet: Sheet, switch: Switch) -> None:
+    ben = make_person("ben")
+    Device.objects.create(user=ben, status=Device.Status.ACTIVE, udid="00008140-000A1B2C3D4E5F60", mdm_managed=True)
+
+    assert "E-309" in text(ready(sheet).sign_in())
+    switch("enrollment.allow_takeover", "on")
+    assert sheet.sign_in().status_code == 308
+
+
+def test_whoever_signs_in_must_be_who_was_typed(sheet: Sheet) -> None:
+    make_person("ben")
+    answer = ready(sheet).sign_in("ben")
+
+    assert answer.status_code == 403
+    assert "E-205" in text(answer)
+
+
+def test_an_altered_or_old_address_is_refused(sheet: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready(sheet)
+
+    assert sheet.client.get(f"{sheet.url}x").status_code == 403
+    assert "E-206" in text(sheet.client.get("/enroll/sign-in/nonsense"))
+    monkeypatch.setattr("enrollment.services.sign_in.STATE_SECONDS", -1)
+    assert sheet.client.get(sheet.url).status_code == 403
+
+
+# --- PINs -------------------------------------------------------------------------------------------------------------
+
+
+def issue_pin(user: User) -> str:
+    return registration.issue_pin(user, "test")
+
+
+def test_a_pin_signs_in_and_takes_its_pending_record(sheet: Sheet, anna: User, switch: Switch) -> None:
+    switch("registration.requirement", "pin")
+    pin = issue_pin(anna)
+    assert Device.objects.get().status == Device.Status.VERIFICATION_PENDING
+
+    ready(sheet).open_page()
+    assert sheet.submit(user_id="anna", pin=pin).status_code == 308
+    assert Device.objects.get().status == Device.Status.IENROLL_VERIFIED
+
+
+def test_a_pin_serves_one_sign_in_which_may_be_repeated(sheet: Sheet, anna: User, switch: Switch) -> None:
+    switch("registration.requirement", "pin")
+    pin = issue_pin(anna)
+    ready(sheet).open_page()
+    action = sheet.action
+    assert sheet.submit(user_id="anna", pin=pin).status_code == 308
+
+    assert sheet.client.post(action, {"user_id": "anna", "pin": pin}).status_code == 308
+    other = ready(Sheet(sheet.client, identifier="anna+2@mdm.example.test"))
+    other.open_page()
+    assert "E-201" in text(other.submit(user_id="anna", pin=pin))
+
+
+def test_a_refusal_by_policy_does_not_use_the_pin_up(sheet: Sheet, anna: User, switch: Switch) -> None:
+    switch("registration.requirement", "pin")
+    pin = issue_pin(anna)
+    roles.remove(anna, [Role.ADDE], actor="test")
+    ready(sheet).open_page()
+    assert sheet.submit(user_id="anna", pin=pin).status_code == 403
+
+    assert RegistrationPin.objects.get().used_at is None
+
+
+def test_an_expired_pin_says_so(sheet: Sheet, anna: User, switch: Switch) -> None:
+    switch("registration.requirement", "pin")
+    pin = issue_pin(anna)
+    RegistrationPin.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
+    ready(sheet).open_page()
+    answer = sheet.submit(user_id="anna", pin=pin)
+
+    assert "This PIN has expired." in text(answer)
+    assert "E-203" in text(answer)
+
+
+def test_password_and_pin_are_both_needed(sheet: Sheet, anna: User, switch: Switch) -> None:
+    switch("registration.requirement", "password_and_pin")
+    pin = issue_pin(anna)
+    page = text(ready(sheet).open_page())
+    assert 'name="password"' in page
+    assert 'name="pin"' in page
+
+    assert "E-201" in text(sheet.submit(user_id="anna", password=PASSWORD, pin="000000"))
+    assert "E-201" in text(sheet.submit(user_id="anna", password="wrong", pin=pin))
+    assert sheet.submit(user_id="anna", password=PASSWORD, pin=pin).status_code == 308
+
+
+# --- Privacy page and terms -------------------------------------------------------------------------------------------
+
+
+def test_privacy_comes_first_then_terms_and_each_is_recorded(sheet: Sheet, anna: User, switch: Switch) -> None:
+    switch("registration.terms", "Be <b>kind</b>.\n\nAlways.")
+    switch("registration.privacy_page", "on")
+    ready(sheet)
+    first = sheet.sign_in()
+    assert "Your Privacy Matters" in text(first)
+    assert not AccessToken.objects.exists()
+
+    second = sheet.submit()
+    assert "Be &lt;b&gt;kind&lt;/b&gt;." in text(second)
+    assert sheet.submit().status_code == 308
+    accepted = [
+        (row.policy.kind, row.policy.version, row.user, row.address) for row in Acceptance.objects.order_by("pk")
+    ]
+    assert accepted == [("privacy", 1, anna, "127.0.0.1"), ("terms", 1, anna, "127.0.0.1")]
+
+
+def test_a_changed_text_is_a_new_version(sheet: Sheet, switch: Switch) -> None:
+    for number, words in enumerate(["First.", "Second."], start=1):
+        switch("registration.terms", words)
+        ready(sheet)
+        sheet.sign_in()
+        sheet.submit()
+        newest = Acceptance.objects.order_by("-pk")[0]
+        assert newest.policy.version == number
+
+
+def test_nothing_is_skipped_by_a_forged_ticket(sheet: Sheet, switch: Switch) -> None:
+    switch("registration.terms", "on")
+    ready(sheet)
+    sheet.sign_in()
+
+    assert sheet.client.post(sheet.action, {"ticket": "forged", "policy": "1"}).status_code == 403
+    other = ready(Sheet(sheet.client, identifier="ben@mdm.example.test"))
+    other.open_page()
+    stolen = other.client.post(other.action, {**sheet.hidden})
+    assert stolen.status_code == 403
+    assert not AccessToken.objects.exists()
+
+
+def test_accepting_another_text_than_the_one_due_changes_nothing(sheet: Sheet, switch: Switch) -> None:
+    switch("registration.terms", "on")
+    ready(sheet)
+    sheet.sign_in()
+    answer = sheet.submit(policy="999")
+
+    assert answer.status_code == 200
+    assert not Acceptance.objects.exists()
+
+
+def test_the_last_step_repeated_after_a_lost_answer_gives_a_good_token(sheet: Sheet, switch: Switch) -> None:
+    switch("registration.terms", "on")
+    ready(sheet)
+    sheet.sign_in()
+    action, hidden = sheet.action, sheet.hidden
+    assert sheet.submit().status_code == 308
+    again = sheet.client.post(action, hidden)
+
+    assert again.status_code == 308
+    assert Acceptance.objects.count() == 1
+    assert Device.objects.count() == 1
+    assert sheet.post(again["Location"].rpartition("=")[2]).status_code == 200
+
+
+def test_the_public_page_answers_anyone(client: Client, adde: None) -> None:
+    answer = client.get("/")
+
+    assert answer.status_code == 200
+    assert "mdm.example.test" in text(answer)
+    assert not answer.cookies
