@@ -1,0 +1,99 @@
+"""Every sentence is there in German, and the compiled catalog is the one that is read at run time."""
+
+import ast
+import gettext
+import re
+from collections.abc import Iterator
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_file
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from django.conf import settings
+from django.utils.translation.template import templatize
+
+ROOT: Final = Path(settings.BASE_DIR)
+MESSAGES: Final = ROOT / "locale" / "de" / "LC_MESSAGES"
+CODE: Final = ("epmm", "users", "devices", "enrollment")
+KEYWORDS: Final = {"_": None, "gettext": None, "gettext_lazy": None, "ngettext": (1, 2), "ngettext_lazy": (1, 2)}
+PLACEHOLDER: Final = re.compile(r"%\(\w+\)s|\{\w*\}")
+HOW: Final = (
+    "manage.py makemessages -l de --no-obsolete --no-wrap --add-location file --ignore .venv --ignore tests; "
+    "translate; manage.py compilemessages -l de --ignore .venv"
+)
+
+
+@cache
+def catalog() -> Catalog:
+    with (MESSAGES / "django.po").open("rb") as source:
+        return read_po(source, locale="de", abort_invalid=True)
+
+
+def entries() -> list[Message]:
+    return [message for message in catalog() if message.id]
+
+
+def _in_code() -> Iterator[str]:
+    for package in CODE:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for _line, message, _comments, _context in extract_from_file("python", path, keywords=KEYWORDS):
+                yield message[0] if isinstance(message, tuple) else message
+
+
+def _in_templates() -> Iterator[str]:
+    for path in sorted((ROOT / "templates").rglob("*.html")):
+        for literal in re.findall(r" gettext\((u?(['\"]).*?(?<!\\)\2)\) ", templatize(path.read_text())):
+            yield ast.literal_eval(literal[0])
+
+
+def _compiled(source: Any) -> dict[Any, str]:
+    """What gettext reads, apart from the header, whose order of lines is the compiler's own."""
+    known: dict[Any, str] = dict(vars(gettext.GNUTranslations(source))["_catalog"])
+    known.pop("")
+    return known
+
+
+@pytest.mark.parametrize("sentences", [_in_code, _in_templates])
+def test_every_sentence_of_the_product_is_in_the_catalog(sentences: Any) -> None:
+    found = set(sentences())
+
+    assert len(found) > 20
+    assert sorted(found - {message.id for message in entries()}) == [], HOW
+
+
+def test_the_catalog_holds_nothing_that_the_product_does_not_say() -> None:
+    assert sorted({message.id for message in entries()} - {*_in_code(), *_in_templates()}) == [], HOW
+
+
+def test_every_sentence_is_translated() -> None:
+    assert [message.id for message in entries() if message.fuzzy or not message.string] == []
+
+
+def test_translations_keep_their_placeholders() -> None:
+    changed = [
+        message.id
+        for message in entries()
+        if sorted(PLACEHOLDER.findall(str(message.id))) != sorted(PLACEHOLDER.findall(str(message.string)))
+    ]
+
+    assert changed == []
+
+
+def test_people_are_addressed_formally() -> None:
+    familiar = re.compile(r"\b(du|dich|dir|dein\w*)\b", re.IGNORECASE)
+
+    assert [message.string for message in entries() if familiar.search(str(message.string))] == []
+
+
+def test_the_compiled_catalog_is_that_of_the_source() -> None:
+    expected = BytesIO()
+    write_mo(expected, catalog())
+    expected.seek(0)
+
+    with (MESSAGES / "django.mo").open("rb") as compiled:
+        assert _compiled(compiled) == _compiled(expected), HOW
