@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx2
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from enrollment.simulator import cms
 from enrollment.simulator.challenge import turned_away
@@ -71,7 +72,7 @@ class MdmLink:
             case Proof.RFC9440:
                 return {"Client-Cert": f":{base64.b64encode(self.identity.der).decode()}:"}
             case Proof.ESCAPED_PEM:
-                return {"Client-Cert": quote(self.identity.pem.partition(b"-----END CERTIFICATE-----\n")[0], safe="")}
+                return {"Client-Cert": quote(self.identity.certificate.public_bytes(Encoding.PEM), safe="")}
             case _:
                 return {}
 

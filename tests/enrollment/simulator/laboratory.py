@@ -81,6 +81,7 @@ class Laboratory:
         self.version = "mdm-adde"
         self.profile_change: Callable[[dict[str, Any]], object] = lambda _: None
         self.signed_profile = True
+        self.certifies = True
         self.reply: dict[str, Any] = {}  # changed attributes of CertRep, and of the certificate in it
         self.commands: list[dict[str, Any]] = []
         self.results: list[dict[str, Any]] = []
@@ -210,6 +211,8 @@ class Laboratory:
         if operation == "GetCACert":
             bundle = pkcs7.serialize_certificates([self.ra.certificate, self.authority.identity.certificate], DER)
             return operation, Answer(200, content=bundle, headers={"Content-Type": "application/x-x509-ca-ra-cert"})
+        if not self.certifies:
+            return operation, Answer(503)
         raw = request.content if request.method == "POST" else query_message(request)
         return operation, Answer(200, content=self.certify(raw), headers={"Content-Type": "application/x-pki-message"})
 
