@@ -1,0 +1,179 @@
+"""A strict device in front of the door, and a recording stand-in for the services behind it."""
+
+import asyncio
+import base64
+import hashlib
+import plistlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import httpx2
+from django.utils import timezone
+
+from devices.door.exchange import PLIST, Answer, DeviceRequest
+from devices.models import Channel, Command, Enrollment, Identity
+from tests import pki
+from users.models import User
+
+LAPTOP: Final = "192.0.2.7"  # some device out there
+PROXY: Final = "192.0.2.1"
+BEARER: Final = "token-of-anna"
+_numbers: Final = count(1)
+
+
+class RecordingHandlers:
+    """Says what it is told to say, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.answer: Answer | Exception = Answer.EMPTY
+        self.explanation: Exception | None = None
+        self.checked_in: list[DeviceRequest] = []
+        self.explained: list[tuple[bytes, str]] = []
+
+    def check_in(self, request: DeviceRequest) -> Answer:
+        self.checked_in.append(request)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def explain(self, request: DeviceRequest, device_key: str) -> None:
+        self.explained.append((request.certificate_sha256, device_key))
+        if self.explanation is not None:
+            raise self.explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def command(self) -> UUID | None:
+        """The command that it carries; None for the empty answer, which must be zero bytes."""
+        assert self.status == 200
+        if not self.body:
+            assert self.headers["content-length"] == "0"
+            assert "content-type" not in self.headers
+            return None
+        assert self.headers["content-type"] == PLIST
+        return UUID(plistlib.loads(self.body)["CommandUUID"])
+
+
+@dataclass
+class Site:
+    """One door and one event loop, which turns while somebody asks."""
+
+    runner: asyncio.Runner
+    door: Any
+    handlers: RecordingHandlers
+
+    def put(
+        self,
+        body: bytes,
+        headers: Mapping[str, str] | list[tuple[str, str]],
+        *,
+        path: str = "/mdm/connect",
+        address: str = LAPTOP,
+        method: str = "PUT",
+    ) -> Reply:
+        return self.runner.run(self._send(method, path, body, headers, address))
+
+    async def _send(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str] | list[tuple[str, str]], address: str
+    ) -> Reply:
+        transport = httpx2.ASGITransport(app=self.door, client=(address, 50_000))
+        async with httpx2.AsyncClient(transport=transport, base_url="https://mdm.example.test") as client:
+            response = await client.request(method, path, content=body, headers=headers)
+        return Reply(response.status_code, response.content, response.headers)
+
+
+@dataclass
+class FakeDevice:
+    """Signs what it sends, as an enrolled device does."""
+
+    site: Site
+    identity: pki.Identity
+    udid: str
+    enrollment: Enrollment
+    bearer: str | None = BEARER
+    user_id: str | None = None
+    kinds: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def enrolled(cls, site: Site, *, key: pki.Key | None = None, bearer: str | None = BEARER) -> "FakeDevice":
+        number = next(_numbers)
+        udid = f"00008140-{number:016X}"
+        enrollment = Enrollment.objects.create(
+            user=User.objects.get_or_create(user_id="anna")[0],
+            kind=Enrollment.Kind.ADDE,
+            state=Enrollment.State.ACTIVE,
+            managed_apple_account="anna@example.test",
+            topic="com.apple.mgmt.External.test",
+            server_url="https://mdm.example.test/mdm/connect",
+            checkin_url="https://mdm.example.test/mdm/checkin",
+            profile_identifier="test.epmm.enrollment",
+            udid=udid,
+            device_key=udid,
+            bearer_sha256=hashlib.sha256(BEARER.encode()).digest(),
+        )
+        Channel.objects.create(enrollment=enrollment)
+        device = cls(site, pki.issue(udid, key=key), udid, enrollment, bearer)
+        device.pin()
+        return device
+
+    def pin(self, *, state: Identity.State = Identity.State.CURRENT, not_after: datetime | None = None) -> Identity:
+        return Identity.objects.create(
+            enrollment=self.enrollment,
+            sha256=hashlib.sha256(self.identity.der).digest(),
+            serial_number=str(next(_numbers)),
+            der=self.identity.der,
+            not_before=timezone.now() - timedelta(days=1),
+            not_after=not_after or timezone.now() + timedelta(days=365),
+            state=state,
+        )
+
+    @property
+    def channel(self) -> Channel:
+        return self.enrollment.channels.get(user_key=self.user_id or "")
+
+    def user(self, user_id: str) -> "FakeDevice":
+        """The same Mac, for one of its users: same certificate, a channel of its own."""
+        self.enrollment.channels.get_or_create(user_key=user_id)
+        return FakeDevice(self.site, self.identity, self.udid, self.enrollment, self.bearer, user_id)
+
+    def queue(self, request_type: str = "DeviceInformation", *, priority: int = 0) -> Command:
+        command = Command(channel=self.channel, request_type=request_type, priority=priority, uuid=uuid4())
+        body = {"CommandUUID": str(command.uuid).upper(), "Command": {"RequestType": request_type}}
+        command.rendered = plistlib.dumps(body)
+        command.save()
+        return command
+
+    def idle(self) -> Reply:
+        return self.connect("Idle")
+
+    def report(self, status: str, command: Command | UUID, **keys: Any) -> Reply:
+        uuid = command.uuid if isinstance(command, Command) else command
+        return self.connect(status, CommandUUID=str(uuid).upper(), **keys)
+
+    def connect(self, status: str, **keys: Any) -> Reply:
+        return self.send({"Status": status, **keys})
+
+    def send(self, keys: dict[str, Any], *, path: str = "/mdm/connect") -> Reply:
+        body = self.message(keys)
+        return self.site.put(body, self.headers(body), path=path)
+
+    def message(self, keys: dict[str, Any]) -> bytes:
+        user = {"UserID": self.user_id} if self.user_id else {}
+        return plistlib.dumps({"UDID": self.udid, **user, **keys})
+
+    def headers(self, body: bytes) -> dict[str, str]:
+        bearer = {"Authorization": f"Bearer {self.bearer}"} if self.bearer else {}
+        return {"Mdm-Signature": self.sign(body), **bearer}
+
+    def sign(self, body: bytes, **how: Any) -> str:
+        return base64.b64encode(pki.sign(body, self.identity, detached=True, **how)).decode()
