@@ -264,24 +264,28 @@ def test_overlapping_objects_do_not_multiply() -> None:
         load_dict(raw)
 
 
+TEXT = st.text("aZ &<>'\"\n\tü世\N{GRINNING FACE}", max_size=8)
 LEAVES = (
-    st.booleans()
+    TEXT
+    | st.booleans()
     | st.integers(-(1 << 63), (1 << 64) - 1)
     | st.floats()
     | st.binary(max_size=20)
-    | st.datetimes(min_value=datetime(1000, 1, 1)).map(lambda when: when.replace(microsecond=0, fold=0))  # noqa: DTZ001 -- naive
-    | st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"), max_size=10)
+    | st.datetimes(min_value=datetime(1000, 1, 1))  # noqa: DTZ001 -- plistlib writes naive dates as UTC
 )
-KEYS = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"), max_size=10)
 DICTS = st.dictionaries(
-    KEYS, st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4))
+    TEXT,
+    st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4)),
+    max_size=6,
 )
 
 
 @settings(deadline=None)
 @given(value=DICTS, form=st.sampled_from(FORMATS))
 def test_whatever_plistlib_writes_we_read(value: dict[str, Any], form: plistlib.PlistFormat) -> None:
-    assert as_plistlib(load_dict(plistlib.dumps(value, fmt=form))) == as_plistlib(value)
+    raw = plistlib.dumps(value, fmt=form)
+
+    assert as_plistlib(load_dict(raw)) == as_plistlib(plistlib.loads(raw))
 
 
 @settings(deadline=None)
