@@ -2,10 +2,13 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
+from django.conf import settings
 from django.db import close_old_connections, connection, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from epmm import jobs
@@ -15,6 +18,13 @@ logger = logging.getLogger(__name__)
 BATCH: Final = 200
 PAUSE_SECONDS: Final = 0.2
 PAUSE_AFTER_FAILURE_SECONDS: Final = 2.0
+PERIODIC_LOOK_SECONDS: Final = 10.0
+
+
+def take_over() -> None:
+    """Free what a killed worker held.  Embedded only, where no other worker can be at it."""
+    if settings.BROKER_URL.startswith("memory:") and connection.vendor == "sqlite":
+        Job.objects.open().update(lease_until=None, rung_until=None)
 
 
 def dispatch_due(send: Callable[[int], object]) -> int:
@@ -34,12 +44,11 @@ def dispatch_due(send: Callable[[int], object]) -> int:
 
 def keep_periodic_jobs_coming() -> None:
     """One open job for each periodic kind; a finished one is followed by the next."""
-    now = timezone.now()
-    for kind, every in jobs.PERIODIC.items():
-        last = Job.objects.filter(kind=kind).order_by("-run_at").first()
-        if last is None or last.done_at is not None:
-            run_at = now if last is None else last.run_at + every
-            Job.enqueue(kind, run_at=max(run_at, now), dedupe_key=kind)
+    coming = Job.objects.open().filter(dedupe_key__in=jobs.PERIODIC).values_list("dedupe_key", flat=True)
+    for kind in jobs.PERIODIC.keys() - set(coming):
+        now = timezone.now()
+        last = Job.objects.filter(kind=kind).aggregate(at=Max("run_at"))["at"]
+        Job.enqueue(kind, run_at=now if last is None else max(last + jobs.PERIODIC[kind], now), dedupe_key=kind)
 
 
 def ring_for_outboxes(ring: Callable[[str], object]) -> None:
@@ -51,10 +60,13 @@ def ring_for_outboxes(ring: Callable[[str], object]) -> None:
 
 def run(send: Callable[[int], object], ring: Callable[[str], object], stop: threading.Event) -> None:
     """Until `stop`: a database that is away for a while ends nothing."""
+    look_again = 0.0
     while not stop.is_set():
         try:
             ring_for_outboxes(ring)
-            keep_periodic_jobs_coming()
+            if time.monotonic() >= look_again:
+                keep_periodic_jobs_coming()
+                look_again = time.monotonic() + PERIODIC_LOOK_SECONDS
             while dispatch_due(send) == BATCH:
                 pass
             stop.wait(PAUSE_SECONDS)

@@ -26,6 +26,8 @@ class UnknownPerson(PeopleError):
 class InvalidPerson(PeopleError):
     """These data cannot be saved."""
 
+    sentence = gettext_lazy("This could not be saved, since something else changed at the same moment. Try again.")
+
 
 class InvalidAccount(InvalidPerson):
     """The Managed Apple Account cannot be saved."""

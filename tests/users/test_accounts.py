@@ -124,5 +124,5 @@ def test_an_account_that_was_let_go_in_the_same_moment_is_refused_all_the_same(
 
     monkeypatch.setattr(accounts, "refuse_taken", look_too_late)
 
-    with pytest.raises(InvalidAccount):
+    with pytest.raises(InvalidAccount, match=r"changed at the same moment\. Try again\."):
         accounts.assign(alice, ACCOUNT, actor="root")

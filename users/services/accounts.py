@@ -55,7 +55,7 @@ def assign(user: User, text: str, *, actor: str) -> None:
             )
     except IntegrityError as error:
         refuse_taken(value)
-        raise InvalidAccount(wanted_sentence()) from error  # whoever had it has just let go: try again
+        raise InvalidAccount from error  # whoever had it has just let go
     user.managed_apple_account = value
 
 

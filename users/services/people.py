@@ -50,9 +50,9 @@ def create(new: NewPerson, *, actor: str) -> User:
                 details={"admin": user.is_admin, "account": user.managed_apple_account},
             )
             roles.grant(user, [Role.PORTAL, *new.roles], actor=actor)
-    except IntegrityError:
+    except IntegrityError as error:
         _refuse_taken(user)
-        raise
+        raise InvalidPerson from error  # whoever had it has just let go
     return user
 
 

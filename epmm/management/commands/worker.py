@@ -17,6 +17,8 @@ class Command(BaseCommand):
         parser.add_argument("--concurrency", type=int, default=2)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        app.loader.import_default_modules()  # the dispatcher must know what is periodic before it looks
+        dispatcher.take_over()
         stop = threading.Event()
         arguments = (run_job.delay, ring_for_outbox, stop)
         thread = threading.Thread(target=dispatcher.run, args=arguments, name="dispatcher", daemon=True)

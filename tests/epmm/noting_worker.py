@@ -1,0 +1,38 @@
+"""A real worker process with one more kind of job: `python -m tests.epmm.noting_worker DATABASE NOTES [option]...`.
+
+Its jobs note their number in a file, so that a test sees which were done, and how often.  From the number that the
+file `NOTES.hold` names they wait until that file is gone.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    database, path, *options = sys.argv[1:]
+    notes, hold = Path(path), Path(f"{path}.hold")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    import django
+    from django.conf import settings
+
+    settings.DATABASES["default"]["NAME"] = database
+    django.setup()
+
+    from django.core.management import call_command
+
+    from epmm import jobs
+
+    @jobs.handles("tests.note")
+    def note(number: int) -> None:
+        while hold.exists() and number >= int(hold.read_text()):
+            time.sleep(0.02)
+        with notes.open("a") as file:
+            file.write(f"{number}\n")
+
+    call_command("worker", *options)
+
+
+if __name__ == "__main__":
+    main()

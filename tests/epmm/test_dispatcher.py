@@ -1,0 +1,265 @@
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from epmm import dispatcher, jobs
+from epmm.models import RING_AGAIN, Job
+from tests.together import together
+
+KIND = "tests.work"
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def _own_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for registry in ("HANDLERS", "PERIODIC", "OUTBOXES"):
+        monkeypatch.setattr(jobs, registry, {})
+    jobs.handles(KIND)(lambda: None)
+
+
+def waiting(*, since: timedelta = timedelta(0), **columns: datetime | None) -> int:
+    return Job.objects.create(kind=KIND, run_at=timezone.now() - since, **columns).pk
+
+
+def rung() -> list[int]:
+    heard: list[int] = []
+    dispatcher.dispatch_due(heard.append)
+    return heard
+
+
+@pytest.mark.django_db
+def test_what_is_due_is_rung_for_the_oldest_first() -> None:
+    later, first = waiting(since=timedelta(minutes=1)), waiting(since=HOUR)
+    waiting(since=-HOUR)  # in the future
+    waiting(since=HOUR, done_at=timezone.now())
+    waiting(since=HOUR, lease_until=timezone.now() + HOUR)
+
+    assert rung() == [first, later]
+
+
+@pytest.mark.django_db
+def test_a_row_that_nobody_was_told_of_is_found() -> None:
+    """As after a crash between the commit and the doorbell."""
+    Job.enqueue(KIND, dedupe_key="one")
+
+    assert rung() == [Job.objects.get().pk]
+
+
+@pytest.mark.django_db
+def test_a_doorbell_that_nobody_heard_is_rung_again_after_a_while() -> None:
+    pk = waiting()
+    assert rung() == [pk]
+    assert rung() == []
+
+    Job.objects.update(rung_until=timezone.now())
+
+    assert rung() == [pk]
+    rung_until = Job.objects.get().rung_until
+    assert rung_until is not None
+    assert abs(rung_until - timezone.now() - RING_AGAIN) < timedelta(seconds=5)
+
+
+@pytest.mark.django_db
+def test_a_lease_that_is_over_is_rung_for() -> None:
+    pk = waiting(lease_until=timezone.now())
+
+    assert rung() == [pk]
+
+
+@pytest.mark.django_db
+def test_nothing_due_costs_one_read(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    waiting(since=-HOUR)
+
+    with django_assert_num_queries(1):
+        assert rung() == []
+
+
+@pytest.mark.django_db
+def test_a_batch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatcher, "BATCH", 2)
+    pks = [waiting(since=HOUR - timedelta(minutes=number)) for number in range(3)]
+
+    assert rung() == pks[:2]
+    assert rung() == pks[2:]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_dispatchers_at_once_ring_once_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatcher, "BATCH", 10)
+    pks = [waiting() for _ in range(30)]
+    heard: list[int] = []
+
+    def dispatch_all() -> None:
+        while Job.objects.due(timezone.now()).exists():
+            dispatcher.dispatch_due(heard.append)
+
+    assert together(*[dispatch_all] * 3) == [None] * 3
+    assert sorted(heard) == pks
+
+
+@pytest.fixture
+def periodic() -> timedelta:
+    jobs.handles("tests.periodic", every=HOUR)(lambda: None)
+    return HOUR
+
+
+@pytest.mark.django_db
+def test_a_periodic_job_comes_at_once_and_then_by_its_period(periodic: timedelta) -> None:
+    dispatcher.keep_periodic_jobs_coming()
+    dispatcher.keep_periodic_jobs_coming()
+    first = Job.objects.get()
+    assert (first.kind, first.dedupe_key) == ("tests.periodic", "tests.periodic")
+    assert first.run_at <= timezone.now()
+
+    with Job.leased(first.pk):
+        dispatcher.keep_periodic_jobs_coming()
+    assert Job.objects.count() == 1
+    dispatcher.keep_periodic_jobs_coming()
+
+    assert Job.objects.open().get().run_at == first.run_at + periodic
+
+
+@pytest.mark.django_db
+def test_a_period_missed_is_made_up_for_once(periodic: timedelta) -> None:
+    long_ago = timezone.now() - 10 * periodic
+    Job.objects.create(kind="tests.periodic", run_at=long_ago, done_at=long_ago)
+
+    before = timezone.now()
+    dispatcher.keep_periodic_jobs_coming()
+
+    assert before <= Job.objects.open().get().run_at <= timezone.now()
+
+
+@pytest.mark.django_db
+def test_looking_at_what_is_periodic_costs_one_read(
+    periodic: timedelta, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(5):
+        jobs.handles(f"tests.periodic{number}", every=HOUR)(lambda: None)
+    dispatcher.keep_periodic_jobs_coming()
+
+    with django_assert_num_queries(1):
+        dispatcher.keep_periodic_jobs_coming()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_dispatchers_at_once_keep_one_periodic_job(periodic: timedelta) -> None:
+    assert together(*[dispatcher.keep_periodic_jobs_coming] * 3) == [None] * 3
+
+    assert Job.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("broker", "vendor", "freed"),
+    [
+        ("memory://", "sqlite", True),
+        ("redis://broker.example.test/0", "sqlite", False),
+        ("memory://", "postgresql", False),
+    ],
+)
+def test_an_embedded_worker_takes_over_what_a_killed_one_held(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, broker: str, vendor: str, *, freed: bool
+) -> None:
+    settings.BROKER_URL = broker
+    monkeypatch.setattr("epmm.dispatcher.connection.vendor", vendor)
+    pk = waiting(lease_until=timezone.now() + HOUR, rung_until=timezone.now() + HOUR)
+
+    dispatcher.take_over()
+
+    assert Job.objects.due(timezone.now()).filter(pk=pk).exists() == freed
+
+
+class Loop:
+    """Stands in for the stop event: lets the loop turn a number of times, and advances the clock at each pause."""
+
+    def __init__(self, turns: int) -> None:
+        self.left, self.pauses, self.now = turns, list[float](), 1000.0
+
+    def is_set(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+    def wait(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Loop]:
+    def turning(turns: int) -> Loop:
+        made = Loop(turns)
+        monkeypatch.setattr("epmm.dispatcher.time.monotonic", lambda: made.now)
+        return made
+
+    return turning
+
+
+def run(send: Callable[[int], object], loop: Loop) -> None:
+    dispatcher.run(send, lambda _: None, loop)  # type: ignore[arg-type] # a stand-in for threading.Event
+
+
+@pytest.mark.django_db
+def test_the_loop_rings_for_whole_batches_without_a_pause(
+    loop: Callable[[int], Loop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "BATCH", 2)
+    pks = [waiting() for _ in range(5)]
+    heard: list[int] = []
+    turns = loop(1)
+
+    run(heard.append, turns)
+
+    assert sorted(heard) == pks
+    assert turns.pauses == [dispatcher.PAUSE_SECONDS]
+
+
+@pytest.mark.django_db
+def test_what_is_periodic_is_looked_at_every_ten_seconds(
+    loop: Callable[[int], Loop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    turns = loop(110)
+    monkeypatch.setattr(dispatcher, "keep_periodic_jobs_coming", lambda: looks.append(round(turns.now)))
+
+    run(lambda _: None, turns)
+
+    assert looks == [1000, 1010, 1020]
+
+
+@pytest.mark.django_db
+def test_a_database_that_is_away_for_a_while_ends_nothing(
+    loop: Callable[[int], Loop], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pk = waiting()
+    heard: list[int] = []
+    real, answers = dispatcher.dispatch_due, iter([OperationalError(), OperationalError()])
+
+    def sometimes(send: Callable[[int], object]) -> int:
+        if error := next(answers, None):
+            raise error
+        return real(send)
+
+    monkeypatch.setattr(dispatcher, "dispatch_due", sometimes)
+    monkeypatch.setattr(dispatcher, "close_old_connections", lambda: None)  # the test's own is in a transaction
+    turns = loop(3)
+
+    run(heard.append, turns)
+
+    assert heard == [pk]
+    assert turns.pauses == [2.0, 2.0, 0.2]
+    assert caplog.messages == ["the dispatcher could not look for work"] * 2
+
+
+@pytest.mark.django_db
+def test_a_dispatcher_that_is_stopped_does_nothing() -> None:
+    waiting()
+    stop = threading.Event()
+    stop.set()
+
+    dispatcher.run(lambda _: pytest.fail("rang"), lambda _: None, stop)

@@ -1,0 +1,90 @@
+"""The worker as the process that it is: killed, restarted, stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from epmm.models import Job
+from tests.epmm.processes import ROOT, eventually
+
+JOBS, HELD_FROM = 40, 10
+SECONDS = 60  # a machine that is busy with other tests starts a worker slowly
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    file = tmp_path / "notes"
+    file.touch()
+    return file
+
+
+@pytest.fixture
+def start(notes: Path, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    command = [sys.executable, "-m", "tests.epmm.noting_worker", str(connection.settings_dict["NAME"]), str(notes)]
+    with ExitStack() as stack:
+        log = stack.enter_context((tmp_path / "log").open("ab"))
+
+        def begin() -> subprocess.Popen[bytes]:
+            process = stack.enter_context(
+                subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            )
+            stack.callback(process.kill)
+            return process
+
+        yield begin
+
+
+def noted(notes: Path) -> list[int]:
+    return [int(line) for line in notes.read_text().splitlines()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_killed_worker_loses_no_job(start: Callable[[], subprocess.Popen[bytes]], notes: Path) -> None:
+    for number in range(JOBS):
+        Job.enqueue("tests.note", number=number)
+    hold = notes.with_suffix(".hold")
+    hold.write_text(str(HELD_FROM))
+    in_hand = Job.objects.open().filter(kind="tests.note", lease_until__isnull=False)
+
+    first = start()
+    eventually(lambda: len(noted(notes)) == HELD_FROM and in_hand.count() == 2, seconds=SECONDS)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    hold.unlink()
+
+    second = start()
+    if connection.vendor != "sqlite":  # other workers may live: what a dead one held comes back when its lease ends
+        Job.objects.open().update(lease_until=timezone.now(), rung_until=timezone.now())
+    eventually(lambda: not Job.objects.open().filter(kind="tests.note").exists(), seconds=SECONDS)
+
+    assert sorted(noted(notes)) == list(range(JOBS))
+    assert Job.objects.filter(kind="tests.note", attempts=2).count() == 2
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(timeout=20) == os.EX_OK
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_running_worker_finds_new_work_and_keeps_what_is_periodic_coming(
+    start: Callable[[], subprocess.Popen[bytes]], notes: Path
+) -> None:
+    worker = start()
+    eventually(
+        lambda: Job.objects.filter(kind="epmm.forget_finished_jobs").exclude(done_at=None).exists(), seconds=SECONDS
+    )
+
+    Job.enqueue("tests.note", number=7)
+
+    eventually(lambda: noted(notes) == [7], seconds=SECONDS)
+    kinds = set(Job.objects.values_list("kind", flat=True))
+    assert {"epmm.forget_finished_jobs", "users.forget_failed_sign_ins"} <= kinds
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=20) == os.EX_OK
+    assert Job.objects.get(kind="tests.note").done_at is not None
