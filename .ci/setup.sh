@@ -55,7 +55,9 @@ set_up() {
 install_locked() {
     echo "Installing $1 ..." >&2
     touch "$venv/unfinished"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$root/$1"
+    # not compiled: most of it is never imported, and what is, Python compiles at its first start
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-compile \
+        --require-hashes -r "$root/$1"
     cp "$root/$1" "$venv/$1"
     rm "$venv/unfinished"
 }
