@@ -1,32 +1,17 @@
 """Putting commands into the queue of a channel, and taking them out again."""
 
-from typing import Final
-
 from django.db import transaction
-from django.utils import timezone
 
-from devices.models import Channel, Command, Device, Enrollment
+from devices.models import Channel, Command, Enrollment
 from devices.protocol import commands
-from devices.protocol.commands import Kind, Platform, Request, Target
+from devices.protocol.commands import Request
+from devices.services import departure
+from devices.services.target import target_of
 from epmm.wire.errors import WireError
-
-PLATFORM_OF_FAMILY: Final = {"Mac": Platform.MACOS, "RealityDevice": Platform.VISIONOS}
 
 
 class CommandRefused(Exception):
     """Nothing was queued.  The argument is a sentence for the administrator."""
-
-
-def target_of(channel: Channel) -> Target:
-    enrollment = channel.enrollment
-    known = enrollment.device.platform if enrollment.device is not None else ""
-    return Target(
-        platform=Platform(known) if known else PLATFORM_OF_FAMILY.get(enrollment.family, Platform.IOS),
-        kind=Kind(enrollment.kind),
-        user_channel=channel.user_key != "",
-        access_rights=enrollment.access_rights,
-        profile_identifier=enrollment.profile_identifier,
-    )
 
 
 @transaction.atomic
@@ -39,7 +24,7 @@ def queue(channel: Channel, request: Request, *, priority: int = 0) -> Command:
         raise CommandRefused(sentence)
     command = _rendered(channel, request, priority)
     command.save()
-    _announce_end(channel.enrollment, request, target)
+    departure.announce(channel.enrollment, request, target)
     return command
 
 
@@ -63,15 +48,3 @@ def _rendered(channel: Channel, request: Request, priority: int) -> Command:
     except WireError as error:
         raise CommandRefused(f"{request.request_type}: the {error}.") from error
     return command
-
-
-def _announce_end(enrollment: Enrollment, request: Request, target: Target) -> None:
-    """The record says from now on that its device is on its way out.  A wipe is more than a retirement."""
-    if request.request_type == "EraseDevice":
-        status = Device.Status.WIPE_PENDING
-    elif commands.removes_enrollment(request, target):
-        status = Device.Status.RETIRE_PENDING
-    else:
-        return
-    devices = Device.objects.enrolled().filter(enrollments=enrollment).exclude(status=Device.Status.WIPE_PENDING)
-    devices.update(status=status, modified_at=timezone.now())

@@ -7,6 +7,7 @@ from devices.models import Command, Device, Enrollment
 from devices.protocol import commands
 from devices.protocol.commands import AnyRequest, Kind, Platform
 from devices.services import queue
+from devices.services.target import target_of
 from tests.devices.services.rows import NOW, PROFILE, answered, channel_of, command, device_of, enrolled
 
 pytestmark = pytest.mark.django_db
@@ -130,11 +131,11 @@ def test_the_platform_is_the_devices_or_else_that_of_its_family(
     channel = channel_of(enrollment)
     channel.enrollment = enrollment
 
-    assert queue.target_of(channel).platform is expected
+    assert target_of(channel).platform is expected
 
 
 def test_the_target_is_the_channel_of_its_enrollment() -> None:
-    target = queue.target_of(channel_of(enrolled(platform=MACOS, access_rights=3), "user"))
+    target = target_of(channel_of(enrolled(platform=MACOS, access_rights=3), "user"))
 
     assert (target.kind, target.user_channel) == (Kind.ADDE, True)
     assert (target.access_rights, target.profile_identifier) == (3, PROFILE)
@@ -144,7 +145,7 @@ def test_an_enrollment_that_has_no_device_yet_has_a_target() -> None:
     channel = channel_of(enrolled())
     channel.enrollment.device = None
 
-    assert queue.target_of(channel).platform is Platform.IOS
+    assert target_of(channel).platform is Platform.IOS
 
 
 def test_cancelling_leaves_what_is_done_and_what_is_anothers() -> None:

@@ -1,0 +1,176 @@
+"""What a device says about itself, read into typed values.
+
+Devices send keys that no schema lists and leave out others, so nothing here is an error: a value that does not fit is
+passed over, and stands in `rest` with everything that has no place of its own yet.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Final, TypeAlias
+
+from devices.protocol.commands.base import Kind
+from devices.protocol.commands.queries import PERSONAL
+from epmm.wire.errors import WireError
+from epmm.wire.plist import required, to_json
+
+Value: TypeAlias = str | int | float | bool
+Read: TypeAlias = Callable[[Mapping[str, Any], str], Value]
+
+MAC_DIGITS: Final = 12
+MOST_GIGABYTES: Final = 1e9
+SMALL: Final = range(1 << 15)  # what a column for small numbers holds
+NAME: Final = 255
+
+# Never in the record that people and searches read: a credential, a ciphertext, and a Mac's serial number again.
+NEVER_KEPT: Final = frozenset({"PushToken", "FDE_PersonalRecoveryKeyCMS", "FDE_PersonalRecoveryKeyDeviceKey"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """`fields` by the names of the record's columns; `rest` as JSON, by Apple's names."""
+
+    fields: dict[str, Value]
+    rest: dict[str, Any]
+
+
+def _text(longest: int) -> Read:
+    return lambda answer, key: required(answer, key, str, longest=longest)
+
+
+def _digits(longest: int) -> Read:
+    """An IMEI or ICCID; some devices group its digits."""
+    return lambda answer, key: required(answer, key, str, longest=longest).replace(" ", "")
+
+
+def _flag(answer: Mapping[str, Any], key: str) -> bool:
+    return required(answer, key, bool)
+
+
+def _small(answer: Mapping[str, Any], key: str) -> int:
+    if (value := required(answer, key, int)) in SMALL:
+        return value
+    raise WireError(f"{key}: out of range")
+
+
+def _number(lowest: float, highest: float) -> Read:
+    def read(answer: Mapping[str, Any], key: str) -> float:
+        if isfinite(value := required(answer, key, float)) and lowest <= value <= highest:
+            return value
+        raise WireError(f"{key}: out of range")
+
+    return read
+
+
+def _mac(answer: Mapping[str, Any], key: str) -> str:
+    """Twelve digits, however the device separates them."""
+    digits = required(answer, key, str).replace(":", "").replace("-", "").upper()
+    if len(digits) == MAC_DIGITS and not set(digits) - set("0123456789ABCDEF"):
+        return digits
+    raise WireError(f"{key}: not a hardware address")
+
+
+_GIGABYTES: Final = _number(0, MOST_GIGABYTES)
+
+# Apple's key: the column, and how to read it.  UDID has none: who a device is, its certificate says.
+DEVICE_INFORMATION: Final[dict[str, tuple[str, Read]]] = {
+    "SerialNumber": ("serial_number", _text(64)),
+    "IMEI": ("imei", _digits(32)),
+    "MEID": ("meid", _digits(32)),
+    "ProductName": ("product_name", _text(64)),
+    "Model": ("model", _text(64)),
+    "ModelName": ("model_name", _text(128)),
+    "DeviceName": ("device_name", _text(NAME)),
+    "OSVersion": ("os_version", _text(32)),
+    "BuildVersion": ("build_version", _text(32)),
+    "IsSupervised": ("is_supervised", _flag),
+    "DeviceCapacity": ("storage_capacity", _GIGABYTES),
+    "AvailableDeviceCapacity": ("storage_free", _GIGABYTES),
+    "BatteryLevel": ("battery_level", _number(0, 1)),  # -1: the device cannot tell
+    "WiFiMAC": ("wifi_mac", _mac),
+    "BluetoothMAC": ("bluetooth_mac", _mac),
+    "EthernetMAC": ("ethernet_mac", _mac),
+    "ICCID": ("iccid", _digits(32)),
+    "PhoneNumber": ("phone_number", _text(32)),
+    "CellularTechnology": ("cellular_technology", _small),
+    "CurrentCarrierNetwork": ("current_carrier", _text(64)),
+    "SubscriberCarrierNetwork": ("home_carrier", _text(64)),
+    "IsRoaming": ("is_roaming", _flag),
+    "DataRoamingEnabled": ("data_roaming_enabled", _flag),
+    "IsCloudBackupEnabled": ("is_cloud_backup_enabled", _flag),
+    "iTunesStoreAccountIsActive": ("store_account_is_active", _flag),
+    "IsActivationLockEnabled": ("activation_lock_enabled", _flag),
+    "SystemIntegrityProtectionEnabled": ("system_integrity_protection", _flag),
+}
+# Since iOS 16 the SIMs tell these, and the keys of the device are deprecated.
+OF_A_SUBSCRIPTION: Final = (
+    "IMEI", "MEID", "ICCID", "PhoneNumber", "CurrentCarrierNetwork", "SubscriberCarrierNetwork", "IsRoaming",
+)  # fmt: skip
+SECURITY_INFO: Final[dict[str, tuple[str, Read]]] = {
+    "HardwareEncryptionCaps": ("hardware_encryption", _small),
+    "PasscodePresent": ("passcode_present", _flag),
+    "PasscodeCompliant": ("passcode_is_compliant", _flag),
+    "PasscodeCompliantWithProfiles": ("passcode_is_compliant_with_profiles", _flag),
+    "FDE_Enabled": ("filevault_enabled", _flag),
+    "SystemIntegrityProtectionEnabled": ("system_integrity_protection", _flag),
+}
+MANAGEMENT_STATUS: Final[dict[str, tuple[str, Read]]] = {"IsUserEnrollment": ("is_user_enrollment", _flag)}
+
+
+def read_device_information(answer: Mapping[str, Any], kind: Kind) -> Reading:
+    """https://developer.apple.com/documentation/devicemanagement/device-information-response."""
+    told = _told(answer, "QueryResponses", kind)
+    reading = _read(told, DEVICE_INFORMATION)
+    for key, value in _preferred_subscription(told).items():
+        if key in OF_A_SUBSCRIPTION and not told.get(key):
+            reading.fields.update(_read({key: value}, DEVICE_INFORMATION).fields)
+    return reading
+
+
+def read_security_info(answer: Mapping[str, Any], kind: Kind) -> Reading:
+    """https://developer.apple.com/documentation/devicemanagement/security-info-response."""
+    told = _told(answer, "SecurityInfo", kind)
+    reading = _read(told, SECURITY_INFO)
+    reading.fields.update(_read(_dictionary_in(told, "ManagementStatus"), MANAGEMENT_STATUS).fields)
+    return reading
+
+
+def _told(answer: Mapping[str, Any], key: str, kind: Kind) -> Mapping[str, Any]:
+    """Of a user's own device nothing is kept that would recognize it, even if it should say it."""
+    told = _dictionary_in(answer, key)
+    return {key: value for key, value in told.items() if key not in PERSONAL} if kind is Kind.AAUE else told
+
+
+def _read(told: Mapping[str, Any], columns: Mapping[str, tuple[str, Read]]) -> Reading:
+    fields: dict[str, Value] = {}
+    rest: dict[str, Any] = {}
+    for key, value in told.items():
+        try:
+            column, read = columns[key]
+            fields[column] = read(told, key)
+        except (KeyError, WireError):
+            rest[key] = value
+    return Reading(fields=fields, rest=json_of(rest))
+
+
+def json_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = to_json({key: value for key, value in values.items() if key not in NEVER_KEPT})
+    return kept
+
+
+def _dictionary_in(source: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = source.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def dictionaries_in(source: Mapping[str, Any], key: str) -> Iterator[dict[str, Any]]:
+    """The dictionaries of a list, each ours to take apart."""
+    value = source.get(key)
+    return (dict(item) for item in (value if isinstance(value, list) else []) if isinstance(item, dict))
+
+
+def _preferred_subscription(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The SIM that carries the data, or else the first."""
+    subscriptions = list(dictionaries_in(told, "ServiceSubscriptions"))
+    preferred = (item for item in subscriptions if item.get("IsDataPreferred") is True)
+    return next(preferred, subscriptions[0] if subscriptions else {})

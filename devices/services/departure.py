@@ -1,0 +1,56 @@
+"""The two commands after which a device is gone: the wipe, and the removal of its enrollment profile."""
+
+from datetime import datetime
+
+from django.utils import timezone
+
+from devices.models import Command, Device, Enrollment
+from devices.protocol.commands import AnyRequest, Request, Target, removes_enrollment
+from devices.services.retire import RETIRED_BY_ADMINISTRATOR, WIPED_BY_ADMINISTRATOR, end_enrollment
+from devices.services.target import target_of
+from epmm.wire import plist
+
+WIPE = Device.Status.WIPE_PENDING
+RETIREMENT = Device.Status.RETIRE_PENDING
+
+
+def announce(enrollment: Enrollment, request: Request, target: Target) -> None:
+    """Queued: the record says from now on that its device is on its way out.  A wipe is more than a retirement."""
+    if status := _announces(request, target):
+        devices = Device.objects.enrolled().filter(enrollments=enrollment).exclude(status=WIPE)
+        devices.update(status=status, modified_at=timezone.now())
+
+
+def confirm(command: Command, now: datetime) -> None:
+    """The device did it.  A wiped one sends no CheckOut, and the CheckOut of a retired one may be lost."""
+    status = _announced_by(command)
+    enrollment = command.channel.enrollment
+    if status == WIPE:
+        end_enrollment(enrollment, reason=WIPED_BY_ADMINISTRATOR, now=now, status=Device.Status.WIPED)
+    elif status == RETIREMENT:
+        end_enrollment(enrollment, reason=RETIRED_BY_ADMINISTRATOR, now=now)
+
+
+def refuse(command: Command) -> None:
+    """The device did not: unless another such command is open, it stays."""
+    status = _announced_by(command)
+    if status is None:
+        return
+    enrollment = command.channel.enrollment
+    if not Command.objects.open().filter(channel=command.channel, request_type=command.request_type).exists():
+        devices = Device.objects.filter(pk=enrollment.device_id or 0, status=status)
+        devices.update(status=Device.Status.ACTIVE, modified_at=timezone.now())
+
+
+def _announces(request: Request, target: Target) -> Device.Status | None:
+    if request.request_type == "EraseDevice":
+        return WIPE
+    return RETIREMENT if removes_enrollment(request, target) else None
+
+
+def _announced_by(command: Command) -> Device.Status | None:
+    """What the command was queued for.  Its payload is read for the one type that may mean something else."""
+    if command.request_type not in {"EraseDevice", "RemoveProfile"}:
+        return None
+    payload = plist.load_dict(bytes(command.rendered))["Command"]
+    return _announces(AnyRequest(request_type=command.request_type, payload=payload), target_of(command.channel))

@@ -1,0 +1,82 @@
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from devices.models import Command, Device, Enrollment, os_version_number
+from devices.protocol.inventory import Reading
+
+logger = logging.getLogger(__name__)
+
+
+class Record:
+    """A device's row while answers are read into it; only what changed is written."""
+
+    def __init__(self, device: Device, enrollment: Enrollment) -> None:
+        self._device = device
+        self._enrollment = enrollment
+        self._details: dict[str, Any] = dict(device.details)
+        self._changed: set[str] = set()
+
+    def set(self, column: str, value: Any) -> None:
+        if getattr(self._device, column) != value:
+            setattr(self._device, column, value)
+            self._changed.add(column)
+
+    def receive(self, name: str, at: datetime) -> bool:
+        """False for an answer older than one already read: two workers may read a device's answers at once."""
+        text = at.isoformat(timespec="microseconds")
+        if self._details.get("received", {}).get(name, "") > text:
+            return False
+        self._put("received", name, text)
+        self._details["unread"] = {key: why for key, why in self._details.get("unread", {}).items() if key != name}
+        return True
+
+    def take(self, reading: Reading) -> dict[str, Any]:
+        """Set the columns; return what has none.
+
+        Who a device is, its enrollment says.  An answer that says otherwise is worth knowing, and changes nothing.
+        """
+        fields, rest = dict(reading.fields), dict(reading.rest)
+        if "UDID" in rest and rest["UDID"] != self._enrollment.udid:
+            self._contradicted("UDID")
+        serial_number = fields.pop("serial_number", "")
+        if not self._device.serial_number:
+            fields["serial_number"] = serial_number
+        elif serial_number not in {"", self._device.serial_number}:
+            rest["SerialNumber"] = serial_number
+            self._contradicted("SerialNumber")
+        if fields.get("is_user_enrollment") is (self._enrollment.kind == Enrollment.Kind.ADDE):
+            self._contradicted("IsUserEnrollment")
+        if "os_version" in fields:
+            self.set("os_version_number", os_version_number(str(fields["os_version"])))
+        for column, value in fields.items():
+            self.set(column, value)
+        return rest
+
+    def keep(self, request_type: str, rest: Mapping[str, Any]) -> None:
+        self._details[request_type] = dict(rest)
+
+    def keep_for_user(self, user_key: str, request_type: str, values: Mapping[str, Any]) -> None:
+        """What a Mac answers for one of its users stands apart from what it says about itself."""
+        self._put("users", user_key, self._details.get("users", {}).get(user_key, {}) | {request_type: dict(values)})
+
+    def keep_unread(self, name: str, *, command: Command, why: str, now: datetime) -> None:
+        self._put("unread", name, {"command": str(command.uuid), "why": why, "at": now.isoformat()})
+
+    def seen(self, at: datetime) -> None:
+        if self._device.last_seen_at is None or self._device.last_seen_at < at:
+            self.set("last_seen_at", at)
+
+    def save(self) -> None:
+        self.set("details", {key: value for key, value in self._details.items() if value})
+        if self._changed:
+            self._device.save(update_fields=[*self._changed, "modified_at"])
+
+    def _put(self, section: str, key: str, value: Any) -> None:
+        self._details[section] = self._details.get(section, {}) | {key: value}
+
+    def _contradicted(self, key: str) -> None:
+        logger.warning(
+            "a device's answer contradicts its enrollment", extra={"device": str(self._device.uuid), "key": key}
+        )

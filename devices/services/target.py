@@ -1,0 +1,19 @@
+from typing import Final
+
+from devices.models import Channel
+from devices.protocol.commands import Kind, Platform, Target
+
+PLATFORM_OF_FAMILY: Final = {"Mac": Platform.MACOS, "RealityDevice": Platform.VISIONOS}
+
+
+def target_of(channel: Channel) -> Target:
+    """Where a command for this channel goes: what decides whether it may."""
+    enrollment = channel.enrollment
+    known = enrollment.device.platform if enrollment.device is not None else ""
+    return Target(
+        platform=Platform(known) if known else PLATFORM_OF_FAMILY.get(enrollment.family, Platform.IOS),
+        kind=Kind(enrollment.kind),
+        user_channel=channel.user_key != "",
+        access_rights=enrollment.access_rights,
+        profile_identifier=enrollment.profile_identifier,
+    )

@@ -1,0 +1,15 @@
+from datetime import timedelta
+
+from devices.services import contact, results
+from epmm import jobs
+
+
+@jobs.handles("devices.read_results", outbox=results.waiting)
+def read_results() -> None:
+    while results.read_results() == results.BATCH:
+        pass
+
+
+@jobs.handles("devices.copy_last_seen", every=timedelta(seconds=10))
+def copy_last_seen() -> None:
+    contact.copy_last_seen()
