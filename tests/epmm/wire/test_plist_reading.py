@@ -34,7 +34,7 @@ SAMPLE = {
     "Data": b"\x00\xff" * 20,
     "When": datetime(2023, 8, 6, 7, 40, 58),  # noqa: DTZ001 -- plistlib writes naive dates as UTC
     "List": ["a", ["b"], {"c": []}],
-    "Many": list(range(300)),
+    "Many": list(range(250, 270)),
 }
 
 
@@ -295,4 +295,5 @@ def test_mutated_list_reads_as_plistlib_reads_it_or_is_refused(raw: bytes) -> No
         value = load_dict(raw)
     except WireError:
         return
-    assert as_plistlib(value) == as_plistlib(plistlib.loads(raw))
+    form = plistlib.FMT_BINARY if raw.startswith(b"bplist00") else plistlib.FMT_XML  # it knows XML by its first word
+    assert as_plistlib(value) == as_plistlib(plistlib.loads(raw, fmt=form))
