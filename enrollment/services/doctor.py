@@ -28,6 +28,9 @@ from users.models import User
 from users.services import people
 
 EXPIRES_SOON: Final = timedelta(days=30)
+PUSH_IS_NOT_SET_UP: Final = (
+    "Push is not set up: enrollments use a lab topic, and devices get commands when they connect by themselves."
+)
 
 
 class Verdict(StrEnum):
@@ -87,7 +90,7 @@ def clock() -> Finding:
     if health.clock_agrees():
         return Finding.ok("clock", f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC")
     return Finding.stops(
-        "clock", "The clocks of this machine and of the database differ. Certificates may not be valid."
+        "clock", "The clocks of this machine and of the database differ; certificates may not be valid."
     )
 
 

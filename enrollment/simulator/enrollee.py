@@ -69,7 +69,7 @@ class Enrollee:
         with self.step("discovery") as note:
             address = discovery.well_known(self.identifier, self.hardware.family, self.ports)
             self.server = discovery.ask(self.network.client, address)
-            note(f"{self.server.version} at {self.server.base_url}")
+            note(f"{self.server.version} at {httpx2.URL(self.server.base_url).netloc.decode()}")
         return self.server
 
     def request_challenge(self, body: bytes | None = None, **changes: Any) -> str:

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from enrollment.services import authorities
+from enrollment.services.doctor import PUSH_IS_NOT_SET_UP
 from users.models import User
 from users.services import people
 
@@ -25,6 +26,4 @@ class Command(BaseCommand):
             self.stdout.write(f"First administrator: user ID admin, one-time password {password}")
             self.stdout.write("Write it down now: it is shown once.")
         self.stdout.write(f"Address: {settings.PUBLIC_URL}/")
-        self.stdout.write(
-            "Push is not set up: enrollments use a lab topic, and devices get commands when they connect by themselves."
-        )
+        self.stdout.write(PUSH_IS_NOT_SET_UP)

@@ -10,7 +10,6 @@ from django.test import Client
 
 from devices.models import Device, Enrollment
 from enrollment.models import AccessToken, Attempt, ScepChallenge
-from enrollment.views import enroll
 from tests import pki
 from tests.enrollment.conftest import BYOD_MACHINE_INFO, MACHINE_INFO, Sheet, Switch
 from tests.recorded import ENROLLMENT_REQUEST
@@ -277,4 +276,3 @@ def test_the_announced_bodies_are_bounded(client: Client, adde: None) -> None:
     answer = client.post("/enroll/adde", b"x", content_type="a", headers={"Content-Length": "999999999"})
 
     assert answer.status_code == 400
-    assert enroll.machine_info.MAX_BYTES == 65_536

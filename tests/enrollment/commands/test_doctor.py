@@ -1,0 +1,131 @@
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from enrollment.services import authorities, doctor, registration
+from enrollment.simulator.discovery import Server
+from enrollment.simulator.refusal import NoAnswer, TurnedAway
+from epmm.models import Heartbeat
+from tests import pki
+from tests.enrollment.conftest import Switch, make_person
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _discovery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network here; the whole doctor runs against a real port in the flows."""
+    server = Server(version="mdm-adde", base_url="https://mdm.example.test:8443/enroll/adde/r")
+    monkeypatch.setattr("enrollment.simulator.discovery.ask", lambda _client, _url: server)
+
+
+def verdicts(identifier: str | None = None) -> dict[str, str]:
+    out = StringIO()
+    try:
+        call_command("doctor", *([identifier] if identifier else []), "--json", stdout=out)
+    except CommandError:
+        pass
+    return {finding["subject"]: finding["verdict"] for finding in json.loads(out.getvalue())}
+
+
+def stopped(identifier: str | None = None) -> list[str]:
+    return [subject for subject, verdict in verdicts(identifier).items() if verdict == "stops"]
+
+
+def test_nothing_stops_a_person_who_may(anna: User, adde: None) -> None:
+    out = StringIO()
+    call_command("doctor", "anna@mdm.example.test", stdout=out)
+
+    assert "ok    person: anna" in out.getvalue()
+    assert "warn  push: Push is not set up" in out.getvalue()
+
+
+def test_exit_status_and_message_name_what_stops(anna: User) -> None:
+    with pytest.raises(CommandError, match="feature"):
+        call_command("doctor", stdout=StringIO())
+
+
+def test_the_feature_off_and_an_unknown_person_stop(db: None) -> None:
+    assert stopped("nobody@mdm.example.test") == ["feature", "person"]
+
+
+@pytest.mark.parametrize(
+    ("change", "subject"),
+    [
+        ({"is_active": False}, "adde: account enabled"),
+        ({"managed_apple_account": None}, "adde: account present"),
+        ({"managed_apple_account": "a@elsewhere.example"}, "adde: account in domain"),
+        ({"password": "!"}, "password"),
+        ({"must_change_password": True}, "password"),
+    ],
+)
+def test_what_stands_against_a_person_is_named(anna: User, adde: None, change: dict[str, Any], subject: str) -> None:
+    User.objects.filter(pk=anna.pk).update(**change)
+
+    assert subject in stopped("anna")
+
+
+def test_a_person_without_any_role(db: None, adde: None) -> None:
+    make_person("ben", roles=())
+
+    assert stopped("ben") == ["adde: role granted"]
+
+
+def test_a_pin_must_be_at_hand_where_pins_are_asked_for(anna: User, adde: None, switch: Switch) -> None:
+    switch("registration.requirement", "pin")
+    assert stopped("anna") == ["pin"]
+    registration.issue_pin(anna, "test")
+    assert stopped("anna") == []
+
+
+def test_the_worker_is_missed_and_found(adde: None) -> None:
+    assert verdicts()["worker"] == "warning"
+    Heartbeat.objects.create(name="worker", at=timezone.now() - timedelta(hours=1))
+    assert "No worker has run since" in doctor.worker().sentence
+    Heartbeat.objects.update(at=timezone.now())
+    assert verdicts()["worker"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [TurnedAway("stops", "403", status=403, sentence="Not here."), NoAnswer("reports", "no connection")],
+)
+def test_discovery_as_a_device_sees_it(adde: None, monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
+    def refuse(_client: object, _url: str) -> None:
+        raise problem
+
+    monkeypatch.setattr("enrollment.simulator.discovery.ask", refuse)
+    assert stopped() == ["discovery"]
+
+
+def test_certificates_are_watched(
+    adde: None, settings: Any, tmp_path: Path, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    authorities.forget_cached()
+    authorities.device_ca()
+    tls = pki.issue("mdm.example.test", not_after=timezone.now() + timedelta(days=3))
+    (tmp_path / "c.pem").write_bytes(tls.pem)
+    settings.SIGNING_CERTIFICATE = tmp_path / "c.pem"
+    found = verdicts()
+    assert (found["certificate device_ca"], found["certificate that signs profiles"]) == ("ok", "warning")
+
+    (tmp_path / "c.pem").write_bytes(pki.issue("x", not_after=timezone.now() - timedelta(days=1)).pem)
+    assert stopped() == ["certificate that signs profiles"]
+
+
+def test_a_clock_that_differs_stops(adde: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epmm.health.clock_agrees", lambda: False)
+    assert stopped() == ["clock"]
+
+
+def test_missing_migrations_stop(adde: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("enrollment.services.doctor.MigrationExecutor.migration_plan", lambda _self, _nodes: ["one"])
+    assert stopped() == ["database"]
