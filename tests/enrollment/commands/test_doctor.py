@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -29,10 +30,8 @@ def _discovery(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def verdicts(identifier: str | None = None) -> dict[str, str]:
     out = StringIO()
-    try:
+    with suppress(CommandError):
         call_command("doctor", *([identifier] if identifier else []), "--json", stdout=out)
-    except CommandError:
-        pass
     return {finding["subject"]: finding["verdict"] for finding in json.loads(out.getvalue())}
 
 

@@ -58,11 +58,11 @@ def test_two_processes_that_make_a_key_at_once_share_one(monkeypatch: pytest.Mon
     authorities.forget_cached()
     ours = authorities.device_ca()
     authorities.forget_cached()
-    real: Any = authorities.Authority.objects.filter
+    real: Any = Authority.objects.filter
 
     class Late:
         def first(self) -> None:
-            monkeypatch.setattr(authorities.Authority.objects, "filter", real)
+            monkeypatch.setattr(Authority.objects, "filter", real)
 
-    monkeypatch.setattr(authorities.Authority.objects, "filter", lambda **_: Late())
+    monkeypatch.setattr(Authority.objects, "filter", lambda **_: Late())
     assert authorities.device_ca().certificate == ours.certificate

@@ -123,7 +123,7 @@ def check_keys(values: dict[str, Any], keys: dict[str, Any]) -> None:
         if name not in values:
             assert definition.get("presence") != "required" or name == "PayloadContent", name
             continue
-        value = values[name]
+        value: Any = values[name]
         assert type(value) is PYTHON_TYPE[definition["type"]], name
         if "rangelist" in definition:
             assert value in definition["rangelist"], name
