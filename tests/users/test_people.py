@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from django.db import connection
 from django.test import override_settings
 from pytest_django import DjangoAssertNumQueries
 
@@ -245,6 +246,20 @@ def test_the_number_of_queries_does_not_tell_who_exists(
 
     with django_assert_num_queries(1):
         people.resolve(typed, DOMAINS)
+
+
+@pytest.mark.django_db
+def test_nobody_is_looked_for_by_reading_everybody() -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")  # else it reads a small table whole, and rightly
+
+    plan = people._candidates("alice@mdm.example.test", "alice").explain()
+
+    assert "user_id_ignores_case" in plan
+    assert "user_email_ignores_case" in plan
+    assert "scan users_user" not in plan.lower()
+    assert "seq scan" not in plan.lower()
 
 
 @pytest.mark.django_db

@@ -8,7 +8,7 @@ from typing import Final
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
@@ -65,15 +65,19 @@ def resolve(typed: str, domains: Sequence[str]) -> User | None:
         return None
     local, _at, domain = name.rpartition("@")
     before_at = local if domain in domains else name
-    found = User.objects.alias(lower_id=Lower("user_id"), lower_email=Lower("email")).filter(
-        Q(lower_id__in=[name, before_at]) | Q(managed_apple_account=name) | Q(lower_email=name)
-    )
 
     def distance(user: User) -> int:
         kinds = [user.user_id.lower(), user.managed_apple_account, user.email.lower(), name]
         return kinds.index(name)
 
-    return min(found, key=distance, default=None)
+    return min(_candidates(name, before_at), key=distance, default=None)
+
+
+def _candidates(name: str, before_at: str) -> QuerySet[User]:
+    """Each part has its index; that of the addresses leaves out the people who have none."""
+    return User.objects.alias(lower_id=Lower("user_id"), lower_email=Lower("email")).filter(
+        Q(lower_id__in=[name, before_at]) | Q(managed_apple_account=name) | (Q(lower_email=name) & ~Q(email=""))
+    )
 
 
 def by_user_id(user_id: str) -> User:
