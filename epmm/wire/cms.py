@@ -21,6 +21,8 @@ from epmm.wire import ber, x509
 from epmm.wire.errors import SignatureMismatch, WireError, edge
 
 MAX_BYTES = 1 << 20
+# A device brings one signer and three certificates; comparing many of each is work for nothing.
+MOST_SIGNERS, MOST_CERTIFICATES = 4, 32
 
 DATA = "1.2.840.113549.1.7.1"
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
@@ -143,6 +145,8 @@ def _read(info: Any) -> SignedMessage:
     signed = info["content"]
     encapsulated = signed["encap_content_info"]
     included = [choice.chosen for choice in _items(signed["certificates"]) if choice.name == "certificate"]
+    if len(included) > MOST_CERTIFICATES or len(signed["signer_infos"]) > MOST_SIGNERS:
+        raise WireError("CMS message has too many certificates or signers")
     return SignedMessage(
         content_type=encapsulated["content_type"].dotted,
         content=_content(encapsulated["content"]),

@@ -136,6 +136,14 @@ def test_certificates_alone_are_a_message_without_signer() -> None:
     assert (message.content, message.certificates, message.signers) == (None, (SIGNER.der,), ())
 
 
+@pytest.mark.parametrize(("signers", "certificates"), [(5, 1), (1, 33)])
+def test_number_of_signers_and_certificates_is_bounded(signers: int, certificates: int) -> None:
+    crowd = pki.signed_data(CONTENT, [pki.signer_info(CONTENT, SIGNER)] * signers, [SIGNER] * certificates)
+
+    with pytest.raises(WireError, match="too many"):
+        cms.parse_signed(crowd)
+
+
 def test_representation_tells_no_content() -> None:
     text = repr(cms.parse_signed(pki.sign(b"a secret", SIGNER)))
 
