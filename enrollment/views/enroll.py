@@ -44,11 +44,10 @@ def enroll(request: HttpRequest, kind: str, reference: str = "") -> HttpResponse
         return _refused(attempt, 400, reasons.UNREADABLE)
     if settings_store.read(options.MACHINE_INFO_SIGNATURE) == "require" and reading.signature in SIGNATURE_REASON:
         return _refused(attempt, 403, SIGNATURE_REASON[reading.signature])
-    if reading.info is None:
-        return _refused(attempt, 400, reasons.UNREADABLE)
-    _trace(attempt, reading)
-    state = _state(attempt, reading.info, kind, reference)
-    if reading.info.can_request_software_update and (minimum := policy.wanted_system(state.facts())):
+    info = reading.info or MachineInfo()  # altered beyond reading: nothing is known of the device
+    _trace(attempt, info, reading.signature)
+    state = _state(attempt, info, kind, reference)
+    if info.can_request_software_update and (minimum := policy.wanted_system(state.facts())):
         return _update_first(request, attempt, minimum)
     token = challenge.bearer(request.headers.get("Authorization"))
     return _profile(token, state) if token else _challenge(state)
@@ -81,9 +80,6 @@ def _update_first(request: HttpRequest, attempt: Attempt | None, minimum: str) -
 
 
 def _read(request: HttpRequest) -> Reading:
-    declared = request.META.get("CONTENT_LENGTH") or "0"
-    if not declared.isdecimal() or int(declared) > machine_info.MAX_BYTES:
-        raise WireError("enrollment request is too large")
     return machine_info.read(request.read(machine_info.MAX_BYTES + 1), _extra_device_cas(settings.EXTRA_DEVICE_CA))
 
 
@@ -107,15 +103,15 @@ def _state(attempt: Attempt | None, info: MachineInfo, kind: str, base_reference
     )
 
 
-def _trace(attempt: Attempt | None, reading: Reading) -> None:
-    if attempt is None or reading.info is None:
+def _trace(attempt: Attempt | None, info: MachineInfo, signature: SignatureState) -> None:
+    if attempt is None:
         return
-    attempt.product = (reading.info.product or "")[:64]
-    attempt.os_version = (reading.info.os_version or "")[:32]
+    attempt.product = (info.product or "")[:64]
+    attempt.os_version = (info.os_version or "")[:32]
     attempt.save(update_fields=["product", "os_version"])
     reason = None
     if settings_store.read(options.MACHINE_INFO_SIGNATURE) == "log":
-        reason = SIGNATURE_REASON.get(reading.signature)
+        reason = SIGNATURE_REASON.get(signature)
     trace.step(attempt, "enrollment_request", result=trace.NOTED if reason else trace.OK, reason=reason)
 
 

@@ -272,7 +272,9 @@ def test_without_a_trace_the_enrollment_goes_on(sheet: Sheet, monkeypatch: pytes
     assert not Attempt.objects.exists()
 
 
-def test_the_announced_bodies_are_bounded(client: Client, adde: None) -> None:
-    answer = client.post("/enroll/adde", b"x", content_type="a", headers={"Content-Length": "999999999"})
-
-    assert answer.status_code == 400
+def test_a_body_altered_beyond_reading_is_still_a_cms(client: Client, adde: None) -> None:
+    """The table speaks of the signature; that the content is no property list any more does not matter to it."""
+    body = ENROLLMENT_REQUEST.replace(b"<plist", b"<pl1st")
+    assert post(client, body) == 401
+    step = Attempt.objects.get().steps.get()
+    assert (step.result, step.code) == ("noted", "E-113")
