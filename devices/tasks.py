@@ -6,7 +6,7 @@ from epmm import jobs
 
 @jobs.handles("devices.read_results", outbox=results.waiting)
 def read_results() -> None:
-    while results.read_results() == results.BATCH:
+    while results.read_results(results.BATCH) == results.BATCH:
         pass
 
 

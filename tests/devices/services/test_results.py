@@ -1,0 +1,408 @@
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import DataError, OperationalError
+from pytest_django import DjangoAssertNumQueries
+
+from devices import tasks
+from devices.models import Command, Device, Enrollment, Result
+from devices.protocol import commands
+from devices.services import inventory, queue, results
+from tests.devices.services.rows import (
+    NOW,
+    PROFILE,
+    UDID,
+    answered,
+    answered_raw,
+    channel_of,
+    command,
+    device_of,
+    enrolled,
+)
+
+pytestmark = pytest.mark.django_db
+VECTORS = Path(__file__).parents[2] / "vectors"
+ERROR, FORMAT_ERROR = Command.State.ERROR, Command.State.FORMAT_ERROR
+
+
+def information(enrollment: Enrollment, **told: Any) -> Result:
+    return answered(command(channel_of(enrollment), "DeviceInformation"), QueryResponses=told)
+
+
+def digested(result: Result) -> bool:
+    return Result.objects.get(pk=result.pk).digested_at is not None
+
+
+def test_an_answer_stands_in_the_record() -> None:
+    enrollment = enrolled()
+    raw = (VECTORS / "examples" / "command-result-acknowledged.plist").read_bytes()
+    result = answered_raw(command(channel_of(enrollment), "DeviceInformation"), raw)
+    assert results.waiting()
+
+    assert results.read_results() == 1
+
+    device = device_of(enrollment)
+    assert (device.serial_number, device.os_version, device.os_version_number) == ("TESTSERIAL01", "18.2", 18_002_000)
+    assert (device.product_name, device.device_name, device.is_supervised) == ("iPhone17,1", "Anna's iPhone", False)
+    assert (device.inventory_at, device.last_seen_at) == (NOW, NOW)
+    assert device.modified_at > device.created_at
+    assert digested(result)
+    assert not results.waiting()
+
+
+def test_reading_the_same_answer_again_changes_nothing() -> None:
+    enrollment = enrolled()
+    result = information(enrollment, OSVersion="18.2", TimeZone="Europe/Berlin")
+    results.read_results()
+    before = Device.objects.values().get()
+
+    Result.objects.filter(pk=result.pk).update(digested_at=None)
+    results.read_results()
+
+    assert Device.objects.values().get() == before
+
+
+def test_what_has_no_column_is_kept_by_its_query() -> None:
+    enrollment = enrolled()
+    row = command(channel_of(enrollment), "DeviceInformation")
+    answered(row, QueryResponses={"TimeZone": "Europe/Berlin", "OSVersion": 18, "UDID": UDID}, NewKey="new")
+
+    results.read_results()
+
+    details = device_of(enrollment).details
+    assert details["DeviceInformation"] == {
+        "TimeZone": "Europe/Berlin",
+        "OSVersion": 18,
+        "UDID": UDID,
+        "NewKey": "new",
+    }
+    assert details["received"] == {"DeviceInformation": "2026-11-22T12:00:00.000000+00:00"}
+    assert device_of(enrollment).os_version == ""
+
+
+def test_of_too_much_only_the_columns_are_kept() -> None:
+    enrollment = enrolled()
+    information(enrollment, OSVersion="18.2", Filler="x" * inventory.LARGEST_KEPT)
+
+    results.read_results()
+
+    assert device_of(enrollment).os_version == "18.2"
+    assert "DeviceInformation" not in device_of(enrollment).details
+
+
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [
+        ({"UDID": "another"}, "UDID"),
+        ({"SerialNumber": "OTHER"}, "SerialNumber"),
+    ],
+)
+def test_an_answer_cannot_make_the_device_another(
+    told: dict[str, str], key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    enrollment = enrolled(serial_number="SERIAL")
+    information(enrollment, **told, OSVersion="18.2")
+
+    results.read_results()
+
+    device = device_of(enrollment)
+    assert (device.udid, device.serial_number, device.os_version) == (UDID, "SERIAL", "18.2")
+    assert device.details["DeviceInformation"] == told
+    (record,) = caplog.records
+    assert (record.levelno, vars(record)["key"]) == (logging.WARNING, key)
+    assert "OTHER" not in caplog.text
+
+
+def test_a_device_that_calls_itself_user_enrolled_is_worth_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    enrollment = enrolled()
+    answered(
+        command(channel_of(enrollment), "SecurityInfo"), SecurityInfo={"ManagementStatus": {"IsUserEnrollment": True}}
+    )
+
+    results.read_results()
+
+    assert device_of(enrollment).is_user_enrollment is True
+    assert [vars(record)["key"] for record in caplog.records] == ["IsUserEnrollment"]
+
+
+def test_of_a_users_own_device_no_identity_is_stored() -> None:
+    enrollment = enrolled(kind=Enrollment.Kind.AAUE)
+    information(enrollment, SerialNumber="SERIAL", UDID="udid", IMEI="1", OSVersion="18.2")
+
+    results.read_results()
+
+    device = device_of(enrollment)
+    assert (device.serial_number, device.udid, device.imei, device.os_version) == ("", "", "", "18.2")
+    assert "DeviceInformation" not in device.details
+
+
+def test_a_late_answer_of_an_earlier_enrollment_says_nothing_now() -> None:
+    old = enrolled(state=Enrollment.State.ENDED)
+    enrolled(device=old.device)
+    result = information(old, OSVersion="17.0")
+
+    results.read_results()
+
+    assert device_of(old).os_version == ""
+    assert digested(result)
+
+
+def test_an_enrollment_without_a_record_has_nothing_to_change() -> None:
+    enrollment = enrolled()
+    result = information(enrollment, OSVersion="17.0")
+    Enrollment.objects.update(device=None)
+
+    results.read_results()
+
+    assert digested(result)
+
+
+def test_an_answer_that_is_older_than_one_already_read_changes_nothing() -> None:
+    enrollment = enrolled()
+    newer, older = information(enrollment, OSVersion="18.2"), information(enrollment, OSVersion="18.1")
+    Result.objects.filter(pk=older.pk).update(received_at=NOW - timedelta(minutes=1))
+
+    results.read_results()
+
+    assert device_of(enrollment).os_version == "18.2"
+    assert digested(newer)
+    assert digested(older)
+
+
+def test_what_a_mac_says_of_its_user_stands_apart() -> None:
+    enrollment = enrolled(platform=Device.Platform.MACOS)
+    users = channel_of(enrollment, "user-1")
+    answered(command(users, "DeviceInformation"), QueryResponses={"DeviceName": "For anna", "TimeZone": "UTC"})
+    answered(command(users, "SecurityInfo"), SecurityInfo={"FDE_Enabled": True})
+    answered(command(users, "ProfileList"), ProfileList=[{"PayloadIdentifier": "a"}])
+
+    results.read_results()
+
+    device = device_of(enrollment)
+    assert (device.device_name, device.filevault_enabled, device.inventory_at) == ("", None, None)
+    assert device.details["users"]["user-1"] == {
+        "DeviceInformation": {"device_name": "For anna", "TimeZone": "UTC"},
+        "SecurityInfo": {"filevault_enabled": True},
+        "ProfileList": {},
+    }
+    assert not device.profiles.exists()
+
+
+def test_one_answer_takes_four_statements(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    result = information(enrolled(), OSVersion="18.2")
+
+    with django_assert_num_queries(6):  # with the two of a nested transaction
+        results.read_result(result.pk)
+
+
+@pytest.mark.parametrize("status", [ERROR, FORMAT_ERROR])
+def test_an_error_is_kept_and_changes_nothing(status: Command.State) -> None:
+    enrollment = enrolled()
+    row = command(channel_of(enrollment), "DeviceInformation")
+    result = answered(row, status, QueryResponses={"OSVersion": "18.2"})
+
+    results.read_results()
+
+    assert digested(result)
+    assert device_of(enrollment).os_version == ""
+    assert Command.objects.get(pk=row.pk).state == status
+
+
+def test_a_malformed_command_is_our_fault_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    row = command(channel_of(enrolled()), "ProfileList")
+    answered(row, FORMAT_ERROR)
+
+    results.read_results()
+
+    (record,) = caplog.records
+    assert (record.levelno, vars(record)["command"]) == (logging.ERROR, str(row.uuid))
+
+
+def test_an_answer_to_anything_else_is_only_marked() -> None:
+    enrollment = enrolled()
+    result = answered_raw(command(channel_of(enrollment), "DeviceLock"), b"never parsed")
+
+    assert results.read_results() == 1
+
+    assert digested(result)
+
+
+def test_a_wiped_device_is_gone() -> None:
+    enrollment = enrolled()
+    row = queue.queue(channel_of(enrollment), commands.EraseDevice())
+    answered(row)
+
+    results.read_results()
+
+    device = device_of(enrollment)
+    assert (device.status, device.mdm_managed) == (Device.Status.WIPED, False)
+    stored = Enrollment.objects.get(pk=enrollment.pk)
+    assert (stored.state, stored.ended_at, stored.end_reason) == (3, NOW, "wiped by administrator")
+
+
+def test_a_device_that_removed_our_profile_is_retired() -> None:
+    enrollment = enrolled()
+    row = queue.queue(channel_of(enrollment), commands.RemoveProfile(identifier=PROFILE))
+    answered(row)
+
+    results.read_results()
+
+    device = device_of(enrollment)
+    assert (device.status, device.retired_reason) == (Device.Status.RETIRED, "retired by administrator")
+    assert Enrollment.objects.get(pk=enrollment.pk).state == Enrollment.State.ENDED
+
+
+def test_a_device_that_removed_another_profile_stays() -> None:
+    enrollment = enrolled()
+    answered(queue.queue(channel_of(enrollment), commands.RemoveProfile(identifier="another")))
+
+    results.read_results()
+
+    assert device_of(enrollment).status == Device.Status.ACTIVE
+
+
+@pytest.mark.parametrize("request_", [commands.EraseDevice(), commands.RemoveProfile(identifier=PROFILE)])
+@pytest.mark.parametrize("status", [ERROR, FORMAT_ERROR])
+def test_a_device_that_refuses_to_go_stays(status: Command.State, request_: commands.Request) -> None:
+    enrollment = enrolled()
+    answered(queue.queue(channel_of(enrollment), request_), status)
+
+    results.read_results()
+
+    assert device_of(enrollment).status == Device.Status.ACTIVE
+    assert Enrollment.objects.get(pk=enrollment.pk).state == Enrollment.State.ACTIVE
+
+
+def test_a_refused_wipe_leaves_the_next_one_pending() -> None:
+    enrollment = enrolled()
+    answered(queue.queue(channel_of(enrollment), commands.EraseDevice()), ERROR)
+    queue.queue(channel_of(enrollment), commands.EraseDevice())
+
+    results.read_results()
+
+    assert device_of(enrollment).status == Device.Status.WIPE_PENDING
+
+
+@pytest.mark.parametrize("raw", [b"", b"<plist>", b"no property list", b"bplist00", b"<plist><array/></plist>"])
+def test_an_answer_that_cannot_be_read_is_set_aside(raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    enrollment = enrolled()
+    row = command(channel_of(enrollment), "DeviceInformation")
+    broken = answered_raw(row, raw)
+    readable = information(enrollment, OSVersion="18.2")
+    Result.objects.filter(pk=readable.pk).update(received_at=NOW - timedelta(minutes=1))
+
+    assert results.read_results() == 2
+
+    assert not results.waiting()
+    device = device_of(enrollment)
+    assert device.os_version == "18.2"
+    assert bytes(Result.objects.get(pk=broken.pk).body) == raw
+    (record,) = caplog.records
+    assert (vars(record)["command"], vars(record)["error"]) == (str(row.uuid), "WireError")
+    assert record.exc_info is None
+
+
+def test_a_record_says_what_could_not_be_read_until_it_can() -> None:
+    enrollment = enrolled()
+    row = command(channel_of(enrollment), "DeviceInformation")
+    answered_raw(row, b"broken")
+    results.read_results()
+    unread = device_of(enrollment).details["unread"]["DeviceInformation"]
+    assert (unread["command"], unread["why"]) == (str(row.uuid), "WireError")
+
+    information(enrollment, OSVersion="18.2")
+    results.read_results()
+
+    assert "unread" not in device_of(enrollment).details
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, broken: Result, error: Exception) -> list[int]:
+    """Make the reading of one result fail, as long as the list is empty."""
+    mended: list[int] = []
+    store = inventory.store
+
+    def fail(result: Result, answer: dict[str, Any]) -> None:
+        if result.pk == broken.pk and not mended:
+            raise error
+        store(result, answer)
+
+    monkeypatch.setattr(inventory, "store", fail)
+    return mended
+
+
+@pytest.mark.parametrize("error", [DataError("quotes the answer"), KeyError("quotes the answer"), RecursionError()])
+def test_whatever_goes_wrong_with_one_answer_stops_no_other(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    enrollment = enrolled()
+    broken = information(enrollment, OSVersion="1.0")
+    information(enrollment, OSVersion="18.2")
+    failing(monkeypatch, broken, error)
+
+    assert results.read_results() == 2
+
+    assert digested(broken)
+    assert device_of(enrollment).os_version == "18.2"
+    assert "quotes" not in caplog.text
+    assert vars(caplog.records[0])["at"].partition(":")[0].endswith(".py")
+
+
+def test_a_database_that_is_away_costs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    enrollment = enrolled()
+    result = information(enrollment, OSVersion="18.2")
+    mended = failing(monkeypatch, result, OperationalError())
+    for _ in range(results.GIVE_UP - 1):
+        assert results.read_results() == 0
+        assert results.waiting()
+
+    mended.append(1)
+
+    assert results.read_results() == 1
+    assert device_of(enrollment).os_version == "18.2"
+
+
+def test_two_failures_in_a_row_are_the_databases() -> None:
+    for version in ("18.1", "18.2"):
+        information(enrolled(udid=version), OSVersion=version)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(inventory, "store", lambda *_: (_ for _ in ()).throw(OperationalError))
+        with pytest.raises(OperationalError):
+            results.read_results()
+
+    assert results.read_results() == 2
+
+
+def test_an_answer_that_the_database_refuses_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    enrollment = enrolled()
+    broken = information(enrollment, OSVersion="18.2")
+    failing(monkeypatch, broken, OperationalError())
+
+    done = [results.read_results() for _ in range(results.GIVE_UP + 1)]
+
+    assert done == [0] * (results.GIVE_UP - 1) + [1, 0]
+    assert device_of(enrollment).details["unread"]["DeviceInformation"]["why"] == "OperationalError"
+
+
+def test_what_another_worker_has_read_meanwhile_is_left_alone() -> None:
+    enrollment = enrolled()
+    result = information(enrollment, OSVersion="18.2")
+    results.read_results()
+
+    results.read_result(result.pk)
+    assert results._set_aside(result.pk, ValueError()) == 1
+
+    assert "unread" not in device_of(enrollment).details
+
+
+def test_the_task_empties_the_outbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "BATCH", 2)
+    enrollment = enrolled()
+    for _ in range(5):
+        information(enrollment, OSVersion="18.2")
+
+    tasks.read_results()
+
+    assert not results.waiting()
