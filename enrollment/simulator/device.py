@@ -145,6 +145,14 @@ class SimulatedDevice(Enrollee):
     ) -> httpx2.Response:
         return self.check_in("DeclarativeManagement", channel, Endpoint=endpoint, Data=data)
 
+    def synchronize(self, channel: Channel = Channel.DEVICE, announced: bytes | None = None) -> None:
+        """What a DeclarativeManagement command starts; `announced` are the tokens that came with it."""
+        with self.step("declarations") as note:
+            held = self.declarations[channel].synchronize(
+                lambda endpoint, data: self.declarative(endpoint, data, channel), self.hardware, announced
+            )
+            note(f"{channel} channel: {held} held")
+
     def renew(self, update: profile.EnrollmentProfile) -> None:
         """Install a new version of the enrollment profile: new identity, check-in again, or everything as before."""
         member = self.membership
@@ -197,20 +205,13 @@ class SimulatedDevice(Enrollee):
     def _follow_up(self, command: commands.Command, channel: Channel) -> bool:
         """What happens after the server knows the result; True when the enrollment is over."""
         if command.request_type == "DeclarativeManagement":
-            self._synchronize(command.keys.get("Data"), channel)
+            self.synchronize(channel, command.keys.get("Data"))
         if self._commands is None or not self._commands.ends_enrollment(command):
             return False
         self.enrolled = False
         if command.request_type == "RemoveProfile" and self.membership.profile.check_out_when_removed:
             self.check_out()
         return True
-
-    def _synchronize(self, announced: bytes | None, channel: Channel) -> None:
-        with self.step("declarations") as note:
-            held = self.declarations[channel].synchronize(
-                lambda endpoint, data: self.declarative(endpoint, data, channel), self.hardware, announced
-            )
-            note(f"{channel} channel: {held} held")
 
     def put(
         self,

@@ -62,7 +62,7 @@ def test_each_step_has_its_line(play: Play, laboratory: Laboratory) -> None:
     assert len(lines) == len(steps)
     assert all(step in line and line.startswith("1/1 iPhone ") for step, line in zip(steps, lines, strict=True))
     assert all(" ms" in line for line in lines)
-    assert f"mdm-adde at {ORIGIN}/enroll" in lines[0]
+    assert lines[0].endswith(f"mdm-adde at {ORIGIN.removeprefix('https://')}")
     assert "ProfileList Acknowledged" in lines[8]
     assert TOKEN not in "".join(lines)
 
