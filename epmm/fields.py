@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
 NONCE_BYTES = 12
+KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class FieldKeys:
         for item in filter(None, (part.strip() for part in text.split(","))):
             key_id, _, encoded = item.partition(":")
             try:
-                keys[key_id.encode("ascii")] = AESGCM(b64decode(encoded, altchars=b"-_", validate=True))
+                keys[key_id.encode("ascii")] = _aes(b64decode(encoded, altchars=b"-_", validate=True))
             except ValueError as error:  # also binascii.Error and UnicodeError
                 raise ImproperlyConfigured(
                     "EPMM_FIELD_KEYS must be a list like k1:<32 bytes in base64>, the newest first"
@@ -53,6 +54,12 @@ class FieldKeys:
             return self.by_id[key_id].decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], context)
         except InvalidTag as error:
             raise ImproperlyConfigured("EPMM_FIELD_KEYS does not open a stored secret") from error
+
+
+def _aes(key: bytes) -> AESGCM:
+    if len(key) != KEY_BYTES:
+        raise ValueError("not an AES-256 key")
+    return AESGCM(key)
 
 
 @cache

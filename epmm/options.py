@@ -12,6 +12,7 @@ from epmm.settings_store import InvalidSetting, Setting, choice, flag, number, p
 DOMAIN: Final = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 FAMILIES: Final = ("iPhone", "iPad", "Mac", "RealityDevice")
 PLATFORMS: Final = ("iOS", "macOS", "visionOS")
+MINIMUM: Final = re.compile(rf"({'|'.join(PLATFORMS)})=[0-9]{{1,3}}(\.[0-9]{{1,3}}){{0,2}}")
 
 
 def _names(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -39,7 +40,7 @@ def _limit(text: str) -> int | None:
 
 def _minimum_os(text: str) -> tuple[str, ...]:
     wanted = tuple(item.strip() for item in text.split(",") if item.strip() and item.strip().lower() != "none")
-    if any(re.fullmatch(rf"({'|'.join(PLATFORMS)})=[0-9]{{1,3}}(\.[0-9]{{1,3}}){{0,2}}", item) is None for item in wanted):
+    if any(MINIMUM.fullmatch(item) is None for item in wanted):
         raise InvalidSetting(_("none, or versions such as iOS=17.0,macOS=14.0"))
     return wanted
 

@@ -57,7 +57,10 @@ INSTALLED_APPS = [
 AUTH_USER_MODEL = "users.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("user_id", "first_name", "last_name", "full_name", "email")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
@@ -110,7 +113,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
 # --- Work in the background -------------------------------------------------------------------------------------------
-BROKER_URL = env.text("EPMM_BROKER_URL", default="memory://")
+BROKER_URL = env.text("EPMM_BROKER_URL", default="memory://localhost/")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144  # the front door; the device door has a limit of its own
 
 # --- Devices ----------------------------------------------------------------------------------------------------------
@@ -126,7 +129,10 @@ LOGGING = {
     "formatters": {"line": {"()": "epmm.logging.LineFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("EPMM_LOG_LEVEL", default="INFO").upper()},
-    "loggers": {"django.request": {"level": "ERROR"}, "django.server": {"level": "ERROR"}},
+    "loggers": {
+        "httpx2": {"level": "WARNING"},  # it would log addresses, and those hold the state of sign-ins
+        "django.request": {"level": "ERROR"},
+    },
 }
 SILENCED_SYSTEM_CHECKS = [
     "security.W003",  # CSRF: the sign-in pages hold no ambient authority, see enrollment/views/sign_in.py

@@ -11,10 +11,10 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from epmm import jobs
-from epmm.models import Job
+from epmm.models import Heartbeat, Job
 
 logger = logging.getLogger(__name__)
-KEPT: Final = timedelta(days=7)
+KEPT: Final = timedelta(days=1)
 UNHEARD_SECONDS: Final = 5  # the next ring for an outbox is never far: old ones need not pile up
 REST_AFTER_FAILURE_SECONDS: Final = 2.0
 _at_work: Final[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
@@ -59,6 +59,12 @@ def drain(kind: str) -> None:
         time.sleep(REST_AFTER_FAILURE_SECONDS)
     finally:
         lock.release()
+
+
+@jobs.handles("epmm.heartbeat", every=timedelta(seconds=20))
+def heartbeat() -> None:
+    """Proves dispatcher, broker and worker at once: monitoring and `doctor` look at it."""
+    Heartbeat.objects.update_or_create(name="worker", defaults={"at": timezone.now()})
 
 
 @jobs.handles("epmm.forget_finished_jobs", every=timedelta(hours=1))

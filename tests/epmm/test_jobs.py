@@ -229,12 +229,12 @@ def test_of_two_workers_at_once_one_does_the_job(done: list[Arguments]) -> None:
 
 
 @pytest.mark.django_db
-def test_finished_jobs_are_forgotten_after_a_week() -> None:
+def test_finished_jobs_are_forgotten_after_a_while() -> None:
     old, recent, waiting = enqueued(), enqueued(), enqueued()
-    week_ago = timezone.now() - timedelta(days=7)
-    Job.objects.filter(pk=old.pk).update(done_at=week_ago - timedelta(seconds=1))
-    Job.objects.filter(pk=recent.pk).update(done_at=week_ago + timedelta(minutes=1))
-    Job.objects.filter(pk=waiting.pk).update(run_at=week_ago - timedelta(days=100))
+    long_ago = timezone.now() - tasks.KEPT
+    Job.objects.filter(pk=old.pk).update(done_at=long_ago - timedelta(seconds=1))
+    Job.objects.filter(pk=recent.pk).update(done_at=long_ago + timedelta(minutes=1))
+    Job.objects.filter(pk=waiting.pk).update(run_at=long_ago - timedelta(days=100))
 
     tasks.forget_finished_jobs()
 

@@ -1,5 +1,6 @@
 """Is this the person?  One door for password and PIN that tells a stranger nothing."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from users.services import lock_out, people, pins
 FAILED: Final = "sign_in.failed"
 FAILURES_KEPT: Final = timedelta(days=90)
 MOST_FAILURES: Final = 100_000
+_at_once: Final = threading.BoundedSemaphore(4)  # each hash takes 100 MB for a moment
 
 
 class Requirement(StrEnum):
@@ -61,7 +63,8 @@ def verify(
     lock_out.count_attempt(name, address)
     user = people.resolve(name, domains) or _nobody()
     try:
-        right_pin = _check_credentials(user, password, pin, asked, used_for)
+        with _at_once:
+            right_pin = _check_credentials(user, password, pin, asked, used_for)
         lock_out.clear(name, address)
         _check_standing(user)
     except SignInRefused as refusal:

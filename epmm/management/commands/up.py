@@ -81,7 +81,7 @@ async def run(children: list[Child], sockets: list[socket.socket], *, say: Say, 
 
 async def announce(listener: socket.socket, *, say: Say, began: float) -> None:
     await probe.until_answering(listener, host=urlsplit(settings.PUBLIC_URL).netloc)
-    say("up", f"ready after {time.monotonic() - began:.1f} s; the portal is {settings.PUBLIC_URL}/admin/")
+    say("up", f"ready after {time.monotonic() - began:.1f} s; the address is {settings.PUBLIC_URL}/")
     authority = settings.TLS_DIR / "ca.pem"
     if authority.is_file():
         say("up", f"devices and browsers must trust the development CA in {authority}")

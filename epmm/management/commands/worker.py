@@ -1,6 +1,8 @@
 import threading
+import warnings
 from typing import Any
 
+from celery.exceptions import SecurityWarning
 from django.core.management.base import BaseCommand, CommandParser
 
 from epmm import dispatcher
@@ -19,12 +21,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         app.loader.import_default_modules()  # the dispatcher must know what is periodic before it looks
         dispatcher.take_over()
+        warnings.simplefilter("ignore", SecurityWarning)  # about root and pickle: our messages are numbers in JSON
         stop = threading.Event()
         arguments = (run_job.delay, ring_for_outbox, stop)
         thread = threading.Thread(target=dispatcher.run, args=arguments, name="dispatcher", daemon=True)
         thread.start()
         try:
-            app.worker_main(["worker", f"--concurrency={options['concurrency']}", *QUIET])
+            app.worker_main(["--quiet", "worker", f"--concurrency={options['concurrency']}", *QUIET])
         finally:
             stop.set()
             thread.join(timeout=5)

@@ -124,7 +124,7 @@ def check_keys(values: dict[str, Any], keys: dict[str, Any]) -> None:
             assert definition.get("presence") != "required" or name == "PayloadContent", name
             continue
         value: Any = values[name]
-        assert type(value) is PYTHON_TYPE[definition["type"]], name
+        assert PYTHON_TYPE[definition["type"]] is type(value), name
         if "rangelist" in definition:
             assert value in definition["rangelist"], name
         if "format" in definition:
