@@ -14,6 +14,10 @@ WIPE = Device.Status.WIPE_PENDING
 RETIREMENT = Device.Status.RETIRE_PENDING
 
 
+def is_one(request: Request, target: Target) -> bool:
+    return _announces(request, target) is not None
+
+
 def announce(enrollment: Enrollment, request: Request, target: Target) -> None:
     """Queued: the record says from now on that its device is on its way out.  A wipe is more than a retirement."""
     if status := _announces(request, target):

@@ -1,0 +1,107 @@
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.serializers.json import DjangoJSONEncoder
+
+from devices.models import Command as DeviceCommand
+from devices.models import Device
+from devices.services.find import DeviceNotFound, find_device
+
+LAST_COMMANDS: Final = 20
+COLUMNS: Final = ("STATUS", "SERIAL NUMBER", "MODEL", "OS", "USER", "MANAGED APPLE ACCOUNT", "LAST CONTACT")
+NOT_SHOWN: Final = frozenset({"id", "user", "pin", "details"})
+
+
+class Command(BaseCommand):
+    help = "List the devices, or show one with its last commands."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("device", nargs="?", help="UUID, UDID or serial number")
+        parser.add_argument("--all", action="store_true", help="retired ones too")
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["device"] is None:
+            self._list(everything=options["all"], as_json=options["json"])
+        else:
+            self._show(options["device"], as_json=options["json"])
+
+    def _list(self, *, everything: bool, as_json: bool) -> None:
+        devices = Device.objects.all() if everything else Device.objects.not_retired()
+        found = devices.select_related("user").defer("details").order_by("pk").iterator(chunk_size=1000)
+        if as_json:
+            self._json([_summary(device) for device in found])
+        else:
+            self.stdout.write("\n".join(_table([COLUMNS, *(_line(device) for device in found)])))
+
+    def _show(self, name: str, *, as_json: bool) -> None:
+        try:
+            device = find_device(name)
+        except DeviceNotFound as error:
+            raise CommandError(str(error)) from error
+        fields, commands = _fields(device), [_command(row) for row in _last_commands(device)]
+        if as_json:
+            self._json(fields | {"details": device.details, "commands": commands})
+            return
+        shown = [(column, str(value)) for column, value in fields.items() if value not in {None, ""}]
+        self.stdout.write("\n".join(_table(shown)))
+        self.stdout.write("\nLast commands:" if commands else "\nNo command yet.")
+        for row in _table([[str(value or "-") for value in command.values()] for command in commands]):
+            self.stdout.write(row)
+
+    def _json(self, value: Any) -> None:
+        self.stdout.write(json.dumps(value, indent=2, cls=DjangoJSONEncoder))
+
+
+def _summary(device: Device) -> dict[str, Any]:
+    return {
+        "uuid": device.uuid,
+        "status": device.status,
+        "enrollment_type": device.enrollment_type,
+        "serial_number": device.serial_number,
+        "udid": device.udid,
+        "device_name": device.device_name,
+        "model": device.product_name or device.model,
+        "platform": device.platform,
+        "os_version": device.os_version,
+        "user": device.user.user_id,
+        "managed_apple_account": device.managed_apple_account,
+        "last_seen_at": device.last_seen_at,
+        "inventory_at": device.inventory_at,
+    }
+
+
+def _line(device: Device) -> tuple[str, ...]:
+    system = f"{device.platform} {device.os_version}".strip()
+    seen = f"{device.last_seen_at:%Y-%m-%d %H:%M:%S} UTC" if device.last_seen_at else ""
+    model = device.product_name or device.model
+    values = (device.serial_number, model, system, device.user.user_id, device.managed_apple_account, seen)
+    return (device.status, *(value or "-" for value in values))
+
+
+def _fields(device: Device) -> dict[str, Any]:
+    columns = [field.name for field in Device._meta.concrete_fields if field.name not in NOT_SHOWN]
+    return {"user": device.user.user_id} | {name: getattr(device, name) for name in columns}
+
+
+def _last_commands(device: Device) -> Iterable[DeviceCommand]:
+    newest = DeviceCommand.objects.filter(channel__enrollment__device=device).order_by("-pk")
+    return newest.select_related("channel").defer("rendered")[:LAST_COMMANDS]
+
+
+def _command(row: DeviceCommand) -> dict[str, Any]:
+    return {
+        "uuid": str(row.uuid).upper(),
+        "request_type": row.request_type,
+        "state": DeviceCommand.State(row.state).name,
+        "user": row.channel.user_key,
+        "created_at": row.created_at,
+        "done_at": row.done_at,
+    }
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

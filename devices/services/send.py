@@ -1,0 +1,69 @@
+"""An administrator's command to a device, by its name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from devices.models import Channel, Command, Device
+from devices.protocol import commands
+from devices.services import departure, queue
+from devices.services.queue import CommandRefused
+from devices.services.target import target_of
+from epmm import audit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What can be sent; nothing is queued yet."""
+
+    device: Device
+    channel: Channel
+    request: commands.Request
+    ends_management: bool  # whoever sends this is asked again
+
+
+def prepare(
+    device: Device, request_type: str, *, payload: Mapping[str, Any] | None = None, user_key: str = ""
+) -> Order:
+    """`CommandRefused` says what speaks against it."""
+    channel = _channel(device, user_key)
+    target = target_of(channel)
+    request = commands.by_name(request_type, payload, target)
+    if sentence := commands.why_not(request, target):
+        raise CommandRefused(sentence)
+    ends = departure.is_one(request, target)
+    return Order(device=device, channel=channel, request=request, ends_management=ends)
+
+
+@transaction.atomic
+def send(order: Order, *, actor: str, address: str | None = None) -> Command:
+    """Queue and audit it.  Its payload may hold a PIN or a password, so the audit does not."""
+    command = queue.queue(order.channel, order.request)
+    audit.record(
+        "command.queued",
+        actor=actor,
+        address=address,
+        subject_type="device",
+        subject=str(order.device.uuid),
+        details={
+            "command": str(command.uuid),
+            "request_type": command.request_type,
+            "user": order.channel.user_key,
+        },
+    )
+    return command
+
+
+def _channel(device: Device, user_key: str) -> Channel:
+    if device.status == Device.Status.RETIRED:
+        raise CommandRefused("This device is retired.")
+    enrollment = device.enrollments.active().select_related("device").order_by("pk").last()
+    if enrollment is None:
+        raise CommandRefused("This device is not under management.")
+    channels = {channel.user_key: channel for channel in enrollment.channels.select_related("enrollment__device")}
+    if user_key in channels:
+        return channels[user_key]
+    users = ", ".join(sorted(key for key in channels if key))
+    raise CommandRefused(f"This device has no user {user_key}." + (f" It has {users}." if users else ""))
