@@ -46,6 +46,7 @@ def accept_authenticate(message: Authenticate, request: DeviceRequest) -> None:
             _verify_chain(identity, request)
             enrollment = _standing(identity)
             _check_sender(enrollment, message.sender, message.topic)
+            _check_bearer(enrollment, request)
             _begin(enrollment, identity, message)
             trace.step(_attempt(enrollment), "authenticate", os_version=message.os_version)
     except _Refusal as refusal:
@@ -69,9 +70,17 @@ def accept_token_update(message: TokenUpdate, request: DeviceRequest) -> None:
         raise
 
 
-@transaction.atomic
 def accept_check_out(message: CheckOut, request: DeviceRequest) -> None:
     """The person signed out.  A repeat after a lost answer is as welcome as the first."""
+    try:
+        with transaction.atomic():
+            _check_out(message, request)
+    except _Refusal as refusal:
+        _record(refusal, "check_out")
+        raise
+
+
+def _check_out(message: CheckOut, request: DeviceRequest) -> None:
     identity = _identity(request)
     enrollment = Enrollment.objects.select_for_update().select_related("device").get(pk=identity.enrollment_id)
     if not enrollment.device_key or message.sender.device_key != enrollment.device_key:
@@ -80,6 +89,7 @@ def accept_check_out(message: CheckOut, request: DeviceRequest) -> None:
         return
     if identity.state != Identity.State.CURRENT:
         raise DeviceRefused("CheckOut with a certificate that is not in force")
+    _check_bearer(enrollment, request)
     end_enrollment(enrollment, reason=check_out_reason(enrollment.device), now=timezone.now())
     tokens.revoke_of(enrollment)
     trace.step(_attempt(enrollment), "check_out")
@@ -324,7 +334,10 @@ def _complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None
         identity.state = Identity.State.CURRENT
         identity.save(update_fields=["state"])
     if begun_again is not None:
-        Command.objects.filter(channel__enrollment=enrollment, created_at__lt=begun_again).cancel()
+        # The profile that brought the device here was a command: its result is still to come.
+        bringer = {"request_type": "InstallProfile", "state": Command.State.OFFERED}
+        before = Command.objects.filter(channel__enrollment=enrollment, created_at__lt=begun_again)
+        before.exclude(**bringer).cancel()
     enrollment.state, enrollment.reauthenticated_at = Enrollment.State.ACTIVE, None
     enrollment.active_at = enrollment.active_at or now
     enrollment.save(update_fields=["state", "reauthenticated_at", "active_at"])

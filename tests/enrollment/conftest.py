@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import translation
 
 from epmm import rate_limit, settings_store
+from tests.enrollment.phone import Phone, new_phone
 from tests.recorded import VECTORS
 from users.models import Role, User
 from users.services import people
@@ -115,3 +116,8 @@ class Sheet:
 @pytest.fixture
 def sheet(client: Client, anna: User, adde: None) -> Sheet:
     return Sheet(client)
+
+
+@pytest.fixture
+def phone(anna: User, adde: None) -> Phone:
+    return new_phone(anna)

@@ -12,7 +12,7 @@ from enrollment.models import AccessToken, Attempt
 from enrollment.services import checkin, trace
 from epmm.wire.errors import WireError
 from tests.enrollment.conftest import Switch, make_person
-from tests.enrollment.services.conftest import UDID, Phone, new_phone
+from tests.enrollment.phone import UDID, Phone, new_phone
 from users.models import Role, User
 from users.services import roles
 

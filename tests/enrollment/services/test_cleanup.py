@@ -7,7 +7,7 @@ from devices.models import Device, Enrollment
 from enrollment import tasks
 from enrollment.models import AccessToken, Attempt
 from enrollment.services import cleanup, tokens, trace
-from tests.enrollment.services.conftest import Phone, new_phone
+from tests.enrollment.phone import Phone, new_phone
 from users.models import User
 
 pytestmark = pytest.mark.django_db

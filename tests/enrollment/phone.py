@@ -1,10 +1,9 @@
 """Enrollments made by the services themselves, without HTTP."""
 
 import hashlib
+import plistlib
 from dataclasses import dataclass
 from typing import Any
-
-import pytest
 
 from devices.door.exchange import Answer, DeviceRequest
 from devices.models import Enrollment, Identity
@@ -28,8 +27,6 @@ class Phone:
     key: str = UDID
 
     def send(self, example: str, *, identity: Identity | None = None, bearer: Any = "own", **changes: Any) -> Answer:
-        import plistlib
-
         message = plistlib.loads((VECTORS / f"examples/checkin-{example}.plist").read_bytes())
         message |= {"Topic": self.enrollment.topic}
         if "UDID" in message:
@@ -75,8 +72,3 @@ def new_phone(user: User, *, kind: str = "adde", key: str = UDID, number: int = 
     digest = hashlib.sha256(token.encode()).digest()
     enrollment = Enrollment.objects.get(bearer_sha256=digest)
     return Phone(enrollment=enrollment, identity=identity_for(enrollment, number), bearer=digest, key=key)
-
-
-@pytest.fixture
-def phone(anna: User, adde: None) -> Phone:
-    return new_phone(anna)
