@@ -1,6 +1,7 @@
 """Imports follow the arrows, never back: enrollment -> devices -> users -> epmm, and edge -> service -> model."""
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ CLOCKS = {
     ("time", "monotonic"),
     ("timezone", "now"),
 }
+# What passes between the device door and the services behind it; not the door itself.
+CONTRACT = "devices.door.exchange"
 # Inside an app, from the edge inwards; a layer imports its own and those after it.
 LAYERS = {
     "management": 0, "views": 0, "door": 0, "api": 0, "urls": 0, "checkin": 0,
@@ -98,7 +101,9 @@ def test_inside_an_app_the_edge_knows_services_and_services_know_models() -> Non
         for module in ALL
         if module.part in LAYERS
         for name in module.imports()
-        if name.partition(".")[0] in APPS and LAYERS.get(part_of(name), 3) < LAYERS[module.part]
+        if name.partition(".")[0] in APPS
+        and not name.startswith(CONTRACT)
+        and LAYERS.get(part_of(name), 3) < LAYERS[module.part]
     ]
 
     assert wrong == []
@@ -109,6 +114,7 @@ def test_nobody_imports_a_composition_root() -> None:
     wrong = [
         f"{module.name} imports {name}"
         for module in ALL
+        if module.name not in ROOTS
         for name in module.imports()
         if name in ROOTS - {"epmm.celery"}
     ]
@@ -165,14 +171,14 @@ def test_the_simulator_shares_no_code_with_the_server_it_judges() -> None:
     assert wrong == []
 
 
-def test_a_task_reaches_for_its_service_inside_the_function() -> None:
-    """Services start tasks, so the modules of the tasks come first."""
+def test_services_do_not_know_who_runs_them() -> None:
+    """A task is one more door to a service.  Services enqueue jobs by name, so there is no way back."""
     wrong = [
-        module.name
+        f"{module.name}: {ast.unparse(node)}"
         for module in ALL
-        if module.part == "tasks"
+        if LAYERS.get(module.part, 0) > 0
         for node in module.tree.body
-        if isinstance(node, ast.Import | ast.ImportFrom) and ".services" in ast.unparse(node)
+        if isinstance(node, ast.Import | ast.ImportFrom) and "tasks" in re.findall(r"\w+", ast.unparse(node))
     ]
 
     assert wrong == []
