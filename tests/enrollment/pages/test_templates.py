@@ -11,13 +11,17 @@ from tests.enrollment.pages.samples import SAMPLES, tree, words
 PAGES = [pytest.param(sample, language, id=f"{sample}-{language}") for sample in SAMPLES for language in ("en", "de")]
 
 
+def title(page: html.HtmlElement) -> str:
+    return words(page.xpath("//title")[0])
+
+
 @pytest.mark.parametrize(("sample", "language"), PAGES)
 def test_every_page_has_the_same_frame(sample: str, language: str) -> None:
     page = tree(sample, language)
 
     assert page.xpath("/html/@lang | /html/@dir") == [language, "ltr"]
     assert len(page.xpath("//header")) == len(page.xpath("//main")) == len(page.xpath("//main//h1")) == 1
-    assert words(page.xpath("//h1")[0]) in page.findtext(".//title")
+    assert words(page.xpath("//h1")[0]) in title(page)
     assert page.xpath("//meta[@name='viewport']/@content") == [
         "width=device-width, initial-scale=1, viewport-fit=cover"
     ]
@@ -40,7 +44,7 @@ def test_pages_name_the_organization(sample: str) -> None:
     page = tree(sample)
 
     assert words(page.xpath("//header")[0]) == "Example Corp"
-    assert page.findtext(".//title").endswith(" \N{EN DASH} Example Corp")
+    assert title(page).endswith(" \N{EN DASH} Example Corp")
 
 
 def test_a_language_that_runs_from_right_to_left_turns_the_page() -> None:
@@ -104,14 +108,14 @@ def test_an_error_is_announced_and_tied_to_the_fields() -> None:
     assert described == [["error"], ["error"], ["pin-hint", "error"]]
     assert alert.get("id") == "error"
     assert words(page.get_element_by_id("pin-hint")) == "6 digits, from your administrator"
-    assert page.findtext(".//title").startswith("Error: ")
+    assert title(page).startswith("Error: ")
 
 
 def test_without_an_error_nothing_is_announced() -> None:
     page = tree("sign-in")
 
     assert not page.xpath("//*[@role='alert'] | //@aria-describedby")
-    assert page.findtext(".//title") == "Sign In \N{EN DASH} Example Corp"
+    assert title(page) == "Sign In \N{EN DASH} Example Corp"
 
 
 @pytest.mark.parametrize("sample", ["sign-in", "privacy"])
