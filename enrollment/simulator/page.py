@@ -95,13 +95,20 @@ def _visible(element: Any) -> str:
 
 def _form(address: httpx2.URL, form: Any) -> Form:
     return Form(
-        action=address.join(form.get("action") or str(address)),
+        action=_address(address, form.get("action") or ""),
         method=(form.get("method") or "get").lower(),
         hidden=tuple(_hidden(form)),
         fields=tuple(_fields(form)),
         new_window=form.get("target", "_self") not in {"", "_self"},
         submittable=bool(form.xpath(".//button[not(@type) or @type='submit'] | .//input[@type='submit']")),
     )
+
+
+def _address(page: httpx2.URL, target: str) -> httpx2.URL:
+    try:
+        return page.join(target) if target else page
+    except httpx2.InvalidURL:
+        return httpx2.URL("about:invalid")  # as a browser has it: nothing goes there
 
 
 def _hidden(form: Any) -> Iterator[tuple[str, str]]:

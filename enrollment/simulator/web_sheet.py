@@ -47,8 +47,6 @@ class WebSheet:
 
     def submit(self, form: pages.Form, typed: Mapping[str, str] | None = None) -> None:
         """Send the form of the page in sight, with what the person typed into its fields."""
-        if self.page is None:
-            raise DeviceRefused(_REACTION, "no page is open")
         self._check(form)
         values = [*form.hidden, *((item.name, item.value) for item in form.fields)]
         pairs = [(name, (typed or {}).get(name, value)) for name, value in values]

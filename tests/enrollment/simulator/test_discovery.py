@@ -69,6 +69,8 @@ def test_redirect_is_followed_and_its_query_is_not_completed(laboratory: Laborat
         (server(BaseURL="http://mdm.example.test/enroll"), "https"),
         (server(BaseURL="/enroll"), "https"),
         (server(BaseURL="https://"), "https"),
+        (server(BaseURL="https://mdm.example.test:port/"), "https"),
+        (lambda _: Answer(302, headers={"Location": "https://mdm.example.test:port/"}), "no address"),
         (lambda _: Answer(302, headers={"Location": "http://mdm.example.test/"}), "HTTPS only"),
         (lambda _: Answer(302, headers={"Location": "/.well-known/com.apple.remotemanagement"}), "redirects"),
     ],

@@ -10,7 +10,7 @@ from enrollment.simulator.hardware import Family
 from enrollment.simulator.identity import forge
 from enrollment.simulator.messages import Channel
 from enrollment.simulator.refusal import NoAnswer, TurnedAway
-from tests.enrollment.conftest import PASSWORD, make_person
+from tests.enrollment.conftest import PASSWORD, Switch, make_person
 from tests.fake_device import Line, fake_device, line
 from users.models import Role
 
@@ -100,6 +100,20 @@ def test_person_leaves_and_comes_back(device: SimulatedDevice) -> None:
     assert sorted(Enrollment.objects.values_list("state", flat=True)) == sorted(
         [Enrollment.State.ENDED, Enrollment.State.ACTIVE]
     )
+
+
+@pytest.mark.parametrize("family", [Family.IPHONE, Family.MAC])
+def test_user_enrollment_is_known_by_its_own_name(line: Line, people: None, switch: Switch, family: Family) -> None:
+    switch("ios.mdm.account_driven_user_enrollment", "on")
+    device = fake_device(line, "carl@mdm.example.test", family)
+
+    device.enroll(password=PASSWORD)
+    executed = device.connect()
+
+    assert device.membership.is_user_enrollment
+    assert {item.status for item in executed} == {"Acknowledged"}
+    row = Device.objects.get()
+    assert (row.udid, row.serial_number) == ("", "")
 
 
 def test_mac_synchronizes_an_empty_set_of_declarations(line: Line, people: None) -> None:

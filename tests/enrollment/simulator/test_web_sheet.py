@@ -5,6 +5,7 @@ import pytest
 from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.refusal import DeviceRefused, TurnedAway
+from enrollment.simulator.web_sheet import WebSheet
 from tests.enrollment.simulator.laboratory import ACCOUNT, ORIGIN, PASSWORD, TOKEN, Answer, Laboratory, Spoil, header
 
 APP = "apple-remotemanagement-user-login"
@@ -210,6 +211,8 @@ def test_policies_are_read_as_a_browser_reads_them(
         ("name=word", "name=token autocomplete=one-time-code", "asks for a one-time-code"),
         ("autocomplete=username", "", "cannot know what belongs into the field 'who'"),
         ("<form", "<div", "no form"),
+        ('action="/sign-in?s=1"', 'action="https://x:port"', "form-action"),
+        ('action="/sign-in?s=1"', 'action="https://elsewhere.example/"', "form-action"),
     ],
 )
 def test_page_that_nobody_can_fill_is_refused(
@@ -231,6 +234,18 @@ def test_form_that_gets_is_sent_as_a_query(laboratory: Laboratory, device: Simul
         device.sign_in(password=PASSWORD)
 
     assert laboratory.requests_of("page")[1].url.query == b"s=%C3%A9+1"
+
+
+def test_form_of_an_earlier_page_cannot_be_sent(laboratory: Laboratory, device: SimulatedDevice) -> None:
+    sheet = WebSheet(device.network.browser(), device.hardware)
+    sheet.open(f"{ORIGIN}/sign-in")
+    assert sheet.page is not None
+    (form,) = sheet.page.forms
+    laboratory.pages = [PIN]
+    sheet.open(f"{ORIGIN}/sign-in")
+
+    with pytest.raises(DeviceRefused, match="not on the page in sight"):
+        sheet.submit(form)
 
 
 def test_each_family_has_its_browser(laboratory: Laboratory) -> None:
