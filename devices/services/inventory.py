@@ -6,7 +6,15 @@ from typing import Any, Final
 
 from devices.models import Command, Device, Result
 from devices.protocol.commands import Kind
-from devices.protocol.inventory import Reading, json_of, read_device_information, read_security_info
+from devices.protocol.inventory import (
+    DEVICE_INFORMATION,
+    MANAGEMENT_STATUS,
+    SECURITY_INFO,
+    Reading,
+    json_of,
+    read_device_information,
+    read_security_info,
+)
 from devices.services.installed import store_applications, store_certificates, store_profiles
 from devices.services.record import Record
 
@@ -21,6 +29,12 @@ LISTS: Final[dict[str, Callable[[Device, Mapping[str, Any]], None]]] = {
 }
 REQUEST_TYPES: Final = RECORDS.keys() | LISTS.keys()
 
+# Half of what a small digest costs is naming the columns of a wide table: only those that it may change are read.
+_ALWAYS: Final = ("uuid", "details", "last_seen_at")
+_CHANGED_BY: Final[dict[str, tuple[str, ...]]] = {
+    "DeviceInformation": ("os_version_number", "inventory_at", *(column for column, _ in DEVICE_INFORMATION.values())),
+    "SecurityInfo": tuple(column for column, _ in (SECURITY_INFO | MANAGEMENT_STATUS).values()),
+}
 LARGEST_KEPT: Final = 262_144  # bytes of an answer whose unknown keys are kept; real ones have a tenth
 ENVELOPE: Final = frozenset(
     {
@@ -34,7 +48,8 @@ ENVELOPE: Final = frozenset(
 def store(result: Result, answer: Mapping[str, Any]) -> None:
     """Bring the record of the device up to this answer.  Call it within a transaction."""
     command, channel = result.command, result.command.channel
-    device = Device.objects.select_for_update().get(pk=channel.enrollment.device_id or 0)
+    columns = (*_ALWAYS, *_CHANGED_BY.get(command.request_type, ()))
+    device = Device.objects.select_for_update().only(*columns).get(pk=channel.enrollment.device_id or 0)
     record = Record(device, channel.enrollment)
     if not record.receive(name_of(command), result.received_at):
         return
@@ -54,7 +69,7 @@ def store(result: Result, answer: Mapping[str, Any]) -> None:
 def note_unread(result: Result, why: str, now: datetime) -> None:
     """Record that an answer could not be read, and nothing of what it says."""
     enrollment = result.command.channel.enrollment
-    device = Device.objects.select_for_update().filter(pk=enrollment.device_id or 0).first()
+    device = Device.objects.select_for_update().only(*_ALWAYS).filter(pk=enrollment.device_id or 0).first()
     if device is not None:
         record = Record(device, enrollment)
         record.keep_unread(name_of(result.command), command=result.command, why=why, now=now)

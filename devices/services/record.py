@@ -40,12 +40,12 @@ class Record:
         fields, rest = dict(reading.fields), dict(reading.rest)
         if "UDID" in rest and rest["UDID"] != self._enrollment.udid:
             self._contradicted("UDID")
-        serial_number = fields.pop("serial_number", "")
-        if not self._device.serial_number:
-            fields["serial_number"] = serial_number
-        elif serial_number not in {"", self._device.serial_number}:
-            rest["SerialNumber"] = serial_number
-            self._contradicted("SerialNumber")
+        if (serial_number := fields.pop("serial_number", "")) and self._device.serial_number != serial_number:
+            if self._device.serial_number:
+                rest["SerialNumber"] = serial_number
+                self._contradicted("SerialNumber")
+            else:
+                self.set("serial_number", serial_number)
         if fields.get("is_user_enrollment") is (self._enrollment.kind == Enrollment.Kind.ADDE):
             self._contradicted("IsUserEnrollment")
         if "os_version" in fields:

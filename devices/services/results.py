@@ -18,6 +18,19 @@ BATCH: Final = 200
 MOST_BYTES: Final = 64 << 20  # what the door stored is within its own limit; this one only says that there is one
 GIVE_UP: Final = 5  # failures of one result while the database serves others
 
+# What reading an answer needs of the five tables that lead to it: not the secrets, which would be decrypted.
+_NEEDED: Final = (
+    "body",
+    "status",
+    "received_at",
+    "command__uuid",
+    "command__request_type",
+    "command__channel__user_key",
+    "command__channel__enrollment__state",
+    "command__channel__enrollment__kind",
+    "command__channel__enrollment__udid",
+    "command__channel__enrollment__device_id",
+)
 _failures: Final[Counter[int]] = Counter()
 
 
@@ -34,7 +47,7 @@ def read_results(limit: int = BATCH) -> int:
     done, failed_before = 0, False
     for result_id in list(waiting_ids):
         try:
-            read_result(result_id)
+            done += read_result(result_id)
         except (OperationalError, InterfaceError) as error:
             if failed_before:  # two in a row: it is the database
                 raise
@@ -43,19 +56,21 @@ def read_results(limit: int = BATCH) -> int:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one answer must not stop the others
             done += _set_aside(result_id, error)
         else:
-            done, failed_before = done + 1, False
+            failed_before = False
             _failures.pop(result_id, None)
     return done
 
 
 @transaction.atomic
-def read_result(result_id: int) -> None:
-    """Nothing happens when another worker holds it or has read it."""
-    results = Result.objects.undigested().select_for_update(skip_locked=True, of=("self",))
-    result = results.select_related("command__channel__enrollment__device").filter(pk=result_id).first()
-    if result is not None:
-        _take_effect(result)
-        Result.objects.filter(pk=result_id).update(digested_at=timezone.now())
+def read_result(result_id: int) -> bool:
+    """False when another worker holds it or has read it."""
+    results = Result.objects.undigested().select_for_update(skip_locked=True, of=("self",)).filter(pk=result_id)
+    result = results.select_related("command__channel__enrollment").only(*_NEEDED).order_by().first()
+    if result is None:
+        return False
+    _take_effect(result)
+    Result.objects.filter(pk=result_id).update(digested_at=timezone.now())
+    return True
 
 
 def _take_effect(result: Result) -> None:

@@ -1,10 +1,12 @@
 import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import DataError, OperationalError
+from django.db import DataError, OperationalError, connection, transaction
 from pytest_django import DjangoAssertNumQueries
 
 from devices import tasks
@@ -191,8 +193,17 @@ def test_what_a_mac_says_of_its_user_stands_apart() -> None:
     assert not device.profiles.exists()
 
 
-def test_one_answer_takes_four_statements(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    result = information(enrolled(), OSVersion="18.2")
+@pytest.mark.parametrize(
+    ("request_type", "told"),
+    [
+        ("DeviceInformation", {"QueryResponses": {"OSVersion": "18.2", "SerialNumber": "SERIAL"}}),
+        ("SecurityInfo", {"SecurityInfo": {"PasscodePresent": True}}),
+    ],
+)
+def test_one_answer_takes_four_statements(
+    request_type: str, told: dict[str, Any], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    result = answered(command(channel_of(enrolled()), request_type), **told)
 
     with django_assert_num_queries(6):  # with the two of a nested transaction
         results.read_result(result.pk)
@@ -391,10 +402,56 @@ def test_what_another_worker_has_read_meanwhile_is_left_alone() -> None:
     result = information(enrollment, OSVersion="18.2")
     results.read_results()
 
-    results.read_result(result.pk)
+    assert not results.read_result(result.pk)
     assert results._set_aside(result.pk, ValueError()) == 1
 
     assert "unread" not in device_of(enrollment).details
+
+
+class Killed(BaseException):
+    """The worker is gone: nothing that follows in its code runs."""
+
+
+def test_a_worker_that_is_killed_leaves_the_answer_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    enrollment = enrolled()
+    result = information(enrollment, OSVersion="18.2")
+    save = Device.save
+
+    def die(device: Device, *, update_fields: list[str]) -> None:
+        save(device, update_fields=update_fields)
+        raise Killed
+
+    monkeypatch.setattr(Device, "save", die)
+    with pytest.raises(Killed):
+        results.read_results()
+    assert device_of(enrollment).os_version == ""
+    assert not digested(result)
+    monkeypatch.undo()
+
+    assert results.read_results() == 1
+
+    assert device_of(enrollment).os_version == "18.2"
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_workers_do_not_wait_for_each_other() -> None:
+    enrollment = enrolled()
+    held, free = information(enrollment, OSVersion="18.1"), information(enrollment, DeviceName="Mac")
+
+    with ThreadPoolExecutor(1) as another, transaction.atomic():
+        Result.objects.select_for_update().get(pk=held.pk)
+        done = another.submit(_in_a_thread, results.read_results).result(timeout=10)
+
+    assert (done, digested(held), digested(free)) == (1, False, True)
+    assert results.read_results() == 1
+
+
+def _in_a_thread(work: Callable[[], int]) -> int:
+    try:
+        return work()
+    finally:
+        connection.close()
 
 
 def test_the_task_empties_the_outbox(monkeypatch: pytest.MonkeyPatch) -> None:
