@@ -17,7 +17,11 @@ from enrollment.simulator.refusal import DeviceRefused
 
 
 class Command(BaseCommand):
-    help = "Play devices over HTTPS: enroll, answer commands, sign out; stop at what a real device would not accept."
+    help = (
+        "Play devices over HTTPS: enroll, answer commands, sign out; stop at what a real device would not accept. "
+        "Their built-in certificates come from lab/device-ca.pem of the data directory: "
+        "a server that requires genuine signatures accepts them with EPMM_EXTRA_DEVICE_CA."
+    )
     requires_system_checks = ()  # it looks at the server from outside
 
     def add_arguments(self, parser: CommandParser) -> None:

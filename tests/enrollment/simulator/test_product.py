@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from devices.models import Device, Enrollment
+from enrollment.services import renewal
 from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.identity import forge
@@ -114,6 +115,21 @@ def test_user_enrollment_is_known_by_its_own_name(line: Line, people: None, swit
     assert {item.status for item in executed} == {"Acknowledged"}
     row = Device.objects.get()
     assert (row.udid, row.serial_number) == ("", "")
+
+
+def test_renewed_profile_brings_a_new_identity(device: SimulatedDevice) -> None:
+    device.enroll(password=PASSWORD)
+    device.connect()
+    old = device.identity
+    renewal.renew(Device.objects.get(), actor="test")
+
+    executed, *_ = device.connect()
+
+    assert (executed.request_type, executed.status) == ("InstallProfile", "Acknowledged")
+    assert device.identity != old
+    assert device.check_in("TokenUpdate").status_code == 200
+    device.identity = old
+    assert device.check_in("TokenUpdate").status_code == 403
 
 
 def test_mac_synchronizes_an_empty_set_of_declarations(line: Line, people: None) -> None:
