@@ -131,7 +131,9 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("EPMM_LOG_LEVEL", default="INFO").upper()},
     "loggers": {
-        "httpx2": {"level": "WARNING"},  # it would log addresses, and those hold the state of sign-ins
+        # these would log addresses and headers, which hold the state and the token of sign-ins
+        "httpx2": {"level": "WARNING"},
+        "httpcore2": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
     },
 }
