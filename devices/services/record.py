@@ -38,7 +38,9 @@ class Record:
         Who a device is, its enrollment says.  An answer that says otherwise is worth knowing, and changes nothing.
         """
         fields, rest = dict(reading.fields), dict(reading.rest)
-        if "UDID" in rest and rest["UDID"] != self._enrollment.udid:
+        if rest.get("UDID") == self._enrollment.udid:
+            del rest["UDID"]
+        elif "UDID" in rest:
             self._contradicted("UDID")
         if (serial_number := fields.pop("serial_number", "")) and self._device.serial_number != serial_number:
             if self._device.serial_number:

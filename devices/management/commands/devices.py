@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -45,10 +46,10 @@ class Command(BaseCommand):
         if as_json:
             self._json(fields | {"details": device.details, "commands": commands})
             return
-        shown = [(column, str(value)) for column, value in fields.items() if value not in {None, ""}]
+        shown = [(column, _text(value)) for column, value in fields.items() if value not in {None, ""}]
         self.stdout.write("\n".join(_table(shown)))
         self.stdout.write("\nLast commands:" if commands else "\nNo command yet.")
-        for row in _table([[str(value or "-") for value in command.values()] for command in commands]):
+        for row in _table([[_text(value) or "-" for value in command.values()] for command in commands]):
             self.stdout.write(row)
 
     def _json(self, value: Any) -> None:
@@ -75,9 +76,15 @@ def _summary(device: Device) -> dict[str, Any]:
 
 def _line(device: Device) -> tuple[str, ...]:
     system = f"{device.platform} {device.os_version}".strip()
-    seen = f"{device.last_seen_at:%Y-%m-%d %H:%M:%S} UTC" if device.last_seen_at else ""
     model = device.product_name or device.model
-    values = (device.serial_number, model, system, device.user.user_id, device.managed_apple_account, seen)
+    values = (
+        device.serial_number,
+        model,
+        system,
+        device.user.user_id,
+        device.managed_apple_account,
+        _text(device.last_seen_at),
+    )
     return (device.status, *(value or "-" for value in values))
 
 
@@ -100,6 +107,12 @@ def _command(row: DeviceCommand) -> dict[str, Any]:
         "created_at": row.created_at,
         "done_at": row.done_at,
     }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return "" if value is None else str(value)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:

@@ -78,7 +78,6 @@ def test_what_has_no_column_is_kept_by_its_query() -> None:
     assert details["DeviceInformation"] == {
         "TimeZone": "Europe/Berlin",
         "OSVersion": 18,
-        "UDID": UDID,
         "NewKey": "new",
     }
     assert details["received"] == {"DeviceInformation": "2026-11-22T12:00:00.000000+00:00"}
