@@ -14,27 +14,16 @@ from epmm.wsgi import application as django_application  # sets Django up, so it
 
 # isort: split
 from devices.door.app import Door
-from devices.door.exchange import Answer
-from devices.door.http import (
-    BodyTooLarge,
-    BodyTooSlow,
-    Disconnected,
-    Limits,
-    Message,
-    Receive,
-    Scope,
-    Send,
-    read_body,
-    respond,
-)
 from devices.door.store import store_for
-from devices.door.threads import close_connections
 from enrollment.checkin import CheckinHandlers
+from epmm.asgi_http import BodyTooLarge, BodyTooSlow, Disconnected, Message, Receive, Scope, Send, read_body, respond
+from epmm.orm_threads import close_connections
 
 FRONT_THREADS: Final = 16
-# A body is read before it takes a thread: a caller who sends a byte a minute holds a connection, and nothing else.
-FRONT_LIMITS: Final = Limits(body=1 << 20, large_body=1 << 20, body_seconds=30)
 FRONT_REQUESTS: Final = 512
+# A body is read before it takes a thread: a caller who sends a byte a minute holds a connection, and nothing else.
+FRONT_BODY: Final = 1 << 20
+FRONT_BODY_SECONDS: Final = 30
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -63,7 +52,7 @@ class Gateway:
         if scope["path"] != "/mdm" and not scope["path"].startswith("/mdm/"):
             await self._front(scope, receive, send)
         elif self._door is None:
-            await respond(send, Answer(status=503))
+            await respond(send, 503)
         else:
             await self._door(scope, receive, send)
 
@@ -89,20 +78,25 @@ class FrontDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            body = await read_body(scope, receive, FRONT_LIMITS, on_large=lambda: None)
+            body = await read_body(scope, receive, check=_check_size, seconds=FRONT_BODY_SECONDS)
         except BodyTooLarge:
-            return await respond(send, Answer(status=413))
+            return await respond(send, 413)
         except BodyTooSlow:
-            return await respond(send, Answer(status=408))
+            return await respond(send, 408)
         except Disconnected:
             return None
         if self._inside >= FRONT_REQUESTS:
-            return await respond(send, Answer(status=503), ((b"retry-after", b"5"),))
+            return await respond(send, 503, headers=((b"retry-after", b"5"),))
         self._inside += 1
         try:
             await self._wsgi(_cleaned(scope), _replay(body), send)
         finally:
             self._inside -= 1
+
+
+def _check_size(size: int) -> None:
+    if size > FRONT_BODY:
+        raise BodyTooLarge
 
 
 def _cleaned(scope: Scope) -> Scope:

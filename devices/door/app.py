@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 from typing import Final, ParamSpec, TypeVar
 
@@ -14,14 +15,14 @@ from django.db import close_old_connections
 
 from devices.door.caller import Caller
 from devices.door.exchange import PLIST, Answer, DeviceRequest, Handlers
-from devices.door.http import Disconnected, Limits, Receive, Scope, Send, read_body, respond
 from devices.door.refusals import Overloaded, Refusal, UnknownPath, WrongMethod, refusal_for
-from devices.door.store import Exchange, Outcome, Store
-from devices.door.threads import close_connections
+from devices.door.store import Exchange, Store
 from devices.errors import DeviceRefused
 from devices.protocol.checkin import has_message_type
 from devices.protocol.result import ConnectMessage
 from devices.protocol.toplevel import TopLevel, read_top_level
+from epmm.asgi_http import BodyTooLarge, Disconnected, Receive, Scope, Send, read_body, respond
+from epmm.orm_threads import close_connections
 from epmm.wire.x509 import sha256
 
 P = ParamSpec("P")
@@ -32,6 +33,17 @@ HANDLER_THREADS: Final = 8
 READER_THREADS: Final = 2
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of anything is taken at once.  What is more is turned away; a device comes again by itself."""
+
+    body: int = 16 << 20  # InstalledApplicationList and CertificateList reach hundreds of kilobytes
+    body_seconds: float = 60
+    large_body: int = 64 << 10  # larger ones are read in a thread
+    large_bodies: int = 8
+    requests: int = 256
 
 
 class Door:
@@ -64,7 +76,8 @@ class Door:
         except Exception as error:  # noqa: BLE001 -- one table knows them, and what it does not know is logged whole
             refusal = refusal_for(error, accept=_accepted(scope))
             answer = refusal.answer
-        await respond(send, answer, refusal.headers if refusal else ())
+        headers = refusal.headers if refusal else ()
+        await respond(send, answer.status, answer.body, answer.content_type, headers)
         _log(scope, answer.status, time.perf_counter() - started, refusal)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
@@ -75,12 +88,19 @@ class Door:
         client = scope.get("client")
         caller = Caller.read(scope["headers"], client[0] if client else None)
         with ExitStack() as held:
-            body = await read_body(scope, receive, self._limits, lambda: held.enter_context(self._gate_for_large))
-            held.enter_context(self._gate)
+            check = partial(self._check_size, held)
+            body = await read_body(scope, receive, check=check, seconds=self._limits.body_seconds)
+            self._gate.enter(held)
             answer = await self._serve(*await self._opened(caller, body))
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise RuntimeError("a handler made a bare 401, which would unenrol the device")
         return answer
+
+    def _check_size(self, held: ExitStack, size: int) -> None:
+        if size > self._limits.body:
+            raise BodyTooLarge
+        if size > self._limits.large_body:
+            self._gate_for_large.enter(held)
 
     async def _opened(self, caller: Caller, body: bytes) -> tuple[DeviceRequest, TopLevel]:
         if caller.signature is None and len(body) <= self._limits.large_body:
@@ -103,17 +123,13 @@ class Door:
             command=message.command,
             body=request.body,
         )
-        outcome = await self._exchange(exchange)
+        outcome = await self._store.connect(exchange)
         if not outcome.found:
             await self._in_thread(self._handlers.explain, request, exchange.device_key)
-            outcome = await self._exchange(replace(exchange, bearer_sha256=None))
+            outcome = await self._store.connect(replace(exchange, bearer_sha256=None))
             if not outcome.found:
                 raise DeviceRefused("no active enrollment, and no reason found")
         return Answer(body=outcome.rendered, content_type=PLIST) if outcome.rendered else Answer.EMPTY
-
-    async def _exchange(self, exchange: Exchange) -> Outcome:
-        async with asyncio.timeout(self._limits.store_seconds):
-            return await self._store.connect(exchange)
 
     async def _in_thread(self, call: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
         def run() -> T:
@@ -130,15 +146,17 @@ class _Gate:
     """Lets so many in at once, and turns the others away instead of letting them wait."""
 
     def __init__(self, size: int) -> None:
-        self._free = size
+        self._size = size
+        self._inside: set[ExitStack] = set()
 
-    def __enter__(self) -> None:
-        if self._free == 0:
+    def enter(self, held: ExitStack) -> None:
+        """Until `held` is closed; more than once is once."""
+        if held in self._inside:
+            return
+        if len(self._inside) >= self._size:
             raise Overloaded
-        self._free -= 1
-
-    def __exit__(self, *_: object) -> None:
-        self._free += 1
+        self._inside.add(held)
+        held.callback(self._inside.discard, held)
 
 
 def _open(caller: Caller, body: bytes) -> tuple[DeviceRequest, TopLevel]:
@@ -158,23 +176,10 @@ def _accepted(scope: Scope) -> str:
 
 
 def _log(scope: Scope, status: int, seconds: float, refusal: Refusal | None) -> None:
-    """Only our own words: paths and methods that we do not know may hold anything."""
+    """Only our own words: a path or a method that we do not know may hold anything."""
     path = scope["path"] if scope["path"] in PATHS else "elsewhere"
     method = "PUT" if scope["method"] == "PUT" else "not PUT"
     why = f" ({refusal.why})" if refusal else ""
-    log.log(
-        _LEVELS.get(status, logging.INFO),
-        "%s %s %d %.1f ms%s",
-        method,
-        path,
-        status,
-        seconds * 1000,
-        why,
-        exc_info=refusal.error if refusal and status == HTTPStatus.INTERNAL_SERVER_ERROR else None,
-    )
-
-
-_LEVELS: Final[dict[int, int]] = {
-    HTTPStatus.INTERNAL_SERVER_ERROR: logging.ERROR,
-    HTTPStatus.SERVICE_UNAVAILABLE: logging.WARNING,
-}
+    level = {500: logging.ERROR, 503: logging.WARNING}.get(status, logging.INFO)
+    trace = refusal.error if refusal and level == logging.ERROR else None
+    log.log(level, "%s %s %d %.1f ms%s", method, path, status, seconds * 1000, why, exc_info=trace)

@@ -6,8 +6,11 @@ not match is refused, never passed over.  What the certificate may do is not dec
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, Self
+
+from django.conf import settings
 
 from devices.errors import DeviceRefused
 from devices.protocol.credentials import bearer_sha256, certificate_of_proxy, certificate_of_signature
@@ -17,6 +20,7 @@ from epmm.wire.errors import WireError
 SIGNATURE: Final = b"mdm-signature"
 PROXY_HEADERS: Final = (b"client-cert", b"x-ssl-client-cert")
 BEARER: Final = b"authorization"
+FORWARDED: Final = b"x-forwarded-for"
 _ONCE: Final = frozenset((SIGNATURE, *PROXY_HEADERS, BEARER))
 
 
@@ -37,12 +41,12 @@ class Caller:
             if name in _ONCE and name in found:
                 raise WireError("a header came twice")
             found[name] = value
-        is_proxy = peer is not None and is_trusted_proxy(peer)
+        is_proxy = peer is not None and _is_trusted(peer, tuple(settings.TRUSTED_PROXIES))
         caller = cls(
             signature=found.get(SIGNATURE) or None,
             forwarded_certificate=_forwarded(found) if is_proxy else None,
             bearer_sha256=bearer_sha256(found.get(BEARER, b"")),
-            address=_nearest(peer, found.get(b"x-forwarded-for", b"")) if is_proxy else peer,
+            address=_nearest(peer, found[FORWARDED]) if is_proxy and FORWARDED in found else peer,
         )
         if caller.signature is None and caller.forwarded_certificate is None:
             raise DeviceRefused("no client certificate")
@@ -53,6 +57,11 @@ class Caller:
         if self.signature is not None:
             return certificate_of_signature(self.signature, body)
         return certificate_of_proxy(self.forwarded_certificate or b"")
+
+
+@lru_cache(maxsize=1024)
+def _is_trusted(peer: str, _proxies: tuple[str, ...]) -> bool:
+    return is_trusted_proxy(peer)
 
 
 def _forwarded(headers: dict[bytes, bytes]) -> bytes | None:

@@ -1,18 +1,27 @@
-"""The store on PostgreSQL: one prepared statement for each connect, so one round trip and one commit."""
+"""The store on PostgreSQL: one prepared statement for each connect, a pipeline for each batch.
 
-from collections.abc import Mapping
+However many travel together, there is one round trip and one commit.  That is libpq's pipeline mode; psycopg's own
+cursors cost five times as much as the statement.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from select import POLLIN, POLLOUT, poll
 from typing import Any, Final
 
 import psycopg
+from psycopg import errors, pq
 from psycopg.conninfo import make_conninfo
-from psycopg_pool import AsyncConnectionPool
 
-from devices.door.store import NOT_FOUND, Exchange, Outcome, StoreUnavailable
+from devices.door.batches import BatchingStore
+from devices.door.store import NOT_FOUND, STATE_AFTER, Exchange, Outcome, StoreUnavailable
 from devices.models import Command, Enrollment, Identity
+from devices.protocol.result import Status
 
-CONNECTIONS: Final = 4
-SECONDS: Final = 5  # for a connection, and for the statement
+SECONDS: Final = 5  # for a connection, for a statement, for a batch
+LOCK_SECONDS: Final = 1  # one that waits for a lock makes its whole batch wait
 _OPEN: Final = Command.State.ACKNOWLEDGED.value  # the states below it
+_NOW: Final = "statement_timestamp()"  # now() is the same for a whole pipeline
 _NOT_LIBPQ: Final = {"pool", "isolation_level", "server_side_binding", "assume_role", "prepare_threshold"}
 
 # All parts see the tables as they were before, so `next` passes over the command that `reported` is closing, and the
@@ -21,89 +30,159 @@ _NOT_LIBPQ: Final = {"pool", "isolation_level", "server_side_binding", "assume_r
 CONNECT: Final = f"""
 WITH channel AS (
     UPDATE devices_channel AS channel
-    SET last_seen_at = now(), idle_at = CASE WHEN %(idle)b THEN now() ELSE channel.idle_at END
+    SET last_seen_at = {_NOW}, idle_at = CASE WHEN $5 THEN {_NOW} ELSE channel.idle_at END
     FROM devices_identity AS identity JOIN devices_enrollment AS enrollment ON enrollment.id = identity.enrollment_id
-    WHERE identity.sha256 = %(sha256)b AND identity.state = {Identity.State.CURRENT} AND identity.not_after > now()
-      AND enrollment.state = {Enrollment.State.ACTIVE} AND enrollment.device_key = %(device_key)b
-      AND (%(bearer_sha256)b::bytea IS NULL OR enrollment.bearer_sha256 = %(bearer_sha256)b::bytea)
-      AND channel.enrollment_id = enrollment.id AND channel.user_key = %(user_key)b
+    WHERE identity.sha256 = $1 AND identity.state = {Identity.State.CURRENT} AND identity.not_after > {_NOW}
+      AND enrollment.state = {Enrollment.State.ACTIVE} AND enrollment.device_key = $2
+      AND ($4 IS NULL OR enrollment.bearer_sha256 = $4)
+      AND channel.enrollment_id = enrollment.id AND channel.user_key = $3
     RETURNING channel.id, channel.idle_at
 ), reported AS (
     UPDATE devices_command AS command
-    SET state = %(state)b::smallint,
-        done_at = CASE WHEN %(state)b::smallint >= {_OPEN} THEN now() END,
-        not_now_at = CASE WHEN %(state)b::smallint < {_OPEN} THEN now() ELSE command.not_now_at END,
-        not_now_count = command.not_now_count + (%(state)b::smallint < {_OPEN})::int
+    SET state = $6,
+        done_at = CASE WHEN $6 >= {_OPEN} THEN {_NOW} END,
+        not_now_at = CASE WHEN $6 < {_OPEN} THEN {_NOW} ELSE command.not_now_at END,
+        not_now_count = command.not_now_count + ($6 < {_OPEN})::int
     FROM channel
-    WHERE command.uuid = %(command)b::uuid AND command.channel_id = channel.id AND command.state < {_OPEN}
+    WHERE command.uuid = $7 AND command.channel_id = channel.id AND command.state < {_OPEN}
     RETURNING command.id
 ), kept AS (
     INSERT INTO devices_result (command_id, status, body, received_at)
-    SELECT reported.id, %(state)b::smallint, %(body)b, now() FROM reported WHERE %(state)b::smallint >= {_OPEN}
+    SELECT reported.id, $6, $8, {_NOW} FROM reported WHERE $6 >= {_OPEN}
     ON CONFLICT (command_id) DO NOTHING
 ), next AS (
-    SELECT command.id, command.state, command.rendered
-    FROM channel JOIN devices_command AS command ON command.channel_id = channel.id
-    WHERE command.state < {_OPEN} AND command.uuid IS DISTINCT FROM %(command)b::uuid
-      AND (command.state < {Command.State.NOT_NOW} OR command.not_now_at < channel.idle_at)
-    ORDER BY command.priority, command.id LIMIT 1
+    SELECT first.id, first.rendered FROM channel CROSS JOIN LATERAL (
+        SELECT command.id, command.rendered FROM devices_command AS command
+        WHERE command.channel_id = channel.id AND command.state < {_OPEN} AND command.uuid IS DISTINCT FROM $7
+          AND (command.state < {Command.State.NOT_NOW} OR command.not_now_at < channel.idle_at)
+        ORDER BY command.priority, command.id LIMIT 1
+    ) AS first
 ), offered AS (
-    UPDATE devices_command AS command SET state = {Command.State.OFFERED}, offered_at = now()
-    FROM next WHERE command.id = next.id AND command.state = {Command.State.QUEUED}
+    UPDATE devices_command AS command SET state = {Command.State.OFFERED}, offered_at = {_NOW}
+    FROM channel, next
+    WHERE command.channel_id = channel.id AND command.id = next.id AND command.state = {Command.State.QUEUED}
 )
 SELECT next.rendered FROM channel LEFT JOIN next ON true
 """  # noqa: S608 -- the numbers of our own enumerations
-STATEMENTS: Final = (CONNECT,)
+
+PARAMETERS: Final = ("bytea", "text", "text", "bytea", "boolean", "smallint", "uuid", "bytea")
+_TYPES: Final = [psycopg.adapters.types[name].oid for name in PARAMETERS]
+_FORMATS: Final = [pq.Format.BINARY if name == "bytea" else pq.Format.TEXT for name in PARAMETERS]
+_NAME: Final = b"door_connect"
+_TEXT: Final = CONNECT.encode()
+SESSION: Final = (
+    f"SET statement_timeout = '{SECONDS}s'",
+    # Planning costs more than the statement; and each lookup is by an index, however small the table was yesterday.
+    "SET plan_cache_mode = force_generic_plan",
+    "SET enable_seqscan = off",
+    "SET enable_bitmapscan = off",
+    f"SET lock_timeout = '{LOCK_SECONDS}s'",
+    # where the server has lz4: the default costs 70 microseconds more for a result of 7 KB
+    "SELECT set_config(name, 'lz4', false) FROM pg_settings WHERE name ~ '^default_toast_c' AND 'lz4' = ANY (enumvals)",
+)
 
 
-class PostgresStore:
-    def __init__(self, database: Mapping[str, Any], *, connections: int = CONNECTIONS) -> None:
-        self._pool = AsyncConnectionPool(
-            _conninfo(database),
-            kwargs={"autocommit": True, "prepare_threshold": 0},
-            configure=_configure,
-            min_size=1,
-            max_size=connections,
-            timeout=SECONDS,
-            open=False,
-        )
-        self._prepare = True
+class PostgresStore(BatchingStore):
+    def __init__(self, database: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._conninfo = _conninfo(database)
+        self._connection: psycopg.Connection[Any] | None = None
+        self._prepares = True
 
-    async def open(self) -> None:
-        await self._pool.open()
-
-    async def close(self) -> None:
-        await self._pool.close()
-
-    async def connect(self, exchange: Exchange) -> Outcome:
+    def _commit(self, exchanges: Sequence[Exchange]) -> list[Outcome]:
+        # two processes that update the same rows must lock them in one order
+        order = sorted(range(len(exchanges)), key=lambda index: exchanges[index].sha256)
         try:
-            async with self._pool.connection() as connection:
-                return await self._ask(connection, exchange)
-        except (psycopg.errors.InvalidSqlStatementName, psycopg.errors.DuplicatePreparedStatement) as error:
-            # a pooler in between that does not keep prepared statements (PgBouncer before 1.21)
-            self._prepare = False
-            raise StoreUnavailable("the server lost a prepared statement; from now on without") from error
+            connection = self._connection = self._connection or self._connect()
+            results = self._ask(connection.pgconn, [exchanges[index] for index in order])
         except psycopg.OperationalError as error:
+            self._disconnect()
             raise StoreUnavailable(str(error).partition("\n")[0]) from error
+        if failed := next(filter(_failed, results), None):
+            raise self._error(failed, alone=len(exchanges) == 1)
+        outcomes = dict(zip(order, map(_outcome, results), strict=True))
+        return [outcomes[index] for index in range(len(exchanges))]
 
-    async def _ask(self, connection: psycopg.AsyncConnection[Any], exchange: Exchange) -> Outcome:
-        cursor = connection.cursor(binary=True)
-        try:
-            await cursor.execute(CONNECT, exchange.values(), prepare=self._prepare)
-        except psycopg.Error:
-            await connection.close()  # whatever it has prepared is gone with it; the pool makes another
-            raise
-        row = await cursor.fetchone()
-        return NOT_FOUND if row is None else Outcome(found=True, rendered=row[0])
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        connection = psycopg.connect(self._conninfo, autocommit=True)
+        for statement in SESSION:
+            connection.execute(statement)
+        pgconn = connection.pgconn
+        pgconn.nonblocking = 1
+        pgconn.enter_pipeline_mode()
+        if self._prepares:
+            pgconn.send_prepare(_NAME, _TEXT, _TYPES)
+            pgconn.pipeline_sync()
+            list(_results(pgconn))
+        return connection
+
+    def _ask(self, pgconn: pq.abc.PGconn, exchanges: Sequence[Exchange]) -> list[pq.abc.PGresult]:
+        for exchange in exchanges:
+            values = _values(exchange)
+            if self._prepares:
+                pgconn.send_query_prepared(_NAME, values, _FORMATS, pq.Format.BINARY)
+            else:
+                pgconn.send_query_params(_TEXT, values, _TYPES, _FORMATS, pq.Format.BINARY)
+        pgconn.pipeline_sync()
+        return list(_results(pgconn))
+
+    def _error(self, failed: pq.abc.PGresult, *, alone: bool) -> Exception:
+        """StoreUnavailable is final; for any other one a batch is done again, each request alone."""
+        state = failed.error_field(pq.DiagnosticField.SQLSTATE) or b""
+        message = (failed.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode(errors="replace")
+        kind = errors.lookup(state.decode())
+        if issubclass(kind, errors.InvalidSqlStatementName | errors.DuplicatePreparedStatement):
+            # a pooler in between keeps no prepared statements (PgBouncer before 1.21)
+            self._prepares = False
+            return StoreUnavailable(message)
+        return StoreUnavailable(message) if alone and issubclass(kind, psycopg.OperationalError) else kind(message)
 
 
-async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
-    """lz4 where the server has it: the default costs 70 microseconds more for a result of 7 KB."""
-    await connection.execute(f"SET statement_timeout = '{SECONDS}s'")
-    await connection.execute(
-        "SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings"
-        " WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
-    )
+def _values(exchange: Exchange) -> list[bytes | None]:
+    """In the order of PARAMETERS."""
+    state, command = STATE_AFTER.get(exchange.status), exchange.command
+    return [
+        exchange.sha256,
+        exchange.device_key.encode(),
+        exchange.user_key.encode(),
+        exchange.bearer_sha256,
+        b"t" if exchange.status is Status.IDLE else b"f",
+        None if state is None else b"%d" % state,
+        None if command is None else command.hex.encode(),
+        exchange.body,
+    ]
+
+
+def _results(pgconn: pq.abc.PGconn) -> Iterator[pq.abc.PGresult]:
+    """What each statement returned, up to the end of the pipeline, which is behind the commit."""
+    poller, deadline = poll(), time.monotonic() + SECONDS
+    while True:
+        unsent = pgconn.flush()
+        if pgconn.is_busy():
+            poller.register(pgconn.socket, POLLIN | POLLOUT if unsent else POLLIN)
+            if not poller.poll(max(deadline - time.monotonic(), 0) * 1000):
+                raise psycopg.OperationalError("no answer in time")
+            pgconn.consume_input()
+        elif (result := pgconn.get_result()) is None:  # the end of one statement
+            if pgconn.status != pq.ConnStatus.OK:
+                raise psycopg.OperationalError("connection lost")
+        elif result.status == pq.ExecStatus.PIPELINE_SYNC:
+            return
+        else:
+            yield result
+
+
+def _failed(result: pq.abc.PGresult) -> bool:
+    return result.status != pq.ExecStatus.TUPLES_OK
+
+
+def _outcome(result: pq.abc.PGresult) -> Outcome:
+    return Outcome(found=True, rendered=result.get_value(0, 0)) if result.ntuples else NOT_FOUND
 
 
 def _conninfo(database: Mapping[str, Any]) -> str:

@@ -1,24 +1,16 @@
-"""The store on SQLite: one connection in a thread of its own.
+"""The store on SQLite: a transaction for each batch."""
 
-Requests that arrive together share a transaction, and so one fsync: while a batch is being committed the next one
-collects.  A batch that fails is done again one by one, so that a request can only fail by itself.
-"""
-
-import asyncio
-import contextlib
 import sqlite3
-import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from devices.door.store import NOT_FOUND, NOTHING_TO_DO, Exchange, Outcome, StoreUnavailable
+from devices.door.batches import BatchingStore
+from devices.door.store import NOT_FOUND, NOTHING_TO_DO, STATE_AFTER, Exchange, Outcome, StoreUnavailable
 from devices.models import Command, Enrollment, Identity
 from devices.protocol.result import Status
 
-LARGEST_BATCH: Final = 64
 BUSY_SECONDS: Final = 5
 
 _OPEN: Final = Command.State.ACKNOWLEDGED.value  # the states below it
@@ -54,58 +46,14 @@ ORDER BY priority, id LIMIT 1
 OFFER: Final = f"UPDATE devices_command SET state = {Command.State.OFFERED}, offered_at = :now WHERE id = :id"  # noqa: S608
 STATEMENTS: Final = (CHANNEL, PUT_OFF, CLOSE, KEEP, NEXT, OFFER)
 
-_Waiting: TypeAlias = tuple[Exchange, asyncio.Future[Outcome]]
-_Answer: TypeAlias = Outcome | Exception
 
-
-class SqliteStore:
+class SqliteStore(BatchingStore):
     def __init__(self, path: str) -> None:
+        super().__init__()
         self._path = path
         self._connection: sqlite3.Connection | None = None
-        self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
 
-    async def open(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._serve, name="door-sqlite", daemon=True)
-        self._thread.start()
-
-    async def close(self) -> None:
-        self._waiting.put(None)
-        await asyncio.to_thread(self._thread.join)
-
-    async def connect(self, exchange: Exchange) -> Outcome:
-        future = self._loop.create_future()
-        self._waiting.put((exchange, future))
-        outcome: Outcome = await future
-        return outcome
-
-    # --- in the thread ------------------------------------------------------------------------------------------------
-
-    def _serve(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            batch = [first, *self._collected()]
-            answers = self._answers([exchange for exchange, _ in batch])
-            self._loop.call_soon_threadsafe(_resolve, [future for _, future in batch], answers)
-        self._disconnect()
-
-    def _collected(self) -> Iterable[_Waiting]:
-        with contextlib.suppress(Empty):
-            for _ in range(LARGEST_BATCH - 1):
-                waiting = self._waiting.get_nowait()
-                if waiting is None:  # the end, once these are done
-                    self._waiting.put(None)
-                    return
-                yield waiting
-
-    def _answers(self, exchanges: list[Exchange]) -> list[_Answer]:
-        try:
-            return list(self._transaction(exchanges))
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the one that waits for the answer must get it
-            if len(exchanges) > 1 and self._connection is not None:
-                return [answer for exchange in exchanges for answer in self._answers([exchange])]
-            return [error] * len(exchanges)
-
-    def _transaction(self, exchanges: list[Exchange]) -> list[Outcome]:
+    def _commit(self, exchanges: Sequence[Exchange]) -> list[Outcome]:
         try:
             connection = self._connection = self._connection or _connection(self._path)
             connection.execute("BEGIN IMMEDIATE")
@@ -136,9 +84,16 @@ def _connection(path: str) -> sqlite3.Connection:
 
 
 def _exchange(connection: sqlite3.Connection, exchange: Exchange) -> Outcome:
-    values = exchange.values() | {
+    values = {
         "now": str(datetime.now(UTC).replace(tzinfo=None)),  # as Django writes it, so that the ORM compares rightly
+        "sha256": exchange.sha256,
+        "device_key": exchange.device_key,
+        "user_key": exchange.user_key,
+        "bearer_sha256": exchange.bearer_sha256,
+        "idle": exchange.status is Status.IDLE,
+        "state": STATE_AFTER.get(exchange.status),
         "command": exchange.command.hex if exchange.command else None,
+        "body": exchange.body,
     }
     found = connection.execute(CHANNEL, values).fetchone()
     if found is None:
@@ -165,13 +120,3 @@ def _next(connection: sqlite3.Connection, values: dict[str, Any]) -> Outcome:
     if state == Command.State.QUEUED:
         connection.execute(OFFER, values | {"id": identifier})
     return Outcome(found=True, rendered=rendered)
-
-
-def _resolve(futures: list[asyncio.Future[Outcome]], answers: list[_Answer]) -> None:
-    for future, answer in zip(futures, answers, strict=True):
-        if future.done():  # given up on
-            continue
-        if isinstance(answer, Outcome):
-            future.set_result(answer)
-        else:
-            future.set_exception(answer)

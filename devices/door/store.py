@@ -39,19 +39,6 @@ class Exchange:
     command: UUID | None = None
     body: bytes = field(default=b"", repr=False)
 
-    def values(self) -> dict[str, Any]:
-        """By the names that the statements use."""
-        return {
-            "sha256": self.sha256,
-            "device_key": self.device_key,
-            "user_key": self.user_key,
-            "bearer_sha256": self.bearer_sha256,
-            "idle": self.status is Status.IDLE,
-            "state": STATE_AFTER.get(self.status),
-            "command": self.command,
-            "body": self.body,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

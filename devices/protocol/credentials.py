@@ -22,7 +22,9 @@ def certificate_of_signature(value: bytes, body: bytes) -> bytes:
 def certificate_of_proxy(value: bytes) -> bytes:
     """RFC 9440, 2.1: a byte sequence between colons.  Else URL-escaped PEM, as nginx makes it."""
     if value.startswith(b":"):
-        return _base64(value[1:].removesuffix(b":"))
+        if len(value) == 1 or not value.endswith(b":"):
+            raise WireError("not a byte sequence")
+        return _base64(value[1:-1])
     pem = unquote_to_bytes(value).strip()
     if not (pem.startswith(_PEM_BEGIN) and pem.endswith(_PEM_END)):
         raise WireError("not a certificate")
@@ -37,7 +39,11 @@ def bearer_sha256(value: bytes) -> bytes | None:
 
 
 def _base64(value: bytes) -> bytes:
+    """Of something: what is empty identifies nobody."""
     try:
-        return binascii.a2b_base64(value, strict_mode=True)
+        decoded = binascii.a2b_base64(value, strict_mode=True)
     except binascii.Error as error:
         raise WireError("not base64") from error
+    if not decoded:
+        raise WireError("empty")
+    return decoded

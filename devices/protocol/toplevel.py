@@ -21,8 +21,9 @@ TopLevel: TypeAlias = Mapping[str, str | None]
 LARGEST_TREE: Final = 65_536  # sixteen megabytes of empty elements would be a tree of half a gigabyte
 MOST_KEYS: Final = 1000  # the longest results have a dozen
 
-# The whole document or nothing: ASCII text without references, comments or `>` (and so without `]]>`).  The repeat is
-# possessive, so that a document which is not flat is given up on at once.
+# The whole document or nothing: ASCII text without references, comments or `>` (and so without `]]>`).  What one part
+# gives back no other can take, so trying again is linear.  A possessive repeat would be plainer; Python 3.11.2 gets
+# those wrong.
 _SPACE: Final = "[ \t\r\n]*"
 _TEXT: Final = "([\t\n !-%'-;=?-~]*)"
 _PAIR: Final = re.compile(f"<key>{_TEXT}</key>{_SPACE}<string>{_TEXT}</string>{_SPACE}")
@@ -31,7 +32,7 @@ _FLAT: Final = re.compile(
     r'(?:<!DOCTYPE plist PUBLIC "-//Apple(?: Computer)?//DTD PLIST 1\.0//EN" '
     rf'"https?://www\.apple\.com/DTDs/PropertyList-1\.0\.dtd">{_SPACE})?'
     rf'<plist version="1\.0">{_SPACE}<dict>{_SPACE}'
-    rf"(?P<pairs>(?:{_PAIR.pattern.replace('(', '(?:')})++)"
+    rf"(?P<pairs>(?:{_PAIR.pattern.replace('(', '(?:')})+)"
     rf"</dict>{_SPACE}</plist>{_SPACE}"
 )
 _TREE_PARSER: Final = etree.XMLParser(

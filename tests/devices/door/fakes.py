@@ -5,7 +5,7 @@ import base64
 import hashlib
 import plistlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Final
@@ -102,7 +102,6 @@ class FakeDevice:
     enrollment: Enrollment
     bearer: str | None = BEARER
     user_id: str | None = None
-    kinds: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def enrolled(cls, site: Site, *, key: pki.Key | None = None, bearer: str | None = BEARER) -> "FakeDevice":

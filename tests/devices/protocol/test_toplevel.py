@@ -97,6 +97,11 @@ def answer_of(read: Callable[[bytes], TopLevel], raw: bytes) -> TopLevel | None:
         return None
 
 
+def test_a_pair_left_open_is_not_flat() -> None:
+    """Python 3.11.2 says so of a possessive repeat."""
+    assert FLAT(APPLE % b"<key></key><string></string><key>") is None
+
+
 def test_of_a_repeated_key_the_last_one_counts() -> None:
     raw = APPLE % b"<key>A</key><string>1</string><key>A</key><string>2</string>"
 

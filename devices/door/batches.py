@@ -1,0 +1,96 @@
+"""Natural batching: while one batch is being committed, the requests that arrive become the next.
+
+Requests that come together share a commit, and so one fsync; one that comes alone waits for nobody.
+"""
+
+import asyncio
+import contextlib
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Final, TypeAlias
+
+from devices.door.store import Exchange, Outcome, StoreUnavailable
+
+LARGEST_BATCH: Final = 64
+SECONDS: Final = 10  # what is not answered until then may still be stored; the device repeats it, which does no harm
+
+_Waiting: TypeAlias = tuple[Exchange, asyncio.Future[Outcome]]
+_Answer: TypeAlias = Outcome | Exception
+
+
+class BatchingStore(ABC):
+    """A store with one connection, in a thread of its own."""
+
+    def __init__(self, *, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
+        self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
+
+    @abstractmethod
+    def _commit(self, exchanges: Sequence[Exchange]) -> list[Outcome]:
+        """All of them or none; in the thread."""
+
+    @abstractmethod
+    def _disconnect(self) -> None:
+        """In the thread."""
+
+    async def open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._serve, name=f"door-{type(self).__name__}", daemon=True)
+        self._thread.start()
+
+    async def close(self) -> None:
+        self._waiting.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    async def connect(self, exchange: Exchange) -> Outcome:
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        self._waiting.put((exchange, future))
+        timer = self._loop.call_later(self._seconds, _give_up, future)  # a third of what asyncio.timeout costs
+        try:
+            return await future
+        finally:
+            timer.cancel()
+
+    def _serve(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            batch = [first, *self._collected()]
+            answers = self._answers([exchange for exchange, _ in batch])
+            self._loop.call_soon_threadsafe(_resolve, [future for _, future in batch], answers)
+        self._disconnect()
+
+    def _collected(self) -> Iterable[_Waiting]:
+        with contextlib.suppress(Empty):
+            for _ in range(LARGEST_BATCH - 1):
+                waiting = self._waiting.get_nowait()
+                if waiting is None:  # the end, once these are done
+                    self._waiting.put(None)
+                    return
+                yield waiting
+
+    def _answers(self, exchanges: Sequence[Exchange]) -> Sequence[_Answer]:
+        """A batch that fails is done again one by one, so that a request can only fail by itself."""
+        try:
+            return self._commit(exchanges)
+        except StoreUnavailable as error:
+            return [error] * len(exchanges)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the one that waits for the answer must get it
+            if len(exchanges) == 1:
+                return [error]
+            return [answer for exchange in exchanges for answer in self._answers([exchange])]
+
+
+def _give_up(future: asyncio.Future[Outcome]) -> None:
+    if not future.done():
+        future.set_exception(StoreUnavailable("no answer in time"))
+
+
+def _resolve(futures: Sequence[asyncio.Future[Outcome]], answers: Sequence[_Answer]) -> None:
+    for future, answer in zip(futures, answers, strict=True):
+        if future.done():  # given up on
+            continue
+        if isinstance(answer, Outcome):
+            future.set_result(answer)
+        else:
+            future.set_exception(answer)
