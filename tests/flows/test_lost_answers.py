@@ -1,24 +1,18 @@
 """The server acted and its answer got lost: the device does the same again, it goes through, and nothing changes."""
 
-import plistlib
 from collections import Counter
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import httpx2
 import pytest
 
 from devices.models import Command, Device, Enrollment, Identity
 from enrollment.models import AccessToken
-from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.messages import Channel
-from enrollment.simulator.refusal import NoAnswer
 from tests.flows.house import House, credentials, enrollment_of, record_of, states, switch
+from tests.flows.persistence import enroll, essence, persistently
 from tests.flows.rows import Rows, changed, rows
 from users.models import User
-
-T = TypeVar("T")
 
 
 class Forgetful(httpx2.BaseTransport):
@@ -39,40 +33,6 @@ class Forgetful(httpx2.BaseTransport):
         if self.seen[name] <= self.losses:
             raise httpx2.ReadError("the answer got lost")
         return response
-
-
-def essence(request: httpx2.Request) -> str:
-    """What stays the same when a request is made again: its signatures and the seals of its addresses do not."""
-    path, _, _ = request.url.path.partition("/enroll/sign-in/")
-    if request.url.path.startswith("/mdm/"):
-        message = plistlib.loads(request.content)
-        keys = ("MessageType", "Status", "CommandUUID", "UserID", "EnrollmentUserID")
-        return " ".join(message.get(key, "-") for key in keys)
-    bearer = "with bearer" if "Authorization" in request.headers else ""
-    return f"{request.method} {path or 'sign-in'} {request.url.params.get('operation', '')} {bearer}".strip()
-
-
-def persistently(step: Callable[[], T]) -> T:
-    """As a device or a person would: again and again."""
-    for _ in range(20):
-        try:
-            return step()
-        except NoAnswer:
-            continue
-    raise AssertionError("it never went through")
-
-
-def enroll(device: SimulatedDevice, typed: dict[str, Any]) -> None:
-    persistently(device.discover)
-    persistently(device.request_challenge)
-    persistently(lambda: device.sign_in(**typed))
-    persistently(device.fetch_profile)
-    persistently(device.get_identity)
-    persistently(device.authenticate)
-    for channel in device.membership.channels:
-        persistently(lambda channel=channel: device.token_update(channel))  # type: ignore[misc] # mypy cannot infer it
-    if device.membership.escrows_bootstrap_token:
-        persistently(device.set_bootstrap_token)
 
 
 @pytest.mark.parametrize(
