@@ -82,11 +82,12 @@ def accept_check_out(message: CheckOut, request: DeviceRequest) -> None:
 
 def _check_out(message: CheckOut, request: DeviceRequest) -> None:
     identity = _identity(request)
-    enrollment = Enrollment.objects.select_for_update().select_related("device").get(pk=identity.enrollment_id)
+    enrollment = Enrollment.objects.select_for_update().get(pk=identity.enrollment_id)
     if not enrollment.device_key or message.sender.device_key != enrollment.device_key:
         raise DeviceRefused("CheckOut for another device")
     if enrollment.state == Enrollment.State.ENDED:
         return
+    identity.refresh_from_db(fields=["state"])
     if identity.state != Identity.State.CURRENT:
         raise DeviceRefused("CheckOut with a certificate that is not in force")
     _check_bearer(enrollment, request)
@@ -102,6 +103,7 @@ def store_bootstrap_token(sender: Sender, token: bytes | None, request: DeviceRe
         enrollment.save(update_fields=["bootstrap_token"])
 
 
+@transaction.atomic
 def serve(sender: Sender, request: DeviceRequest) -> Enrollment:
     """The enrollment behind a message that changes no life cycle.  Raises as the others do."""
     identity = _identity(request)
@@ -160,11 +162,8 @@ def _verify_chain(identity: Identity, request: DeviceRequest) -> None:
 
 def _standing(identity: Identity) -> Enrollment:
     """The enrollment, locked.  One that ended lets its device go, on purpose (protocol reference, 9.4)."""
-    enrollment = (
-        Enrollment.objects.select_for_update(of=("self",))
-        .select_related("user", "device")
-        .get(pk=identity.enrollment_id)
-    )
+    # Nothing joined: after waiting for the lock, a join would still show the record as it was before.
+    enrollment = Enrollment.objects.select_for_update().get(pk=identity.enrollment_id)
     if enrollment.state == Enrollment.State.ENDED:
         raise UnrecognizedDevice
     identity.refresh_from_db(fields=["state"])  # another request may have changed it while we waited for the lock

@@ -57,7 +57,8 @@ def issue(*, challenge: str, public_key: rsa.RSAPublicKey, transaction_id: str) 
     found = find_challenge(challenge)
     if found is None:
         raise ChallengeRefused
-    row = ScepChallenge.objects.select_for_update().select_related("enrollment", "identity").get(pk=found.pk)
+    # Nothing joined: after waiting for the lock, a join would still show what the others were before.
+    row = ScepChallenge.objects.select_for_update().get(pk=found.pk)
     fingerprint = sha256(
         public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     ).digest()

@@ -297,6 +297,19 @@ def test_get_token_is_not_served(phone: Phone) -> None:
         phone.send("gettoken")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_messages_that_only_ask_need_no_transaction_around_them(phone: Phone) -> None:
+    """The door calls in a thread, without one; on PostgreSQL a lock outside a transaction is an error."""
+    phone.enroll()
+    assert phone.send("getbootstraptoken").status == 200
+    assert phone.send("dm-tokens").status == 200
+    with pytest.raises(UserNotManaged):
+        phone.send("getbootstraptoken", MessageType="UserAuthenticate", UserID="U")
+    with pytest.raises(WireError):
+        phone.send("gettoken")
+    phone.send("checkout-adde")
+
+
 def test_declarative_management_has_an_empty_set(phone: Phone) -> None:
     import json
 
