@@ -228,6 +228,9 @@ def _begin(enrollment: Enrollment, identity: Identity, message: Authenticate) ->
             # goes back to its old profile and certificate.
             enrollment.reauthenticated_at = now
             enrollment.save(update_fields=["reauthenticated_at"])
+            # of an update that failed before this one; its TokenUpdate will not come
+            pending = enrollment.identities.filter(state=Identity.State.PENDING)
+            pending.exclude(pk=identity.pk).update(state=Identity.State.ISSUED)
             if identity.state == Identity.State.ISSUED:
                 identity.state = Identity.State.PENDING
     identity.save(update_fields=["state"])
@@ -261,7 +264,9 @@ def _record_of(enrollment: Enrollment) -> Device:
 
     A user enrollment shows neither UDID nor serial number: such a device is new each time.
     """
-    waiting = enrollment.device
+    # Two phones of a person may come from one sign-in page: the record belongs to the one that claims it first.
+    unclaimed = Device.objects.select_for_update().filter(udid="", enrollment_id="")
+    waiting = unclaimed.filter(pk=enrollment.device_id).first() if enrollment.device_id else None
     known = None
     if enrollment.udid:
         mine = Device.objects.select_for_update().filter(udid=enrollment.udid, user=enrollment.user)
@@ -326,7 +331,7 @@ def _complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None
     """The device channel's TokenUpdate: a new enrollment takes over; a renewed one changes its certificate."""
     first = enrollment.state == Enrollment.State.AUTHENTICATED
     begun_again = enrollment.reauthenticated_at
-    if not first and begun_again is None:
+    if not first and (begun_again is None or _waits_for_another(enrollment, identity)):
         return
     if identity.state == Identity.State.PENDING:
         enrollment.identities.filter(state=Identity.State.CURRENT).update(state=Identity.State.REPLACED)
@@ -347,6 +352,15 @@ def _complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None
     trace.step(attempt, "token_update", first=first)
     if first:
         trace.move(attempt, Attempt.State.ACTIVE)
+
+
+def _waits_for_another(enrollment: Enrollment, identity: Identity) -> bool:
+    """Whether the check-in was begun with a new certificate and this message came with the old one.
+
+    It completes nothing then, or the new certificate could never take over.
+    """
+    pending = enrollment.identities.filter(state=Identity.State.PENDING)
+    return identity.state == Identity.State.CURRENT and pending.exists()
 
 
 def _end_others(enrollment: Enrollment, now: datetime) -> None:

@@ -186,6 +186,19 @@ def test_enrolling_again_continues_the_record_and_takes_over_at_its_token_update
         phone.send("tokenupdate-adde-ios")
 
 
+def test_two_phones_that_came_from_one_sign_in_page_get_a_record_each(anna: User, adde: None) -> None:
+    waiting = Device.objects.create(user=anna, status=Device.Status.IENROLL_VERIFIED)
+    phones = [new_phone(anna, key=key, number=number) for key, number in (("FIRST", 50), ("SECOND", 51))]
+    Enrollment.objects.update(device=waiting)
+    for each in phones:
+        each.send("authenticate-adde-ios", SerialNumber=each.key)
+    for each in phones:
+        each.send("tokenupdate-adde-ios")
+
+    records = Device.objects.filter(mdm_managed=True)
+    assert set(records.values_list("udid", "serial_number")) == {("FIRST", "FIRST"), ("SECOND", "SECOND")}
+
+
 def test_checking_out_retires_and_enrolling_again_works_at_once(phone: Phone, anna: User) -> None:
     phone.enroll()
     phone.send("checkout-adde")
@@ -252,6 +265,29 @@ def test_a_new_certificate_counts_from_its_token_update_on(phone: Phone) -> None
     assert states == {old.pk: Identity.State.REPLACED, new.pk: Identity.State.CURRENT}
     with pytest.raises(DeviceRefused):
         phone.send("tokenupdate-adde-ios", identity=old)
+
+
+def test_a_message_with_the_old_certificate_does_not_end_the_change_to_the_new(phone: Phone) -> None:
+    """A TokenUpdate may come at any time; one that crosses the profile update must not lock the device out."""
+    phone.enroll()
+    queued = Command.objects.open().count()
+    new = phone.new_identity()
+    phone.send("authenticate-adde-ios", identity=new)
+    phone.send("tokenupdate-adde-ios")
+    assert Command.objects.open().count() == queued
+    phone.send("tokenupdate-adde-ios", identity=new)
+
+    new.refresh_from_db()
+    assert new.state == Identity.State.CURRENT
+
+
+def test_an_update_that_failed_does_not_stand_in_the_way_of_the_next(phone: Phone) -> None:
+    phone.enroll()
+    phone.send("authenticate-adde-ios", identity=phone.new_identity())
+    phone.send("authenticate-adde-ios")  # the device went back to its certificate, then got another profile
+    phone.send("tokenupdate-adde-ios")
+
+    assert phone.reload().reauthenticated_at is None
 
 
 def test_a_renewed_check_in_cancels_what_was_queued_before_it(phone: Phone) -> None:
