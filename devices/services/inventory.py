@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from devices.models import Command, Device, Result
+from devices.models import Command, Device, Enrollment, Result
 from devices.protocol.commands import Kind
 from devices.protocol.inventory import (
     DEVICE_INFORMATION,
@@ -17,6 +17,7 @@ from devices.protocol.inventory import (
 )
 from devices.services.installed import store_applications, store_certificates, store_profiles
 from devices.services.record import Record
+from epmm.models import Job
 
 RECORDS: Final[dict[str, Callable[[Mapping[str, Any], Kind], Reading]]] = {
     "DeviceInformation": read_device_information,
@@ -61,9 +62,17 @@ def store(result: Result, answer: Mapping[str, Any]) -> None:
         if command.request_type in LISTS:
             LISTS[command.request_type](device, answer)
         elif command.request_type == "DeviceInformation":
+            _tell_first_inventory(device, channel.enrollment)
             record.set("inventory_at", result.received_at)
     record.seen(result.received_at)
     record.save()
+
+
+def _tell_first_inventory(device: Device, enrollment: Enrollment) -> None:
+    """The enrollment's trace ends here; it belongs to another app, and the handler of this kind with it."""
+    began = enrollment.active_at
+    if device.inventory_at is None or (began is not None and device.inventory_at < began):
+        Job.enqueue("enrollment.inventory_read", enrollment=enrollment.pk)
 
 
 def note_unread(result: Result, why: str, now: datetime) -> None:

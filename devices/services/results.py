@@ -28,6 +28,7 @@ _NEEDED: Final = (
     "command__channel__user_key",
     "command__channel__enrollment__state",
     "command__channel__enrollment__kind",
+    "command__channel__enrollment__active_at",
     "command__channel__enrollment__udid",
     "command__channel__enrollment__device_id",
 )

@@ -13,6 +13,7 @@ from devices import tasks
 from devices.models import Command, Device, Enrollment, Result
 from devices.protocol import commands
 from devices.services import inventory, queue, results
+from epmm.models import Job
 from tests.devices.services.rows import (
     NOW,
     PROFILE,
@@ -36,6 +37,16 @@ def information(enrollment: Enrollment, **told: Any) -> Result:
 
 def digested(result: Result) -> bool:
     return Result.objects.get(pk=result.pk).digested_at is not None
+
+
+def test_the_first_inventory_is_told_once() -> None:
+    enrollment = enrolled()
+    for _ in range(2):
+        information(enrollment, OSVersion="18.2")
+        results.read_results()
+
+    (job,) = Job.objects.filter(kind="enrollment.inventory_read")
+    assert job.arguments == {"enrollment": enrollment.pk}
 
 
 def test_an_answer_stands_in_the_record() -> None:
@@ -202,7 +213,9 @@ def test_what_a_mac_says_of_its_user_stands_apart() -> None:
 def test_one_answer_takes_four_statements(
     request_type: str, told: dict[str, Any], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    result = answered(command(channel_of(enrolled()), request_type), **told)
+    enrollment = enrolled()
+    Device.objects.update(inventory_at=NOW)  # the first inventory also ends the trace of the enrollment
+    result = answered(command(channel_of(enrollment), request_type), **told)
 
     with django_assert_num_queries(6):  # with the two of a nested transaction
         results.read_result(result.pk)
