@@ -174,6 +174,16 @@ def test_the_seventh_attempt_waits_even_with_the_right_credentials(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("name", ["alice", "nobody"])
+def test_a_name_with_our_domain_is_counted_like_the_name_alone(alice: User, name: str) -> None:
+    for typed in (name, f"{name}@mdm.example.test") * 3:
+        with pytest.raises(WrongCredentials):
+            verify(typed, requirement="password", password="wrong")
+    with pytest.raises(TooManyAttempts):
+        verify(f"{name}@mdm.example.test", requirement="password")
+
+
+@pytest.mark.django_db
 def test_wrong_passwords_and_wrong_pins_add_up(her_pin: RegistrationPin) -> None:
     for _ in range(3):
         with pytest.raises(WrongCredentials):
@@ -217,7 +227,7 @@ def test_an_unknown_person_costs_what_a_known_one_does(settings: Settings, requi
     factories.pin(factories.user("disabled", is_active=False))
     costs = set()
 
-    for name in ("alice", "without-pin", "without-password", "disabled", "nobody", "nobody@mdm.example.test"):
+    for name in ("alice", "without-pin", "without-password", "disabled", "nobody", "stranger@mdm.example.test"):
         CountingHasher.computed = 0
         with CaptureQueriesContext(connection) as queries, pytest.raises(WrongCredentials):
             verify(name, requirement=requirement, **PLAUSIBLE)

@@ -63,14 +63,20 @@ def resolve(typed: str, domains: Sequence[str]) -> User | None:
     name = typed.strip().lower()
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         return None
-    local, _at, domain = name.rpartition("@")
-    before_at = local if domain in domains else name
+    before_at = without_own_domain(name, domains)
 
     def distance(user: User) -> int:
         kinds = [user.user_id.lower(), user.managed_apple_account, user.email.lower(), name]
         return kinds.index(name)
 
     return min(_candidates(name, before_at), key=distance, default=None)
+
+
+def without_own_domain(typed: str, domains: Sequence[str]) -> str:
+    """`anna` and `anna@`, with a domain of ours, are one name, whether or not anybody has it."""
+    name = typed.strip().lower()
+    local, _at, domain = name.rpartition("@")
+    return local if domain in domains else name
 
 
 def _candidates(name: str, before_at: str) -> QuerySet[User]:

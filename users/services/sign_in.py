@@ -60,12 +60,13 @@ def verify(
     asked = Requirement(requirement)
     if not _worth_hashing(name, password, pin, asked):
         raise WrongCredentials
-    lock_out.count_attempt(name, address)
+    counted = people.without_own_domain(name, domains)
+    lock_out.count_attempt(counted, address)
     user = people.resolve(name, domains) or _nobody()
     try:
         with _at_once:
             right_pin = _check_credentials(user, password, pin, asked, used_for)
-        lock_out.clear(name, address)
+        lock_out.clear(counted, address)
         _check_standing(user)
     except SignInRefused as refusal:
         _record_failure(user, refusal, address)
