@@ -52,9 +52,12 @@ def _by_role(identifier: str) -> Enrollment.Kind:
 
     Whoever is unknown, or has neither role, gets the kind that a keyed hash of the name picks, always the same one.
     """
-    user = people.resolve(identifier, options.enrollment_domains()) if identifier else None
+    domains = options.enrollment_domains()
+    user = people.resolve(identifier, domains) if identifier else None
     roles = user.role_keys() if user is not None else frozenset()
-    picked = hmac.digest(settings.SECRET_KEY.encode(), b"discovery:" + identifier.lower().encode(), "sha256")
+    # A person is found with and without our domain, so a stranger must get one answer to both.
+    name = people.without_own_domain(identifier, domains)
+    picked = hmac.digest(settings.SECRET_KEY.encode(), b"discovery:" + name.encode(), "sha256")
     if Role.ADDE in roles:
         return Enrollment.Kind.ADDE
     if Role.AAUE in roles or picked[0] % 2:

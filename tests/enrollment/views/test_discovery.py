@@ -119,6 +119,15 @@ def test_strangers_get_both_answers_and_always_the_same(client: Client, adde: No
     assert answers == {name: version(client, f"{name}@mdm.example.test") for name in answers}
 
 
+def test_a_strangers_name_gets_one_answer_with_and_without_our_domain(
+    client: Client, adde: None, switch: Switch
+) -> None:
+    """A person does, so two different answers would say that there is nobody."""
+    switch("ios.mdm.account_driven_user_enrollment", "on")
+    for name in (f"nobody{n}" for n in range(8)):
+        assert version(client, name) == version(client, f"{name}@MDM.example.test")
+
+
 def test_a_person_without_role_is_answered_like_a_stranger(client: Client, adde: None, switch: Switch) -> None:
     switch("ios.mdm.account_driven_user_enrollment", "on")
     before = {n: version(client, f"p{n}@mdm.example.test") for n in range(6)}
