@@ -28,15 +28,16 @@ ENDED: Final = (Attempt.State.ACTIVE, Attempt.State.FAILED, Attempt.State.ABANDO
 
 
 def address_or_none(text: str | None) -> str | None:
+    """As the column takes it: without the name of a network interface."""
     try:
-        return str(ip_address(text or ""))
+        return str(ip_address((text or "").partition("%")[0]))
     except ValueError:
         return None
 
 
 def open_attempt(*, address: str | None, identifier: str = "", domain: str = "", family: str = "") -> Attempt | None:
     """Begin a trace, or go on with the one that the same device began a moment ago; None beyond the bounds."""
-    now = timezone.now()
+    now, address = timezone.now(), address_or_none(address)
     anonymous = Attempt.objects.filter(user=None)
     here = anonymous.filter(address=address, opened_at__gt=now - timedelta(hours=1)).order_by("-pk")
     recent = list(here.only("identifier", "model_family", "opened_at", "state", "reference")[:PER_ADDRESS_AND_HOUR])
@@ -69,20 +70,25 @@ def step(
     reason: Reason | None = None,
     **details: Any,
 ) -> None:
-    """Add a step.  A refusal marks the attempt; a later success clears the mark."""
+    """Add a step.  A refusal marks the attempt, unless its device is active already; a later success clears the mark.
+
+    Whatever succeeds also shows that nobody is at Apple's sign-in any more.
+    """
     if attempt is None or attempt.steps.count() >= STEPS_AT_MOST:
         return
     code = reason.code if reason else ""
     AttemptStep.objects.create(attempt=attempt, step=name, result=result, code=code, details=details)
-    if result == REFUSED:
-        attempt.last_code = code
-        attempt.state = Attempt.State.FAILED
-    elif result == OK and attempt.state == Attempt.State.FAILED:
-        attempt.last_code = ""
-        attempt.state = Attempt.State.OPEN
-    else:
+    if attempt.state == Attempt.State.ACTIVE or result == NOTED:
         return
-    attempt.save(update_fields=["last_code", "state"])
+    before = attempt.last_code, attempt.state
+    if result == REFUSED:
+        attempt.last_code, attempt.state = code, Attempt.State.FAILED
+    else:
+        attempt.last_code = ""
+        if attempt.state in {Attempt.State.FAILED, Attempt.State.WAITING_FOR_APPLE}:
+            attempt.state = Attempt.State.OPEN
+    if (attempt.last_code, attempt.state) != before:
+        attempt.save(update_fields=["last_code", "state"])
 
 
 def move(attempt: Attempt | None, state: Attempt.State, **changes: Any) -> None:

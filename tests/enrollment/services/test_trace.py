@@ -28,6 +28,35 @@ def test_a_refusal_marks_the_attempt_and_a_success_clears_it() -> None:
     assert (attempt.state, attempt.last_code) == (Attempt.State.OPEN, "")
 
 
+def test_a_corrected_password_leaves_no_code() -> None:
+    attempt = opened()
+    trace.step(attempt, "credentials", result=trace.REFUSED, reason=reasons.WRONG_CREDENTIALS)
+    trace.move(attempt, Attempt.State.OPEN)  # as the sign-in does, which then knows the person
+    trace.step(attempt, "credentials")
+
+    attempt.refresh_from_db()
+    assert (attempt.state, attempt.last_code) == (Attempt.State.OPEN, "")
+
+
+def test_whoever_asks_for_a_certificate_is_done_with_apples_sign_in() -> None:
+    attempt = opened()
+    trace.move(attempt, Attempt.State.WAITING_FOR_APPLE)
+    trace.step(attempt, "certificate_request")
+
+    assert attempt.state == Attempt.State.OPEN
+
+
+def test_what_an_active_device_is_refused_later_does_not_unmake_its_enrollment() -> None:
+    attempt = opened()
+    trace.move(attempt, Attempt.State.ACTIVE)
+    trace.step(attempt, "token_update", result=trace.REFUSED, reason=reasons.WRONG_DEVICE)
+    trace.step(attempt, "check_out")
+
+    attempt.refresh_from_db()
+    assert (attempt.state, attempt.last_code) == (Attempt.State.ACTIVE, "")
+    assert attempt.steps.filter(code="E-502").exists()
+
+
 def test_noted_changes_no_state() -> None:
     attempt = opened()
     trace.step(attempt, "enrollment_request", result=trace.NOTED, reason=reasons.UNSIGNED)
@@ -106,6 +135,9 @@ def test_a_surplus_of_anonymous_attempts_makes_room(monkeypatch: pytest.MonkeyPa
     assert list(Attempt.objects.order_by("pk")) == attempts[-2:]
 
 
-@pytest.mark.parametrize(("text", "address"), [("192.0.2.1", "192.0.2.1"), ("2001:DB8::1", "2001:db8::1"), ("x", None)])
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("192.0.2.1", "192.0.2.1"), ("2001:DB8::1", "2001:db8::1"), ("fe80::1%eth0", "fe80::1"), ("x", None)],
+)
 def test_only_addresses_are_kept(text: str, address: str | None) -> None:
     assert trace.address_or_none(text) == address
