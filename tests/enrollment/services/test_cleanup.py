@@ -1,9 +1,11 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from devices.models import Device, Enrollment
+from devices.services.retire import end_enrollment
 from enrollment import tasks
 from enrollment.models import AccessToken, Attempt
 from enrollment.services import cleanup, tokens, trace
@@ -47,6 +49,28 @@ def test_an_enrollment_that_never_became_active_ends(phone: Phone) -> None:
     cleanup.abandon_unfinished()
 
     assert (phone.reload().state, phone.reload().end_reason) == (Enrollment.State.ENDED, "not finished")
+
+
+def test_a_profile_that_no_device_used_leaves_no_record(phone: Phone, anna: User) -> None:
+    Enrollment.objects.update(created_at=timezone.now() - LONG_AGO, device=waiting_record(anna, enrollment_type="adde"))
+    cleanup.abandon_unfinished()
+
+    assert phone.reload().state == Enrollment.State.ENDED
+    assert not Device.objects.exists()
+
+
+def test_a_device_that_comes_while_we_tidy_stays(phone: Phone, anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = new_phone(anna, key="LATE", number=52)
+    Enrollment.objects.update(created_at=timezone.now() - LONG_AGO)
+
+    def meanwhile(enrollment: Enrollment, **how: Any) -> None:
+        Enrollment.objects.exclude(pk=enrollment.pk).update(state=Enrollment.State.ACTIVE)
+        end_enrollment(enrollment, **how)
+
+    monkeypatch.setattr(cleanup, "end_enrollment", meanwhile)
+    cleanup.abandon_unfinished()
+
+    assert {phone.reload().state, late.reload().state} == {Enrollment.State.ENDED, Enrollment.State.ACTIVE}
 
 
 def test_an_active_enrollment_stays_however_old(phone: Phone) -> None:
