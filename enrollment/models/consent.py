@@ -40,5 +40,11 @@ class Acceptance(models.Model):
     accepted_at = models.DateTimeField(default=timezone.now)
     address = models.GenericIPAddressField(null=True)
 
+    class Meta:
+        constraints: ClassVar = [
+            # The button may be pressed twice, and an answer may be lost.
+            models.UniqueConstraint(fields=["user", "policy", "attempt"], name="acceptance_once"),
+        ]
+
     def __str__(self) -> str:
         return f"{self.user_id} accepted {self.policy_id}"
