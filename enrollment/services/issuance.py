@@ -22,6 +22,7 @@ from enrollment.services import authorities
 
 VALID_FOR: Final = timedelta(days=365)
 CHALLENGE_VALID_FOR: Final = timedelta(hours=24)  # Apple's own sign-in lies between the profile and this
+RENEWAL_VALID_FOR: Final = timedelta(days=30)  # it waits in the queue until the device comes
 SEPARATOR: Final = "."
 
 
@@ -29,12 +30,12 @@ class ChallengeRefused(Exception):
     """Unknown, expired, or used for another key.  Which of these is for the trace, not for the client."""
 
 
-def new_challenge(enrollment: Enrollment) -> ScepChallenge:
+def new_challenge(enrollment: Enrollment, *, valid_for: timedelta = CHALLENGE_VALID_FOR) -> ScepChallenge:
     return ScepChallenge.objects.create(
         reference=secrets.token_hex(12),
         secret=secrets.token_urlsafe(24).encode(),
         enrollment=enrollment,
-        expires_at=timezone.now() + CHALLENGE_VALID_FOR,
+        expires_at=timezone.now() + valid_for,
     )
 
 
@@ -45,7 +46,8 @@ def challenge_text(row: ScepChallenge) -> str:
 def find_challenge(text: str) -> ScepChallenge | None:
     """By its public part; the secret part is compared in constant time."""
     reference, _, secret = text.partition(SEPARATOR)
-    row = ScepChallenge.objects.filter(reference=reference[:32]).select_related("enrollment").first()
+    readable = reference.isalnum()  # what else a stranger may send, no database need see
+    row = ScepChallenge.objects.filter(reference=reference[:32]).first() if readable else None
     known = bytes(row.secret) if row is not None else b"-"
     same = hmac.compare_digest(known, secret.encode("utf-8", "replace"))
     return row if same else None

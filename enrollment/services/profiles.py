@@ -42,13 +42,14 @@ def deliver(*, token: str, reference: str, facts: policy.Facts) -> bytes:
     """
     try:
         with transaction.atomic():
-            return _deliver(token, reference, facts)
+            profile = _deliver(token, reference, facts)
     except TokenRefused:
         trace.step(trace.find(reference), "profile", result=trace.REFUSED, reason=reasons.TOKEN_REFUSED)
         raise
     except policy.Refused as refused:
         trace.step(trace.find(reference), "profile", result=trace.REFUSED, reason=refused.reason)
         raise
+    return sign(profile)  # after the transaction: it takes a while, and may fail
 
 
 def _deliver(token: str, reference: str, facts: policy.Facts) -> bytes:
@@ -60,7 +61,7 @@ def _deliver(token: str, reference: str, facts: policy.Facts) -> bytes:
     challenge = enrollment.scep_challenges.order_by("pk").last() or issuance.new_challenge(enrollment)
     trace.step(row.attempt, "profile")
     trace.move(row.attempt, Attempt.State.WAITING_FOR_APPLE, enrollment=enrollment)
-    return sign(render(enrollment, challenge))
+    return render(enrollment, challenge)
 
 
 def _begin(row: AccessToken, facts: policy.Facts) -> Enrollment:
@@ -92,7 +93,8 @@ def renew(enrollment: Enrollment) -> bytes:
     Built from the stored enrollment, for every key but the identity must stay as it was (Apple: "Deploying MDM
     Enrollment Profiles").
     """
-    return sign(render(enrollment, issuance.new_challenge(enrollment)))
+    challenge = issuance.new_challenge(enrollment, valid_for=issuance.RENEWAL_VALID_FOR)
+    return sign(render(enrollment, challenge))
 
 
 def render(enrollment: Enrollment, challenge: ScepChallenge) -> bytes:

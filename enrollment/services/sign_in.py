@@ -4,7 +4,8 @@ Nothing is stored before the person has proved who they are: the state travels s
 query of the announced URL) and, once known, the person travels in a signed ticket in the form.
 """
 
-from dataclasses import asdict, dataclass, replace
+import hashlib
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from django.core import signing
@@ -24,7 +25,7 @@ from users.services import people, pins
 from users.services import sign_in as credentials
 
 STATE_SECONDS: Final = 3600
-TICKET_SECONDS: Final = 1800
+TICKET_SECONDS: Final = STATE_SECONDS
 STATE_SALT: Final = "enrollment.sign-in.state"
 TICKET_SALT: Final = "enrollment.sign-in.ticket"
 
@@ -54,6 +55,11 @@ class State:
     @classmethod
     def unseal(cls, text: str) -> "State":
         return cls(**{"reference": "", "base_reference": "", **_unsealed(text, STATE_SALT, STATE_SECONDS)})
+
+    @property
+    def pin_use(self) -> str:
+        """What a PIN is used for: this sign-in on this device, not another phone's that shares its trace."""
+        return hashlib.sha256(f"{self.reference} {self.udid}".encode()).hexdigest()
 
     def facts(self) -> policy.Facts:
         return policy.Facts(
@@ -95,8 +101,8 @@ class Entered:
     """What the person typed."""
 
     name: str
-    password: str = ""
-    pin: str = ""
+    password: str = field(default="", repr=False)
+    pin: str = field(default="", repr=False)
 
 
 def verify(state: State, entered: Entered, *, address: str | None) -> Ticket:
@@ -127,7 +133,7 @@ def _checked_credentials(state: State, entered: Entered, *, address: str | None)
             pin=entered.pin,
             requirement=settings_store.read(options.REQUIREMENT),
             address=address or "",
-            used_for=state.reference,
+            used_for=state.pin_use,
             domains=options.enrollment_domains(),
         )
     except TooManyAttempts as error:
@@ -162,9 +168,16 @@ def accept(state: State, ticket: Ticket, policy_id: int, *, address: str | None)
     if shown is None or shown.pk != policy_id:
         return ticket
     attempt = trace.find(state.reference)
-    consent.accept(User.objects.get(pk=ticket.user), shown, attempt=attempt, address=address)
+    consent.accept(_person(ticket), shown, attempt=attempt, address=address)
     trace.step(attempt, "consent", kind=shown.kind, version=shown.version)
     return replace(ticket, accepted=(*ticket.accepted, shown.pk))
+
+
+def _person(ticket: Ticket) -> User:
+    user = User.objects.filter(pk=ticket.user).first()
+    if user is None:  # deleted while reading the terms
+        raise SignInExpired
+    return user
 
 
 def finish(state: State, ticket: Ticket) -> str:
@@ -181,12 +194,12 @@ def finish(state: State, ticket: Ticket) -> str:
 
 
 def _issue(state: State, ticket: Ticket, attempt: Attempt | None) -> str:
-    user = User.objects.get(pk=ticket.user)
+    user = _person(ticket)
     policy.require(user, state.facts())  # minutes may have passed on the consent pages
     pin = RegistrationPin.objects.filter(pk=ticket.pin).first() if ticket.pin else None
     if pin is not None:
         try:
-            pins.consume(pin, used_for=state.reference)
+            pins.consume(pin, used_for=state.pin_use)
         except PinUsed as error:
             raise Refused(reasons.WRONG_CREDENTIALS) from error
     return tokens.issue(
@@ -208,9 +221,10 @@ def _provisional_device(state: State, user: User, pin: RegistrationPin | None, a
     device.managed_apple_account = user.managed_apple_account or ""
     device.family = state.family
     device.platform = policy.PLATFORM_OF.get(state.family, "")
-    device.product_name = state.product
-    device.os_version = state.os_version
-    device.language = state.language
+    # Hints from a message that anyone can write, so longer than the columns perhaps; Authenticate brings them again.
+    device.product_name = state.product[:64]
+    device.os_version = state.os_version[:32]
+    device.language = state.language[:35]
     device.registered_at = timezone.now()
     device.save()
     return device

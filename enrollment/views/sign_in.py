@@ -48,7 +48,7 @@ def page(request: HttpRequest, sealed: str) -> HttpResponse:
 
 def _first(request: HttpRequest, state: State) -> HttpResponse:
     """The device appends what was typed to the announced address."""
-    typed = request.GET.get("user-identifier", "").strip()[:320]
+    typed = _printable(request.GET.get("user-identifier", "").strip())[:320]
     attempt = trace.find(state.reference)
     if typed:
         state = replace(state, identifier=typed)
@@ -86,6 +86,11 @@ def _next(request: HttpRequest, state: State, ticket: Ticket) -> HttpResponse:
     if due is not None:
         return _policy_page(request, state, ticket, due)
     return HttpResponse(status=308, headers={"Location": sign_in.finish(state, ticket)})
+
+
+def _printable(text: str) -> str:
+    """As discovery reads it: no database column holds a NUL."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _field(request: HttpRequest, name: str) -> str:

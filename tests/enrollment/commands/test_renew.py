@@ -1,12 +1,15 @@
 import plistlib
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from asn1crypto import cms as asn1_cms
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from devices.models import Command, Device
+from enrollment.models import ScepChallenge
 from epmm.models import AuditEntry
 from tests.enrollment.phone import UDID, Phone
 
@@ -39,6 +42,13 @@ def test_the_profile_is_sent_again_with_another_identity_and_nothing_else_change
     assert all([part[key] for key in immutable] == [mdm[0][key] for key in immutable] for part in mdm)
     assert len({profile["PayloadContent"][0]["PayloadContent"]["Challenge"] for profile in profiles}) == 3
     assert AuditEntry.objects.filter(action="command.queued").count() == 3
+
+
+def test_a_device_that_comes_back_after_weeks_can_still_renew(phone: Phone) -> None:
+    phone.enroll()
+    run(UDID)
+
+    assert ScepChallenge.objects.latest("pk").expires_at > timezone.now() + timedelta(days=29)
 
 
 def test_the_result_of_the_renewal_itself_is_awaited(phone: Phone) -> None:

@@ -172,3 +172,7 @@ def test_keys_of_ours_are_encrypted_at_rest(db: None) -> None:
         stored = [bytes(row[0]) for row in cursor.fetchall()]
     assert len(stored) == 2
     assert all(value.startswith(b"t1:") for value in stored)
+
+
+def test_a_challenge_that_no_column_could_hold_is_refused(client: Client, db: None) -> None:
+    assert post(client, message("a\0b.secret")).value(scep.PKI_STATUS) == "2"

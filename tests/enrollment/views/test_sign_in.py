@@ -1,14 +1,17 @@
+import plistlib
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 from django.test import Client
 from django.utils import timezone
 
 from devices.models import Device
 from enrollment.models import Acceptance, AccessToken, Attempt
 from enrollment.services import registration
-from tests.enrollment.conftest import PASSWORD, Sheet, Switch, make_person
+from enrollment.services.sign_in import Entered
+from tests.enrollment.conftest import MACHINE_INFO, PASSWORD, Sheet, Switch, make_person
 from users.models import RegistrationPin, Role, User
 from users.services import roles
 
@@ -179,6 +182,25 @@ def test_whoever_signs_in_must_be_who_was_typed(sheet: Sheet) -> None:
     assert "E-205" in text(answer)
 
 
+def test_a_device_that_says_long_things_may_sign_in(sheet: Sheet, anna: User) -> None:
+    """Columns have an end, and PostgreSQL holds to it."""
+    info = plistlib.loads(MACHINE_INFO) | {
+        "PRODUCT": "iPhone" + "1" * 200,
+        "OS_VERSION": "9" * 200,
+        "LANGUAGE": "d" * 200,
+    }
+    sheet.body = plistlib.dumps(info)
+
+    assert ready(sheet).sign_in().status_code == 308
+
+
+def test_a_nul_in_the_typed_address_is_no_error(sheet: Sheet) -> None:
+    sheet.base = "/enroll/adde"  # of a trace that knows no address yet
+    sheet.post()
+
+    assert sheet.client.get(f"{sheet.url}?user-identifier=a%00b%40mdm.example.test").status_code == 200
+
+
 def test_an_altered_or_old_address_is_refused(sheet: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
     ready(sheet)
 
@@ -216,6 +238,20 @@ def test_a_pin_serves_one_sign_in_which_may_be_repeated(sheet: Sheet, anna: User
     other = ready(Sheet(sheet.client, identifier="anna+2@mdm.example.test"))
     other.open_page()
     assert "E-201" in text(other.submit(user_id="anna", pin=pin))
+
+
+def test_a_pin_does_not_serve_a_second_phone_beside_the_first(sheet: Sheet, anna: User, switch: Switch) -> None:
+    """Both were asked for before either signed in, so they share one trace."""
+    switch("registration.requirement", "pin")
+    pin = issue_pin(anna)
+    ready(sheet).open_page()
+    second = ready(Sheet(sheet.client))
+    second.body = MACHINE_INFO.replace(b"00008140-", b"00008150-")
+    second.post()
+    second.open_page()
+    assert sheet.submit(user_id="anna", pin=pin).status_code == 308
+
+    assert "E-201" in text(second.submit(user_id="anna", pin=pin))
 
 
 def test_a_refusal_by_policy_does_not_use_the_pin_up(sheet: Sheet, anna: User, switch: Switch) -> None:
@@ -292,6 +328,30 @@ def test_nothing_is_skipped_by_a_forged_ticket(sheet: Sheet, switch: Switch) -> 
     stolen = other.client.post(other.action, {**sheet.hidden})
     assert stolen.status_code == 403
     assert not AccessToken.objects.exists()
+
+
+def test_the_accept_button_pressed_twice_at_once_is_one_acceptance(sheet: Sheet, switch: Switch) -> None:
+    switch("registration.terms", "on")
+    ready(sheet)
+    sheet.sign_in()
+    sheet.submit()
+    first = Acceptance.objects.get()
+
+    with pytest.raises(IntegrityError):
+        Acceptance.objects.create(user=first.user, policy=first.policy, attempt=first.attempt)
+
+
+def test_a_person_deleted_while_reading_the_terms_is_refused(sheet: Sheet, anna: User, switch: Switch) -> None:
+    switch("registration.terms", "on")
+    ready(sheet)
+    sheet.sign_in()
+    anna.delete()
+
+    assert sheet.submit().status_code == 403
+
+
+def test_what_was_typed_is_not_shown_by_a_traceback() -> None:
+    assert "secret" not in repr(Entered(name="anna", password="secret", pin="secret"))
 
 
 def test_accepting_another_text_than_the_one_due_changes_nothing(sheet: Sheet, switch: Switch) -> None:
