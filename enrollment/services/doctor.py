@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx2
 from cryptography import x509
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
@@ -60,7 +60,10 @@ class Finding:
 
 def examine(identifier: str | None) -> Iterator[Finding]:
     """Each finding as it is made; the installation first, then the person."""
-    yield database()
+    state = database()
+    yield state
+    if state.verdict is Verdict.STOPS:
+        return  # all the rest asks it
     yield worker()
     yield clock()
     yield features()
@@ -72,8 +75,12 @@ def examine(identifier: str | None) -> Iterator[Finding]:
 
 
 def database() -> Finding:
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except OperationalError:
+        return Finding.stops("database", "The database does not answer. Is it running, and is EPMM_DATABASE_URL right?")
+    if missing:
         return Finding.stops("database", "Migrations are missing. Start `manage.py up`, or run `manage.py migrate`.")
     return Finding.ok("database", connection.vendor)
 
@@ -125,10 +132,7 @@ def _expiry(subject: str, not_after: datetime) -> Finding:
 
 
 def push() -> Finding:
-    return Finding.warning(
-        "push",
-        "Push is not set up: enrollments use a lab topic, and devices get commands when they connect by themselves.",
-    )
+    return Finding.warning("push", PUSH_IS_NOT_SET_UP)
 
 
 def discovered(identifier: str | None) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from enrollment.services import authorities, doctor, registration
@@ -50,6 +51,19 @@ def test_nothing_stops_a_person_who_may(anna: User, adde: None) -> None:
 def test_exit_status_and_message_name_what_stops(anna: User) -> None:
     with pytest.raises(CommandError, match="feature"):
         call_command("doctor", stdout=StringIO())
+
+
+@pytest.mark.parametrize("answer", [["a migration"], OperationalError("no route to host")])
+def test_without_a_usable_database_it_says_so_and_asks_no_more(
+    monkeypatch: pytest.MonkeyPatch, answer: list[str] | Exception
+) -> None:
+    def plan(*_: Any) -> list[str]:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("enrollment.services.doctor.MigrationExecutor.migration_plan", plan)
+    assert verdicts("anna") == {"database": "stops"}
 
 
 def test_the_feature_off_and_an_unknown_person_stop(db: None) -> None:
@@ -123,8 +137,3 @@ def test_certificates_are_watched(
 def test_a_clock_that_differs_stops(adde: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epmm.health.clock_agrees", lambda: False)
     assert stopped() == ["clock"]
-
-
-def test_missing_migrations_stop(adde: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("enrollment.services.doctor.MigrationExecutor.migration_plan", lambda _self, _nodes: ["one"])
-    assert stopped() == ["database"]
