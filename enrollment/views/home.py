@@ -4,8 +4,10 @@ from django.views.decorators.http import require_safe
 
 from enrollment.services import authorities
 from epmm import options, settings_store
+from epmm.rate_limit import limited
 
 
+@limited
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """How to enrol, for whoever comes here with a browser."""

@@ -378,6 +378,12 @@ def test_the_last_step_repeated_after_a_lost_answer_gives_a_good_token(sheet: Sh
     assert sheet.post(again["Location"].rpartition("=")[2]).status_code == 200
 
 
+def test_a_flood_at_the_public_page_is_turned_away(client: Client, adde: None) -> None:
+    statuses = {client.get("/").status_code for _ in range(260)}
+
+    assert statuses == {200, 429}
+
+
 def test_the_public_page_answers_anyone(client: Client, adde: None) -> None:
     answer = client.get("/")
 
