@@ -1,0 +1,192 @@
+"""How much the door takes at once, and what it does with the rest."""
+
+import asyncio
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+from unittest.mock import ANY
+
+import pytest
+
+from devices.door.app import Door, Limits
+from devices.door.caller import Caller
+from devices.door.store import Exchange, Outcome
+from tests.devices.door.fakes import PROXY, RecordingHandlers
+
+IDLE = b"<plist><dict><key>UDID</key><string>x</string><key>Status</key><string>Idle</string></dict></plist>"
+LIMIT = 16 << 20
+
+
+class PatientStore:
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.asked = 0
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def connect(self, exchange: Exchange) -> Outcome:
+        self.asked += 1
+        await self.go.wait()
+        return Outcome(found=bool(exchange.device_key))
+
+
+class Call:
+    """One request, piece by piece, and what came back.  `then` is what follows the pieces."""
+
+    def __init__(self, pieces: Sequence[bytes], *, announced: int | None = None, then: str = "end") -> None:
+        self.pieces = list(pieces)
+        self.then = then
+        self.received = 0
+        self.sent: list[dict[str, Any]] = []
+        self.headers = [(b"client-cert", b":aGVsbG8=:")]
+        if announced is not None:
+            self.headers.append((b"content-length", str(announced).encode()))
+
+    async def made_to(self, door: Door) -> "Call":
+        scope = {"type": "http", "method": "PUT", "path": "/mdm/connect", "headers": self.headers, "client": (PROXY, 1)}
+        await door(scope, self.receive, self.send)
+        return self
+
+    async def receive(self) -> dict[str, Any]:
+        self.received += 1
+        if not self.pieces:
+            if self.then == "hang up":
+                return {"type": "http.disconnect"}
+            await asyncio.sleep(60)
+        piece = self.pieces.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(self.pieces) or self.then != "end"}
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+    @property
+    def status(self) -> int:
+        assert self.sent == [ANY, {"type": "http.response.body", "body": b""}]
+        status: int = self.sent[0]["status"]
+        return status
+
+
+@pytest.fixture(autouse=True)
+def _trusted(settings: Any) -> None:
+    settings.TRUSTED_PROXIES = [PROXY]
+
+
+def padded(size: int) -> list[bytes]:
+    """An idle message of exactly that size, in pieces as a server passes them on."""
+    body = IDLE + b" " * (size - len(IDLE))
+    return [body[at : at + 65_536] for at in range(0, size, 65_536)]
+
+
+def play(*calls: Call, limits: Limits | None = None, wait: bool = False) -> list[Call]:
+    async def played() -> list[Call]:
+        store = PatientStore()
+        door = Door(handlers=RecordingHandlers(), store=store, limits=limits)
+        if not wait:
+            store.go.set()
+        tasks = [asyncio.create_task(call.made_to(door)) for call in calls]
+        for _ in range(20):  # all of them are as far as they get
+            await asyncio.sleep(0.005)
+        store.go.set()
+        done = await asyncio.gather(*tasks)
+        await door.close()
+        return done
+
+    return asyncio.run(played())
+
+
+def statuses(calls: Iterable[Call]) -> list[int]:
+    return [call.status for call in calls]
+
+
+def test_sixteen_megabytes_are_taken_and_not_a_byte_more() -> None:
+    assert statuses(play(Call(padded(LIMIT)), Call(padded(LIMIT + 1)))) == [200, 413]
+
+
+def test_what_announces_too_much_is_refused_before_it_comes() -> None:
+    [call] = play(Call(padded(LIMIT + 1), announced=LIMIT + 1))
+
+    assert (call.status, call.received) == (413, 0)
+
+
+def test_what_never_ends_is_refused_as_soon_as_it_is_too_much() -> None:
+    [call] = play(Call([bytes(1 << 20)] * 100, then="hang up"))
+
+    assert (call.status, call.received) == (413, 17)
+
+
+def test_what_comes_too_slowly_is_given_up() -> None:
+    [call] = play(Call([IDLE], then="wait"), limits=Limits(body_seconds=0.05))
+
+    assert call.status == 408
+
+
+def test_who_hangs_up_gets_no_answer() -> None:
+    [call] = play(Call([IDLE], then="hang up"))
+
+    assert call.sent == []
+
+
+def test_so_many_wait_and_the_others_come_again() -> None:
+    calls = play(*(Call([IDLE]) for _ in range(5)), limits=Limits(requests=3), wait=True)
+
+    assert statuses(calls) == [200, 200, 200, 503, 503]
+    assert (b"retry-after", b"15") in calls[-1].sent[0]["headers"]
+
+
+def test_large_bodies_have_few_places_and_leave_the_small_ones_theirs() -> None:
+    limits = Limits(large_bodies=2)
+    calls = play(*(Call(padded(100_000)) for _ in range(3)), Call([IDLE]), limits=limits, wait=True)
+
+    assert statuses(calls) == [200, 200, 503, 200]
+
+
+def test_places_are_given_back() -> None:
+    limits = Limits(requests=1, large_bodies=1, body_seconds=0.05)
+
+    async def played() -> list[int]:
+        store = PatientStore()
+        store.go.set()
+        door = Door(handlers=RecordingHandlers(), store=store, limits=limits)
+        calls = [Call(padded(100_000)), Call([b"x" * 100_000], then="hang up"), Call([b"<no"]), Call(padded(100_000))]
+        done = [await call.made_to(door) for call in calls]
+        await door.close()
+        return [call.status if call.sent else 0 for call in done]
+
+    assert asyncio.run(played()) == [200, 0, 400, 200]
+
+
+def test_without_credentials_no_body_is_read() -> None:
+    call = Call(padded(100_000))
+    call.headers = []
+
+    play(call)
+    assert (call.status, call.received) == (403, 0)
+
+
+@pytest.mark.parametrize(
+    ("size", "headers", "thread"),
+    [
+        (len(IDLE), [(b"client-cert", b":aGVsbG8=:")], "MainThread"),
+        (100_000, [(b"client-cert", b":aGVsbG8=:")], "door-reader_0"),
+        (len(IDLE), [(b"mdm-signature", b"aGVsbG8=")], "door-reader_0"),
+    ],
+)
+def test_what_takes_long_is_done_off_the_loop(
+    monkeypatch: pytest.MonkeyPatch, size: int, headers: list[tuple[bytes, bytes]], thread: str
+) -> None:
+    threads: list[str] = []
+
+    def noting_certificate(_caller: Caller, _body: bytes) -> bytes:
+        threads.append(threading.current_thread().name)
+        return b"certificate"
+
+    monkeypatch.setattr(Caller, "certificate", noting_certificate)
+    call = Call(padded(size))
+    call.headers = headers
+
+    assert statuses(play(call)) == [200]
+    assert threads == [thread]

@@ -1,0 +1,313 @@
+"""What the stores owe each other beyond the command loop: batches, outages, one statement.  On the run's database."""
+
+import asyncio
+import contextlib
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import connection
+
+from devices.door import postgresql, sqlite
+from devices.door.batches import BatchingStore
+from devices.door.postgresql import PostgresStore
+from devices.door.sqlite import SqliteStore
+from devices.door.store import NOT_FOUND, Exchange, Outcome, StoreUnavailable, store_for
+from devices.models import Command, Result
+from devices.protocol.result import Status
+from tests.devices.door.fakes import FakeDevice, Site
+
+on_sqlite = pytest.mark.service("sqlite")
+on_postgresql = pytest.mark.service("postgresql")
+
+
+@pytest.fixture
+def store(transactional_db: None) -> Iterator[BatchingStore]:
+    """Without its thread: what it does is asked for here."""
+    store = store_for(connection.settings_dict)
+    assert isinstance(store, BatchingStore)
+    yield store
+    store._disconnect()
+
+
+def idle(device: FakeDevice) -> Exchange:
+    return Exchange(sha256=hashlib.sha256(device.identity.der).digest(), device_key=device.udid)
+
+
+def acknowledged(device: FakeDevice, command: Command, body: bytes = b"result") -> Exchange:
+    return Exchange(
+        sha256=hashlib.sha256(device.identity.der).digest(),
+        device_key=device.udid,
+        status=Status.ACKNOWLEDGED,
+        command=command.uuid,
+        body=body,
+    )
+
+
+def test_each_in_a_batch_gets_its_own_answer(site: Site, store: BatchingStore) -> None:
+    devices = [FakeDevice.enrolled(site) for _ in range(5)]
+    commands = [device.queue() for device in devices]
+    nobody = Exchange(sha256=bytes(32), device_key="nobody")
+    exchanges = [nobody, *(idle(device) for device in devices), nobody]
+
+    outcomes = store._commit(exchanges)
+    assert outcomes == [NOT_FOUND, *(Outcome(found=True, rendered=bytes(c.rendered)) for c in commands), NOT_FOUND]
+
+
+def test_requests_that_arrive_together_share_commits(site: Site, store: BatchingStore) -> None:
+    devices = [FakeDevice.enrolled(site) for _ in range(20)]
+    batches: list[int] = []
+    commit = store._commit
+
+    def counted(exchanges: list[Exchange]) -> list[Outcome]:
+        batches.append(len(exchanges))
+        return commit(exchanges)
+
+    store._commit = counted  # type: ignore[method-assign,assignment] # to count them
+
+    async def all_at_once() -> list[Outcome]:
+        await store.open()
+        outcomes = await asyncio.gather(*(store.connect(idle(device)) for device in devices))
+        await store.close()
+        return outcomes
+
+    assert asyncio.run(all_at_once()) == [Outcome(found=True)] * 20
+    assert sum(batches) == 20
+    assert len(batches) < 20
+
+
+def test_what_fails_fails_alone(device: FakeDevice, store: BatchingStore) -> None:
+    command = device.queue()
+    impossible = Exchange(sha256=bytes(32), device_key="\ud800")  # no text that a database could take
+    good = acknowledged(device, command)
+
+    answers = store._answers([impossible, good, impossible])
+    assert [type(answer) for answer in answers] == [UnicodeEncodeError, Outcome, UnicodeEncodeError]
+    assert Result.objects.get().command_id == command.pk
+    assert store._answers([idle(device)]) == [Outcome(found=True)]
+
+
+def test_who_waits_too_long_is_told_so(device: FakeDevice, store: BatchingStore) -> None:
+    release = threading.Event()
+    store._seconds = 0.05
+    store._commit = lambda exchanges: [NOT_FOUND for _ in exchanges if release.wait(5)]  # type: ignore[method-assign] # slow
+
+    async def waiting() -> None:
+        await store.open()
+        with pytest.raises(StoreUnavailable):
+            await store.connect(idle(device))
+        release.set()
+        await store.close()
+
+    asyncio.run(waiting())
+
+
+def test_what_was_begun_is_finished_at_the_end(device: FakeDevice, store: BatchingStore) -> None:
+    commands = [device.queue() for _ in range(3)]
+
+    async def closing() -> list[Outcome]:
+        await store.open()
+        asked = [asyncio.create_task(store.connect(acknowledged(device, command))) for command in commands]
+        await asyncio.sleep(0)
+        await store.close()
+        return await asyncio.gather(*asked)
+
+    assert [outcome.found for outcome in asyncio.run(closing())] == [True] * 3
+    assert Result.objects.count() == 3
+
+
+def test_finished_commands_are_not_looked_at(device: FakeDevice, store: BatchingStore) -> None:
+    """The one index that holds open commands only is the one that is used."""
+    channel = device.channel
+    finished = (Command(channel=channel, state=Command.State.ACKNOWLEDGED, rendered=b"") for _ in range(2000))
+    Command.objects.bulk_create(finished)
+    command = device.queue()
+
+    assert store._commit([idle(device)]) == [Outcome(found=True, rendered=bytes(command.rendered))]
+    assert "command_open" in plan_of_next(device)
+
+
+def plan_of_next(device: FakeDevice) -> str:
+    if connection.vendor == "sqlite":
+        values = {"channel": device.channel.pk, "command": None, "idle_at": None}
+        with contextlib.closing(sqlite3.connect(str(connection.settings_dict["NAME"]))) as own:
+            return str(own.execute(f"EXPLAIN QUERY PLAN {sqlite.NEXT}", values).fetchall())
+    with connection.cursor() as cursor:
+        for statement in postgresql.SESSION:
+            cursor.execute(statement)
+        cursor.execute(f"PREPARE door ({', '.join(postgresql.PARAMETERS)}) AS {postgresql.CONNECT}")
+        cursor.execute("EXPLAIN EXECUTE door ('', '', '', NULL, true, NULL, NULL, '')")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    connection.close()
+    assert "Seq Scan" not in plan
+    return plan
+
+
+# --- SQLite -----------------------------------------------------------------------------------------------------------
+
+
+@on_sqlite
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("statement", sqlite.STATEMENTS)
+def test_sqlite_prepares_each_statement(statement: str) -> None:
+    with contextlib.closing(sqlite3.connect(str(connection.settings_dict["NAME"]))) as own:
+        names = {"now", "idle", "sha256", "device_key", "bearer_sha256", "user_key", "state", "command", "channel"}
+        own.execute(f"EXPLAIN {statement}", dict.fromkeys({*names, "id", "body", "idle_at"}))
+
+
+@on_sqlite
+def test_a_batch_is_one_transaction_on_sqlite(site: Site, store: SqliteStore) -> None:
+    devices = [FakeDevice.enrolled(site) for _ in range(3)]
+    command = devices[0].queue()
+    store._commit([idle(devices[0])])
+    statements: list[str] = []
+    assert store._connection is not None
+    store._connection.set_trace_callback(statements.append)
+
+    store._commit([acknowledged(devices[0], command), idle(devices[1]), idle(devices[2])])
+    assert [statement for statement in statements if statement.split()[0] in ("BEGIN", "COMMIT")] == [
+        "BEGIN IMMEDIATE",
+        "COMMIT",
+    ]
+    assert len(statements) == 2 + 4 + 2 + 2
+
+
+@on_sqlite
+def test_sqlite_survives_power_loss(store: SqliteStore) -> None:
+    store._commit([Exchange(sha256=b"", device_key="")])
+
+    assert store._connection is not None
+    pragmas = {
+        name: store._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+    }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2}
+
+
+@on_sqlite
+def test_a_locked_sqlite_is_an_outage_that_passes(device: FakeDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    with contextlib.closing(sqlite3.connect(str(connection.settings_dict["NAME"]))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert device.idle().status == 503
+    assert device.idle().status == 200
+
+
+@on_sqlite
+def test_an_sqlite_file_that_is_gone_does_not_come_back_empty(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path / "gone.sqlite3"))
+
+    with pytest.raises(StoreUnavailable):
+        store._commit([Exchange(sha256=b"", device_key="")])
+    assert not list(tmp_path.iterdir())
+
+
+# --- PostgreSQL -------------------------------------------------------------------------------------------------------
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_postgresql_prepares_the_statement() -> None:
+    with psycopg.connect(postgresql._conninfo(connection.settings_dict)) as own:
+        own.execute(f"PREPARE door ({', '.join(postgresql.PARAMETERS)}) AS {postgresql.CONNECT}".encode())
+
+
+@on_postgresql
+def test_a_batch_is_one_round_trip_and_one_commit(site: Site, store: PostgresStore, tmp_path: Path) -> None:
+    devices = [FakeDevice.enrolled(site) for _ in range(3)]
+    command = devices[0].queue()
+    store._commit([idle(devices[0])])
+    assert store._connection is not None
+    pgconn = store._connection.pgconn
+    with (tmp_path / "trace").open("w+") as trace:
+        pgconn.trace(trace.fileno())
+        store._commit([acknowledged(devices[0], command), idle(devices[1]), idle(devices[2])])
+        pgconn.untrace()
+        trace.seek(0)
+        sent = [line.split("\t")[3].strip() for line in trace.read().splitlines() if line.split("\t")[1] == "F"]
+
+    assert sent == [*["Bind", "Describe", "Execute"] * 3, "Sync"]
+    assert Result.objects.count() == 1
+
+
+@on_postgresql
+def test_a_lost_connection_is_an_outage_that_passes(device: FakeDevice) -> None:
+    assert device.idle().status == 200
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    assert device.idle().status == 503
+    assert device.idle().status == 200
+
+
+@on_postgresql
+def test_a_server_that_is_not_there_is_an_outage() -> None:
+    store = PostgresStore({**connection.settings_dict, "HOST": "127.0.0.1", "PORT": "1"})
+
+    with pytest.raises(StoreUnavailable):
+        store._commit([Exchange(sha256=b"", device_key="")])
+
+
+@on_postgresql
+def test_a_pooler_that_forgets_prepared_statements_costs_one_answer(device: FakeDevice, store: PostgresStore) -> None:
+    store._commit([idle(device)])
+    assert store._connection is not None
+    pgconn = store._connection.pgconn
+    pgconn.send_query_params(b"DEALLOCATE ALL", None)
+    pgconn.pipeline_sync()
+    list(postgresql._results(pgconn))
+
+    with pytest.raises(StoreUnavailable):
+        store._commit([idle(device)])
+    assert store._commit([idle(device)]) == [Outcome(found=True)]
+
+
+@on_postgresql
+def test_a_row_that_another_holds_does_not_hold_the_others_up_for_long(
+    site: Site, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, free = FakeDevice.enrolled(site), FakeDevice.enrolled(site)
+    monkeypatch.setattr(postgresql, "SESSION", [*postgresql.SESSION, "SET lock_timeout = '50ms'"])
+    with psycopg.connect(postgresql._conninfo(connection.settings_dict)) as other:
+        other.execute("SELECT FROM devices_channel WHERE id = %s FOR UPDATE", [held.channel.pk])
+        answers = store._answers([idle(held), idle(free)])
+
+    assert [type(answer) for answer in answers] == [StoreUnavailable, Outcome]
+
+
+@on_postgresql
+def test_a_command_that_was_closed_meanwhile_stays_closed(device: FakeDevice, store: PostgresStore) -> None:
+    """A connect that waited for its channel sees the queue as it was before it waited."""
+    command = device.queue()
+    with psycopg.connect(postgresql._conninfo(connection.settings_dict)) as other:
+        other.execute("UPDATE devices_channel SET last_seen_at = now()")
+        other.execute("UPDATE devices_command SET state = %s", [Command.State.CANCELLED.value])
+        waiting = threading.Thread(target=store._commit, args=([idle(device)],))
+        waiting.start()
+        while not other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            pass
+    waiting.join()
+
+    command.refresh_from_db()
+    assert command.state == Command.State.CANCELLED
+
+
+def test_the_store_follows_the_engine() -> None:
+    assert isinstance(store_for({"ENGINE": "django.db.backends.sqlite3", "NAME": "x"}), SqliteStore)
+    assert isinstance(store_for({"ENGINE": "django.db.backends.postgresql", "NAME": "x"}), PostgresStore)
+
+
+def test_settings_of_django_become_those_of_libpq() -> None:
+    database = {"NAME": "epmm", "USER": "u", "PASSWORD": "p w", "HOST": "db", "PORT": 5433}
+    options = {"sslmode": "verify-full", "pool": True}
+    found = psycopg.conninfo.conninfo_to_dict(postgresql._conninfo({**database, "OPTIONS": options}))
+
+    assert (found["dbname"], found["port"]) == ("epmm", "5433")
+    assert (found["sslmode"], found["password"]) == ("verify-full", "p w")
+    assert "pool" not in found
