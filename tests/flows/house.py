@@ -1,19 +1,21 @@
 """The whole product in this process: both doors on the test database, and a worker that works when it is told to."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import cycle
 from typing import Any, Final
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric import rsa
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from devices.models import Command, Device, Enrollment
 from enrollment.services import authorities, registration
 from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.hardware import Family, Hardware
 from enrollment.simulator.network import Network
-from epmm import jobs, settings_store
+from epmm import jobs, rate_limit, settings_store
 from epmm.asgi import application
 from epmm.celery import app as worker
 from epmm.models import Job
@@ -50,7 +52,7 @@ class InProcess(httpx2.BaseTransport):
 
 class House:
     def __init__(self, runner: asyncio.Runner, address: str = "192.0.2.7") -> None:
-        self._runner = runner
+        self.runner = runner
         self.transport: httpx2.BaseTransport = InProcess(runner, address)
         authorities.scep_ra()
         authorities.profile_signer()
@@ -58,7 +60,7 @@ class House:
 
     def at(self, address: str) -> "House":
         """The same house, for those who come from another address."""
-        return House(self._runner, address)
+        return House(self.runner, address)
 
     def device(
         self,
@@ -86,6 +88,19 @@ class House:
         for job in Job.objects.due(timezone.now()):
             run_job(job.pk)
         assert not Job.objects.filter(done_at=None, attempts__gt=0).exists(), "a job failed"
+
+
+@contextmanager
+def opened() -> Iterator[House]:
+    """A house that remembers nothing from before; the enrollment of devices is switched on."""
+    settings_store.clear_cache()
+    rate_limit.forget()
+    with asyncio.Runner() as runner, translation.override("en"):
+        runner.run(application.open())
+        switch("ios.mdm.account_driven_device_enrollment", "on")
+        yield House(runner)
+        runner.run(application.close())
+    settings_store.clear_cache()
 
 
 def person(user_id: str = "anna", *, roles: tuple[str, ...] = (Role.ADDE,), **changes: Any) -> User:
