@@ -66,3 +66,13 @@ def test_two_processes_that_make_a_key_at_once_share_one(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Authority.objects, "filter", lambda **_: Late())
     assert authorities.device_ca().certificate == ours.certificate
+
+
+def test_a_password_that_nobody_saw_is_not_kept() -> None:
+    class Gone(StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        call_command("prepare", stdout=Gone())
+    assert not User.objects.exists()
