@@ -70,7 +70,7 @@ def test_two_processes_that_make_a_key_at_once_share_one(monkeypatch: pytest.Mon
 
 def test_a_password_that_nobody_saw_is_not_kept() -> None:
     class Gone(StringIO):
-        def write(self, text: str) -> int:
+        def write(self, _: str) -> int:
             raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
