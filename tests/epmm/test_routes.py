@@ -1,0 +1,133 @@
+"""Deny by default: the one list of what strangers may ask for, and every route held against it."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, path, reverse
+from django.urls.converters import IntConverter, UUIDConverter
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from enrollment.services.sign_in import State
+from epmm.models import Heartbeat
+from tests.recorded import ENROLLMENT_REQUEST
+
+pytestmark = pytest.mark.django_db
+
+# The names of the routes that anyone may use, each with what may be asked there.
+ANONYMOUS: dict[str, list[str]] = {
+    "healthz": ["/healthz"],
+    "readyz": ["/readyz"],
+    "home": ["/"],
+    "well-known": [
+        "/.well-known/com.apple.remotemanagement",
+        "/.well-known/com.apple.remotemanagement?user-identifier=anna@mdm.example.test&model-family=iPhone",
+        "/.well-known/com.apple.remotemanagement?user-identifier=anna@mdm.example.test&model-family=Watch",
+    ],
+    "enroll-anyone": ["/enroll/adde", "/enroll/adde/", "/enroll/aaue"],
+    "enroll": ["/enroll/adde/AAAAAAAAAAAAAAAAAAAAAA"],
+    "sign-in": [
+        "/enroll/sign-in/altered",
+        "/enroll/sign-in/" + State(reference="", base_reference="", kind="adde").seal(),
+    ],
+    "scep": ["/scep", "/scep?operation=GetCACaps", "/scep?operation=GetCACert", "/scep?operation=PKIOperation"],
+}
+PATHS = [path for paths in ANONYMOUS.values() for path in paths]
+NOT_THERE = ["/nothing", "/enroll", "/enroll/tvos", "/mdm/connect", "/admin/", "/static/nothing.css", "//", "/%00"]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+EXAMPLES: dict[type, object] = {IntConverter: 1, UUIDConverter: UUID(int=0)}
+REFUSED = {401, 403, 405}
+TELLTALE = {"Server", "X-Powered-By", "Via", "X-AspNet-Version", "X-Django-Version"}
+POLICY = {
+    "default-src": "'none'",
+    "style-src": "'self'",
+    "img-src": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+
+
+def routes(patterns: Any) -> Iterator[URLPattern]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns)
+        else:
+            yield pattern
+
+
+def open_to_strangers(client: Client) -> set[str]:
+    """The routes that do not refuse whoever comes without credentials, whatever the method."""
+    return {
+        str(route.name)
+        for route in routes(get_resolver().url_patterns)
+        if route.name not in ANONYMOUS
+        and {client.generic(method, _example(route)).status_code for method in METHODS} - REFUSED
+    }
+
+
+def _example(route: URLPattern) -> str:
+    """An address of it, with something in each place."""
+    converters = route.pattern.converters
+    found = {name: EXAMPLES.get(type(converter), "x") for name, converter in converters.items()}
+    return reverse(str(route.name), kwargs=found)
+
+
+def test_nothing_is_open_that_is_not_on_the_list(client: Client) -> None:
+    assert open_to_strangers(client) == set()
+    assert all(route.name for route in routes(get_resolver().url_patterns))
+
+
+def test_the_list_names_no_route_that_is_gone() -> None:
+    assert ANONYMOUS.keys() <= {route.name for route in routes(get_resolver().url_patterns)}
+
+
+def test_a_route_that_somebody_forgot_to_close_is_found(client: Client, settings: Settings) -> None:
+    def careless(_request: HttpRequest, **_arguments: object) -> HttpResponse:
+        return HttpResponse("everybody's secrets")
+
+    def careful(_request: HttpRequest) -> HttpResponse:
+        return HttpResponse(status=403)
+
+    settings.ROOT_URLCONF = (
+        path("healthz", careless, name="healthz"),
+        path("devices/<int:number>/<uuid:name>", careless, name="devices"),
+        path("people", careful, name="people"),
+    )
+
+    assert open_to_strangers(client) == {"devices"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_answer_to_strangers_sets_a_cookie_redirects_or_tells_versions(client: Client, method: str) -> None:
+    Heartbeat.objects.create(name="worker", at=timezone.now())
+    for where in PATHS + NOT_THERE:
+        response = client.generic(method, where, ENROLLMENT_REQUEST, content_type="application/octet-stream")
+
+        assert response.status_code < 500, where
+        assert response.status_code // 100 != 3, where
+        assert not response.cookies, where
+        assert not TELLTALE & set(response.headers), where
+        assert response["X-Content-Type-Options"] == "nosniff", where
+        assert response["Referrer-Policy"] == "no-referrer", where
+        if response.status_code == 401:
+            assert response["WWW-Authenticate"].startswith('Bearer method="apple-as-web", url="https://'), where
+
+
+def test_every_page_has_the_strict_policy(client: Client) -> None:
+    pages = {}
+    for where in PATHS + NOT_THERE:
+        response = client.get(where)
+        if response["Content-Type"].startswith("text/html"):
+            pages[where] = response["Content-Security-Policy"]
+
+    assert {"/", PATHS[PATHS.index("/enroll/sign-in/altered") + 1], "/nothing"} <= pages.keys()
+    for where, policy in pages.items():
+        directives = dict(part.strip().partition(" ")[::2] for part in policy.split(";"))
+        targets = directives.pop("form-action").split()
+        assert directives == POLICY, where
+        callback = ["apple-remotemanagement-user-login:"] if where.startswith("/enroll/sign-in/") else []
+        assert targets == ["'self'", *callback], where
