@@ -221,7 +221,7 @@ def test_a_foreign_bearer_is_refused_when_the_explanation_says_so(device: FakeDe
 def test_handlers_learn_who_and_from_where(device: FakeDevice) -> None:
     body = device.message({"MessageType": "CheckOut"})
     headers = {"Client-Cert": rfc9440(device), "Authorization": "Bearer x"}
-    for forwarded in ("198.51.100.4", f"203.0.113.9, 198.51.100.4, {PROXY}", "", "unknown"):
+    for forwarded in ("198.51.100.4", f"203.0.113.9, 198.51.100.4, {PROXY}", PROXY, "unknown"):
         device.site.put(body, headers | {"X-Forwarded-For": forwarded}, address=PROXY)
     device.site.put(body, device.headers(body) | {"X-Forwarded-For": "198.51.100.4"})
 

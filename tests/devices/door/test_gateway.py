@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -140,3 +141,37 @@ def test_before_the_start_a_device_is_asked_to_come_again() -> None:
             return (await own.put("/mdm/connect")).status_code
 
     assert asyncio.run(asked()) == 503
+
+
+def front_door_answers(monkeypatch: pytest.MonkeyPatch, *messages: dict[str, object] | None) -> list[int]:
+    """The statuses that it sends; None in place of a message is one that never comes."""
+    sent: list[int] = []
+    coming = iter(messages)
+    monkeypatch.setattr(asgi, "FRONT_BODY_SECONDS", 0.05)
+
+    async def receive() -> dict[str, object]:
+        message = next(coming)
+        if message is None:
+            await asyncio.sleep(60)
+        return message or {}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            sent.append(message["status"])
+
+    scope = {"type": "http", "method": "POST", "path": "/healthz", "headers": [], "query_string": b""}
+    asyncio.run(asgi.FrontDoor()(scope, receive, send))
+    return sent
+
+
+def test_a_body_that_never_comes_takes_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = {"type": "http.request", "body": b"a", "more_body": True}
+
+    assert front_door_answers(monkeypatch, begun, None) == [408]
+    assert front_door_answers(monkeypatch, begun, {"type": "http.disconnect"}) == []
+
+
+def test_the_front_door_lets_so_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "FRONT_REQUESTS", 0)
+
+    assert front_door_answers(monkeypatch, {"type": "http.request"}) == [503]
