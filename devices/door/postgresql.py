@@ -7,16 +7,16 @@ cursors cost five times as much as the statement.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from select import POLLIN, POLLOUT, poll
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import psycopg
 from psycopg import errors, pq
 from psycopg.conninfo import make_conninfo
 
-from devices.door.batches import BatchingStore
-from devices.door.store import NOT_FOUND, STATE_AFTER, Exchange, Outcome, StoreUnavailable
+from devices.door.store import NOT_FOUND, STATE_AFTER, Exchange, Outcome
 from devices.models import Command, Enrollment, Identity
 from devices.protocol.result import Status
+from epmm.batching import BatchingStore, StoreUnavailable
 
 SECONDS: Final = 5  # for a connection, for a statement, for a batch
 LOCK_SECONDS: Final = 1  # one that waits for a lock makes its whole batch wait
@@ -68,6 +68,7 @@ SELECT next.rendered FROM channel LEFT JOIN next ON true
 PARAMETERS: Final = ("bytea", "text", "text", "bytea", "boolean", "smallint", "uuid", "bytea")
 _TYPES: Final = [psycopg.adapters.types[name].oid for name in PARAMETERS]
 _FORMATS: Final = [pq.Format.BINARY if name == "bytea" else pq.Format.TEXT for name in PARAMETERS]
+_Row: TypeAlias = list[bytes | None]
 _NAME: Final = b"door_connect"
 _TEXT: Final = CONNECT.encode()
 SESSION: Final = (
@@ -82,20 +83,21 @@ SESSION: Final = (
 )
 
 
-class PostgresStore(BatchingStore):
+class PostgresStore(BatchingStore[Exchange, Outcome]):
     def __init__(self, database: Mapping[str, Any]) -> None:
         super().__init__()
         self._conninfo = _conninfo(database)
         self._connection: psycopg.Connection[Any] | None = None
         self._prepares = True
 
-    def _commit(self, exchanges: Sequence[Exchange]) -> list[Outcome]:
+    def _commit(self, exchanges: Sequence[Exchange], /) -> list[Outcome]:
         # two processes that update the same rows must lock them in one order
         order = sorted(range(len(exchanges)), key=lambda index: exchanges[index].sha256)
+        rows = [_values(exchanges[index]) for index in order]  # all of them before any is sent
         try:
-            connection = self._connection = self._connection or self._connect()
-            results = self._ask(connection.pgconn, [exchanges[index] for index in order])
-        except psycopg.OperationalError as error:
+            connection = self._connection or self._connect()
+            results = self._ask(connection.pgconn, rows)
+        except psycopg.Error as error:
             self._disconnect()
             raise StoreUnavailable(str(error).partition("\n")[0]) from error
         if failed := next(filter(_failed, results), None):
@@ -109,7 +111,7 @@ class PostgresStore(BatchingStore):
             self._connection = None
 
     def _connect(self) -> psycopg.Connection[Any]:
-        connection = psycopg.connect(self._conninfo, autocommit=True)
+        connection = self._connection = psycopg.connect(self._conninfo, autocommit=True)
         for statement in SESSION:
             connection.execute(statement)
         pgconn = connection.pgconn
@@ -121,9 +123,8 @@ class PostgresStore(BatchingStore):
             list(_results(pgconn))
         return connection
 
-    def _ask(self, pgconn: pq.abc.PGconn, exchanges: Sequence[Exchange]) -> list[pq.abc.PGresult]:
-        for exchange in exchanges:
-            values = _values(exchange)
+    def _ask(self, pgconn: pq.abc.PGconn, rows: Sequence[_Row]) -> list[pq.abc.PGresult]:
+        for values in rows:
             if self._prepares:
                 pgconn.send_query_prepared(_NAME, values, _FORMATS, pq.Format.BINARY)
             else:
@@ -143,7 +144,7 @@ class PostgresStore(BatchingStore):
         return StoreUnavailable(message) if alone and issubclass(kind, psycopg.OperationalError) else kind(message)
 
 
-def _values(exchange: Exchange) -> list[bytes | None]:
+def _values(exchange: Exchange) -> _Row:
     """In the order of PARAMETERS."""
     state, command = STATE_AFTER.get(exchange.status), exchange.command
     return [

@@ -11,9 +11,9 @@ from typing import Final
 from django.db import InterfaceError, OperationalError
 
 from devices.door.exchange import Answer
-from devices.door.store import StoreUnavailable
 from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
 from epmm.asgi_http import BodyTooLarge, BodyTooSlow, Headers
+from epmm.batching import StoreUnavailable
 from epmm.wire.errors import WireError
 from epmm.wire.refusal import unrecognized_device
 

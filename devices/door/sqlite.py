@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from devices.door.batches import BatchingStore
-from devices.door.store import NOT_FOUND, NOTHING_TO_DO, STATE_AFTER, Exchange, Outcome, StoreUnavailable
+from devices.door.store import NOT_FOUND, NOTHING_TO_DO, STATE_AFTER, Exchange, Outcome
 from devices.models import Command, Enrollment, Identity
 from devices.protocol.result import Status
+from epmm.batching import BatchingStore, StoreUnavailable
 
 BUSY_SECONDS: Final = 5
 
@@ -47,13 +47,13 @@ OFFER: Final = f"UPDATE devices_command SET state = {Command.State.OFFERED}, off
 STATEMENTS: Final = (CHANNEL, PUT_OFF, CLOSE, KEEP, NEXT, OFFER)
 
 
-class SqliteStore(BatchingStore):
+class SqliteStore(BatchingStore[Exchange, Outcome]):
     def __init__(self, path: str) -> None:
         super().__init__()
         self._path = path
         self._connection: sqlite3.Connection | None = None
 
-    def _commit(self, exchanges: Sequence[Exchange]) -> list[Outcome]:
+    def _commit(self, exchanges: Sequence[Exchange], /) -> list[Outcome]:
         try:
             connection = self._connection = self._connection or _connection(self._path)
             connection.execute("BEGIN IMMEDIATE")

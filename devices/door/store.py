@@ -13,11 +13,6 @@ from uuid import UUID
 from devices.models import Command
 from devices.protocol.result import Status
 
-
-class StoreUnavailable(Exception):
-    """The database cannot be asked now; the device will come again.  The argument is for the log."""
-
-
 # What a report makes of its command.
 STATE_AFTER: Final[Mapping[Status, int]] = {
     Status.NOT_NOW: Command.State.NOT_NOW.value,

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from devices.door.app import PATHS, Door
 from devices.door.exchange import Answer, DeviceRequest
 from devices.door.refusals import STATUS
-from devices.door.store import NOT_FOUND, Exchange, Outcome, StoreUnavailable
+from devices.door.store import NOT_FOUND, Exchange, Outcome
 from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
 from devices.protocol.checkin import PARSERS, decode_checkin
+from epmm.batching import StoreUnavailable
 from epmm.wire.errors import WireError
 from epmm.wire.plist import dump
 from tests import pki

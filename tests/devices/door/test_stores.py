@@ -7,26 +7,28 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import psycopg
 import pytest
 from django.db import connection
 
 from devices.door import postgresql, sqlite
-from devices.door.batches import BatchingStore
 from devices.door.postgresql import PostgresStore
 from devices.door.sqlite import SqliteStore
-from devices.door.store import NOT_FOUND, Exchange, Outcome, StoreUnavailable, store_for
+from devices.door.store import NOT_FOUND, Exchange, Outcome, store_for
 from devices.models import Command, Result
 from devices.protocol.result import Status
+from epmm.batching import BatchingStore, StoreUnavailable
 from tests.devices.door.fakes import FakeDevice, Site
 
+DoorStore: TypeAlias = BatchingStore[Exchange, Outcome]
 on_sqlite = pytest.mark.service("sqlite")
 on_postgresql = pytest.mark.service("postgresql")
 
 
 @pytest.fixture
-def store(transactional_db: None) -> Iterator[BatchingStore]:
+def store(transactional_db: None) -> Iterator[DoorStore]:
     """Without its thread: what it does is asked for here."""
     store = store_for(connection.settings_dict)
     assert isinstance(store, BatchingStore)
@@ -48,7 +50,7 @@ def acknowledged(device: FakeDevice, command: Command, body: bytes = b"result") 
     )
 
 
-def test_each_in_a_batch_gets_its_own_answer(site: Site, store: BatchingStore) -> None:
+def test_each_in_a_batch_gets_its_own_answer(site: Site, store: DoorStore) -> None:
     devices = [FakeDevice.enrolled(site) for _ in range(5)]
     commands = [device.queue() for device in devices]
     nobody = Exchange(sha256=bytes(32), device_key="nobody")
@@ -58,7 +60,7 @@ def test_each_in_a_batch_gets_its_own_answer(site: Site, store: BatchingStore) -
     assert outcomes == [NOT_FOUND, *(Outcome(found=True, rendered=bytes(c.rendered)) for c in commands), NOT_FOUND]
 
 
-def test_requests_that_arrive_together_share_commits(site: Site, store: BatchingStore) -> None:
+def test_requests_that_arrive_together_share_commits(site: Site, store: DoorStore) -> None:
     devices = [FakeDevice.enrolled(site) for _ in range(20)]
     batches: list[int] = []
     commit = store._commit
@@ -80,18 +82,19 @@ def test_requests_that_arrive_together_share_commits(site: Site, store: Batching
     assert len(batches) < 20
 
 
-def test_what_fails_fails_alone(device: FakeDevice, store: BatchingStore) -> None:
+def test_what_fails_fails_alone(device: FakeDevice, store: DoorStore) -> None:
     command = device.queue()
-    impossible = Exchange(sha256=bytes(32), device_key="\ud800")  # no text that a database could take
+    # no text that a database could take, once before the others and once behind them
+    first, last = (Exchange(sha256=fill * 32, device_key="\ud800") for fill in (b"\x00", b"\xff"))
     good = acknowledged(device, command)
 
-    answers = store._answers([impossible, good, impossible])
+    answers = store._answers([last, good, first])
     assert [type(answer) for answer in answers] == [UnicodeEncodeError, Outcome, UnicodeEncodeError]
     assert Result.objects.get().command_id == command.pk
     assert store._answers([idle(device)]) == [Outcome(found=True)]
 
 
-def test_who_waits_too_long_is_told_so(device: FakeDevice, store: BatchingStore) -> None:
+def test_who_waits_too_long_is_told_so(device: FakeDevice, store: DoorStore) -> None:
     release = threading.Event()
     store._seconds = 0.05
     store._commit = lambda exchanges: [NOT_FOUND for _ in exchanges if release.wait(5)]  # type: ignore[method-assign] # slow
@@ -106,7 +109,7 @@ def test_who_waits_too_long_is_told_so(device: FakeDevice, store: BatchingStore)
     asyncio.run(waiting())
 
 
-def test_what_was_begun_is_finished_at_the_end(device: FakeDevice, store: BatchingStore) -> None:
+def test_what_was_begun_is_finished_at_the_end(device: FakeDevice, store: DoorStore) -> None:
     commands = [device.queue() for _ in range(3)]
 
     async def closing() -> list[Outcome]:
@@ -120,7 +123,7 @@ def test_what_was_begun_is_finished_at_the_end(device: FakeDevice, store: Batchi
     assert Result.objects.count() == 3
 
 
-def test_finished_commands_are_not_looked_at(device: FakeDevice, store: BatchingStore) -> None:
+def test_finished_commands_are_not_looked_at(device: FakeDevice, store: DoorStore) -> None:
     """The one index that holds open commands only is the one that is used."""
     channel = device.channel
     finished = (Command(channel=channel, state=Command.State.ACKNOWLEDGED, rendered=b"") for _ in range(2000))

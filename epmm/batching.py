@@ -9,26 +9,28 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from queue import Empty, SimpleQueue
-from typing import Final, TypeAlias
+from typing import Final, Generic, TypeVar
 
-from devices.door.store import Exchange, Outcome, StoreUnavailable
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 LARGEST_BATCH: Final = 64
 SECONDS: Final = 10  # what is not answered until then may still be stored; the device repeats it, which does no harm
 
-_Waiting: TypeAlias = tuple[Exchange, asyncio.Future[Outcome]]
-_Answer: TypeAlias = Outcome | Exception
+
+class StoreUnavailable(Exception):
+    """The database cannot be asked now; who asked will come again.  The argument is for the log."""
 
 
-class BatchingStore(ABC):
-    """A store with one connection, in a thread of its own."""
+class BatchingStore(ABC, Generic[Q, A]):
+    """A store of questions and answers with one connection, in a thread of its own."""
 
     def __init__(self, *, seconds: float = SECONDS) -> None:
         self._seconds = seconds
-        self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._waiting: SimpleQueue[tuple[Q, asyncio.Future[A]] | None] = SimpleQueue()
 
     @abstractmethod
-    def _commit(self, exchanges: Sequence[Exchange]) -> list[Outcome]:
+    def _commit(self, questions: Sequence[Q], /) -> list[A]:
         """All of them or none; in the thread."""
 
     @abstractmethod
@@ -44,9 +46,9 @@ class BatchingStore(ABC):
         self._waiting.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    async def connect(self, exchange: Exchange) -> Outcome:
-        future: asyncio.Future[Outcome] = self._loop.create_future()
-        self._waiting.put((exchange, future))
+    async def connect(self, question: Q) -> A:
+        future: asyncio.Future[A] = self._loop.create_future()
+        self._waiting.put((question, future))
         timer = self._loop.call_later(self._seconds, _give_up, future)  # a third of what asyncio.timeout costs
         try:
             return await future
@@ -56,11 +58,11 @@ class BatchingStore(ABC):
     def _serve(self) -> None:
         while (first := self._waiting.get()) is not None:
             batch = [first, *self._collected()]
-            answers = self._answers([exchange for exchange, _ in batch])
+            answers = self._answers([question for question, _ in batch])
             self._loop.call_soon_threadsafe(_resolve, [future for _, future in batch], answers)
         self._disconnect()
 
-    def _collected(self) -> Iterable[_Waiting]:
+    def _collected(self) -> Iterable[tuple[Q, asyncio.Future[A]]]:
         with contextlib.suppress(Empty):
             for _ in range(LARGEST_BATCH - 1):
                 waiting = self._waiting.get_nowait()
@@ -69,28 +71,28 @@ class BatchingStore(ABC):
                     return
                 yield waiting
 
-    def _answers(self, exchanges: Sequence[Exchange]) -> Sequence[_Answer]:
+    def _answers(self, questions: Sequence[Q]) -> Sequence[A | Exception]:
         """A batch that fails is done again one by one, so that a request can only fail by itself."""
         try:
-            return self._commit(exchanges)
+            return self._commit(questions)
         except StoreUnavailable as error:
-            return [error] * len(exchanges)
+            return [error] * len(questions)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the one that waits for the answer must get it
-            if len(exchanges) == 1:
+            if len(questions) == 1:
                 return [error]
-            return [answer for exchange in exchanges for answer in self._answers([exchange])]
+            return [answer for question in questions for answer in self._answers([question])]
 
 
-def _give_up(future: asyncio.Future[Outcome]) -> None:
+def _give_up(future: asyncio.Future[A]) -> None:
     if not future.done():
         future.set_exception(StoreUnavailable("no answer in time"))
 
 
-def _resolve(futures: Sequence[asyncio.Future[Outcome]], answers: Sequence[_Answer]) -> None:
+def _resolve(futures: Sequence[asyncio.Future[A]], answers: Sequence[A | Exception]) -> None:
     for future, answer in zip(futures, answers, strict=True):
         if future.done():  # given up on
             continue
-        if isinstance(answer, Outcome):
-            future.set_result(answer)
-        else:
+        if isinstance(answer, Exception):
             future.set_exception(answer)
+        else:
+            future.set_result(answer)
