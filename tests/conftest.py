@@ -8,15 +8,25 @@ import pytest
 
 from tests import services
 
-DATABASES = {"postgresql", "sqlite"}
-
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`./test --services` runs the suite on both databases: a test made for one is left to that run."""
-    for item in list(items):
-        if any(services.required(name) and services.missing(name) for name in services_of(item) & DATABASES):
-            items.remove(item)
-            config.hook.pytest_deselected(items=[item])
+    """`./test --services` runs the suite once for each database: what one of the runs need not do is left out there."""
+    if os.environ.get("EPMM_TEST_SERVICES") == "required":
+        left_out = [item for item in items if not belongs_here(item)]
+        items[:] = [item for item in items if belongs_here(item)]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def belongs_here(item: pytest.Item) -> bool:
+    names = services_of(item)
+    if made_for := names & {"postgresql", "sqlite"}:
+        return not any(map(services.missing, made_for))
+    return not services.missing("sqlite") or "database" in names or uses_database(item)
+
+
+def uses_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+    return bool(fixtures) or item.get_closest_marker("django_db") is not None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -24,6 +24,8 @@ from epmm.management.commands import up
 from tests.epmm.processes import ROOT, eventually, is_alive
 from tests.epmm.test_listening import free_port
 
+pytestmark = pytest.mark.service("database")
+
 HOST = "mdm.example.test"
 DATABASE_URL = os.environ.get("EPMM_DATABASE_URL", "")
 

@@ -65,7 +65,7 @@ def test_a_killed_worker_loses_no_job(start: Callable[[], subprocess.Popen[bytes
         Job.objects.open().update(lease_until=timezone.now(), rung_until=timezone.now())
     eventually(lambda: not Job.objects.open().filter(kind="tests.note").exists(), seconds=SECONDS)
 
-    assert sorted(noted(notes)) == list(range(JOBS))
+    assert set(noted(notes)) == set(range(JOBS))  # one that was killed between its work and its mark works twice
     assert Job.objects.filter(kind="tests.note", attempts=2).count() == 2
     second.send_signal(signal.SIGTERM)
     assert second.wait(timeout=20) == os.EX_OK

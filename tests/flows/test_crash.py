@@ -22,6 +22,8 @@ from tests.flows.crashing import Accounting, Crashing, Deadly, Moment
 from tests.flows.house import PASSWORD
 from tests.flows.persistence import enroll, persistently
 
+pytestmark = pytest.mark.service("database")
+
 PREPARE = """
 import json
 from epmm import settings_store
