@@ -59,7 +59,7 @@ def _declarative(message: DeclarativeManagement, request: DeviceRequest) -> Answ
     if message.endpoint == declarative.DECLARATION_ITEMS:
         return Answer(body=declarative.render_no_declarations(declarations_token=NO_DECLARATIONS), content_type=JSON)
     if message.endpoint == declarative.STATUS:
-        StatusReport.objects.create(channel=channel, body=message.data)
+        StatusReport.objects.keep(channel, message.data)
         return Answer.EMPTY
     if message.endpoint.startswith(declarative.DECLARATION):
         raise DeclarationGone

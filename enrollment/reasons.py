@@ -9,7 +9,7 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-ASK: Final = _("Your account may not enrol this device. Ask your administrator and give the code {code}.")
+ASK: Final = _("Your account may not enroll this device. Ask your administrator and give the code {code}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,10 @@ BY_CODE: Final[dict[str, Reason]] = {}
 
 NOT_OFFERED: Final = _reason(
     "E-101",
-    _("Account-driven enrollment is switched off. Switch it on under Settings > iOS > MDM."),
+    _(
+        "Account-driven enrollment is switched off. Switch it on:"
+        " manage.py setting ios.mdm.account_driven_device_enrollment on"
+    ),
     _("Your organization has not enabled work enrollment for this account."),
 )
 FOREIGN_IDENTIFIER: Final = _reason(
@@ -68,7 +71,7 @@ PIN_EXPIRED: Final = _reason(
 PASSWORD_MUST_CHANGE: Final = _reason(
     "E-204",
     _("The person still has a one-time password, which must be changed first."),
-    _("Your password must be changed before you can enrol a device. Ask your administrator."),
+    _("Your password must be changed before you can enroll a device. Ask your administrator."),
 )
 SOMEONE_ELSE: Final = _reason(
     "E-205",
@@ -84,11 +87,26 @@ SIGN_IN_EXPIRED: Final = _reason(
 ACCOUNT_DISABLED: Final = _reason("E-301", _("The account is disabled."))
 FEATURE_OFF: Final = _reason(
     "E-302",
-    _("This kind of enrollment is switched off. Switch it on under Settings > iOS > MDM."),
+    _(
+        "This kind of enrollment is switched off. Switch it on: manage.py setting"
+        " ios.mdm.account_driven_device_enrollment on (or ios.mdm.account_driven_user_enrollment)"
+    ),
     _("Your organization has not switched on this kind of enrollment. Ask your administrator, code {code}."),
 )
-ROLE_MISSING: Final = _reason("E-303", _("The person lacks the role for this enrollment. Grant it with Assign Roles."))
-ACCOUNT_MISSING: Final = _reason("E-304", _("The person has no Managed Apple Account. Enter one with Assign Roles."))
+ROLE_MISSING: Final = _reason(
+    "E-303",
+    _(
+        "The person lacks the role for this enrollment. Grant it:"
+        " manage.py assign_role USER_ID apple.adde (or apple.aaue)"
+    ),
+)
+ACCOUNT_MISSING: Final = _reason(
+    "E-304",
+    _(
+        "The person has no Managed Apple Account. Enter one:"
+        " manage.py assign_role USER_ID apple.adde --managed-apple-account ACCOUNT"
+    ),
+)
 FOREIGN_ACCOUNT: Final = _reason(
     "E-305",
     _("The Managed Apple Account is not in an enrollment domain. Change the account or add the domain."),
@@ -114,7 +132,7 @@ ANOTHER_PERSONS_DEVICE: Final = _reason(
 )
 
 CHALLENGE_REFUSED: Final = _reason(
-    "E-401", _("The certificate request had no valid one-time challenge. Enrol again to get a new one.")
+    "E-401", _("The certificate request had no valid one-time challenge. Enroll again to get a new one.")
 )
 REQUEST_REFUSED: Final = _reason("E-402", _("The certificate request was not acceptable."))
 TOKEN_REFUSED: Final = _reason(

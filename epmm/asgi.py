@@ -80,7 +80,8 @@ class FrontDoor:
         try:
             body = await read_body(scope, receive, check=_check_size, seconds=FRONT_BODY_SECONDS)
         except BodyTooLarge:
-            return await respond(send, 413)
+            # an enrollment request has one answer to all that it cannot be (protocol reference, 2.1)
+            return await respond(send, 400 if scope["path"].startswith("/enroll/") else 413)
         except BodyTooSlow:
             return await respond(send, 408)
         except Disconnected:
@@ -100,10 +101,23 @@ def _check_size(size: int) -> None:
 
 
 def _cleaned(scope: Scope) -> Scope:
-    """WSGI cannot tell `X_Name` from `X-Name`, so the first is dropped; and a query is ASCII there."""
-    headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+    """WSGI cannot tell `X_Name` from `X-Name`, so the first is dropped; and a query is ASCII there.
+
+    Of a content type only `boundary` stays: Django looks up whatever `charset` names, and fails where it is no text.
+    """
+    headers = [
+        (name, _media_type(value) if name == b"content-type" else value)
+        for name, value in scope["headers"]
+        if b"_" not in name
+    ]
     query = quote_from_bytes(scope["query_string"], safe=_PRINTABLE).encode("ascii")
     return {**scope, "headers": headers, "query_string": query}
+
+
+def _media_type(value: bytes) -> bytes:
+    kind, *parameters = value.split(b";")
+    kept = [parameter for parameter in parameters if parameter.strip().lower().startswith(b"boundary=")]
+    return b";".join([kind, *kept])
 
 
 def _replay(body: bytes) -> Receive:

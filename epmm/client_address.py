@@ -1,7 +1,7 @@
 """Where a request came from.  Forwarding headers count only when a trusted proxy set them."""
 
 from functools import cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -31,3 +31,14 @@ def client_address(request: HttpRequest) -> str | None:
             except ValueError:
                 return None
     return None
+
+
+def network(address: str | None) -> str:
+    """What one caller holds for sure: an IPv4 address, or the /64 of an IPv6 address."""
+    try:
+        ip = ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, IPv6Address):
+        return str(ip.ipv4_mapped or ip_network((ip, 64), strict=False))
+    return str(ip)

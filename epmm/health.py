@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import Final
 
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseFailure
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -27,7 +28,7 @@ def readyz(_: HttpRequest) -> HttpResponse:
     """200 when database, worker and clock are in order, else 503; names what is not."""
     try:
         checks = {"database": True, "worker": worker_beats(), "clock": clock_agrees()}
-    except DatabaseError:
+    except DatabaseFailure:
         checks = {"database": False}
     return JsonResponse(checks, status=200 if all(checks.values()) else 503)
 

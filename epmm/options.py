@@ -65,7 +65,7 @@ REQUIREMENT: Final = choice(
     "registration.requirement",
     default="password",
     values=("password", "pin", "password_and_pin"),
-    help=gettext_lazy("What people sign in with when they enrol a device."),
+    help=gettext_lazy("What people sign in with when they enroll a device."),
 )
 PIN_LENGTH: Final = number(
     "registration.pin_length", default=6, low=6, high=12, help=gettext_lazy("Registration PIN Code Length.")
@@ -89,14 +89,14 @@ ALLOWED_FAMILIES: Final[Setting[tuple[str, ...]]] = parsed(
     default=FAMILIES,
     parse=lambda text: _names(text, FAMILIES),
     accepts=", ".join(FAMILIES),
-    help=gettext_lazy("Which kinds of device may enrol."),
+    help=gettext_lazy("Which kinds of device may enroll."),
 )
 MINIMUM_OS: Final[Setting[tuple[str, ...]]] = parsed(
     "registration.minimum_os",
     default=(),
     parse=_minimum_os,
     accepts=gettext_lazy("none, or versions such as iOS=17.0,macOS=14.0"),
-    help=gettext_lazy("The oldest system that may enrol, by platform."),
+    help=gettext_lazy("The oldest system that may enroll, by platform."),
 )
 PRIVACY_PAGE: Final = parsed(
     "registration.privacy_page",
@@ -110,7 +110,7 @@ TERMS: Final = parsed(
     default="off",
     parse=str,
     accepts=gettext_lazy("off, on for the built-in text, or a text of your own"),
-    help=gettext_lazy("End User Terms of Service, to be accepted before a device enrols."),
+    help=gettext_lazy("End User Terms of Service, to be accepted before a device enrolls."),
 )
 ENROLLMENT_DOMAINS: Final[Setting[tuple[str, ...]]] = parsed(
     "enrollment.domains",
@@ -130,7 +130,7 @@ SIGN_MESSAGE: Final = flag(
 ALLOW_TAKEOVER: Final = flag(
     "enrollment.allow_takeover",
     default=False,
-    help=gettext_lazy("Let a person enrol a device that is still active under another person."),
+    help=gettext_lazy("Let a person enroll a device that is still active under another person."),
 )
 ENTERPRISE_NAME: Final = parsed(
     "general.enterprise_name",

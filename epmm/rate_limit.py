@@ -1,4 +1,4 @@
-"""A token bucket for each address, in the memory of this process: enough to blunt a flood at a public address."""
+"""A token bucket for each caller, in the memory of this process: enough to blunt a flood at a public address."""
 
 import threading
 import time
@@ -9,9 +9,9 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from epmm.client_address import client_address
+from epmm.client_address import client_address, network
 
-PER_SECOND: Final = 20.0  # an office behind one address may enrol in a hurry
+PER_SECOND: Final = 20.0  # an office behind one address may enroll in a hurry
 BURST: Final = 200.0
 REMEMBERED: Final = 50_000
 
@@ -46,7 +46,7 @@ def limited(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
 
     @wraps(view)
     def limited_view(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        if _buckets.admit(client_address(request) or "", time.monotonic()):
+        if _buckets.admit(network(client_address(request)), time.monotonic()):
             return view(request, *args, **kwargs)
         return HttpResponse(status=429, headers={"Retry-After": "5"})
 

@@ -67,6 +67,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # No session, CSRF or locale redirect stands in the way of a device; what a page needs, its view says.
 MIDDLEWARE = [
+    "epmm.middleware.content_length",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -22,7 +22,7 @@ class EnrollmentQuerySet(models.QuerySet["Enrollment"]):
 class Enrollment(models.Model):
     """One enrollment of one device by one person, from the delivered profile to the check-out.
 
-    A device that enrols again gets a new row: secrets, commands and results never pass from one to the next.
+    A device that enrolls again gets a new row: secrets, commands and results never pass from one to the next.
     """
 
     class State(models.IntegerChoices):

@@ -33,8 +33,11 @@ def end_enrollment(
     Job.enqueue("enrollment.revoke_tokens", enrollment=enrollment.pk)
     device = enrollment.device
     if device is not None and _managed_only_by(enrollment, device, was_active=before == Enrollment.State.ACTIVE):
-        device.status, device.mdm_managed = status, False
-        device.retired_at, device.retired_reason = now, reason
+        was_retired = device.retired_at is not None  # a new enrollment of it was begun and not finished
+        device.status = Device.Status.RETIRED if was_retired else status
+        device.mdm_managed = False
+        if not was_retired:
+            device.retired_at, device.retired_reason = now, reason
         device.save(update_fields=["status", "mdm_managed", "retired_at", "retired_reason", "modified_at"])
 
 

@@ -30,6 +30,7 @@ class Attempt(models.Model):
     closed_at = models.DateTimeField(null=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.OPEN)
     address = models.GenericIPAddressField(null=True)
+    network = models.CharField(max_length=64, blank=True)  # what one caller holds: the address, or its IPv6 /64
     identifier = models.CharField(max_length=320, blank=True, db_index=True)
     domain = models.CharField(max_length=253, blank=True)
     model_family = models.CharField(max_length=16, blank=True)
@@ -42,7 +43,7 @@ class Attempt(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["address", "opened_at"], condition=Q(user=None), name="attempt_anonymous"),
+            models.Index(fields=["network", "opened_at"], condition=Q(user=None), name="attempt_anonymous"),
         ]
 
     def __str__(self) -> str:

@@ -88,7 +88,7 @@ def _check_out(message: CheckOut, request: DeviceRequest) -> None:
     if enrollment.state == Enrollment.State.ENDED:
         return
     identity.refresh_from_db(fields=["state"])
-    if identity.state != Identity.State.CURRENT:
+    if identity.state not in {Identity.State.CURRENT, Identity.State.PENDING}:
         raise DeviceRefused("CheckOut with a certificate that is not in force")
     _check_bearer(enrollment, request)
     end_enrollment(enrollment, reason=check_out_reason(enrollment.device), now=timezone.now())
@@ -175,7 +175,7 @@ def _standing(identity: Identity) -> Enrollment:
 def _check_sender(enrollment: Enrollment, sender: Sender, topic: str) -> None:
     """Apple: cross-check the UDID of the message with the certificate."""
     by_udid = enrollment.kind == Enrollment.Kind.ADDE
-    if by_udid != bool(sender.udid) or by_udid == bool(sender.enrollment_id):
+    if by_udid != bool(sender.udid):
         raise _Refusal(reasons.MESSAGE_REFUSED, enrollment)
     if enrollment.device_key and enrollment.device_key != sender.device_key:
         # A plain 403: an answer that unenrols would let a forged message unenrol somebody else's device.

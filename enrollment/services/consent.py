@@ -69,6 +69,7 @@ def _built_in(policy: PolicyText.Kind, kind: Enrollment.Kind) -> str:
         "Your organization can see the serial number, the model, the system version, the security state and the list"
         " of apps of this device. It can install and remove settings and work apps, lock the device, remove its"
         " passcode and erase it.\n\n"
-        "It cannot see your messages, your photos, your browsing or the content of personal apps.\n\n"
+        "Device management shows it neither your messages nor your photos, your browsing or what is in your personal"
+        " apps.\n\n"
         "Signing out of the work account removes the management and all work data from the device."
     )

@@ -1,4 +1,4 @@
-"""May this person enrol this device?  One evaluator for the sign-in, the profile, and `doctor`.
+"""May this person enroll this device?  One evaluator for the sign-in, the profile, and `doctor`.
 
 The checks run in the order of the portal's specification; the first that fails is the answer.
 """
@@ -34,7 +34,7 @@ class Facts:
 
 
 class Refused(Exception):
-    """The person may not enrol now."""
+    """The person may not enroll now."""
 
     def __init__(self, reason: Reason, **values: object) -> None:
         super().__init__(reason.code)
@@ -73,7 +73,7 @@ def account_in_domain(user: User, _: Facts) -> None:
 
 
 def within_device_limit(user: User, facts: Facts) -> None:
-    """A device that the person enrols again does not count against itself."""
+    """A device that the person enrolls again does not count against itself."""
     limit = settings_store.read(options.DEVICE_LIMIT)
     if limit is None:
         return

@@ -38,7 +38,7 @@ def profile_identifier() -> str:
 def deliver(*, token: str, reference: str, facts: policy.Facts) -> bytes:
     """The profile for whoever holds the token; the same one again after a lost answer.
 
-    Raises TokenRefused, or policy.Refused when the person may no longer enrol.
+    Raises TokenRefused, or policy.Refused when the person may no longer enroll.
     """
     try:
         with transaction.atomic():

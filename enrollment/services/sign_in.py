@@ -106,7 +106,7 @@ class Entered:
 
 
 def verify(state: State, entered: Entered, *, address: str | None) -> Ticket:
-    """Check the credentials, then whether this person may enrol this device.  Raises Refused."""
+    """Check the credentials, then whether this person may enroll this device.  Raises Refused."""
     attempt = trace.find(state.reference)
     try:
         user, pin = _checked_credentials(state, entered, address=address)

@@ -1,6 +1,6 @@
 """The enrollment trace: one attempt from the first request to an active device, with every step on the way.
 
-Anonymous requests write here, so what they can write is bounded: by address and hour, in all, and by attempt.
+Anonymous requests write here, so what they can write is bounded: by network and hour, in all, and by attempt.
 When a bound is reached an enrollment goes on without a trace.
 """
 
@@ -15,8 +15,9 @@ from django.utils import timezone
 from enrollment.models import Attempt, AttemptStep
 from enrollment.models.attempt import OPEN_FOR
 from enrollment.reasons import Reason
+from epmm.client_address import network
 
-PER_ADDRESS_AND_HOUR: Final = 120
+PER_NETWORK_AND_HOUR: Final = 120
 ANONYMOUS_AT_MOST: Final = 20_000
 STEPS_AT_MOST: Final = 200
 REPEAT_WITHIN: Final = timedelta(minutes=5)
@@ -39,19 +40,21 @@ def open_attempt(*, address: str | None, identifier: str = "", domain: str = "",
     """Begin a trace, or go on with the one that the same device began a moment ago; None beyond the bounds."""
     now, address = timezone.now(), address_or_none(address)
     anonymous = Attempt.objects.filter(user=None)
-    here = anonymous.filter(address=address, opened_at__gt=now - timedelta(hours=1)).order_by("-pk")
-    recent = list(here.only("identifier", "model_family", "opened_at", "state", "reference")[:PER_ADDRESS_AND_HOUR])
+    caller = network(address)
+    here = anonymous.filter(network=caller, opened_at__gt=now - timedelta(hours=1)).order_by("-pk")
+    recent = list(here.only("identifier", "model_family", "opened_at", "state", "reference")[:PER_NETWORK_AND_HOUR])
     for attempt in recent:
         same = (attempt.identifier, attempt.model_family) == (identifier, family)
         if same and identifier and attempt.state == Attempt.State.OPEN and attempt.opened_at > now - REPEAT_WITHIN:
             return Attempt.objects.get(pk=attempt.pk)
-    if len(recent) >= PER_ADDRESS_AND_HOUR:
+    if len(recent) >= PER_NETWORK_AND_HOUR:
         return None
     if anonymous.order_by("pk")[ANONYMOUS_AT_MOST - 1 : ANONYMOUS_AT_MOST].exists():
         return None
     return Attempt.objects.create(
         reference=secrets.token_urlsafe(16),
         address=address,
+        network=caller,
         identifier=identifier,
         domain=domain,
         model_family=family,

@@ -70,7 +70,7 @@ def _challenge(state: State) -> HttpResponse:
 
 
 def _update_first(request: HttpRequest, attempt: Attempt | None, minimum: str) -> HttpResponse:
-    """A device that said it can update while it enrols is told to; the others read why on the sign-in page."""
+    """A device that said it can update while it enrolls is told to; the others read why on the sign-in page."""
     trace.step(attempt, "enrollment_request", result=trace.REFUSED, reason=reasons.SYSTEM_TOO_OLD)
     sentence = reasons.SYSTEM_TOO_OLD.sentence(minimum=minimum)
     body, content_type = software_update_required(os_version=minimum, message=sentence).render(

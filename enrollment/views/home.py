@@ -10,7 +10,7 @@ from epmm.rate_limit import limited
 @limited
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """How to enrol, for whoever comes here with a browser."""
+    """How to enroll, for whoever comes here with a browser."""
     context = {
         "organization": authorities.organization(),
         "enabled": settings_store.read(options.ADDE) or settings_store.read(options.AAUE),

@@ -1,4 +1,4 @@
-"""A person who may enrol, and the front door as a device and its web sheet use it."""
+"""A person who may enroll, and the front door as a device and its web sheet use it."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -8,8 +8,8 @@ from django.db import DatabaseError
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from epmm import health
-from epmm.client_address import client_address
+from epmm import asgi, health
+from epmm.client_address import client_address, network
 from epmm.models import Heartbeat
 from epmm.rate_limit import Buckets
 
@@ -76,3 +76,27 @@ def test_ready_needs_the_database(client: Client, monkeypatch: pytest.MonkeyPatc
     answer = client.get("/readyz")
 
     assert (answer.status_code, answer.json()) == (503, {"database": False})
+
+
+def test_an_answer_says_how_long_it_is(client: Client) -> None:
+    assert client.get("/healthz")["Content-Length"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (b"text/plain; charset=hex", b"text/plain"),
+        (b"multipart/form-data; charset=hex; boundary=x", b"multipart/form-data; boundary=x"),
+        (b"application/xml", b"application/xml"),
+        (b"", b""),
+    ],
+)
+def test_no_caller_chooses_a_codec(sent: bytes, kept: bytes) -> None:
+    """Django looks up whatever charset a request names, before any view, and fails where it is no text."""
+    scope = {"headers": [(b"content-type", sent), (b"x_name", b"1")], "query_string": b"a=\xff"}
+
+    assert asgi._cleaned(scope) == {"headers": [(b"content-type", kept)], "query_string": b"a=%FF"}
+
+
+def test_callers_of_one_ipv6_network_share_a_bucket(rf: RequestFactory) -> None:
+    assert network("2001:db8::1") == network("2001:db8::2") != network("2001:db8:0:1::1")

@@ -6,13 +6,13 @@ elsewhere, and a name that nobody has behaves like any other.
 
 import math
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from epmm.client_address import network
 from users.errors import TooManyAttempts
 from users.models import SignInFailures
 
@@ -60,17 +60,6 @@ def forget(now: datetime) -> None:
 def lock_after(failures: int) -> timedelta:
     doublings = min(failures - FAILURES_BEFORE_LOCK, 10)
     return min(FIRST_LOCK * (1 << doublings), LONGEST_LOCK)
-
-
-def network(address: str | None) -> str:
-    """What one attacker holds for sure: an IPv4 address, or the /64 of an IPv6 address."""
-    try:
-        ip = ip_address((address or "").partition("%")[0])
-    except ValueError:
-        return "unknown"
-    if isinstance(ip, IPv6Address):
-        return str(ip.ipv4_mapped or ip_network((ip, 64), strict=False))
-    return str(ip)
 
 
 def _name_hash(name: str) -> str:

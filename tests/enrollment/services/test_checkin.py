@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
 from devices.models import Channel, Command, Device, Enrollment, Identity, StatusReport
+from devices.models.command import REPORTS_KEPT
 from enrollment.models import AccessToken, Attempt
-from enrollment.services import checkin, trace
+from enrollment.services import checkin, cleanup, trace
 from epmm.wire.errors import WireError
 from tests.enrollment.conftest import Switch, make_person
 from tests.enrollment.phone import UDID, Phone, new_phone
@@ -133,7 +134,7 @@ def test_an_expired_certificate_is_refused(phone: Phone) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"Topic": "com.apple.mgmt.External.other"}, {"UDID": None, "EnrollmentID": "E"}, {"EnrollmentID": "E"}],
+    [{"Topic": "com.apple.mgmt.External.other"}, {"UDID": None, "EnrollmentID": "E"}],
 )
 def test_a_message_that_does_not_fit_its_enrollment_is_refused(phone: Phone, changes: dict[str, Any]) -> None:
     with pytest.raises(DeviceRefused):
@@ -385,3 +386,44 @@ def test_explain_tells_the_door_what_to_answer(phone: Phone, anna: User) -> None
         checkin.explain(phone.request(), UDID)
     with pytest.raises(DeviceRefused):
         checkin.explain(phone.request(), "OTHER-UDID")
+
+
+def test_an_enrollment_id_beside_the_udid_does_no_harm(phone: Phone) -> None:
+    """Whether devices in device enrollment send one is an open question of the protocol reference."""
+    phone.send("authenticate-adde-ios", EnrollmentID="E")
+    phone.send("tokenupdate-adde-ios", EnrollmentID="E")
+
+    assert phone.reload().device_key == UDID
+
+
+def test_a_person_may_sign_out_while_the_certificate_is_being_renewed(phone: Phone) -> None:
+    phone.enroll()
+    new = phone.new_identity()
+    phone.send("authenticate-adde-ios", identity=new)
+    phone.send("checkout-adde", identity=new)
+
+    assert Device.objects.get().status == Device.Status.RETIRED
+
+
+def test_only_the_newest_status_reports_are_kept(phone: Phone) -> None:
+    phone.enroll()
+    for number in range(REPORTS_KEPT + 3):
+        phone.send("dm-status", Data=b"%d" % number)
+
+    assert [bytes(report.body) for report in StatusReport.objects.order_by("pk")] == [b"3", b"4", b"5", b"6", b"7"]
+
+
+def test_an_enrollment_begun_again_and_not_finished_leaves_the_record_as_it_was(phone: Phone, anna: User) -> None:
+    phone.enroll()
+    phone.send("checkout-adde")
+    before = Device.objects.get()
+    new_phone(anna, number=50).send("authenticate-adde-ios")
+    Enrollment.objects.standing().update(created_at=timezone.now() - timedelta(days=2))
+    cleanup.abandon_unfinished()
+
+    after = Device.objects.get()
+    assert (after.status, after.retired_at, after.retired_reason) == (
+        Device.Status.RETIRED,
+        before.retired_at,
+        "user removed management",
+    )

@@ -266,7 +266,7 @@ def test_a_device_that_can_update_first_is_told_to(client: Client, adde: None, s
 
 
 def test_without_a_trace_the_enrollment_goes_on(sheet: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("enrollment.services.trace.PER_ADDRESS_AND_HOUR", 0)
+    monkeypatch.setattr("enrollment.services.trace.PER_NETWORK_AND_HOUR", 0)
 
     profile_of(sheet.post(sheet.until_token()))
     assert not Attempt.objects.exists()
