@@ -21,6 +21,7 @@ from tests.epmm.processes import ROOT, eventually
 from tests.epmm.test_up import HOST, Installation
 from tests.flows.persistence import essence
 
+TELLTALE: Final = {"server", "x-powered-by", "via"}
 RESULTS: Final = 2  # to kill at
 IN_FLIGHT_SECONDS: Final = 0.02  # an exchange takes a few milliseconds
 
@@ -109,6 +110,7 @@ class Accounting(httpx2.BaseTransport):
     def deliver(self, request: httpx2.Request) -> httpx2.Response:
         response = self.network._transport.handle_request(request)
         response.read()
+        assert not TELLTALE & set(response.headers), "a server does not say what it is"
         return response
 
 
