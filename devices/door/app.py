@@ -93,7 +93,7 @@ class Door:
             self._gate.enter(held)
             answer = await self._serve(*await self._opened(caller, body))
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            raise RuntimeError("a handler made a bare 401, which would unenrol the device")
+            raise RuntimeError("a handler made a bare 401, which would unenroll the device")
         return answer
 
     def _check_size(self, held: ExitStack, size: int) -> None:

@@ -1,7 +1,7 @@
 """From exception to answer: the only table.
 
 401 is not in it.  A managed device that receives a bare 401 removes its own management, so one wrong line could
-unenrol a fleet (protocol reference, 12.1).
+unenroll a fleet (protocol reference, 12.1).
 """
 
 from collections.abc import Mapping
