@@ -17,6 +17,8 @@ def is_trusted_proxy(address: str) -> bool:
         ip = ip_address(address)
     except ValueError:
         return False
+    if isinstance(ip, IPv6Address):
+        ip = ip.ipv4_mapped or ip  # as a socket for both families shows an IPv4 peer
     return any(ip in network for network in _networks(tuple(settings.TRUSTED_PROXIES)))
 
 

@@ -21,6 +21,7 @@ from epmm.rate_limit import Buckets
         ("198.51.100.7", "203.0.113.9", "198.51.100.7"),  # not a proxy of ours: its header means nothing
         ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
         ("10.0.0.1", "192.0.2.66, 203.0.113.9, 10.0.0.2", "203.0.113.9"),  # the first one may be forged
+        ("::ffff:10.0.0.1", "203.0.113.9", "203.0.113.9"),
         ("10.0.0.1", "nonsense", None),
         ("10.0.0.1", "", None),
         ("", "", None),
