@@ -111,7 +111,7 @@ class Target:
     def assert_untouched(self) -> None:
         """Strangers leave a trace, and a trace has an end."""
         assert rows.changed(self._stock, rows.rows(ignored=LEFT_BEHIND)) == set()
-        assert Attempt.objects.filter(user=None).count() <= trace.PER_ADDRESS_AND_HOUR
+        assert Attempt.objects.filter(user=None).count() <= trace.PER_NETWORK_AND_HOUR
         assert AttemptStep.objects.count() <= Attempt.objects.count() * trace.STEPS_AT_MOST
 
     def assert_victim_untouched(self) -> None:

@@ -1,4 +1,4 @@
-"""Who may not enrol learns why, and nothing is left behind but the trace of it."""
+"""Who may not enroll learns why, and nothing is left behind but the trace of it."""
 
 from collections.abc import Callable
 from datetime import timedelta
