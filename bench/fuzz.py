@@ -1,0 +1,71 @@
+"""Mutated and random requests against both doors, for as long as wanted, with an eye on the memory.  By hand only."""
+
+import argparse
+import gc
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+BATCH: Final = 250  # Hypothesis remembers every example of a batch, and forgets them with it
+out: Final = sys.stdout.write
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--examples", type=int, default=100_000)
+    parser.add_argument("--minutes", type=float, help="stop after so many, however many requests that makes")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="epmm-fuzz-") as directory:
+        os.environ.update(EPMM_DATA_DIR=directory, DJANGO_SETTINGS_MODULE="tests.settings")
+        import django
+
+        django.setup()
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(Path(os.devnull).open("w"))  # noqa: SIM115 -- lines are written, and not shown
+        from django.db import connection
+
+        database = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        try:
+            _besiege(options.examples, time.monotonic() + (options.minutes or 60 * 24) * 60)
+        finally:
+            connection.creation.destroy_test_db(database, verbosity=0)
+
+
+def _besiege(examples: int, deadline: float) -> None:
+    from tests.flows import attacks, house
+    from tests.flows.siege import lay
+    from tests.flows.target import made_in
+
+    with house.opened() as opened, made_in(opened) as target:
+        kinds = [(attack.__name__, attack(target), False) for attack in attacks.STRANGERS]
+        kinds.append((attacks.mad_device.__name__, attacks.mad_device(target), True))
+        answers: dict[str, Counter[int]] = {name: Counter() for name, _, _ in kinds}
+        for _, attack, by_insider in kinds:  # what is read once and kept, in us and in Hypothesis
+            lay(target, attack, examples=BATCH, by_insider=by_insider)
+        began, report = time.monotonic(), 0
+        while (done := sum(map(Counter.total, answers.values()))) < examples and time.monotonic() < deadline:
+            if done >= report:
+                out(f"{done:7} requests  {time.monotonic() - began:6.0f} s  {_resident_megabytes():6.1f} MB\n")
+                report += examples // 20
+            for name, attack, by_insider in kinds:
+                answers[name] += lay(target, attack, examples=BATCH, by_insider=by_insider)
+        out(f"{done:7} requests  {time.monotonic() - began:6.0f} s  {_resident_megabytes():6.1f} MB\n")
+    for name, found in answers.items():
+        out(f"{name:<22} {', '.join(f'{status}: {count}' for status, count in sorted(found.items()))}\n")
+
+
+def _resident_megabytes() -> float:
+    gc.collect()
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    main()
