@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -23,9 +24,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="epmm-fuzz-") as directory:
         os.environ.update(EPMM_DATA_DIR=directory, DJANGO_SETTINGS_MODULE="tests.settings")
-        import django
-
-        django.setup()
+        import_module("epmm.asgi")  # sets Django up, and with it the log
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.StreamHandler):
                 handler.setStream(Path(os.devnull).open("w"))  # noqa: SIM115 -- lines are written, and not shown
