@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -24,10 +23,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="epmm-fuzz-") as directory:
         os.environ.update(EPMM_DATA_DIR=directory, DJANGO_SETTINGS_MODULE="tests.settings")
-        import_module("epmm.asgi")  # sets Django up, and with it the log
-        for handler in logging.getLogger().handlers:
-            if isinstance(handler, logging.StreamHandler):
-                handler.setStream(Path(os.devnull).open("w"))  # noqa: SIM115 -- lines are written, and not shown
+        import django
+
+        django.setup()
         from django.db import connection
 
         database = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
@@ -43,6 +41,9 @@ def _besiege(examples: int, deadline: float) -> None:
     from tests.flows.target import made_in
 
     with house.opened() as opened, made_in(opened) as target:
+        for handler in logging.getLogger().handlers:  # Celery has set Django up again, and with it the log
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(Path(os.devnull).open("w"))  # noqa: SIM115 -- lines are written, and not shown
         kinds = [(attack.__name__, attack(target), False) for attack in attacks.STRANGERS]
         kinds.append((attacks.mad_device.__name__, attacks.mad_device(target), True))
         answers: dict[str, Counter[int]] = {name: Counter() for name, _, _ in kinds}
