@@ -11,6 +11,7 @@ from devices.models import Device
 from enrollment.models import Acceptance, AccessToken, Attempt
 from enrollment.services import registration
 from enrollment.services.sign_in import Entered
+from epmm import rate_limit
 from tests.enrollment.conftest import MACHINE_INFO, PASSWORD, Sheet, Switch, make_person
 from users.models import RegistrationPin, Role, User
 from users.services import roles
@@ -378,10 +379,10 @@ def test_the_last_step_repeated_after_a_lost_answer_gives_a_good_token(sheet: Sh
     assert sheet.post(again["Location"].rpartition("=")[2]).status_code == 200
 
 
-def test_a_flood_at_the_public_page_is_turned_away(client: Client, adde: None) -> None:
-    statuses = {client.get("/").status_code for _ in range(260)}
+def test_a_flood_at_the_public_page_is_turned_away(client: Client, adde: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "_buckets", rate_limit.Buckets(per_second=0, burst=2))
 
-    assert statuses == {200, 429}
+    assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
 
 
 def test_the_public_page_answers_anyone(client: Client, adde: None) -> None:
