@@ -7,10 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
 from django.utils import timezone
+from redis import Redis
 
 from epmm.models import Job
 from tests.epmm.processes import ROOT, eventually
@@ -26,15 +28,28 @@ def notes(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.service("redis"))])
+def broker(request: pytest.FixtureRequest) -> str:
+    """Where the worker is rung: in its own memory, or by way of a Redis that no other test uses meanwhile."""
+    if request.param == "memory":
+        return "memory://"
+    number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    url = urlsplit(os.environ["EPMM_TEST_REDIS_URL"])._replace(path=f"/{number}").geturl()
+    with Redis.from_url(url) as redis:
+        redis.flushdb()
+    return url
+
+
 @pytest.fixture
-def start(notes: Path, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+def start(broker: str, notes: Path, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
     command = [sys.executable, "-m", "tests.epmm.noting_worker", str(connection.settings_dict["NAME"]), str(notes)]
     with ExitStack() as stack:
         log = stack.enter_context((tmp_path / "log").open("ab"))
 
         def begin() -> subprocess.Popen[bytes]:
+            environment = os.environ | {"EPMM_BROKER_URL": broker}
             process = stack.enter_context(
-                subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             )
             stack.callback(process.kill)
             return process
@@ -47,7 +62,7 @@ def noted(notes: Path) -> list[int]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_killed_worker_loses_no_job(start: Callable[[], subprocess.Popen[bytes]], notes: Path) -> None:
+def test_a_killed_worker_loses_no_job(start: Callable[[], subprocess.Popen[bytes]], notes: Path, broker: str) -> None:
     for number in range(JOBS):
         Job.enqueue("tests.note", number=number)
     hold = notes.with_suffix(".hold")
@@ -61,7 +76,10 @@ def test_a_killed_worker_loses_no_job(start: Callable[[], subprocess.Popen[bytes
     hold.unlink()
 
     second = start()
-    if connection.vendor != "sqlite":  # other workers may live: what a dead one held comes back when its lease ends
+    if (connection.vendor, broker) != (
+        "sqlite",
+        "memory://",
+    ):  # other workers may live: what a dead one held comes back when its lease ends
         Job.objects.open().update(lease_until=timezone.now(), rung_until=timezone.now())
     eventually(lambda: not Job.objects.open().filter(kind="tests.note").exists(), seconds=SECONDS)
 
