@@ -22,7 +22,7 @@ def inventory_read(enrollment: int) -> None:
     from enrollment.services import trace
 
     row = Enrollment.objects.filter(pk=enrollment).first()
-    attempt = row.attempts.order_by("-pk").first() if row else None
+    attempt = trace.of(row) if row else None
     if attempt is not None and not attempt.steps.filter(step="first_inventory").exists():
         trace.step(attempt, "first_inventory")
 

@@ -12,31 +12,19 @@ from django.utils import timezone
 
 from devices.door.exchange import DeviceRequest
 from devices.errors import DeviceRefused, UnrecognizedDevice
-from devices.models import Channel, Command, Device, Enrollment, Identity, os_version_number
+from devices.models import Channel, Device, Enrollment, Identity, os_version_number
 from devices.protocol.checkin import Authenticate, CheckOut, Sender, TokenUpdate
-from devices.services import queue
 from devices.services.retire import check_out_reason, end_enrollment
 from enrollment import reasons
-from enrollment.models import Attempt
 from enrollment.protocol.discovery import ModelFamily
-from enrollment.reasons import Reason
-from enrollment.services import authorities, policy, tokens, trace
+from enrollment.services import activation, authorities, policy, tokens, trace
+from enrollment.services.refusal import CheckinRefused
 from epmm.wire import x509
 from epmm.wire.errors import WireError
 
 SKEW: Final = timedelta(minutes=10)
-REPLACED: Final = "replaced by a new enrollment"
-TAKEN_OVER: Final = "taken over by another person"
+USERS_OF_A_MAC: Final = 50
 USABLE: Final = (Identity.State.ISSUED, Identity.State.PENDING, Identity.State.CURRENT)
-
-
-class _Refusal(DeviceRefused):
-    """A refusal that the trace of its enrollment shall show, once the transaction is rolled back."""
-
-    def __init__(self, reason: Reason, enrollment: Enrollment) -> None:
-        super().__init__(reason.code)
-        self.reason = reason
-        self.enrollment = enrollment
 
 
 def accept_authenticate(message: Authenticate, request: DeviceRequest) -> None:
@@ -48,8 +36,8 @@ def accept_authenticate(message: Authenticate, request: DeviceRequest) -> None:
             _check_sender(enrollment, message.sender, message.topic)
             _check_bearer(enrollment, request)
             _begin(enrollment, identity, message)
-            trace.step(_attempt(enrollment), "authenticate", os_version=message.os_version)
-    except _Refusal as refusal:
+            trace.step(trace.of(enrollment), "authenticate", os_version=message.os_version)
+    except CheckinRefused as refusal:
         _record(refusal, "authenticate")
         raise
 
@@ -64,8 +52,8 @@ def accept_token_update(message: TokenUpdate, request: DeviceRequest) -> None:
             now = timezone.now()
             _store_push(enrollment, message, now)
             if not message.sender.user_key:
-                _complete(enrollment, identity, now)
-    except _Refusal as refusal:
+                activation.complete(enrollment, identity, now)
+    except CheckinRefused as refusal:
         _record(refusal, "token_update")
         raise
 
@@ -75,7 +63,7 @@ def accept_check_out(message: CheckOut, request: DeviceRequest) -> None:
     try:
         with transaction.atomic():
             _check_out(message, request)
-    except _Refusal as refusal:
+    except CheckinRefused as refusal:
         _record(refusal, "check_out")
         raise
 
@@ -93,7 +81,7 @@ def _check_out(message: CheckOut, request: DeviceRequest) -> None:
     _check_bearer(enrollment, request)
     end_enrollment(enrollment, reason=check_out_reason(enrollment.device), now=timezone.now())
     tokens.revoke_of(enrollment)
-    trace.step(_attempt(enrollment), "check_out")
+    trace.step(trace.of(enrollment), "check_out")
 
 
 def store_bootstrap_token(sender: Sender, token: bytes | None, request: DeviceRequest) -> None:
@@ -157,7 +145,7 @@ def _verify_chain(identity: Identity, request: DeviceRequest) -> None:
         leaf = x509.load(request.certificate)
         x509.verify_own(leaf, authorities.device_ca().certificate, timezone.now(), SKEW)
     except WireError as error:
-        raise _Refusal(reasons.CERTIFICATE_REFUSED, identity.enrollment) from error
+        raise CheckinRefused(reasons.CERTIFICATE_REFUSED, identity.enrollment) from error
 
 
 def _standing(identity: Identity) -> Enrollment:
@@ -168,7 +156,7 @@ def _standing(identity: Identity) -> Enrollment:
         raise UnrecognizedDevice
     identity.refresh_from_db(fields=["state"])  # another request may have changed it while we waited for the lock
     if identity.state not in USABLE:
-        raise _Refusal(reasons.CERTIFICATE_REFUSED, enrollment)
+        raise CheckinRefused(reasons.CERTIFICATE_REFUSED, enrollment)
     return enrollment
 
 
@@ -176,18 +164,18 @@ def _check_sender(enrollment: Enrollment, sender: Sender, topic: str) -> None:
     """Apple: cross-check the UDID of the message with the certificate."""
     by_udid = enrollment.kind == Enrollment.Kind.ADDE
     if by_udid != bool(sender.udid):
-        raise _Refusal(reasons.MESSAGE_REFUSED, enrollment)
+        raise CheckinRefused(reasons.MESSAGE_REFUSED, enrollment)
     if enrollment.device_key and enrollment.device_key != sender.device_key:
         # A plain 403: an answer that unenrols would let a forged message unenrol somebody else's device.
-        raise _Refusal(reasons.WRONG_DEVICE, enrollment)
+        raise CheckinRefused(reasons.WRONG_DEVICE, enrollment)
     if topic != enrollment.topic:
-        raise _Refusal(reasons.MESSAGE_REFUSED, enrollment)
+        raise CheckinRefused(reasons.MESSAGE_REFUSED, enrollment)
 
 
 def _check_bound(enrollment: Enrollment, identity: Identity, sender: Sender, topic: str) -> None:
     _check_sender(enrollment, sender, topic)
     if enrollment.state == Enrollment.State.PENDING or identity.state == Identity.State.ISSUED:
-        raise _Refusal(reasons.MESSAGE_REFUSED, enrollment)  # before its Authenticate
+        raise CheckinRefused(reasons.MESSAGE_REFUSED, enrollment)  # before its Authenticate
 
 
 def _is_own_bearer(enrollment: Enrollment, request: DeviceRequest) -> bool:
@@ -199,15 +187,11 @@ def _check_bearer(enrollment: Enrollment, request: DeviceRequest) -> None:
     if request.bearer_sha256 is None or _is_own_bearer(enrollment, request):
         return
     if tokens.belongs_to_another(request.bearer_sha256, enrollment.user_id):
-        raise _Refusal(reasons.TOKEN_REFUSED, enrollment)
+        raise CheckinRefused(reasons.TOKEN_REFUSED, enrollment)
 
 
-def _attempt(enrollment: Enrollment) -> Attempt | None:
-    return enrollment.attempts.order_by("-pk").first()
-
-
-def _record(refusal: _Refusal, name: str) -> None:
-    trace.step(_attempt(refusal.enrollment), name, result=trace.REFUSED, reason=refusal.reason)
+def _record(refusal: CheckinRefused, name: str) -> None:
+    trace.step(trace.of(refusal.enrollment), name, result=trace.REFUSED, reason=refusal.reason)
 
 
 # --- Authenticate -----------------------------------------------------------------------------------------------------
@@ -220,7 +204,7 @@ def _begin(enrollment: Enrollment, identity: Identity, message: Authenticate) ->
             _claim(enrollment, message, now)
             identity.state = Identity.State.CURRENT
         case Enrollment.State.AUTHENTICATED if identity.state == Identity.State.ISSUED:
-            raise _Refusal(reasons.CERTIFICATE_REFUSED, enrollment)
+            raise CheckinRefused(reasons.CERTIFICATE_REFUSED, enrollment)
         case Enrollment.State.AUTHENTICATED:
             return  # the answer was lost
         case _:
@@ -249,7 +233,7 @@ def _claim(enrollment: Enrollment, message: Authenticate, now: datetime) -> None
     try:
         policy.require(enrollment.user, facts)
     except policy.Refused as refused:
-        raise _Refusal(refused.reason, enrollment) from refused
+        raise CheckinRefused(refused.reason, enrollment) from refused
     enrollment.state = Enrollment.State.AUTHENTICATED
     enrollment.authenticated_at = now
     enrollment.udid, enrollment.enrollment_id = sender.udid, sender.enrollment_id
@@ -309,6 +293,7 @@ def _describe(device: Device, enrollment: Enrollment, message: Authenticate) -> 
 
 
 def _store_push(enrollment: Enrollment, message: TokenUpdate, now: datetime) -> None:
+    _check_user_channel(enrollment, message.sender)
     Channel.objects.update_or_create(
         enrollment=enrollment,
         user_key=message.sender.user_key,
@@ -327,61 +312,10 @@ def _store_push(enrollment: Enrollment, message: TokenUpdate, now: datetime) -> 
         enrollment.save(update_fields=["unlock_token"])
 
 
-def _complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
-    """The device channel's TokenUpdate: a new enrollment takes over; a renewed one changes its certificate."""
-    first = enrollment.state == Enrollment.State.AUTHENTICATED
-    begun_again = enrollment.reauthenticated_at
-    if not first and (begun_again is None or _waits_for_another(enrollment, identity)):
+def _check_user_channel(enrollment: Enrollment, sender: Sender) -> None:
+    """Only a Mac has users, and not any number of them."""
+    if not sender.user_key:
         return
-    if identity.state == Identity.State.PENDING:
-        enrollment.identities.filter(state=Identity.State.CURRENT).update(state=Identity.State.REPLACED)
-        identity.state = Identity.State.CURRENT
-        identity.save(update_fields=["state"])
-    if begun_again is not None:
-        # The profile that brought the device here was a command: its result is still to come.
-        bringer = {"request_type": "InstallProfile", "state": Command.State.OFFERED}
-        before = Command.objects.filter(channel__enrollment=enrollment, created_at__lt=begun_again)
-        before.exclude(**bringer).cancel()
-    enrollment.state, enrollment.reauthenticated_at = Enrollment.State.ACTIVE, None
-    enrollment.active_at = enrollment.active_at or now
-    enrollment.save(update_fields=["state", "reauthenticated_at", "active_at"])
-    _end_others(enrollment, now)
-    _activate_record(enrollment, now)
-    queue.queue_first_inventory(enrollment)
-    attempt = _attempt(enrollment)
-    trace.step(attempt, "token_update", first=first)
-    if first:
-        trace.move(attempt, Attempt.State.ACTIVE)
-
-
-def _waits_for_another(enrollment: Enrollment, identity: Identity) -> bool:
-    """Whether the check-in was begun with a new certificate and this message came with the old one.
-
-    It completes nothing then, or the new certificate could never take over.
-    """
-    pending = enrollment.identities.filter(state=Identity.State.PENDING)
-    return identity.state == Identity.State.CURRENT and pending.exists()
-
-
-def _end_others(enrollment: Enrollment, now: datetime) -> None:
-    """Nothing of an older enrollment of this device stays in force."""
-    others = Enrollment.objects.standing().exclude(pk=enrollment.pk).exclude(state=Enrollment.State.PENDING)
-    for other in others.filter(device_key=enrollment.device_key, kind=enrollment.kind).select_related("device"):
-        end_enrollment(other, reason=REPLACED if other.user_id == enrollment.user_id else TAKEN_OVER, now=now)
-        tokens.revoke_of(other)
-
-
-def _activate_record(enrollment: Enrollment, now: datetime) -> None:
-    device = enrollment.device
-    if device is None:  # deleted by an administrator in between
-        device = enrollment.device = Device.objects.create(user=enrollment.user, enrollment_type=enrollment.kind)
-        enrollment.save(update_fields=["device"])
-    device.refresh_from_db()
-    device.status, device.mdm_managed = Device.Status.ACTIVE, True
-    device.enrollment_type = enrollment.kind
-    device.owner = Device.Owner.COMPANY if enrollment.kind == Enrollment.Kind.ADDE else Device.Owner.EMPLOYEE
-    device.managed_apple_account = enrollment.managed_apple_account
-    device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
-    device.registered_at, device.last_seen_at = enrollment.active_at, now
-    device.retired_at, device.retired_reason = None, ""
-    device.save()
+    others = enrollment.channels.exclude(user_key__in=["", sender.user_key])
+    if enrollment.family not in {"", "Mac"} or others.count() >= USERS_OF_A_MAC:
+        raise CheckinRefused(reasons.MESSAGE_REFUSED, enrollment)

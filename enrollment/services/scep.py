@@ -56,4 +56,4 @@ def _attempt(challenge: str | None) -> Attempt | None:
     row = issuance.find_challenge(challenge or "")
     if row is None:
         return None
-    return row.enrollment.attempts.order_by("-pk").first()
+    return trace.of(row.enrollment)

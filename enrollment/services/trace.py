@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.db.models import Q
 from django.utils import timezone
 
+from devices.models import Enrollment
 from enrollment.models import Attempt, AttemptStep
 from enrollment.models.attempt import OPEN_FOR
 from enrollment.reasons import Reason
@@ -63,6 +64,11 @@ def open_attempt(*, address: str | None, identifier: str = "", domain: str = "",
 
 def find(reference: str) -> Attempt | None:
     return Attempt.objects.filter(reference=reference).first() if reference else None
+
+
+def of(enrollment: Enrollment) -> Attempt | None:
+    """The newest attempt that led to this enrollment."""
+    return enrollment.attempts.order_by("-pk").first()
 
 
 def step(

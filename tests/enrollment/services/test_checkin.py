@@ -427,3 +427,35 @@ def test_an_enrollment_begun_again_and_not_finished_leaves_the_record_as_it_was(
         before.retired_at,
         "user removed management",
     )
+
+
+def test_devices_that_passed_the_limit_together_are_counted_one_by_one(
+    phone: Phone, anna: User, switch: Switch
+) -> None:
+    switch("registration.device_limit", "1")
+    second = new_phone(anna, key="SECOND", number=51)
+    phone.send("authenticate-adde-ios")
+    second.send("authenticate-adde-ios", SerialNumber="S2")
+    phone.send("tokenupdate-adde-ios")
+    with pytest.raises(DeviceRefused):
+        second.send("tokenupdate-adde-ios")
+
+    assert Device.objects.enrolled().count() == 1
+    assert not Channel.objects.filter(enrollment=second.enrollment).exists()
+
+
+def test_an_iphone_has_no_users(phone: Phone) -> None:
+    phone.enroll()
+    with pytest.raises(DeviceRefused):
+        phone.send("tokenupdate-adde-macos-user")
+
+
+def test_a_mac_has_so_many_users(anna: User, adde: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkin, "USERS_OF_A_MAC", 2)
+    mac = new_phone(anna, number=52)
+    mac.send("authenticate-adde-macos")
+    mac.send("tokenupdate-adde-ios", UnlockToken=None)
+    for user in ("one", "two", "one"):
+        mac.send("tokenupdate-adde-macos-user", UserID=user)
+    with pytest.raises(DeviceRefused):
+        mac.send("tokenupdate-adde-macos-user", UserID="three")

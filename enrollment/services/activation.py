@@ -1,0 +1,86 @@
+"""How an enrollment comes into force: its device's TokenUpdate completes it, and whatever was before it ends."""
+
+from datetime import datetime
+from typing import Final
+
+from devices.models import Command, Device, Enrollment, Identity
+from devices.services import queue
+from devices.services.retire import end_enrollment
+from enrollment.models import Attempt
+from enrollment.services import policy, tokens, trace
+from enrollment.services.refusal import CheckinRefused
+from users.models import User
+
+REPLACED: Final = "replaced by a new enrollment"
+TAKEN_OVER: Final = "taken over by another person"
+
+
+def _check_device_limit(enrollment: Enrollment) -> None:
+    """Once more, one device of a person after the other: several may have passed at Authenticate together."""
+    user = User.objects.select_for_update().get(pk=enrollment.user_id)
+    try:
+        policy.within_device_limit(user, policy.Facts(kind=Enrollment.Kind(enrollment.kind), udid=enrollment.udid))
+    except policy.Refused as refused:
+        raise CheckinRefused(refused.reason, enrollment) from refused
+
+
+def complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
+    """The device channel's TokenUpdate: a new enrollment takes over; a renewed one changes its certificate."""
+    first = enrollment.state == Enrollment.State.AUTHENTICATED
+    begun_again = enrollment.reauthenticated_at
+    if not first and (begun_again is None or _waits_for_another(enrollment, identity)):
+        return
+    if first:
+        _check_device_limit(enrollment)
+    if identity.state == Identity.State.PENDING:
+        enrollment.identities.filter(state=Identity.State.CURRENT).update(state=Identity.State.REPLACED)
+        identity.state = Identity.State.CURRENT
+        identity.save(update_fields=["state"])
+    if begun_again is not None:
+        # The profile that brought the device here was a command: its result is still to come.
+        bringer = {"request_type": "InstallProfile", "state": Command.State.OFFERED}
+        before = Command.objects.filter(channel__enrollment=enrollment, created_at__lt=begun_again)
+        before.exclude(**bringer).cancel()
+    enrollment.state, enrollment.reauthenticated_at = Enrollment.State.ACTIVE, None
+    enrollment.active_at = enrollment.active_at or now
+    enrollment.save(update_fields=["state", "reauthenticated_at", "active_at"])
+    _end_others(enrollment, now)
+    _activate_record(enrollment, now)
+    queue.queue_first_inventory(enrollment)
+    attempt = trace.of(enrollment)
+    trace.step(attempt, "token_update", first=first)
+    if first:
+        trace.move(attempt, Attempt.State.ACTIVE)
+
+
+def _waits_for_another(enrollment: Enrollment, identity: Identity) -> bool:
+    """Whether the check-in was begun with a new certificate and this message came with the old one.
+
+    It completes nothing then, or the new certificate could never take over.
+    """
+    pending = enrollment.identities.filter(state=Identity.State.PENDING)
+    return identity.state == Identity.State.CURRENT and pending.exists()
+
+
+def _end_others(enrollment: Enrollment, now: datetime) -> None:
+    """Nothing of an older enrollment of this device stays in force."""
+    others = Enrollment.objects.standing().exclude(pk=enrollment.pk).exclude(state=Enrollment.State.PENDING)
+    for other in others.filter(device_key=enrollment.device_key, kind=enrollment.kind).select_related("device"):
+        end_enrollment(other, reason=REPLACED if other.user_id == enrollment.user_id else TAKEN_OVER, now=now)
+        tokens.revoke_of(other)
+
+
+def _activate_record(enrollment: Enrollment, now: datetime) -> None:
+    device = enrollment.device
+    if device is None:  # deleted by an administrator in between
+        device = enrollment.device = Device.objects.create(user=enrollment.user, enrollment_type=enrollment.kind)
+        enrollment.save(update_fields=["device"])
+    device.refresh_from_db()
+    device.status, device.mdm_managed = Device.Status.ACTIVE, True
+    device.enrollment_type = enrollment.kind
+    device.owner = Device.Owner.COMPANY if enrollment.kind == Enrollment.Kind.ADDE else Device.Owner.EMPLOYEE
+    device.managed_apple_account = enrollment.managed_apple_account
+    device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
+    device.registered_at, device.last_seen_at = enrollment.active_at, now
+    device.retired_at, device.retired_reason = None, ""
+    device.save()
