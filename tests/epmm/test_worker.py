@@ -76,15 +76,13 @@ def test_a_killed_worker_loses_no_job(start: Callable[[], subprocess.Popen[bytes
     hold.unlink()
 
     second = start()
-    if (connection.vendor, broker) != (
-        "sqlite",
-        "memory://",
-    ):  # other workers may live: what a dead one held comes back when its lease ends
+    alone = (connection.vendor, broker) == ("sqlite", "memory://")
+    if not alone:  # other workers may live: what a dead one held comes back when its lease ends
         Job.objects.open().update(lease_until=timezone.now(), rung_until=timezone.now())
     eventually(lambda: not Job.objects.open().filter(kind="tests.note").exists(), seconds=SECONDS)
 
     assert set(noted(notes)) == set(range(JOBS))  # one that was killed between its work and its mark works twice
-    assert Job.objects.filter(kind="tests.note", attempts=2).count() == 2
+    assert Job.objects.filter(kind="tests.note", attempts__gt=1).count() >= 2  # those that the killed one held
     second.send_signal(signal.SIGTERM)
     assert second.wait(timeout=20) == os.EX_OK
 
