@@ -24,8 +24,7 @@ from epmm.management.commands import up
 from tests.epmm.processes import ROOT, eventually, is_alive
 from tests.epmm.test_listening import free_port
 
-pytestmark = pytest.mark.service("database")
-
+on_both_databases = pytest.mark.service("database")
 HOST = "mdm.example.test"
 DATABASE_URL = os.environ.get("EPMM_DATABASE_URL", "")
 
@@ -114,6 +113,7 @@ def new_database() -> str:
     return urlsplit(DATABASE_URL)._replace(path=f"/{name}").geturl()
 
 
+@on_both_databases
 def test_first_start_then_a_later_one(installation: Installation) -> None:
     installation.start()
 
@@ -151,6 +151,7 @@ def test_a_killed_child_comes_back(installation: Installation, name: str) -> Non
     assert installation.stop(signal.SIGINT) == 0
 
 
+@on_both_databases
 def test_a_killed_supervisor_leaves_nothing_and_starts_again_at_once(installation: Installation) -> None:
     installation.start()
     processes = installation.all_processes()
