@@ -1,8 +1,6 @@
-"""What every test may rely on: services are there or said to be missing, and the data directory goes at the end."""
+"""What every test may rely on: the services it asks for are there, or it says what is missing."""
 
 import os
-import shutil
-from pathlib import Path
 
 import pytest
 
@@ -39,10 +37,3 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def services_of(item: pytest.Item) -> set[str]:
     return {name for mark in item.iter_markers("service") for name in mark.args}
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """The data directory that tests/settings.py made; xdist's workers share their controller's."""
-    directory = Path(os.environ.get("EPMM_DATA_DIR", ""))
-    if directory.name.startswith("epmm-tests-") and not hasattr(config, "workerinput"):
-        shutil.rmtree(directory, ignore_errors=True)
