@@ -6,12 +6,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
-from devices.models import Channel, Command, Device, Enrollment, Identity, StatusReport
-from devices.models.command import REPORTS_KEPT
+from devices.errors import DeviceRefused, UnrecognizedDevice
+from devices.models import Channel, Command, Device, Enrollment, Identity
 from enrollment.models import AccessToken, Attempt
 from enrollment.services import checkin, cleanup, trace
-from epmm.wire.errors import WireError
 from tests.enrollment.conftest import Switch, make_person
 from tests.enrollment.phone import UDID, Phone, new_phone
 from users.models import Role, User
@@ -309,85 +307,6 @@ def test_a_second_key_cannot_join_an_enrollment_before_it_is_active(phone: Phone
         phone.send("authenticate-adde-ios", identity=second)
 
 
-# --- The other messages -----------------------------------------------------------------------------------------------
-
-
-def test_bootstrap_tokens_are_kept_returned_and_deleted(phone: Phone) -> None:
-    phone.enroll()
-    assert b"<data>\n\t</data>" in phone.send("getbootstraptoken").body
-    phone.send("setbootstraptoken")
-    assert phone.reload().bootstrap_token == b"opaque-bootstrap-token"
-    assert b"b3BhcXVlLWJvb3RzdHJhcC10b2tlbg==" in phone.send("getbootstraptoken").body
-    phone.send("setbootstraptoken", BootstrapToken=None)
-    assert phone.reload().bootstrap_token is None
-
-
-def test_directory_bound_users_are_not_managed(phone: Phone) -> None:
-    phone.enroll()
-    with pytest.raises(UserNotManaged):
-        phone.send("getbootstraptoken", MessageType="UserAuthenticate", UserID="U")
-
-
-def test_get_token_is_not_served(phone: Phone) -> None:
-    phone.enroll()
-    with pytest.raises(WireError):
-        phone.send("gettoken")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_messages_that_only_ask_need_no_transaction_around_them(phone: Phone) -> None:
-    """The door calls in a thread, without one; on PostgreSQL a lock outside a transaction is an error."""
-    phone.enroll()
-    assert phone.send("getbootstraptoken").status == 200
-    assert phone.send("dm-tokens").status == 200
-    with pytest.raises(UserNotManaged):
-        phone.send("getbootstraptoken", MessageType="UserAuthenticate", UserID="U")
-    with pytest.raises(WireError):
-        phone.send("gettoken")
-    phone.send("checkout-adde")
-
-
-def test_declarative_management_has_an_empty_set(phone: Phone) -> None:
-    import json
-
-    phone.enroll()
-    told = json.loads(phone.send("dm-tokens").body)["SyncTokens"]
-    items = json.loads(phone.send("dm-declaration-items").body)
-    assert items["DeclarationsToken"] == told["DeclarationsToken"]
-    assert items["Declarations"] == {"Activations": [], "Configurations": [], "Assets": [], "Management": []}
-    assert len(told["Timestamp"]) == len("2026-11-22T10:00:00Z")
-    with pytest.raises(DeclarationGone):
-        phone.send("dm-declaration")
-    phone.send("dm-status")
-    assert b"StatusItems" in bytes(StatusReport.objects.get().body)
-    with pytest.raises(WireError):
-        phone.send("dm-tokens", Endpoint="nonsense")
-    with pytest.raises(DeviceRefused):
-        phone.send("dm-tokens", UserID="a user without channel")
-
-
-# --- Why a connect found nothing --------------------------------------------------------------------------------------
-
-
-def test_explain_tells_the_door_what_to_answer(phone: Phone, anna: User) -> None:
-    with pytest.raises(DeviceRefused):
-        checkin.explain(phone.request(), UDID)  # not active yet
-    phone.enroll()
-    checkin.explain(phone.request(bearer=b"\3" * 32), UDID)  # only its bearer stands in the way: it may go on
-    with pytest.raises(DeviceRefused):
-        checkin.explain(phone.request(), "OTHER-UDID")
-    with pytest.raises(DeviceRefused):
-        checkin.explain(phone.request(), UDID)  # all is well, so the channel is unknown
-    bens = new_phone(make_person("ben"), key="BENS-UDID", number=49)
-    with pytest.raises(DeviceRefused):
-        checkin.explain(phone.request(bearer=bens.bearer), UDID)
-    phone.send("checkout-adde")
-    with pytest.raises(UnrecognizedDevice):
-        checkin.explain(phone.request(), UDID)
-    with pytest.raises(DeviceRefused):
-        checkin.explain(phone.request(), "OTHER-UDID")
-
-
 def test_an_enrollment_id_beside_the_udid_does_no_harm(phone: Phone) -> None:
     """Whether devices in device enrollment send one is an open question of the protocol reference."""
     phone.send("authenticate-adde-ios", EnrollmentID="E")
@@ -403,14 +322,6 @@ def test_a_person_may_sign_out_while_the_certificate_is_being_renewed(phone: Pho
     phone.send("checkout-adde", identity=new)
 
     assert Device.objects.get().status == Device.Status.RETIRED
-
-
-def test_only_the_newest_status_reports_are_kept(phone: Phone) -> None:
-    phone.enroll()
-    for number in range(REPORTS_KEPT + 3):
-        phone.send("dm-status", Data=b"%d" % number)
-
-    assert [bytes(report.body) for report in StatusReport.objects.order_by("pk")] == [b"3", b"4", b"5", b"6", b"7"]
 
 
 def test_an_enrollment_begun_again_and_not_finished_leaves_the_record_as_it_was(phone: Phone, anna: User) -> None:
