@@ -48,6 +48,8 @@ def required(service: str) -> bool:
 
 
 def main(options: Sequence[str]) -> int:
+    # by default SIGTERM ends Python without leaving the `with` blocks, and the servers would live on
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="epmm-services-") as name:
         directory = Path(name)
         directory.chmod(0o755)  # PostgreSQL runs as an account of its own
@@ -92,7 +94,7 @@ def postgresql(directory: Path) -> Iterator[str]:
     subprocess.run(initdb, cwd=directory, user=account, group=account, check=True, stdout=subprocess.DEVNULL)
     port = _free_port()
     server: list[str | Path] = [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port)]
-    for option in ("fsync=off", "full_page_writes=off", "max_connections=200", f"unix_socket_directories={directory}"):
+    for option in ("fsync=off", "full_page_writes=off", "max_connections=200", "unix_socket_directories="):
         server += ["-c", option]
     with _running(server, directory=directory, port=port, account=account):
         yield f"postgresql://epmm@127.0.0.1:{port}/postgres"
