@@ -1,10 +1,18 @@
 """What every test may rely on: the services it asks for are there, or it says what is missing."""
 
 import os
+import sys
 
 import pytest
 
 from tests import services
+from users.services import lock_out
+
+
+@pytest.fixture(autouse=True)
+def untrimmed_lock_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL's sequences outlive a test: whether a test's row is the hundredth depends on those before it."""
+    monkeypatch.setattr(lock_out, "TRIM_EVERY", sys.maxsize)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
