@@ -90,7 +90,7 @@ def _run(options: argparse.Namespace) -> None:
 def _enroll(count: int, history: int) -> list[BenchDevice]:
     from django.utils import timezone
 
-    from devices.models import Channel, Command, Enrollment, Identity
+    from devices.models import Channel, Command, Enrollment, FinishedCommand, Identity, Payload
     from users.models import User
 
     user, now = User.objects.create(user_id="bench"), timezone.now()
@@ -106,28 +106,42 @@ def _enroll(count: int, history: int) -> list[BenchDevice]:
         for device, enrollment in zip(devices, enrollments, strict=True)
     )  # fmt: skip
     channels = Channel.objects.bulk_create(Channel(enrollment=enrollment) for enrollment in enrollments)
+    (payload,) = Payload.objects.of([b"bench"])
     finished = Command.State.ACKNOWLEDGED
-    Command.objects.bulk_create(
-        (Command(channel=c, request_type="R", state=finished, rendered=b"") for c in channels for _ in range(history)),
-        batch_size=5000,
-    )
+    for number in range(history):
+        FinishedCommand.objects.bulk_create(
+            FinishedCommand(
+                id=-number * count - index, channel=channel, payload=payload, request_type="R", state=finished,
+                done_at=now, body=b"<plist/>",
+            )
+            for index, channel in enumerate(channels)
+        )  # fmt: skip
     return devices
 
 
 def _queue(rounds: int) -> list[list[UUID]]:
     """For each round one command of 900 bytes for each device; returns their UUIDs in the order of the devices."""
-    from devices.models import Channel, Command, Result
+    from devices.models import Channel, Command, Payload, Result
 
     Result.objects.all().delete()
-    Command.objects.open().delete()
+    Command.objects.all().delete()
+    (payload,) = Payload.objects.of([_command()])
     channels = list(Channel.objects.order_by("pk"))
     rows = [[uuid4() for _ in channels] for _ in range(rounds)]
     Command.objects.bulk_create(
-        Command(uuid=uuid, channel=channel, request_type="DeviceInformation", rendered=bytes(900))
+        Command(uuid=uuid, channel=channel, request_type="DeviceInformation", payload=payload)
         for row in rows
         for channel, uuid in zip(channels, row, strict=True)
     )
     return rows
+
+
+def _command() -> bytes:
+    """Of 900 bytes, without its UUID."""
+    from devices.protocol.stamp import NOBODY
+    from epmm.wire.plist import dump
+
+    return dump({"CommandUUID": str(NOBODY), "Command": {"RequestType": "DeviceInformation", "Queries": "x" * 540}})
 
 
 def _answer(uuid: UUID, size: int) -> dict[str, Any]:

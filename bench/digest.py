@@ -169,12 +169,15 @@ def _enrollments(count: int) -> list[Any]:
 
 
 def _store(channels: list[Any], request_type: str, body: bytes) -> None:
-    from devices.models import Command, Result
+    from django.utils import timezone
 
-    acknowledged = Command.State.ACKNOWLEDGED
+    from devices.models import Command, Payload, Result
+
+    (payload,) = Payload.objects.of([b"bench"])
     for channel in channels:
-        command = Command.objects.create(channel=channel, request_type=request_type, state=acknowledged, rendered=b"")
-        Result.objects.create(command=command, status=acknowledged, body=body)
+        command = Command.objects.create(channel=channel, request_type=request_type, payload=payload)
+        Result.of(command, Command.State.ACKNOWLEDGED, timezone.now(), body).save(force_insert=True)
+        command.delete()
 
 
 if __name__ == "__main__":

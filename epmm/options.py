@@ -45,6 +45,13 @@ def _minimum_os(text: str) -> tuple[str, ...]:
     return wanted
 
 
+COMMAND_HISTORY_DAYS: Final = number(
+    "devices.command_history_days",
+    default=90,
+    low=1,
+    high=3650,
+    help=gettext_lazy("How many days finished commands and their results are kept."),
+)
 ADDE: Final = flag(
     "ios.mdm.account_driven_device_enrollment",
     default=False,

@@ -18,8 +18,10 @@ from devices.door.exchange import PLIST, Answer, DeviceRequest, Handlers
 from devices.door.refusals import Overloaded, Refusal, UnknownPath, WrongMethod, refusal_for
 from devices.door.store import Exchange, Store
 from devices.errors import DeviceRefused
+from devices.models import Payload
 from devices.protocol.checkin import has_message_type
 from devices.protocol.result import ConnectMessage
+from devices.protocol.stamp import stamp
 from devices.protocol.toplevel import TopLevel, read_top_level
 from epmm.asgi_http import BodyTooLarge, Disconnected, Receive, Scope, Send, read_body, respond
 from epmm.orm_threads import close_connections
@@ -31,6 +33,7 @@ T = TypeVar("T")
 PATHS: Final = frozenset(("/mdm/checkin", "/mdm/connect"))
 HANDLER_THREADS: Final = 8
 READER_THREADS: Final = 2
+_PAYLOAD: Final = Payload._meta.get_field("rendered")
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +132,9 @@ class Door:
             outcome = await self._store.connect(replace(exchange, bearer_sha256=None))
             if not outcome.found:
                 raise DeviceRefused("no active enrollment, and no reason found")
-        return Answer(body=outcome.rendered, content_type=PLIST) if outcome.rendered else Answer.EMPTY
+        if outcome.command is None:
+            return Answer.EMPTY
+        return Answer(body=stamp(_PAYLOAD.open(outcome.sealed), outcome.command), content_type=PLIST)
 
     async def _in_thread(self, call: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
         def run() -> T:

@@ -8,24 +8,33 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from select import POLLIN, POLLOUT, poll
 from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 import psycopg
 from psycopg import errors, pq
 from psycopg.conninfo import make_conninfo
 
-from devices.door.store import NOT_FOUND, STATE_AFTER, Exchange, Outcome
+from devices.door.store import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    NOT_FOUND,
+    NOTHING_TO_DO,
+    STATE_AFTER,
+    Exchange,
+    Outcome,
+)
 from devices.models import Command, Enrollment, Identity
+from devices.models.command import MOVED
 from devices.protocol.result import Status
 from epmm.batching import BatchingStore, StoreUnavailable
 
 SECONDS: Final = 5  # for a connection, for a statement, for a batch
 LOCK_SECONDS: Final = 1  # one that waits for a lock makes its whole batch wait
-_OPEN: Final = Command.State.ACKNOWLEDGED.value  # the states below it
 _NOW: Final = "statement_timestamp()"  # now() is the same for a whole pipeline
 _NOT_LIBPQ: Final = {"pool", "isolation_level", "server_side_binding", "assume_role", "prepare_threshold"}
 
-# All parts see the tables as they were before, so `next` passes over the command that `reported` is closing, and the
-# states are asked for again where a row is written: it may have changed while we waited for its lock.
+# All parts see the tables as they were before, so `next` passes over the command that is being answered, and the state
+# is asked for again where a row is written: it may have changed while we waited for its lock.
 # What was put off waits for the channel's next Idle (protocol reference, 4.6), or the two would never stop.
 CONNECT: Final = f"""
 WITH channel AS (
@@ -37,33 +46,33 @@ WITH channel AS (
       AND ($4 IS NULL OR enrollment.bearer_sha256 = $4)
       AND channel.enrollment_id = enrollment.id AND channel.user_key = $3
     RETURNING channel.id, channel.idle_at
-), reported AS (
-    UPDATE devices_command AS command
-    SET state = $6,
-        done_at = CASE WHEN $6 >= {_OPEN} THEN {_NOW} END,
-        not_now_at = CASE WHEN $6 < {_OPEN} THEN {_NOW} ELSE command.not_now_at END,
-        not_now_count = command.not_now_count + ($6 < {_OPEN})::int
-    FROM channel
-    WHERE command.uuid = $7 AND command.channel_id = channel.id AND command.state < {_OPEN}
-    RETURNING command.id
+), answered AS (
+    DELETE FROM devices_command AS command USING channel
+    WHERE command.uuid = $7 AND command.channel_id = channel.id AND $6 > {Command.State.NOT_NOW}
+    RETURNING {", ".join(f"command.{column}" for column in MOVED)}
 ), kept AS (
-    INSERT INTO devices_result (command_id, status, body, received_at)
-    SELECT reported.id, $6, $8, {_NOW} FROM reported WHERE $6 >= {_OPEN}
-    ON CONFLICT (command_id) DO NOTHING
+    INSERT INTO devices_result ({", ".join(MOVED)}, state, body, received_at)
+    SELECT answered.*, $6, $8, {_NOW} FROM answered
+), put_off AS (
+    UPDATE devices_command AS command
+    SET state = {Command.State.NOT_NOW}, not_now_at = {_NOW}, not_now_count = command.not_now_count + 1,
+        push_at = {_NOW} + least({LONGEST_PAUSE}, {FIRST_PAUSE} * 2 ^ least(command.not_now_count, 10))
+                  * interval '1 second'
+    FROM channel
+    WHERE command.uuid = $7 AND command.channel_id = channel.id AND $6 = {Command.State.NOT_NOW}
 ), next AS (
-    SELECT first.id, first.rendered FROM channel CROSS JOIN LATERAL (
-        SELECT command.id, command.rendered FROM devices_command AS command
-        WHERE command.channel_id = channel.id AND command.state < {_OPEN} AND command.uuid IS DISTINCT FROM $7
+    SELECT first.id, first.uuid, payload.rendered FROM channel CROSS JOIN LATERAL (
+        SELECT command.id, command.uuid, command.payload_id FROM devices_command AS command
+        WHERE command.channel_id = channel.id AND command.uuid IS DISTINCT FROM $7
           AND (command.state < {Command.State.NOT_NOW} OR command.not_now_at < channel.idle_at)
         ORDER BY command.priority, command.id LIMIT 1
-    ) AS first
+    ) AS first JOIN devices_payload AS payload ON payload.id = first.payload_id
 ), offered AS (
     UPDATE devices_command AS command SET state = {Command.State.OFFERED}, offered_at = {_NOW}
-    FROM channel, next
-    WHERE command.channel_id = channel.id AND command.id = next.id AND command.state = {Command.State.QUEUED}
+    FROM next WHERE command.id = next.id AND command.state = {Command.State.QUEUED}
 )
-SELECT next.rendered FROM channel LEFT JOIN next ON true
-"""  # noqa: S608 -- the numbers of our own enumerations
+SELECT next.uuid, next.rendered FROM channel LEFT JOIN next ON true
+"""  # noqa: S608 -- the names and numbers of our own models
 
 PARAMETERS: Final = ("bytea", "text", "text", "bytea", "boolean", "smallint", "uuid", "bytea")
 _TYPES: Final = [psycopg.adapters.types[name].oid for name in PARAMETERS]
@@ -183,7 +192,14 @@ def _failed(result: pq.abc.PGresult) -> bool:
 
 
 def _outcome(result: pq.abc.PGresult) -> Outcome:
-    return Outcome(found=True, rendered=result.get_value(0, 0)) if result.ntuples else NOT_FOUND
+    if not result.ntuples:
+        return NOT_FOUND
+    uuid, sealed = result.get_value(0, 0), result.get_value(0, 1)
+    return (
+        NOTHING_TO_DO
+        if uuid is None or sealed is None
+        else Outcome(found=True, command=UUID(bytes=uuid), sealed=sealed)
+    )
 
 
 def _conninfo(database: Mapping[str, Any]) -> str:

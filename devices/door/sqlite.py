@@ -5,15 +5,23 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
-from devices.door.store import NOT_FOUND, NOTHING_TO_DO, STATE_AFTER, Exchange, Outcome
+from devices.door.store import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    NOT_FOUND,
+    NOTHING_TO_DO,
+    STATE_AFTER,
+    Exchange,
+    Outcome,
+)
 from devices.models import Command, Enrollment, Identity
+from devices.models.command import MOVED
 from devices.protocol.result import Status
 from epmm.batching import BatchingStore, StoreUnavailable
 
 BUSY_SECONDS: Final = 5
-
-_OPEN: Final = Command.State.ACKNOWLEDGED.value  # the states below it
 
 CHANNEL: Final = f"""
 UPDATE devices_channel AS channel SET last_seen_at = :now, idle_at = iif(:idle, :now, channel.idle_at)
@@ -25,26 +33,25 @@ WHERE identity.sha256 = :sha256 AND identity.state = {Identity.State.CURRENT} AN
 RETURNING id, idle_at
 """  # noqa: S608 -- the numbers of our own enumerations, here and below
 PUT_OFF: Final = f"""
-UPDATE devices_command SET state = :state, not_now_at = :now, not_now_count = not_now_count + 1
-WHERE uuid = :command AND channel_id = :channel AND state < {_OPEN}
+UPDATE devices_command SET state = :state, not_now_at = :now, not_now_count = not_now_count + 1,
+    push_at = datetime(:now, min({LONGEST_PAUSE}, {FIRST_PAUSE} << min(not_now_count, 10)) || ' seconds')
+WHERE uuid = :command AND channel_id = :channel
 """  # noqa: S608
-CLOSE: Final = f"""
-UPDATE devices_command SET state = :state, done_at = :now
-WHERE uuid = :command AND channel_id = :channel AND state < {_OPEN}
-RETURNING id
+KEEP: Final = f"""
+INSERT INTO devices_result ({", ".join(MOVED)}, state, body, received_at)
+SELECT {", ".join(MOVED)}, :state, :body, :now FROM devices_command WHERE uuid = :command AND channel_id = :channel
 """  # noqa: S608
-KEEP: Final = """
-INSERT OR IGNORE INTO devices_result (command_id, status, body, received_at) VALUES (:id, :state, :body, :now)
-"""
+CLOSE: Final = "DELETE FROM devices_command WHERE uuid = :command AND channel_id = :channel"
 # What was put off waits for the channel's next Idle (protocol reference, 4.6), or the two would never stop.
 NEXT: Final = f"""
-SELECT id, state, rendered FROM devices_command
-WHERE channel_id = :channel AND state < {_OPEN} AND uuid IS NOT :command
-  AND (state < {Command.State.NOT_NOW} OR not_now_at < :idle_at)
-ORDER BY priority, id LIMIT 1
+SELECT command.id, command.uuid, command.state, payload.rendered
+FROM devices_command AS command JOIN devices_payload AS payload ON payload.id = command.payload_id
+WHERE command.channel_id = :channel AND command.uuid IS NOT :command
+  AND (command.state < {Command.State.NOT_NOW} OR command.not_now_at < :idle_at)
+ORDER BY command.priority, command.id LIMIT 1
 """  # noqa: S608
 OFFER: Final = f"UPDATE devices_command SET state = {Command.State.OFFERED}, offered_at = :now WHERE id = :id"  # noqa: S608
-STATEMENTS: Final = (CHANNEL, PUT_OFF, CLOSE, KEEP, NEXT, OFFER)
+STATEMENTS: Final = (CHANNEL, PUT_OFF, KEEP, CLOSE, NEXT, OFFER)
 
 
 class SqliteStore(BatchingStore[Exchange, Outcome]):
@@ -105,18 +112,18 @@ def _exchange(connection: sqlite3.Connection, exchange: Exchange) -> Outcome:
 
 
 def _report(connection: sqlite3.Connection, status: Status, values: dict[str, Any]) -> None:
-    """An unknown command, a closed one and one of another channel are no row here, and nothing happens."""
+    """An unknown command, an answered one and one of another channel are no row here, and nothing happens."""
     if status is Status.NOT_NOW:
         connection.execute(PUT_OFF, values)
-    elif closed := connection.execute(CLOSE, values).fetchone():
-        connection.execute(KEEP, values | {"id": closed[0]})
+    elif connection.execute(KEEP, values).rowcount:
+        connection.execute(CLOSE, values)
 
 
 def _next(connection: sqlite3.Connection, values: dict[str, Any]) -> Outcome:
     chosen = connection.execute(NEXT, values).fetchone()
     if chosen is None:
         return NOTHING_TO_DO
-    identifier, state, rendered = chosen
+    identifier, uuid, state, sealed = chosen
     if state == Command.State.QUEUED:
         connection.execute(OFFER, values | {"id": identifier})
-    return Outcome(found=True, rendered=rendered)
+    return Outcome(found=True, command=UUID(hex=uuid), sealed=sealed)

@@ -1,8 +1,8 @@
 """What a connect does to the database: one statement, or one transaction, with the same meaning on both databases.
 
-Find the certificate's active enrollment and the channel; close the command that was answered and keep its result, or
-note that it was put off; note the contact; pick what comes next.  Delivery is at least once: a command is offered
-again until it has a result.
+Find the certificate's active enrollment and the channel; take the command that was answered out of the queue and keep
+its result, or note that it was put off; note the contact; pick what comes next.  Delivery is at least once: a command
+is offered again until it has a result.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,10 @@ from uuid import UUID
 from devices.models import Command
 from devices.protocol.result import Status
 
+# After a NotNow the device comes back by itself, unless something else followed: then a push must bring it back, after
+# a pause that grows (protocol reference, 4.6).  Seconds.
+FIRST_PAUSE: Final = 300
+LONGEST_PAUSE: Final = 14_400
 # What a report makes of its command.
 STATE_AFTER: Final[Mapping[Status, int]] = {
     Status.NOT_NOW: Command.State.NOT_NOW.value,
@@ -38,7 +42,8 @@ class Exchange:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     found: bool
-    rendered: bytes | None = field(default=None, repr=False)  # the next command; None: nothing to do
+    command: UUID | None = None  # the next one; None: nothing to do
+    sealed: bytes = field(default=b"", repr=False)  # what it says, as its Payload holds it
 
 
 NOT_FOUND: Final = Outcome(found=False)

@@ -35,23 +35,6 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='Command',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('request_type', models.CharField(max_length=64)),
-                ('state', models.SmallIntegerField(choices=[(0, 'Queued'), (1, 'Offered'), (2, 'Not Now'), (3, 'Acknowledged'), (4, 'Error'), (5, 'Format Error'), (6, 'Cancelled')], default=0)),
-                ('priority', models.SmallIntegerField(default=0)),
-                ('rendered', models.BinaryField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('offered_at', models.DateTimeField(null=True)),
-                ('not_now_at', models.DateTimeField(null=True)),
-                ('not_now_count', models.PositiveIntegerField(default=0)),
-                ('done_at', models.DateTimeField(null=True)),
-                ('channel', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='commands', to='devices.channel')),
-            ],
-        ),
-        migrations.CreateModel(
             name='Device',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -211,23 +194,6 @@ class Migration(migrations.Migration):
                 ('received_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('channel', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='status_reports', to='devices.channel')),
             ],
-        ),
-        migrations.CreateModel(
-            name='Result',
-            fields=[
-                ('command', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='result', serialize=False, to='devices.command')),
-                ('status', models.SmallIntegerField(choices=[(0, 'Queued'), (1, 'Offered'), (2, 'Not Now'), (3, 'Acknowledged'), (4, 'Error'), (5, 'Format Error'), (6, 'Cancelled')])),
-                ('body', models.BinaryField()),
-                ('received_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('digested_at', models.DateTimeField(null=True)),
-            ],
-            options={
-                'indexes': [models.Index(condition=models.Q(('digested_at', None)), fields=['command'], name='result_undigested')],
-            },
-        ),
-        migrations.AddIndex(
-            model_name='command',
-            index=models.Index(condition=models.Q(('state__lt', 3)), fields=['channel', 'priority', 'id'], name='command_open'),
         ),
         migrations.AddIndex(
             model_name='device',

@@ -1,18 +1,24 @@
-from devices.models.command import OPEN_STATES, Command, Result, StatusReport
+from devices.models.broadcast import Broadcast
+from devices.models.command import Command, CommandRow, FinishedCommand, Result
 from devices.models.device import Device, os_version_number
 from devices.models.enrollment import Channel, Enrollment, Identity
 from devices.models.inventory import InstalledApplication, InstalledCertificate, InstalledProfile
+from devices.models.payload import Payload
+from devices.models.status_report import StatusReport
 
 __all__ = [
-    "OPEN_STATES",
+    "Broadcast",
     "Channel",
     "Command",
+    "CommandRow",
     "Device",
     "Enrollment",
+    "FinishedCommand",
     "Identity",
     "InstalledApplication",
     "InstalledCertificate",
     "InstalledProfile",
+    "Payload",
     "Result",
     "StatusReport",
     "os_version_number",

@@ -1,26 +1,32 @@
-import uuid
-from typing import ClassVar, Final, Self
+"""A command's way through three tables, each of which holds what one stage needs and no more.
 
-from django.db import models
+`Command` is the queue: narrow, and only what is open.  The door takes an answered row out of it and puts the answer
+into `Result`, in one statement; the worker reads that and moves it to `FinishedCommand`, which expires by policy.  So
+what a device did last year costs its next connect nothing.
+"""
+
+import uuid
+from datetime import datetime
+from typing import Any, ClassVar, Final, Self, TypeAlias
+
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from devices.models.broadcast import Broadcast
 from devices.models.enrollment import Channel
+from devices.models.payload import Payload
+from devices.protocol.stamp import stamp
+from epmm.fields import CompressedField
 
-REPORTS_KEPT: Final = 5
-
-
-class CommandQuerySet(models.QuerySet["Command"]):
-    def open(self) -> Self:
-        """Commands without a stored result: each is offered again until it has one."""
-        return self.filter(state__in=OPEN_STATES)
-
-    def cancel(self) -> int:
-        return self.open().update(state=Command.State.CANCELLED, done_at=timezone.now())
+CANCELLED_AT_ONCE: Final = 1000
 
 
-class Command(models.Model):
-    """One command to one channel, rendered when it is queued."""
+class CommandRow(models.Model):
+    """What a command is, in whichever table it stands.
+
+    Its relations have no constraint in the database: each would be a look-up for each row that is moved.
+    """
 
     class State(models.IntegerChoices):
         QUEUED = 0
@@ -31,74 +37,122 @@ class Command(models.Model):
         FORMAT_ERROR = 5
         CANCELLED = 6
 
-    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="commands", db_index=False)
+    uuid = models.UUIDField(default=uuid.uuid4, editable=False)
+    channel = models.ForeignKey(
+        Channel, on_delete=models.CASCADE, related_name="%(class)ss", db_index=False, db_constraint=False
+    )
+    payload = models.ForeignKey(
+        Payload, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    broadcast = models.ForeignKey(
+        Broadcast,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        related_name="%(class)ss",
+        db_index=False,
+        db_constraint=False,
+    )
     request_type = models.CharField(max_length=64)
-    state = models.SmallIntegerField(choices=State.choices, default=State.QUEUED)
-    priority = models.SmallIntegerField(default=0)  # lower goes first
-    rendered = models.BinaryField()
+    state = models.SmallIntegerField(choices=State.choices)
     created_at = models.DateTimeField(default=timezone.now)
     offered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.request_type} {self.uuid}"
+
+    @property
+    def rendered(self) -> bytes:
+        """What the device gets, or got."""
+        return stamp(self.payload.rendered, self.uuid)
+
+    @property
+    def done_at(self) -> datetime | None:
+        return None
+
+    def moved(self) -> dict[str, Any]:
+        """What it takes along from table to table."""
+        return {column: getattr(self, column) for column in MOVED}
+
+
+MOVED: Final = ("id", *(field.attname for field in CommandRow._meta.concrete_fields if field.name != "state"))
+State: TypeAlias = CommandRow.State
+
+
+class CommandQuerySet(models.QuerySet["Command"]):
+    def cancel(self) -> int:
+        """Take them out of the queue; return how many there were."""
+        cancelled = some = self._cancel_some()
+        while some == CANCELLED_AT_ONCE:
+            cancelled += (some := self._cancel_some())
+        return cancelled
+
+    @transaction.atomic
+    def _cancel_some(self) -> int:
+        rows = list(self.select_for_update(of=("self",)).order_by("pk")[:CANCELLED_AT_ONCE])
+        now = timezone.now()
+        FinishedCommand.objects.bulk_create(FinishedCommand.of(row, State.CANCELLED, now) for row in rows)
+        Command.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        return len(rows)
+
+
+class Command(CommandRow):
+    """One open command to one channel: offered again until its result is stored."""
+
+    state = models.SmallIntegerField(choices=State.choices, default=State.QUEUED)
+    priority = models.SmallIntegerField(default=0)  # lower goes first
     not_now_at = models.DateTimeField(null=True)
     not_now_count = models.PositiveIntegerField(default=0)
-    done_at = models.DateTimeField(null=True)
+    # when its device is to be woken for it: at once, again when nothing comes of that, later after a NotNow
+    push_at = models.DateTimeField(null=True, default=timezone.now)
 
     objects = CommandQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [
-            # the only index that the door needs: it holds open commands, however many are finished
-            models.Index(fields=["channel", "priority", "id"], condition=Q(state__lt=3), name="command_open"),
+            models.Index(fields=["channel", "priority", "id"], name="command_next"),
+            models.Index(fields=["push_at"], condition=Q(push_at__isnull=False), name="command_push"),
+            models.Index(fields=["broadcast"], condition=Q(broadcast__isnull=False), name="command_broadcast"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["uuid"], name="command_once"),
+            models.CheckConstraint(condition=Q(state__lte=State.NOT_NOW), name="command_is_open"),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.request_type} {self.uuid}"
 
+class Result(CommandRow):
+    """What a device answered, as it sent it; its key is that of the command.  Each row is the worker's work."""
 
-OPEN_STATES: Final = (Command.State.QUEUED, Command.State.OFFERED, Command.State.NOT_NOW)
-
-
-class ResultQuerySet(models.QuerySet["Result"]):
-    def undigested(self) -> Self:
-        return self.filter(digested_at=None)
-
-
-class Result(models.Model):
-    """What a device answered, as it sent it.  A row not yet digested is the worker's work."""
-
-    command = models.OneToOneField(Command, on_delete=models.CASCADE, primary_key=True, related_name="result")
-    status = models.SmallIntegerField(choices=Command.State.choices)
+    id = models.BigIntegerField(primary_key=True)
     body = models.BinaryField()
     received_at = models.DateTimeField(default=timezone.now)
-    digested_at = models.DateTimeField(null=True)
 
-    objects = ResultQuerySet.as_manager()
+    @property
+    def done_at(self) -> datetime:
+        return self.received_at
+
+    @classmethod
+    def of(cls, row: Command, state: State, received_at: datetime, body: bytes) -> Self:
+        return cls(**row.moved(), state=state, received_at=received_at, body=body)
+
+
+class FinishedCommand(CommandRow):
+    """The archive: on PostgreSQL partitioned by the month of `done_at`, see `devices/services/archive.py`."""
+
+    id = models.BigIntegerField(primary_key=True)
+    done_at = models.DateTimeField()
+    body = CompressedField(null=True)
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["command"], condition=Q(digested_at=None), name="result_undigested"),
+            models.Index(fields=["channel", "-id"], name="finished_of_channel"),
+            models.Index(
+                fields=["broadcast", "state"], condition=Q(broadcast__isnull=False), name="finished_of_broadcast"
+            ),
         ]
 
-    def __str__(self) -> str:
-        return f"result of {self.command_id}"
-
-
-class StatusReportManager(models.Manager["StatusReport"]):
-    def keep(self, channel: Channel, body: bytes) -> None:
-        """The newest ones of each channel; a device sends a full one every day."""
-        self.create(channel=channel, body=body)
-        newest = self.filter(channel=channel).order_by("-pk").values_list("pk", flat=True)[:REPORTS_KEPT]
-        self.filter(channel=channel, pk__lt=min(newest)).delete()
-
-
-class StatusReport(models.Model):
-    """A declarative status report, as the device sent it."""
-
-    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="status_reports")
-    body = models.BinaryField()
-    received_at = models.DateTimeField(default=timezone.now)
-
-    objects: ClassVar[StatusReportManager] = StatusReportManager()
-
-    def __str__(self) -> str:
-        return f"status report {self.pk}"
+    @classmethod
+    def of(cls, row: CommandRow, state: State, done_at: datetime, body: bytes | None = None) -> Self:
+        return cls(**row.moved(), state=state, done_at=done_at, body=body)

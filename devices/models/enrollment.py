@@ -113,6 +113,8 @@ class Channel(models.Model):
     push_token = models.BinaryField(null=True)
     push_magic = EncryptedField(null=True)
     token_updated_at = models.DateTimeField(null=True)
+    pushed_at = models.DateTimeField(null=True)
+    push_refused_at = models.DateTimeField(null=True)  # the push service no longer knows the token; a newer one revives
     awaiting_configuration = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
     # Written by the door with each connect, so neither may ever be indexed (heap-only updates on PostgreSQL).

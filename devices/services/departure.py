@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from devices.models import Command, Device, Enrollment
+from devices.models import Command, CommandRow, Device, Enrollment
 from devices.protocol.commands import AnyRequest, Request, Target, removes_enrollment
 from devices.services.retire import RETIRED_BY_ADMINISTRATOR, WIPED_BY_ADMINISTRATOR, end_enrollment
 from devices.services.target import target_of
@@ -12,6 +12,7 @@ from epmm.wire import plist
 
 WIPE = Device.Status.WIPE_PENDING
 RETIREMENT = Device.Status.RETIRE_PENDING
+LARGEST = 64 << 20  # we wrote it ourselves
 
 
 def is_one(request: Request, target: Target) -> bool:
@@ -25,7 +26,7 @@ def announce(enrollment: Enrollment, request: Request, target: Target) -> None:
         devices.update(status=status, modified_at=timezone.now())
 
 
-def confirm(command: Command, now: datetime) -> None:
+def confirm(command: CommandRow, now: datetime) -> None:
     """The device did it.  A wiped one sends no CheckOut, and the CheckOut of a retired one may be lost."""
     status = _announced_by(command)
     enrollment = command.channel.enrollment
@@ -35,13 +36,13 @@ def confirm(command: Command, now: datetime) -> None:
         end_enrollment(enrollment, reason=RETIRED_BY_ADMINISTRATOR, now=now)
 
 
-def refuse(command: Command) -> None:
+def refuse(command: CommandRow) -> None:
     """The device did not: unless another such command is open, it stays."""
     status = _announced_by(command)
     if status is None:
         return
     enrollment = command.channel.enrollment
-    if not Command.objects.open().filter(channel=command.channel, request_type=command.request_type).exists():
+    if not Command.objects.filter(channel=command.channel, request_type=command.request_type).exists():
         devices = Device.objects.filter(pk=enrollment.device_id or 0, status=status)
         devices.update(status=Device.Status.ACTIVE, modified_at=timezone.now())
 
@@ -52,9 +53,9 @@ def _announces(request: Request, target: Target) -> Device.Status | None:
     return RETIREMENT if removes_enrollment(request, target) else None
 
 
-def _announced_by(command: Command) -> Device.Status | None:
+def _announced_by(command: CommandRow) -> Device.Status | None:
     """What the command was queued for.  Its payload is read for the one type that may mean something else."""
     if command.request_type not in {"EraseDevice", "RemoveProfile"}:
         return None
-    payload = plist.load_dict(bytes(command.rendered))["Command"]
+    payload = plist.load_dict(command.rendered, max_bytes=LARGEST)["Command"]
     return _announces(AnyRequest(request_type=command.request_type, payload=payload), target_of(command.channel))

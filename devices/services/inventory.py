@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from devices.models import Command, Device, Enrollment, Result
+from devices.models import CommandRow, Device, Enrollment, Result
 from devices.protocol.commands import Kind
 from devices.protocol.inventory import (
     DEVICE_INFORMATION,
@@ -48,20 +48,20 @@ ENVELOPE: Final = frozenset(
 
 def store(result: Result, answer: Mapping[str, Any]) -> None:
     """Bring the record of the device up to this answer.  Call it within a transaction."""
-    command, channel = result.command, result.command.channel
-    columns = (*_ALWAYS, *_CHANGED_BY.get(command.request_type, ()))
+    channel, request_type = result.channel, result.request_type
+    columns = (*_ALWAYS, *_CHANGED_BY.get(request_type, ()))
     device = Device.objects.select_for_update().only(*columns).get(pk=channel.enrollment.device_id or 0)
     record = Record(device, channel.enrollment)
-    if not record.receive(name_of(command), result.received_at):
+    if not record.receive(name_of(result), result.received_at):
         return
     reading = _read(result, answer)
     if channel.user_key:
-        record.keep_for_user(channel.user_key, command.request_type, reading.fields | reading.rest)
+        record.keep_for_user(channel.user_key, request_type, reading.fields | reading.rest)
     else:
-        record.keep(command.request_type, record.take(reading))
-        if command.request_type in LISTS:
-            LISTS[command.request_type](device, answer)
-        elif command.request_type == "DeviceInformation":
+        record.keep(request_type, record.take(reading))
+        if request_type in LISTS:
+            LISTS[request_type](device, answer)
+        elif request_type == "DeviceInformation":
             _tell_first_inventory(device, channel.enrollment)
             record.set("inventory_at", result.received_at)
     record.seen(result.received_at)
@@ -77,21 +77,21 @@ def _tell_first_inventory(device: Device, enrollment: Enrollment) -> None:
 
 def note_unread(result: Result, why: str, now: datetime) -> None:
     """Record that an answer could not be read, and nothing of what it says."""
-    enrollment = result.command.channel.enrollment
+    enrollment = result.channel.enrollment
     device = Device.objects.select_for_update().only(*_ALWAYS).filter(pk=enrollment.device_id or 0).first()
     if device is not None:
         record = Record(device, enrollment)
-        record.keep_unread(name_of(result.command), command=result.command, why=why, now=now)
+        record.keep_unread(name_of(result), command=result, why=why, now=now)
         record.save()
 
 
-def name_of(command: Command) -> str:
+def name_of(command: CommandRow) -> str:
     return f"{command.request_type} {command.channel.user_key}".rstrip()
 
 
 def _read(result: Result, answer: Mapping[str, Any]) -> Reading:
     """The values of the record; with what stands beside them in the answer, unless it is suspiciously much."""
-    request_type, kind = result.command.request_type, Kind(result.command.channel.enrollment.kind)
+    request_type, kind = result.request_type, Kind(result.channel.enrollment.kind)
     reading = RECORDS[request_type](answer, kind) if request_type in RECORDS else Reading(fields={}, rest={})
     if len(result.body) > LARGEST_KEPT:
         return Reading(fields=reading.fields, rest={})

@@ -1,10 +1,13 @@
 """Putting commands into the queue of a channel, and taking them out again."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 
-from devices.models import Channel, Command, Enrollment
+from devices.models import Channel, Command, Enrollment, Payload
 from devices.protocol import commands
 from devices.protocol.commands import Request
+from devices.protocol.stamp import NOBODY
 from devices.services import departure
 from devices.services.target import target_of
 from epmm.wire.errors import WireError
@@ -22,7 +25,7 @@ def queue(channel: Channel, request: Request, *, priority: int = 0) -> Command:
         raise CommandRefused("This enrollment has ended.")
     if sentence := commands.why_not(request, target):
         raise CommandRefused(sentence)
-    command = _rendered(channel, request, priority)
+    (command,) = _commands(channel, [request], priority)
     command.save()
     departure.announce(channel.enrollment, request, target)
     return command
@@ -33,7 +36,7 @@ def queue_first_inventory(enrollment: Enrollment) -> None:
     channel = enrollment.channels.get(user_key="")
     channel.enrollment = enrollment
     requests = commands.first_inventory(target_of(channel))
-    Command.objects.bulk_create([_rendered(channel, request, priority=0) for request in requests])
+    Command.objects.bulk_create(_commands(channel, requests))
 
 
 def cancel_all(enrollment: Enrollment) -> int:
@@ -41,10 +44,17 @@ def cancel_all(enrollment: Enrollment) -> int:
     return Command.objects.filter(channel__enrollment=enrollment).cancel()
 
 
-def _rendered(channel: Channel, request: Request, priority: int) -> Command:
-    command = Command(channel=channel, request_type=request.request_type, priority=priority)
+def render(request: Request) -> bytes:
+    """Without its UUID, which each command gets when it goes out."""
     try:
-        command.rendered = commands.render(request, command.uuid)
+        return commands.render(request, NOBODY)
     except WireError as error:
         raise CommandRefused(f"{request.request_type}: the {error}.") from error
-    return command
+
+
+def _commands(channel: Channel, requests: Sequence[Request], priority: int = 0) -> list[Command]:
+    payloads = Payload.objects.of([render(request) for request in requests])
+    return [
+        Command(channel=channel, request_type=request.request_type, payload=payload, priority=priority)
+        for request, payload in zip(requests, payloads, strict=True)
+    ]

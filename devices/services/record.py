@@ -3,7 +3,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from devices.models import Command, Device, Enrollment, os_version_number
+from devices.models import CommandRow, Device, Enrollment, os_version_number
 from devices.protocol.inventory import Reading
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Record:
         """What a Mac answers for one of its users stands apart from what it says about itself."""
         self._put("users", user_key, self._details.get("users", {}).get(user_key, {}) | {request_type: dict(values)})
 
-    def keep_unread(self, name: str, *, command: Command, why: str, now: datetime) -> None:
+    def keep_unread(self, name: str, *, command: CommandRow, why: str, now: datetime) -> None:
         self._put("unread", name, {"command": str(command.uuid), "why": why, "at": now.isoformat()})
 
     def seen(self, at: datetime) -> None:

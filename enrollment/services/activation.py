@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from devices.models import Command, Device, Enrollment, Identity
+from devices.models import Device, Enrollment, Identity
 from devices.services import queue
 from devices.services.retire import end_enrollment
 from enrollment.models import Attempt
@@ -25,7 +25,10 @@ def _check_device_limit(enrollment: Enrollment) -> None:
 
 
 def complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
-    """The device channel's TokenUpdate: a new enrollment takes over; a renewed one changes its certificate."""
+    """The device channel's TokenUpdate: a new enrollment takes over; a renewed one changes its certificate.
+
+    A renewed one is the same enrollment: its queue and its record stay as they are.
+    """
     first = enrollment.state == Enrollment.State.AUTHENTICATED
     begun_again = enrollment.reauthenticated_at
     if not first and (begun_again is None or _waits_for_another(enrollment, identity)):
@@ -36,20 +39,15 @@ def complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
         enrollment.identities.filter(state=Identity.State.CURRENT).update(state=Identity.State.REPLACED)
         identity.state = Identity.State.CURRENT
         identity.save(update_fields=["state"])
-    if begun_again is not None:
-        # The profile that brought the device here was a command: its result is still to come.
-        bringer = {"request_type": "InstallProfile", "state": Command.State.OFFERED}
-        before = Command.objects.filter(channel__enrollment=enrollment, created_at__lt=begun_again)
-        before.exclude(**bringer).cancel()
     enrollment.state, enrollment.reauthenticated_at = Enrollment.State.ACTIVE, None
     enrollment.active_at = enrollment.active_at or now
     enrollment.save(update_fields=["state", "reauthenticated_at", "active_at"])
-    _end_others(enrollment, now)
-    _activate_record(enrollment, now)
-    queue.queue_first_inventory(enrollment)
     attempt = trace.of(enrollment)
     trace.step(attempt, "token_update", first=first)
     if first:
+        _end_others(enrollment, now)
+        _activate_record(enrollment, now)
+        queue.queue_first_inventory(enrollment)
         trace.move(attempt, Attempt.State.ACTIVE)
 
 

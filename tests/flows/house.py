@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.utils import timezone, translation
 
 from devices.models import Command, Device, Enrollment
+from devices.services import history
 from enrollment.services import authorities, registration
 from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.hardware import Family, Hardware
@@ -135,5 +136,5 @@ def record_of(device: SimulatedDevice) -> Device:
 
 
 def states(device: SimulatedDevice, user_key: str = "") -> list[tuple[str, Command.State]]:
-    commands = Command.objects.filter(channel__enrollment=enrollment_of(device), channel__user_key=user_key)
-    return [(row.request_type, Command.State(row.state)) for row in commands.order_by("pk")]
+    channel = enrollment_of(device).channels.get(user_key=user_key)
+    return [(row.request_type, Command.State(row.state)) for row in reversed(history.of_channels([channel.pk], 100))]

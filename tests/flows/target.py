@@ -133,7 +133,7 @@ class Target:
                 IdentityRow.objects.filter(enrollment__in=enrollment),
                 Channel.objects.filter(enrollment__in=enrollment),
                 Command.objects.filter(channel__enrollment__in=enrollment),
-                Result.objects.filter(command__channel__enrollment__in=enrollment),
+                Result.objects.filter(channel__enrollment__in=enrollment),
                 Device.objects.filter(udid=device.hardware.udid),
             )
         ]

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from devices.models import Channel as ChannelRow
-from devices.models import Command, Device, Enrollment, Result
+from devices.models import Command, Device, Enrollment, FinishedCommand, Result
 from devices.protocol.commands import AnyRequest, DeviceInformation, Request, SecurityInfo
 from devices.services import queue
 from enrollment.simulator.commands import CommandFailed, CommandFormatError
@@ -44,11 +44,11 @@ def test_what_has_to_wait_is_passed_over_and_offered_in_the_next_session(house: 
     ]
     assert said(device.connect()) == [("SecurityInfo", "NotNow"), ("CertificateList", "NotNow")]
 
+    assert Command.objects.get(request_type="SecurityInfo").not_now_count == 2
     device.not_now = set()
     assert said(device.connect()) == [("SecurityInfo", "Acknowledged"), ("CertificateList", "Acknowledged")]
     assert device.connect() == []
     assert {state for _, state in states(device)} == {State.ACKNOWLEDGED}
-    assert Command.objects.get(request_type="SecurityInfo").not_now_count == 2
 
 
 def test_an_error_is_an_answer(house: House, anna: User) -> None:
@@ -67,8 +67,10 @@ def test_an_error_is_an_answer(house: House, anna: User) -> None:
     found = dict(states(device))
     assert (found["SecurityInfo"], found["ProfileList"]) == (State.ERROR, State.FORMAT_ERROR)
     assert list(found.values()).count(State.ACKNOWLEDGED) == 3
-    assert Result.objects.undigested().count() == 0
-    assert plistlib.loads(Result.objects.get(status=State.ERROR).body)["ErrorChain"][0]["ErrorCode"] == 12021
+    assert not Result.objects.exists()
+    failed = FinishedCommand.objects.get(state=State.ERROR)
+    assert failed.body is not None
+    assert plistlib.loads(failed.body)["ErrorChain"][0]["ErrorCode"] == 12021
     record = record_of(device)
     assert (record.status, record.inventory_at is not None, record.profiles.count()) == (Device.Status.ACTIVE, True, 0)
     assert device.connect() == []  # neither is offered again
@@ -91,7 +93,7 @@ def test_a_result_that_comes_again_changes_nothing(house: House, anna: User) -> 
     device = house.enrolled()
     device.connect()
     house.work()
-    first = Command.objects.earliest("pk")
+    first = FinishedCommand.objects.earliest("pk")
     before = rows()
 
     for status in ("Error", "NotNow", "Acknowledged"):

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from devices.models import Command, Device, Enrollment, Identity
+from devices.services import history
 from enrollment import reasons
 from enrollment.models import Attempt
 from enrollment.simulator.device import SimulatedDevice
@@ -47,8 +48,9 @@ def answers(device: SimulatedDevice) -> dict[str, tuple[int, bytes]]:
 
 
 def first_command(device: SimulatedDevice) -> str:
-    commands = Command.objects.filter(channel__enrollment__device_key=device.hardware.udid)
-    return str(commands.earliest("pk").uuid).upper()
+    enrollments = Enrollment.objects.filter(device_key=device.hardware.udid)
+    channels = enrollments.values_list("channels__pk", flat=True)
+    return str(history.of_channels(list(channels), 100)[-1].uuid).upper()
 
 
 def assert_plainly_refused(response: httpx2.Response) -> None:

@@ -6,8 +6,8 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
-from devices.models import Command as DeviceCommand
-from devices.models import Device
+from devices.models import CommandRow, Device
+from devices.services import history
 from devices.services.find import DeviceNotFound, find_device
 
 LAST_COMMANDS: Final = 20
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             device = find_device(name)
         except DeviceNotFound as error:
             raise CommandError(str(error)) from error
-        fields, commands = _fields(device), [_command(row) for row in _last_commands(device)]
+        fields, commands = _fields(device), [_command(row) for row in history.newest(device, LAST_COMMANDS)]
         if as_json:
             self._json(fields | {"details": device.details, "commands": commands})
             return
@@ -93,16 +93,11 @@ def _fields(device: Device) -> dict[str, Any]:
     return {"user": device.user.user_id} | {name: getattr(device, name) for name in columns}
 
 
-def _last_commands(device: Device) -> Iterable[DeviceCommand]:
-    newest = DeviceCommand.objects.filter(channel__enrollment__device=device).order_by("-pk")
-    return newest.select_related("channel").defer("rendered")[:LAST_COMMANDS]
-
-
-def _command(row: DeviceCommand) -> dict[str, Any]:
+def _command(row: CommandRow) -> dict[str, Any]:
     return {
         "uuid": str(row.uuid).upper(),
         "request_type": row.request_type,
-        "state": DeviceCommand.State(row.state).name,
+        "state": CommandRow.State(row.state).name,
         "user": row.channel.user_key,
         "created_at": row.created_at,
         "done_at": row.done_at,

@@ -2,7 +2,7 @@ import pytest
 from django.core.management import CommandError
 from pytest_django import DjangoAssertNumQueries
 
-from devices.models import Command, Device, Enrollment
+from devices.models import Device, Enrollment
 from devices.services import results
 from tests.devices.commands_line.run import run, run_json
 from tests.devices.services.rows import NOW, UDID, answered, channel_of, command, device_of, enrolled
@@ -103,9 +103,13 @@ def test_a_device_that_was_asked_nothing() -> None:
 
 def test_only_the_last_commands_are_shown() -> None:
     channel = channel_of(enrolled())
-    Command.objects.bulk_create([Command(channel=channel, request_type="ProfileList", rendered=b"") for _ in range(30)])
+    rows = [command(channel, "ProfileList") for _ in range(30)]
+    for row in rows[:5]:
+        answered(row)
+    results.read_results()
 
-    assert len(run_json("devices", UDID)["commands"]) == 20
+    shown = [item["uuid"] for item in run_json("devices", UDID)["commands"]]
+    assert shown == [str(row.uuid).upper() for row in reversed(rows[10:])]
 
 
 def test_an_unknown_device_is_an_error() -> None:

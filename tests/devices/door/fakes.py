@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 from django.utils import timezone
 
 from devices.door.exchange import PLIST, Answer, DeviceRequest
-from devices.models import Channel, Command, Enrollment, Identity
+from devices.models import Channel, Command, Enrollment, Identity, Payload
+from devices.protocol.stamp import NOBODY
 from tests import pki
 from users.models import User
 
@@ -146,11 +147,11 @@ class FakeDevice:
         return FakeDevice(self.site, self.identity, self.udid, self.enrollment, self.bearer, user_id)
 
     def queue(self, request_type: str = "DeviceInformation", *, priority: int = 0) -> Command:
-        command = Command(channel=self.channel, request_type=request_type, priority=priority, uuid=uuid4())
-        body = {"CommandUUID": str(command.uuid).upper(), "Command": {"RequestType": request_type}}
-        command.rendered = plistlib.dumps(body)
-        command.save()
-        return command
+        said = {"CommandUUID": str(NOBODY), "Command": {"RequestType": request_type}}
+        (payload,) = Payload.objects.of([plistlib.dumps(said, sort_keys=False)])
+        return Command.objects.create(
+            channel=self.channel, request_type=request_type, priority=priority, payload=payload
+        )
 
     def idle(self) -> Reply:
         return self.connect("Idle")

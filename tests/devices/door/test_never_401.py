@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from devices.door.exchange import Answer, DeviceRequest
 from devices.door.refusals import STATUS
 from devices.door.store import NOT_FOUND, Exchange, Outcome
 from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
+from devices.models import Payload
 from devices.protocol.checkin import PARSERS, decode_checkin
 from epmm.batching import StoreUnavailable
 from epmm.wire.errors import WireError
@@ -36,7 +38,7 @@ REFUSALS: list[Exception] = [
 OUTCOMES: list[Outcome | Exception] = [
     NOT_FOUND,
     Outcome(found=True),
-    Outcome(found=True, rendered=dump({})),
+    Outcome(found=True, command=UUID(int=1), sealed=Payload._meta.get_field("rendered").get_prep_value(dump({}))),
     StoreUnavailable("no"),
 ]
 

@@ -57,7 +57,8 @@ def test_each_in_a_batch_gets_its_own_answer(site: Site, store: DoorStore) -> No
     exchanges = [nobody, *(idle(device) for device in devices), nobody]
 
     outcomes = store._commit(exchanges)
-    assert outcomes == [NOT_FOUND, *(Outcome(found=True, rendered=bytes(c.rendered)) for c in commands), NOT_FOUND]
+    assert [outcome.command for outcome in outcomes] == [None, *(command.uuid for command in commands), None]
+    assert [outcome.found for outcome in outcomes] == [False, *[True] * 5, False]
 
 
 def test_requests_that_arrive_together_share_commits(site: Site, store: DoorStore) -> None:
@@ -90,7 +91,7 @@ def test_what_fails_fails_alone(device: FakeDevice, store: DoorStore) -> None:
 
     answers = store._answers([last, good, first])
     assert [type(answer) for answer in answers] == [UnicodeEncodeError, Outcome, UnicodeEncodeError]
-    assert Result.objects.get().command_id == command.pk
+    assert Result.objects.get().pk == command.pk
     assert store._answers([idle(device)]) == [Outcome(found=True)]
 
 
@@ -123,15 +124,16 @@ def test_what_was_begun_is_finished_at_the_end(device: FakeDevice, store: DoorSt
     assert Result.objects.count() == 3
 
 
-def test_finished_commands_are_not_looked_at(device: FakeDevice, store: DoorStore) -> None:
-    """The one index that holds open commands only is the one that is used."""
-    channel = device.channel
-    finished = (Command(channel=channel, state=Command.State.ACKNOWLEDGED, rendered=b"") for _ in range(2000))
-    Command.objects.bulk_create(finished)
+def test_what_others_have_to_do_is_not_looked_at(device: FakeDevice, store: DoorStore) -> None:
+    others = FakeDevice.enrolled(device.site).queue()
+    Command.objects.bulk_create(
+        Command(channel=others.channel, payload=others.payload, request_type="ProfileList") for _ in range(2000)
+    )
     command = device.queue()
 
-    assert store._commit([idle(device)]) == [Outcome(found=True, rendered=bytes(command.rendered))]
-    assert "command_open" in plan_of_next(device)
+    (outcome,) = store._commit([idle(device)])
+    assert outcome.command == command.uuid
+    assert "command_next" in plan_of_next(device)
 
 
 def plan_of_next(device: FakeDevice) -> str:
@@ -285,20 +287,19 @@ def test_a_row_that_another_holds_does_not_hold_the_others_up_for_long(
 
 
 @on_postgresql
-def test_a_command_that_was_closed_meanwhile_stays_closed(device: FakeDevice, store: PostgresStore) -> None:
+def test_a_command_that_was_cancelled_meanwhile_stays_cancelled(device: FakeDevice, store: PostgresStore) -> None:
     """A connect that waited for its channel sees the queue as it was before it waited."""
     command = device.queue()
     with psycopg.connect(postgresql._conninfo(connection.settings_dict)) as other:
         other.execute("UPDATE devices_channel SET last_seen_at = now()")
-        other.execute("UPDATE devices_command SET state = %s", [Command.State.CANCELLED.value])
+        other.execute("DELETE FROM devices_command")
         waiting = threading.Thread(target=store._commit, args=([idle(device)],))
         waiting.start()
         while not other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
             pass
     waiting.join()
 
-    command.refresh_from_db()
-    assert command.state == Command.State.CANCELLED
+    assert not Command.objects.filter(pk=command.pk).exists()
 
 
 def test_the_store_follows_the_engine() -> None:

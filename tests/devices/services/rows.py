@@ -5,7 +5,8 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from devices.models import Channel, Command, Device, Enrollment, Identity, Result
+from devices.models import Channel, Command, Device, Enrollment, Identity, Payload, Result
+from devices.protocol.stamp import NOBODY
 from epmm.wire import plist
 from users.models import User
 
@@ -79,10 +80,10 @@ def channel_of(enrollment: Enrollment, user_key: str = "") -> Channel:
 
 def command(channel: Channel, request_type: str, **payload: Any) -> Command:
     """A command as the door leaves it after offering it."""
-    row = Command(channel=channel, request_type=request_type, state=Command.State.OFFERED)
-    row.rendered = plist.dump({"CommandUUID": _text(row.uuid), "Command": {"RequestType": request_type, **payload}})
-    row.save()
-    return row
+    rendered = plist.dump({"CommandUUID": str(NOBODY), "Command": {"RequestType": request_type, **payload}})
+    (said,) = Payload.objects.of([rendered])
+    state = Command.State.OFFERED
+    return Command.objects.create(channel=channel, request_type=request_type, payload=said, state=state)
 
 
 def answered(row: Command, status: Command.State = Command.State.ACKNOWLEDGED, **keys: Any) -> Result:
@@ -92,8 +93,10 @@ def answered(row: Command, status: Command.State = Command.State.ACKNOWLEDGED, *
 
 
 def answered_raw(row: Command, body: bytes, status: Command.State = Command.State.ACKNOWLEDGED) -> Result:
-    Command.objects.filter(pk=row.pk).update(state=status, done_at=NOW)
-    return Result.objects.create(command=row, status=status, body=body, received_at=NOW)
+    result = Result.of(row, status, NOW, body)
+    result.save(force_insert=True)
+    Command.objects.filter(pk=row.pk).delete()
+    return result
 
 
 def _text(uuid: UUID) -> str:

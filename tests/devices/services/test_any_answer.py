@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.models import Device, Enrollment, Result
+from devices.models import Device, Enrollment, FinishedCommand
 from devices.services import inventory, results
 from tests.devices.services.rows import answered_raw, channel_of, command, device_of, enrolled
 from tests.devices.services.test_reading import ANSWERS
@@ -40,4 +40,4 @@ def test_any_answer_is_digested(
     assert results.read_results() == 1
 
     assert "unread" not in device_of(enrollment).details
-    assert Result.objects.get(pk=result.pk).digested_at is not None
+    assert FinishedCommand.objects.filter(pk=result.pk).exists()

@@ -10,7 +10,7 @@ from django.db import DataError, OperationalError, connection, transaction
 from pytest_django import DjangoAssertNumQueries
 
 from devices import tasks
-from devices.models import Command, Device, Enrollment, Result
+from devices.models import Command, Device, Enrollment, FinishedCommand, Result
 from devices.protocol import commands
 from devices.services import inventory, queue, results
 from epmm.models import Job
@@ -36,7 +36,8 @@ def information(enrollment: Enrollment, **told: Any) -> Result:
 
 
 def digested(result: Result) -> bool:
-    return Result.objects.get(pk=result.pk).digested_at is not None
+    assert Result.objects.filter(pk=result.pk).exists() != FinishedCommand.objects.filter(pk=result.pk).exists()
+    return not Result.objects.filter(pk=result.pk).exists()
 
 
 def test_the_first_inventory_is_told_once() -> None:
@@ -72,7 +73,8 @@ def test_reading_the_same_answer_again_changes_nothing() -> None:
     results.read_results()
     before = Device.objects.values().get()
 
-    Result.objects.filter(pk=result.pk).update(digested_at=None)
+    FinishedCommand.objects.all().delete()
+    result.save(force_insert=True)
     results.read_results()
 
     assert Device.objects.values().get() == before
@@ -210,14 +212,14 @@ def test_what_a_mac_says_of_its_user_stands_apart() -> None:
         ("SecurityInfo", {"SecurityInfo": {"PasscodePresent": True}}),
     ],
 )
-def test_one_answer_takes_four_statements(
+def test_one_answer_takes_five_statements(
     request_type: str, told: dict[str, Any], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     enrollment = enrolled()
     Device.objects.update(inventory_at=NOW)  # the first inventory also ends the trace of the enrollment
     result = answered(command(channel_of(enrollment), request_type), **told)
 
-    with django_assert_num_queries(6):  # with the two of a nested transaction
+    with django_assert_num_queries(7):  # with the two of a nested transaction
         results.read_result(result.pk)
 
 
@@ -231,7 +233,7 @@ def test_an_error_is_kept_and_changes_nothing(status: Command.State) -> None:
 
     assert digested(result)
     assert device_of(enrollment).os_version == ""
-    assert Command.objects.get(pk=row.pk).state == status
+    assert FinishedCommand.objects.get(uuid=row.uuid).state == status
 
 
 def test_a_malformed_command_is_our_fault_and_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -322,7 +324,7 @@ def test_an_answer_that_cannot_be_read_is_set_aside(raw: bytes, caplog: pytest.L
     assert not results.waiting()
     device = device_of(enrollment)
     assert device.os_version == "18.2"
-    assert bytes(Result.objects.get(pk=broken.pk).body) == raw
+    assert FinishedCommand.objects.get(pk=broken.pk).body == raw
     (record,) = caplog.records
     assert (vars(record)["command"], vars(record)["error"]) == (str(row.uuid), "WireError")
     assert record.exc_info is None

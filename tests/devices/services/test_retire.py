@@ -1,6 +1,6 @@
 import pytest
 
-from devices.models import Command, Device, Enrollment, Identity
+from devices.models import Command, Device, Enrollment, FinishedCommand, Identity
 from devices.services import retire
 from epmm.models import Job
 from tests.devices.services.rows import NOW, channel_of, command, device_of, enrolled
@@ -19,8 +19,8 @@ def test_the_end_of_an_enrollment_leaves_nothing_standing() -> None:
     assert (stored.state, stored.ended_at, stored.end_reason) == (3, NOW, "user removed management")
     assert enrollment.state == Enrollment.State.ENDED
     assert enrollment.identities.get().state == Identity.State.REVOKED
-    open_commands = Command.objects.open().filter(pk__in=[waiting.pk, waiting_for_a_user.pk])
-    assert not open_commands.exists()
+    assert not Command.objects.exists()
+    assert {row.pk for row in FinishedCommand.objects.all()} == {waiting.pk, waiting_for_a_user.pk}
     assert Job.objects.get(kind="enrollment.revoke_tokens").arguments == {"enrollment": enrollment.pk}
     device = device_of(enrollment)
     assert (device.status, device.mdm_managed) == (Device.Status.RETIRED, False)

@@ -173,12 +173,12 @@ def test_enrolling_again_continues_the_record_and_takes_over_at_its_token_update
     again = new_phone(anna, number=45)
     again.send("authenticate-adde-ios")
     assert phone.reload().state == Enrollment.State.ACTIVE
-    assert Command.objects.filter(channel__enrollment=phone.enrollment).open().count() == 5
+    assert Command.objects.filter(channel__enrollment=phone.enrollment).count() == 5
     again.send("tokenupdate-adde-ios", UnlockToken=None)
 
     assert Device.objects.get() == record
     assert phone.reload().state == Enrollment.State.ENDED
-    assert Command.objects.filter(channel__enrollment=phone.enrollment).open().count() == 0
+    assert Command.objects.filter(channel__enrollment=phone.enrollment).count() == 0
     assert again.reload().state == Enrollment.State.ACTIVE
     assert again.reload().unlock_token is None  # secrets do not pass
     with pytest.raises(UnrecognizedDevice):
@@ -204,7 +204,7 @@ def test_checking_out_retires_and_enrolling_again_works_at_once(phone: Phone, an
     device = Device.objects.get()
     assert (device.status, device.mdm_managed) == (Device.Status.RETIRED, False)
     assert device.retired_reason == "user removed management"
-    assert Command.objects.open().count() == 0
+    assert Command.objects.count() == 0
     assert AccessToken.objects.live().count() == 0
     phone.send("checkout-adde")  # the answer was lost
     with pytest.raises(UnrecognizedDevice):
@@ -269,11 +269,11 @@ def test_a_new_certificate_counts_from_its_token_update_on(phone: Phone) -> None
 def test_a_message_with_the_old_certificate_does_not_end_the_change_to_the_new(phone: Phone) -> None:
     """A TokenUpdate may come at any time; one that crosses the profile update must not lock the device out."""
     phone.enroll()
-    queued = Command.objects.open().count()
+    queued = Command.objects.count()
     new = phone.new_identity()
     phone.send("authenticate-adde-ios", identity=new)
     phone.send("tokenupdate-adde-ios")
-    assert Command.objects.open().count() == queued
+    assert Command.objects.count() == queued
     phone.send("tokenupdate-adde-ios", identity=new)
 
     new.refresh_from_db()
@@ -289,15 +289,25 @@ def test_an_update_that_failed_does_not_stand_in_the_way_of_the_next(phone: Phon
     assert phone.reload().reauthenticated_at is None
 
 
-def test_a_renewed_check_in_cancels_what_was_queued_before_it(phone: Phone) -> None:
+def test_a_renewed_check_in_keeps_what_was_queued(phone: Phone) -> None:
+    """It is the same enrollment: what was asked of it, and what it is about to answer, stays."""
     phone.enroll()
-    before = set(Command.objects.open().values_list("pk", flat=True))
-    phone.send("authenticate-adde-ios")
-    assert set(Command.objects.open().values_list("pk", flat=True)) == before
-    phone.send("tokenupdate-adde-ios")
+    before = set(Command.objects.values_list("pk", flat=True))
+    phone.send("authenticate-adde-ios", identity=(new := phone.new_identity()))
+    phone.send("tokenupdate-adde-ios", identity=new)
 
-    assert not before & set(Command.objects.open().values_list("pk", flat=True))
-    assert Command.objects.open().count() == 5
+    assert set(Command.objects.values_list("pk", flat=True)) == before
+
+
+@pytest.mark.parametrize("status", [Device.Status.LOST, Device.Status.WIPE_PENDING, Device.Status.RETIRE_PENDING])
+def test_a_renewed_check_in_changes_nothing_that_the_administrator_said(phone: Phone, status: Device.Status) -> None:
+    phone.enroll()
+    Device.objects.update(status=status, owner=Device.Owner.EMPLOYEE)
+    phone.send("authenticate-adde-ios", identity=(new := phone.new_identity()))
+    phone.send("tokenupdate-adde-ios", identity=new)
+
+    device = Device.objects.get()
+    assert (device.status, device.owner) == (status, Device.Owner.EMPLOYEE)
 
 
 def test_a_second_key_cannot_join_an_enrollment_before_it_is_active(phone: Phone) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
 from devices.models import StatusReport
-from devices.models.command import REPORTS_KEPT
+from devices.models.status_report import REPORTS_KEPT
 from enrollment.services import checkin
 from epmm.wire.errors import WireError
 from tests.enrollment.conftest import make_person
