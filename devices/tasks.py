@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from devices.services import archive, contact, results
+from devices.services import archive, contact, push_expiry, results
 from epmm import jobs
 
 
@@ -18,3 +18,8 @@ def copy_last_seen() -> None:
 @jobs.handles("devices.archive", every=timedelta(days=1))
 def keep_archive_in_shape() -> None:
     archive.keep_in_shape()
+
+
+@jobs.handles("devices.warn_of_push_expiry", every=timedelta(hours=1))
+def warn_of_push_expiry() -> None:
+    push_expiry.warn()

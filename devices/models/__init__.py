@@ -4,6 +4,7 @@ from devices.models.device import Device, os_version_number
 from devices.models.enrollment import Channel, Enrollment, Identity
 from devices.models.inventory import InstalledApplication, InstalledCertificate, InstalledProfile
 from devices.models.payload import Payload
+from devices.models.push_certificate import PushCertificate, PushRequest
 from devices.models.status_report import StatusReport
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "InstalledCertificate",
     "InstalledProfile",
     "Payload",
+    "PushCertificate",
+    "PushRequest",
     "Result",
     "StatusReport",
     "os_version_number",

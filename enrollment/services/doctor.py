@@ -16,6 +16,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from devices.models import Enrollment
+from devices.services import push_expiry, push_topics
+from devices.services.push_expiry import State
 from enrollment.models import Authority
 from enrollment.services import policy
 from enrollment.simulator import discovery
@@ -28,15 +30,20 @@ from users.models import User
 from users.services import people
 
 EXPIRES_SOON: Final = timedelta(days=30)
-PUSH_IS_NOT_SET_UP: Final = (
-    "Push is not set up: enrollments use a lab topic, and devices get commands when they connect by themselves."
-)
 
 
 class Verdict(StrEnum):
     OK = "ok"
     WARNING = "warning"
     STOPS = "stops"
+
+
+PUSH_VERDICT: Final = {
+    State.NONE: Verdict.WARNING,
+    State.VALID: Verdict.OK,
+    State.EXPIRES: Verdict.WARNING,
+    State.EXPIRED: Verdict.STOPS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +75,7 @@ def examine(identifier: str | None) -> Iterator[Finding]:
     yield clock()
     yield features()
     yield from certificates()
-    yield push()
+    yield from push()
     yield from discovered(identifier)
     if identifier is not None:
         yield from person(identifier)
@@ -131,8 +138,15 @@ def _expiry(subject: str, not_after: datetime) -> Finding:
     )
 
 
-def push() -> Finding:
-    return Finding.warning("push", PUSH_IS_NOT_SET_UP)
+def push() -> Iterator[Finding]:
+    condition = push_expiry.condition(timezone.now())
+    yield Finding(subject="push", verdict=PUSH_VERDICT[condition.state], sentence=condition.sentence)
+    if condition.state is State.NONE:
+        return
+    left = push_topics.left_behind(push_topics.for_new_enrollments())
+    if left.count:
+        sentence = f"Cannot be woken until they enroll again, being under another topic: {left.count} ({left.names})."
+        yield Finding.warning("push topic", sentence)
 
 
 def discovered(identifier: str | None) -> Iterator[Finding]:

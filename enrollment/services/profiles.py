@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Final
-from uuid import NAMESPACE_URL, uuid5
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -12,6 +11,7 @@ from django.db import transaction
 
 from devices.models import Device, Enrollment
 from devices.models.enrollment import ALL_ACCESS_RIGHTS
+from devices.services import push_topics
 from enrollment import reasons
 from enrollment.models import AccessToken, Attempt, ScepChallenge
 from enrollment.protocol.profile import EnrollmentProfile, Scep
@@ -24,11 +24,6 @@ CONTENT_TYPE: Final = "application/x-apple-aspen-config"
 
 class TokenRefused(Exception):
     """The device is to sign in again: 401 with a new challenge."""
-
-
-def lab_topic() -> str:
-    """Until a push certificate brings its own: nobody can push to it, everything else works."""
-    return f"com.apple.mgmt.External.{uuid5(NAMESPACE_URL, settings.PUBLIC_URL)}"
 
 
 def profile_identifier() -> str:
@@ -70,7 +65,7 @@ def _begin(row: AccessToken, facts: policy.Facts) -> Enrollment:
         user=row.user,
         kind=row.kind,
         managed_apple_account=row.user.managed_apple_account or "",
-        topic=lab_topic(),
+        topic=push_topics.for_new_enrollments(),
         server_url=f"{settings.PUBLIC_URL}/mdm/connect",
         checkin_url=f"{settings.PUBLIC_URL}/mdm/checkin",
         access_rights=ALL_ACCESS_RIGHTS if row.kind == Enrollment.Kind.ADDE else None,

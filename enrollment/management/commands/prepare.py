@@ -4,9 +4,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
+from django.utils import timezone
 
+from devices.services import push_expiry
 from enrollment.services import authorities
-from enrollment.services.doctor import PUSH_IS_NOT_SET_UP
 from users.models import User
 from users.services import people
 
@@ -21,7 +22,7 @@ class Command(BaseCommand):
         if not User.objects.filter(is_admin=True).exists():
             self._make_first_administrator()
         self.stdout.write(f"Address: {settings.PUBLIC_URL}/")
-        self.stdout.write(PUSH_IS_NOT_SET_UP)
+        self.stdout.write(push_expiry.condition(timezone.now()).sentence)
 
     @transaction.atomic
     def _make_first_administrator(self) -> None:

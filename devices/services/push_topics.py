@@ -1,0 +1,42 @@
+"""Which push topic enrollments have.  A profile keeps its topic for ever, and only its own topic can wake a device."""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import NAMESPACE_URL, uuid5
+
+from django.conf import settings
+from django.db.models import Count, Q
+
+from devices.models import Enrollment, PushCertificate
+
+NAMED: Final = 3
+
+
+def lab_topic() -> str:
+    """Until a push certificate brings its own: nobody can push to it, everything else works."""
+    return f"com.apple.mgmt.External.{uuid5(NAMESPACE_URL, settings.PUBLIC_URL)}"
+
+
+def for_new_enrollments() -> str:
+    """Read anew each time: an enrollment that begins with the wrong one stays out of reach."""
+    return PushCertificate.objects.values_list("topic", flat=True).first() or lab_topic()
+
+
+def devices_by_topic() -> dict[str, int]:
+    """How many devices stand under each; one that enrolls once more counts once."""
+    device = Count("device", distinct=True) + Count("pk", filter=Q(device=None))
+    return dict(Enrollment.objects.standing().values_list("topic").annotate(device).order_by("topic"))
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    count: int
+    names: str  # the first few
+
+
+def left_behind(topic: str) -> LeftBehind:
+    """The devices that stand under any other topic: a certificate for this one cannot wake them."""
+    others = Enrollment.objects.standing().exclude(topic=topic).select_related("device", "user").order_by("pk")
+    names = list(dict.fromkeys(str(each.device or each.user) for each in others[:NAMED]))
+    count = sum(devices for other, devices in devices_by_topic().items() if other != topic) if names else 0
+    return LeftBehind(count, ", ".join(names) + (", ..." if count > len(names) else ""))
