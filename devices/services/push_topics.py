@@ -25,7 +25,7 @@ def for_new_enrollments() -> str:
 def devices_by_topic() -> dict[str, int]:
     """How many devices stand under each; one that enrolls once more counts once."""
     device = Count("device", distinct=True) + Count("pk", filter=Q(device=None))
-    return dict(Enrollment.objects.standing().values_list("topic").annotate(device).order_by("topic"))
+    return dict(Enrollment.objects.standing().values_list("topic").annotate(devices=device).order_by("topic"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ MOST: Final = {
     "POST /enroll/adde": 5,
     "GET sign-in": 4,
     "POST sign-in": 24,
-    "POST /enroll/adde with bearer": 19,
+    "POST /enroll/adde with bearer": 20,
     "GET /scep GetCACaps": 0,
     "GET /scep GetCACert": 0,
     "POST /scep PKIOperation": 14,

@@ -11,12 +11,15 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
+from devices.models import PushCertificate
+from devices.services import push_installation, push_requests
 from enrollment.services import authorities, doctor, registration
 from enrollment.simulator.discovery import Server
 from enrollment.simulator.refusal import NoAnswer, TurnedAway
 from epmm.models import Heartbeat
-from tests import pki
+from tests import apple_portal, pki
 from tests.enrollment.conftest import Switch, make_person
+from tests.enrollment.phone import Phone
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -137,3 +140,26 @@ def test_certificates_are_watched(
 def test_a_clock_that_differs_stops(adde: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epmm.health.clock_agrees", lambda: False)
     assert stopped() == ["clock"]
+
+
+@pytest.mark.parametrize(("days", "verdict"), [(400, "ok"), (59, "warning"), (-1, "stops")])
+def test_the_push_certificate_is_watched(adde: None, days: int, verdict: str) -> None:
+    install_push_certificate()
+    PushCertificate.objects.update(not_after=timezone.now() + timedelta(days=days))
+
+    assert verdicts()["push"] == verdict
+    assert stopped() == (["push"] if verdict == "stops" else [])
+
+
+def test_devices_that_the_push_certificate_cannot_wake_are_named(phone: Phone) -> None:
+    assert "push topic" not in verdicts()
+    phone.enroll()
+    install_push_certificate()
+
+    (finding,) = [finding for finding in doctor.push() if finding.subject == "push topic"]
+    assert finding.sentence.endswith("under another topic: 1 (TESTSERIAL01).")
+
+
+def install_push_certificate() -> None:
+    csr = bytes(push_requests.request(actor="test").csr)
+    push_installation.install(apple_portal.answer(csr), confirmed=True, actor="test")

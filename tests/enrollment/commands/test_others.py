@@ -1,12 +1,17 @@
 import json
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
+from devices.models import PushCertificate
+from devices.services import push_installation, push_requests
 from enrollment.models import Authority
 from enrollment.services import authorities
+from tests import apple_portal
 from tests.enrollment.conftest import Sheet
 from users.models import User
 
@@ -52,6 +57,15 @@ def test_prepare_makes_keys_and_the_first_administrator_once() -> None:
     password = first.split("one-time password ")[1].split()[0]
     assert admin.check_password(password)
     assert set(Authority.objects.values_list("purpose", flat=True)) == {"device_ca", "scep_ra", "profile_signer"}
+
+
+def test_prepare_says_that_the_push_certificate_has_expired() -> None:
+    csr = bytes(push_requests.request(actor="test").csr)
+    push_installation.install(apple_portal.answer(csr), actor="test")
+    assert "The push certificate is valid until" in run("prepare")
+
+    PushCertificate.objects.update(not_after=timezone.now() - timedelta(days=1))
+    assert "no device can be woken. Renew it" in run("prepare")
 
 
 def test_two_processes_that_make_a_key_at_once_share_one(monkeypatch: pytest.MonkeyPatch) -> None:
