@@ -1,4 +1,5 @@
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from devices.services.push_installation import ConfirmationNeeded
 from devices.services.push_requests import PushCertificateRefused
 
 ACTOR: Final = "manage.py"
+WHEN: Final = "%Y-%m-%d %H:%M:%S UTC"
 PORTAL: Final = "https://identity.apple.com/pushcert"
 
 
@@ -81,9 +83,9 @@ class Command(BaseCommand):
         by_topic = facts.pop("devices_by_topic")
         for name, value in facts.items():
             if value not in {None, ""}:
-                self.stdout.write(f"{name:16}{value}")
+                self.stdout.write(f"{name:20}{f'{value:{WHEN}}' if isinstance(value, datetime) else value}")
         for topic, devices in by_topic.items():
-            self.stdout.write(f"{'devices':16}{devices} under {topic}")
+            self.stdout.write(f"{'devices':20}{devices} under {topic}")
 
     def _put(self, content: bytes, output: Path | None, then: str) -> None:
         if output is None:

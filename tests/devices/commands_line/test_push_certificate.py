@@ -143,8 +143,10 @@ def test_what_is_shown_of_a_certificate(tmp_path: Path) -> None:
     assert shown["devices_by_topic"] == {"com.apple.mgmt.External.test": 1}
     text = run("push_certificate", "show")
     assert "days left: 20" in text
-    assert "apple_account   it@x" in text
-    assert "devices         1 under com.apple.mgmt.External.test" in text
+    lines = [line.split(maxsplit=1) for line in text.splitlines()]
+    assert ["apple_account", "it@x"] in lines
+    assert ["devices", "1 under com.apple.mgmt.External.test"] in lines
+    assert ["not_after", f"{row.not_after:%Y-%m-%d %H:%M:%S} UTC"] in lines
     assert "PRIVATE" not in text
 
 

@@ -6,19 +6,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.db import connection, models
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from devices.models import Device, Enrollment, PushCertificate, PushRequest
+from devices.models import Enrollment, PushCertificate, PushRequest
 from devices.services import push_certificates, push_installation, push_requests, push_topics
 from devices.services.push_installation import ConfirmationNeeded
 from devices.services.push_requests import PushCertificateRefused
 from epmm.models import AuditEntry
 from tests import apple_portal, pki
 from tests.apple_portal import LABORATORY, OTHER_TOPIC, TOPIC
-from tests.devices.services.rows import enrolled
+from tests.devices.services.rows import device_of, enrolled
 from tests.together import together
 
 pytestmark = pytest.mark.django_db
@@ -85,7 +86,7 @@ def installed_key() -> rsa.RSAPublicKey:
     """The public key of the installed certificate."""
     current = push_certificates.current()
     assert current is not None
-    key = pki.x509.load_pem_x509_certificate(current.certificate_pem).public_key()
+    key = x509.load_pem_x509_certificate(current.certificate_pem).public_key()
     assert isinstance(key, rsa.RSAPublicKey)
     return key
 
@@ -198,8 +199,7 @@ def test_devices_with_the_lab_topic_are_named_and_have_to_enroll_again() -> None
 
 
 def test_one_device_that_enrolls_once_more_counts_once() -> None:
-    device = Device.objects.get(pk=under("a", device_name="iPad").device_id)
-    under("a", device=device, state=Enrollment.State.PENDING)
+    under("a", device=device_of(under("a", device_name="iPad")), state=Enrollment.State.PENDING)
     Enrollment.objects.filter(pk=under("a", udid="other").pk).update(device=None)
 
     assert push_topics.devices_by_topic() == {"a": 2}
