@@ -57,9 +57,11 @@ class BatchingStore(ABC, Generic[Q, A]):
 
     def _serve(self) -> None:
         while (first := self._waiting.get()) is not None:
-            batch = [first, *self._collected()]
-            answers = self._answers([question for question, _ in batch])
-            self._loop.call_soon_threadsafe(_resolve, [future for _, future in batch], answers)
+            # whoever has given up will ask again: the question would only be in the way
+            batch = [(question, future) for question, future in (first, *self._collected()) if not future.done()]
+            if batch:
+                answers = self._answers([question for question, _ in batch])
+                self._loop.call_soon_threadsafe(_resolve, [future for _, future in batch], answers)
         self._disconnect()
 
     def _collected(self) -> Iterable[tuple[Q, asyncio.Future[A]]]:

@@ -35,4 +35,6 @@ def read_broker(sender: Celery, **_: object) -> None:
             "visibility_timeout": 600,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
+            "socket_connect_timeout": 3,
+            "socket_timeout": 10,
         }

@@ -1,13 +1,14 @@
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Self
 
-from django.db import models, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-LEASE: Final = timedelta(minutes=5)  # no job runs longer; a worker that died gives its job back after this
+LEASE: Final = timedelta(minutes=5)  # renewed while the job runs; a worker that died gives it back after this
 RING_AGAIN: Final = timedelta(seconds=30)  # a doorbell that nobody heard is rung again after this
 FIRST_RETRY: Final = timedelta(seconds=5)
 LAST_RETRY: Final = timedelta(hours=1)
@@ -52,6 +53,25 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+@contextmanager
+def _kept(held: "JobQuerySet") -> Iterator[None]:
+    """Renew the lease until the block ends: nobody else begins a job that takes long."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(LEASE.total_seconds() / 3):
+            with suppress(DatabaseError):  # the next time, then
+                held.update(lease_until=timezone.now() + LEASE)
+            connection.close()
+
+    thread = threading.Thread(target=renew, name="job-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -123,7 +143,8 @@ class Job(models.Model):
         job = cls.objects.get(pk=job_id)
         held = cls.objects.filter(pk=job_id, attempts=job.attempts)  # no longer ours once another has taken it
         try:
-            yield job
+            with _kept(held):
+                yield job
         except Exception as error:
             delay = min(FIRST_RETRY * 2 ** min(job.attempts - 1, 10), LAST_RETRY)
             held.update(

@@ -42,6 +42,9 @@ _database_url = env.secret("EPMM_DATABASE_URL") if env.given("EPMM_DATABASE_URL"
 DATABASES = {"default": environ.Env.db_url_config(_database_url) if _database_url else _sqlite}
 if _database_url:
     DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    _options: dict[str, object] = DATABASES["default"].get("OPTIONS", {})
+    # a server that vanished is noticed in seconds
+    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, "tcp_user_timeout": 10_000} | _options
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Applications -----------------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from typing import Final
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from epmm import jobs
+from epmm.doorbell import Doorbell
 from epmm.models import Heartbeat, Job
 
 logger = logging.getLogger(__name__)
@@ -22,12 +22,8 @@ _at_work: Final[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
 
 def ring(job_id: int) -> None:
     """Tell a worker at once.  In memory there is no one to tell from here: the dispatcher finds the row."""
-    if settings.BROKER_URL.startswith("memory:"):
-        return
-    try:
-        run_job.apply_async((job_id,), retry=False)
-    except OperationalError:
-        logger.warning("the broker does not answer; the dispatcher will ring later", extra={"job": job_id})
+    if not settings.BROKER_URL.startswith("memory:"):
+        doorbell.ring(job_id)
 
 
 @shared_task(acks_late=True, ignore_result=True)
@@ -40,6 +36,9 @@ def run_job(job_id: int) -> None:
     except Exception:
         # put off by the lease; the traceback is for the operator, not for the broker
         logger.exception("a job failed and will be tried again", extra={"job": job_id})
+
+
+doorbell: Final = Doorbell(lambda job_id: run_job.apply_async((job_id,), retry=False))
 
 
 def ring_for_outbox(kind: str) -> None:

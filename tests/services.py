@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.ports import free_port
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 COVERED: Final = "*/protocol/*,*/services/*,*/services.py,epmm/wire/*"
 COVERAGE_PERCENT: Final = 95
@@ -92,7 +94,7 @@ def postgresql(directory: Path) -> Iterator[str]:
     initdb: list[str | Path] = [programs / "initdb", "-D", data, "--username=epmm", "--auth=trust", "--no-sync"]
     initdb += ["--encoding=UTF8", "--no-locale", "--no-instructions"]
     subprocess.run(initdb, cwd=directory, user=account, group=account, check=True, stdout=subprocess.DEVNULL)
-    port = _free_port()
+    port = free_port()
     server: list[str | Path] = [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port)]
     for option in ("fsync=off", "full_page_writes=off", "max_connections=200", "unix_socket_directories="):
         server += ["-c", option]
@@ -103,7 +105,7 @@ def postgresql(directory: Path) -> Iterator[str]:
 @contextmanager
 def redis(directory: Path) -> Iterator[str]:
     directory.mkdir()
-    port = _free_port()
+    port = free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with _running(command, directory=directory, port=port):
         yield f"redis://127.0.0.1:{port}/0"
@@ -156,12 +158,6 @@ def _postgresql_programs() -> Path:
     if initdb is None:
         raise RuntimeError("PostgreSQL is not installed")
     return Path(initdb).parent
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 if __name__ == "__main__":

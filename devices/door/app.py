@@ -47,6 +47,8 @@ class Limits:
     large_body: int = 64 << 10  # larger ones are read in a thread
     large_bodies: int = 8
     requests: int = 256
+    check_ins: int = 32
+    check_in_seconds: float = 30
 
 
 class Door:
@@ -56,6 +58,7 @@ class Door:
         self._limits = limits or Limits()
         self._gate = _Gate(self._limits.requests)
         self._gate_for_large = _Gate(self._limits.large_bodies)
+        self._checking_in = 0
         self._handler_threads = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="door-handler")
         self._reader_threads = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="door-reader")
 
@@ -90,11 +93,16 @@ class Door:
             raise WrongMethod
         client = scope.get("client")
         caller = Caller.read(scope["headers"], client[0] if client else None)
-        with ExitStack() as held:
+        with ExitStack() as held, ExitStack() as inside:
             check = partial(self._check_size, held)
             body = await read_body(scope, receive, check=check, seconds=self._limits.body_seconds)
-            self._gate.enter(held)
-            answer = await self._serve(*await self._opened(caller, body))
+            self._gate.enter(inside)
+            request, content = await self._opened(caller, body)
+            if has_message_type(content):  # both URLs may be one, so the message says which kind it is
+                inside.close()  # check-ins may wait for something; connects must not wait for them
+                answer = await self._in_thread(self._handlers.check_in, request)
+            else:
+                answer = await self._connect(request, ConnectMessage.parse(content))
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise RuntimeError("a handler made a bare 401, which would unenroll the device")
         return answer
@@ -109,12 +117,6 @@ class Door:
         if caller.signature is None and len(body) <= self._limits.large_body:
             return _open(caller, body)
         return await asyncio.get_running_loop().run_in_executor(self._reader_threads, _open, caller, body)
-
-    async def _serve(self, request: DeviceRequest, content: TopLevel) -> Answer:
-        """Both URLs may be one, so the message says which kind it is."""
-        if has_message_type(content):
-            return await self._in_thread(self._handlers.check_in, request)
-        return await self._connect(request, ConnectMessage.parse(content))
 
     async def _connect(self, request: DeviceRequest, message: ConnectMessage) -> Answer:
         exchange = Exchange(
@@ -137,6 +139,8 @@ class Door:
         return Answer(body=stamp(_PAYLOAD.open(outcome.sealed), outcome.command), content_type=PLIST)
 
     async def _in_thread(self, call: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+        """So many at once, whether or not anybody still waits for them."""
+
         def run() -> T:
             close_old_connections()
             try:
@@ -144,7 +148,16 @@ class Door:
             finally:
                 close_old_connections()
 
-        return await asyncio.get_running_loop().run_in_executor(self._handler_threads, run)
+        if self._checking_in >= self._limits.check_ins:
+            raise Overloaded
+        self._checking_in += 1
+        loop, work = asyncio.get_running_loop(), self._handler_threads.submit(run)
+        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._left))
+        async with asyncio.timeout(self._limits.check_in_seconds):
+            return await asyncio.wrap_future(work)
+
+    def _left(self) -> None:
+        self._checking_in -= 1
 
 
 class _Gate:

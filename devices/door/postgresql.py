@@ -4,6 +4,7 @@ However many travel together, there is one round trip and one commit.  That is l
 cursors cost five times as much as the statement.
 """
 
+import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from select import POLLIN, POLLOUT, poll
@@ -78,18 +79,20 @@ PARAMETERS: Final = ("bytea", "text", "text", "bytea", "boolean", "smallint", "u
 _TYPES: Final = [psycopg.adapters.types[name].oid for name in PARAMETERS]
 _FORMATS: Final = [pq.Format.BINARY if name == "bytea" else pq.Format.TEXT for name in PARAMETERS]
 _Row: TypeAlias = list[bytes | None]
-_NAME: Final = b"door_connect"
 _TEXT: Final = CONNECT.encode()
-SESSION: Final = (
-    f"SET statement_timeout = '{SECONDS}s'",
+# A pooler may hand us a server's connection on which another release has prepared another statement.
+_NAME: Final = b"door_" + hashlib.sha256(_TEXT).hexdigest()[:16].encode()
+# For the pipeline's transaction alone: the connection may be a pooler's, and somebody else's next.
+SETTINGS: Final = {
+    "statement_timeout": f"{SECONDS}s",
+    "lock_timeout": f"{LOCK_SECONDS}s",
     # Planning costs more than the statement; and each lookup is by an index, however small the table was yesterday.
-    "SET plan_cache_mode = force_generic_plan",
-    "SET enable_seqscan = off",
-    "SET enable_bitmapscan = off",
-    f"SET lock_timeout = '{LOCK_SECONDS}s'",
-    # where the server has lz4: the default costs 70 microseconds more for a result of 7 KB
-    "SELECT set_config(name, 'lz4', false) FROM pg_settings WHERE name ~ '^default_toast_c' AND 'lz4' = ANY (enumvals)",
-)
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+}
+_SETS: Final = (f"set_config('{name}', '{value}', true)" for name, value in SETTINGS.items())
+_SET: Final = f"SELECT {', '.join(_SETS)}".encode()
 
 
 class PostgresStore(BatchingStore[Exchange, Outcome]):
@@ -111,7 +114,7 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
             raise StoreUnavailable(str(error).partition("\n")[0]) from error
         if failed := next(filter(_failed, results), None):
             raise self._error(failed, alone=len(exchanges) == 1)
-        outcomes = dict(zip(order, map(_outcome, results), strict=True))
+        outcomes = dict(zip(order, map(_outcome, results[1:]), strict=True))
         return [outcomes[index] for index in range(len(exchanges))]
 
     def _disconnect(self) -> None:
@@ -121,18 +124,20 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
 
     def _connect(self) -> psycopg.Connection[Any]:
         connection = self._connection = psycopg.connect(self._conninfo, autocommit=True)
-        for statement in SESSION:
-            connection.execute(statement)
         pgconn = connection.pgconn
         pgconn.nonblocking = 1
         pgconn.enter_pipeline_mode()
         if self._prepares:
             pgconn.send_prepare(_NAME, _TEXT, _TYPES)
             pgconn.pipeline_sync()
-            list(_results(pgconn))
+            for result in _results(pgconn):
+                if _failed(result) and not issubclass(_kind(result), errors.DuplicatePreparedStatement):
+                    raise psycopg.OperationalError(_message(result))
         return connection
 
     def _ask(self, pgconn: pq.abc.PGconn, rows: Sequence[_Row]) -> list[pq.abc.PGresult]:
+        """What each row got, and first of all what the settings did."""
+        pgconn.send_query_params(_SET, None)
         for values in rows:
             if self._prepares:
                 pgconn.send_query_prepared(_NAME, values, _FORMATS, pq.Format.BINARY)
@@ -143,9 +148,7 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
 
     def _error(self, failed: pq.abc.PGresult, *, alone: bool) -> Exception:
         """StoreUnavailable is final; for any other one a batch is done again, each request alone."""
-        state = failed.error_field(pq.DiagnosticField.SQLSTATE) or b""
-        message = (failed.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode(errors="replace")
-        kind = errors.lookup(state.decode())
+        kind, message = _kind(failed), _message(failed)
         if issubclass(kind, errors.InvalidSqlStatementName | errors.DuplicatePreparedStatement):
             # a pooler in between keeps no prepared statements (PgBouncer before 1.21)
             self._prepares = False
@@ -188,7 +191,15 @@ def _results(pgconn: pq.abc.PGconn) -> Iterator[pq.abc.PGresult]:
 
 
 def _failed(result: pq.abc.PGresult) -> bool:
-    return result.status != pq.ExecStatus.TUPLES_OK
+    return result.status not in {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
+
+
+def _kind(failed: pq.abc.PGresult) -> type[psycopg.Error]:
+    return errors.lookup((failed.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode())
+
+
+def _message(failed: pq.abc.PGresult) -> str:
+    return (failed.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode(errors="replace")
 
 
 def _outcome(result: pq.abc.PGresult) -> Outcome:

@@ -25,10 +25,19 @@ STORAGE = (
     """,
 )
 
+# The default costs 70 microseconds more for a result of 7 KB, but a server may have been built without lz4.
+LZ4 = "SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
+
+
 def store(apps, schema_editor):
-    if schema_editor.connection.vendor == "postgresql":
-        for statement in STORAGE:
-            schema_editor.execute(statement)
+    if schema_editor.connection.vendor != "postgresql":
+        return
+    for statement in STORAGE:
+        schema_editor.execute(statement)
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute(LZ4)
+        if cursor.fetchone() is not None:
+            schema_editor.execute("ALTER TABLE devices_result ALTER COLUMN body SET COMPRESSION lz4")
 
 
 class Migration(migrations.Migration):

@@ -12,6 +12,7 @@ from epmm.wire import plist
 
 WIPE = Device.Status.WIPE_PENDING
 RETIREMENT = Device.Status.RETIRE_PENDING
+DEPARTURES = frozenset({"EraseDevice", "RemoveProfile"})
 LARGEST = 64 << 20  # we wrote it ourselves
 
 
@@ -37,14 +38,16 @@ def confirm(command: CommandRow, now: datetime) -> None:
 
 
 def refuse(command: CommandRow) -> None:
-    """The device did not: unless another such command is open, it stays."""
+    """The device did not: it stays, unless another such command is open."""
     status = _announced_by(command)
     if status is None:
         return
-    enrollment = command.channel.enrollment
-    if not Command.objects.filter(channel=command.channel, request_type=command.request_type).exists():
-        devices = Device.objects.filter(pk=enrollment.device_id or 0, status=status)
-        devices.update(status=Device.Status.ACTIVE, modified_at=timezone.now())
+    others = Command.objects.filter(channel=command.channel, request_type__in=DEPARTURES)
+    joined = others.select_related("payload", "channel__enrollment__device")
+    still = {_announced_by(other) for other in joined}
+    remaining = next((each for each in (WIPE, RETIREMENT) if each in still), Device.Status.ACTIVE)
+    devices = Device.objects.filter(pk=command.channel.enrollment.device_id or 0, status=status)
+    devices.update(status=remaining, modified_at=timezone.now())
 
 
 def _announces(request: Request, target: Target) -> Device.Status | None:
@@ -55,7 +58,7 @@ def _announces(request: Request, target: Target) -> Device.Status | None:
 
 def _announced_by(command: CommandRow) -> Device.Status | None:
     """What the command was queued for.  Its payload is read for the one type that may mean something else."""
-    if command.request_type not in {"EraseDevice", "RemoveProfile"}:
+    if command.request_type not in DEPARTURES:
         return None
     payload = plist.load_dict(command.rendered, max_bytes=LARGEST)["Command"]
     return _announces(AnyRequest(request_type=command.request_type, payload=payload), target_of(command.channel))

@@ -5,7 +5,7 @@ import traceback
 from collections import Counter
 from typing import Final
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from devices.models import Command, CommandRow, Enrollment, FinishedCommand, Result
@@ -41,19 +41,17 @@ def read_results(limit: int = BATCH) -> int:
     A result stays until it is read: killed in between, a worker loses nothing.
     """
     waiting_ids = Result.objects.order_by("pk").values_list("pk", flat=True)[:limit]
-    done, failed_before = 0, False
+    done = 0
     for result_id in list(waiting_ids):
         try:
             done += read_result(result_id)
         except (OperationalError, InterfaceError) as error:
-            if failed_before:  # two in a row: it is the database
+            if _is_the_databases(error):
                 raise
-            failed_before = True
             done += _give_up_at_last(result_id, error)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one answer must not stop the others
             done += _set_aside(result_id, error)
         else:
-            failed_before = False
             _failures.pop(result_id, None)
     return done
 
@@ -93,6 +91,11 @@ def _refused(result: Result) -> None:
     if result.state == Command.State.FORMAT_ERROR:  # a fault of ours, which repeating does not mend
         logger.error("a device calls a command malformed", extra=_about(result))
     departure.refuse(result)
+
+
+def _is_the_databases(error: Exception) -> bool:
+    """Whether it serves nobody at the moment: away, or SQLite's one lock held by somebody else for long."""
+    return "locked" in str(error) or connection.connection is None or not connection.is_usable()
 
 
 def _give_up_at_last(result_id: int, error: Exception) -> int:

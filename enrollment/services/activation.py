@@ -15,11 +15,13 @@ REPLACED: Final = "replaced by a new enrollment"
 TAKEN_OVER: Final = "taken over by another person"
 
 
-def _check_device_limit(enrollment: Enrollment) -> None:
+def _check_again(enrollment: Enrollment) -> None:
     """Once more, one device of a person after the other: several may have passed at Authenticate together."""
     user = User.objects.select_for_update().get(pk=enrollment.user_id)
+    facts = policy.Facts(kind=Enrollment.Kind(enrollment.kind), udid=enrollment.udid)
     try:
-        policy.within_device_limit(user, policy.Facts(kind=Enrollment.Kind(enrollment.kind), udid=enrollment.udid))
+        policy.within_device_limit(user, facts)
+        policy.not_another_persons(user, facts)
     except policy.Refused as refused:
         raise CheckinRefused(refused.reason, enrollment) from refused
 
@@ -34,7 +36,7 @@ def complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
     if not first and (begun_again is None or _waits_for_another(enrollment, identity)):
         return
     if first:
-        _check_device_limit(enrollment)
+        _check_again(enrollment)
     if identity.state == Identity.State.PENDING:
         enrollment.identities.filter(state=Identity.State.CURRENT).update(state=Identity.State.REPLACED)
         identity.state = Identity.State.CURRENT

@@ -307,7 +307,7 @@ def _store_push(enrollment: Enrollment, message: TokenUpdate, now: datetime) -> 
             "last_seen_at": now,
         },
     )
-    if message.unlock_token is not None and not message.sender.user_key:  # absent means: keep the one you have
+    if message.unlock_token and not message.sender.user_key:  # absent or empty means: keep the one you have
         enrollment.unlock_token = message.unlock_token
         enrollment.save(update_fields=["unlock_token"])
 

@@ -27,6 +27,8 @@ def abandon_unfinished() -> None:
                 end_enrollment(enrollment, reason=ABANDONED, now=timezone.now())
     with transaction.atomic():
         stale = Device.objects.filter(status__in=Device.PROVISIONAL, registered_at__lt=before)
+        # a record of long ago whose device is enrolling again at this moment is not stale
+        stale = stale.exclude(pk__in=Enrollment.objects.standing().exclude(device=None).values("device"))
         # A record that never was enrolled says nothing; one that was goes back to what it is.
         faceless = Q(status=Device.Status.RETIRED, retired_reason=ABANDONED, udid="", enrollment_id="")
         never = Device.objects.filter(Q(pk__in=stale.filter(retired_at=None)) | faceless)

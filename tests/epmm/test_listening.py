@@ -6,12 +6,7 @@ from typing import Any
 import pytest
 
 from epmm import listening
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
+from tests.ports import free_port
 
 
 def test_one_address() -> None:

@@ -16,7 +16,7 @@ import asyncio, json, sys
 from pathlib import Path
 from epmm.supervisor import Child, Timing, prefixed, supervise
 
-timing = Timing(first_pause=0.05, longest_pause=0.2, settled=float(sys.argv[1]), grace=1)
+timing = Timing(first_pause=0.05, longest_pause=0.2, settled=float(sys.argv[1]), grace=3)
 children = [Child(name=name, command=command, directory=Path.cwd()) for name, command in json.loads(sys.argv[2])]
 asyncio.run(supervise(children, say=prefixed(6), timing=timing))
 print("supervisor left", flush=True)

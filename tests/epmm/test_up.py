@@ -22,7 +22,7 @@ from django.core.management.base import CommandError
 from epmm import dev_tls, locks
 from epmm.management.commands import up
 from tests.epmm.processes import ROOT, eventually, is_alive
-from tests.epmm.test_listening import free_port
+from tests.ports import free_port
 
 on_both_databases = pytest.mark.service("database")
 HOST = "mdm.example.test"

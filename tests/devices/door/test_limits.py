@@ -10,6 +10,7 @@ import pytest
 
 from devices.door.app import Door, Limits
 from devices.door.caller import Caller
+from devices.door.exchange import Answer, DeviceRequest
 from devices.door.store import Exchange, Outcome
 from tests.devices.door.fakes import PROXY, RecordingHandlers
 
@@ -157,6 +158,36 @@ def test_places_are_given_back() -> None:
         return [call.status if call.sent else 0 for call in done]
 
     assert asyncio.run(played()) == [200, 0, 400, 200]
+
+
+CHECK_IN = IDLE.replace(b"<key>Status</key><string>Idle", b"<key>MessageType</key><string>CheckOut")
+
+
+def test_check_ins_that_hang_are_few_and_leave_the_connects_alone() -> None:
+    release = threading.Event()
+
+    class Hanging(RecordingHandlers):
+        def check_in(self, request: DeviceRequest) -> Answer:
+            release.wait(10)
+            return super().check_in(request)
+
+    async def played() -> list[int]:
+        store = PatientStore()
+        store.go.set()
+        limits = Limits(requests=1, check_ins=2, check_in_seconds=0.1)
+        door = Door(handlers=Hanging(), store=store, limits=limits)
+        hanging = [asyncio.create_task(Call([CHECK_IN]).made_to(door)) for _ in range(3)]
+        await asyncio.sleep(0.02)
+        connect = await Call([IDLE]).made_to(door)
+        given_up = await asyncio.gather(*hanging)
+        still_there = await Call([CHECK_IN]).made_to(door)
+        release.set()
+        await asyncio.sleep(0.05)
+        free_again = await Call([CHECK_IN]).made_to(door)
+        await door.close()
+        return [call.status for call in (connect, *given_up, still_there, free_again)]
+
+    assert asyncio.run(played()) == [200, 503, 503, 503, 503, 200]
 
 
 def test_without_credentials_no_body_is_read() -> None:

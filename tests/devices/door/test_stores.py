@@ -142,8 +142,8 @@ def plan_of_next(device: FakeDevice) -> str:
         with contextlib.closing(sqlite3.connect(str(connection.settings_dict["NAME"]))) as own:
             return str(own.execute(f"EXPLAIN QUERY PLAN {sqlite.NEXT}", values).fetchall())
     with connection.cursor() as cursor:
-        for statement in postgresql.SESSION:
-            cursor.execute(statement)
+        for setting in postgresql.SETTINGS.items():
+            cursor.execute("SELECT set_config(%s, %s, false)", setting)
         cursor.execute(f"PREPARE door ({', '.join(postgresql.PARAMETERS)}) AS {postgresql.CONNECT}")
         cursor.execute("EXPLAIN EXECUTE door ('', '', '', NULL, true, NULL, NULL, '')")
         plan = "\n".join(row[0] for row in cursor.fetchall())
@@ -234,8 +234,31 @@ def test_a_batch_is_one_round_trip_and_one_commit(site: Site, store: PostgresSto
         trace.seek(0)
         sent = [line.split("\t")[3].strip() for line in trace.read().splitlines() if line.split("\t")[1] == "F"]
 
-    assert sent == [*["Bind", "Describe", "Execute"] * 3, "Sync"]
+    assert sent == ["Parse", *["Bind", "Describe", "Execute"] * 4, "Sync"]
     assert Result.objects.count() == 1
+
+
+@on_postgresql
+def test_a_connection_that_others_use_next_keeps_nothing_of_ours(store: PostgresStore) -> None:
+    store._commit([Exchange(sha256=b"", device_key="")])
+    assert store._connection is not None
+    pgconn = store._connection.pgconn
+    pgconn.send_query_params(b"SELECT name FROM pg_settings WHERE source = 'session'", None)
+    pgconn.pipeline_sync()
+
+    (result,) = postgresql._results(pgconn)
+    ours = {(result.get_value(row, 0) or b"").decode() for row in range(result.ntuples)} & postgresql.SETTINGS.keys()
+    assert ours == set()
+
+
+@on_postgresql
+def test_a_statement_that_cannot_be_prepared_is_an_outage(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "_TEXT", b"SELECT nothing FROM nowhere")
+
+    with pytest.raises(StoreUnavailable, match="nowhere"):
+        store._commit([Exchange(sha256=b"", device_key="")])
 
 
 @on_postgresql
@@ -278,7 +301,7 @@ def test_a_row_that_another_holds_does_not_hold_the_others_up_for_long(
     site: Site, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, free = FakeDevice.enrolled(site), FakeDevice.enrolled(site)
-    monkeypatch.setattr(postgresql, "SESSION", [*postgresql.SESSION, "SET lock_timeout = '50ms'"])
+    monkeypatch.setattr(postgresql, "_SET", postgresql._SET.replace(b"'1s'", b"'50ms'"))
     with psycopg.connect(postgresql._conninfo(connection.settings_dict)) as other:
         other.execute("SELECT FROM devices_channel WHERE id = %s FOR UPDATE", [held.channel.pk])
         answers = store._answers([idle(held), idle(free)])
@@ -295,8 +318,10 @@ def test_a_command_that_was_cancelled_meanwhile_stays_cancelled(device: FakeDevi
         other.execute("DELETE FROM devices_command")
         waiting = threading.Thread(target=store._commit, args=([idle(device)],))
         waiting.start()
-        while not other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+        blocked = "SELECT 1 FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+        while waiting.is_alive() and not other.execute(blocked).fetchone():
             pass
+        assert waiting.is_alive(), "it did not wait"
     waiting.join()
 
     assert not Command.objects.filter(pk=command.pk).exists()

@@ -301,6 +301,16 @@ def test_a_device_that_refuses_to_go_stays(status: Command.State, request_: comm
     assert Enrollment.objects.get(pk=enrollment.pk).state == Enrollment.State.ACTIVE
 
 
+def test_a_refused_wipe_leaves_the_retirement_pending() -> None:
+    enrollment = enrolled()
+    queue.queue(channel_of(enrollment), commands.RemoveProfile(identifier=PROFILE))
+    answered(queue.queue(channel_of(enrollment), commands.EraseDevice()), ERROR)
+
+    results.read_results()
+
+    assert device_of(enrollment).status == Device.Status.RETIRE_PENDING
+
+
 def test_a_refused_wipe_leaves_the_next_one_pending() -> None:
     enrollment = enrolled()
     answered(queue.queue(channel_of(enrollment), commands.EraseDevice()), ERROR)
@@ -389,15 +399,35 @@ def test_a_database_that_is_away_costs_no_answer(monkeypatch: pytest.MonkeyPatch
     assert device_of(enrollment).os_version == "18.2"
 
 
-def test_two_failures_in_a_row_are_the_databases() -> None:
+@pytest.mark.parametrize(("says", "is_usable"), [("database is locked", True), ("server closed the connection", False)])
+def test_a_failure_of_the_database_is_no_answers_fault(says: str, is_usable: bool) -> None:  # noqa: FBT001
     for version in ("18.1", "18.2"):
         information(enrolled(udid=version), OSVersion=version)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(inventory, "store", lambda *_: (_ for _ in ()).throw(OperationalError))
-        with pytest.raises(OperationalError):
-            results.read_results()
+        patched.setattr(inventory, "store", lambda *_: (_ for _ in ()).throw(OperationalError(says)))
+        patched.setattr(connection, "is_usable", lambda: is_usable, raising=False)
+        for _ in range(results.GIVE_UP):
+            with pytest.raises(OperationalError):
+                results.read_results()
 
     assert results.read_results() == 2
+
+
+def test_answers_that_the_database_refuses_do_not_hold_up_the_ones_behind_them() -> None:
+    refused = [information(enrolled(udid=f"refused {number}"), OSVersion="1.0") for number in range(3)]
+    readable = information(enrolled(), OSVersion="18.2")
+    store = inventory.store
+
+    def refuse(result: Result, answer: dict[str, Any]) -> None:
+        if result.pk in {row.pk for row in refused}:
+            raise OperationalError("canceling statement due to statement timeout")
+        store(result, answer)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(inventory, "store", refuse)
+        assert results.read_results() == 1
+
+    assert digested(readable)
 
 
 def test_an_answer_that_the_database_refuses_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,9 +53,10 @@ def test_repeats_after_lost_answers_change_nothing(phone: Phone) -> None:
     assert Command.objects.count() == 5
 
 
-def test_a_missing_unlock_token_keeps_the_stored_one(phone: Phone) -> None:
+@pytest.mark.parametrize("told", [None, b""])
+def test_a_missing_or_empty_unlock_token_keeps_the_stored_one(phone: Phone, told: bytes | None) -> None:
     phone.enroll()
-    phone.send("tokenupdate-adde-ios", UnlockToken=None, PushMagic="new")
+    phone.send("tokenupdate-adde-ios", UnlockToken=told, PushMagic="new")
 
     assert phone.reload().unlock_token == b"opaque-unlock-token"
     assert Channel.objects.get().push_magic == b"new"
@@ -243,6 +244,18 @@ def test_take_over_by_another_person_when_allowed(phone: Phone, switch: Switch) 
     annas, bens = Device.objects.order_by("pk")
     assert (annas.status, bens.status) == (Device.Status.RETIRED, Device.Status.ACTIVE)
     assert bens.user.user_id == "ben"
+
+
+def test_a_udid_that_became_active_meanwhile_is_a_conflict_too(phone: Phone) -> None:
+    """Both Authenticates may pass at once; only one of them may come into force."""
+    thief = new_phone(make_person("ben"), number=49)
+    thief.send("authenticate-adde-ios")
+    phone.enroll()
+    with pytest.raises(DeviceRefused):
+        thief.send("tokenupdate-adde-ios")
+
+    assert phone.reload().state == Enrollment.State.ACTIVE
+    assert Device.objects.get(mdm_managed=True).user.user_id == "anna"
 
 
 # --- Renewal of the identity ------------------------------------------------------------------------------------------

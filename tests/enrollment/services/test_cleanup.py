@@ -51,6 +51,16 @@ def test_an_enrollment_that_never_became_active_ends(phone: Phone) -> None:
     assert (phone.reload().state, phone.reload().end_reason) == (Enrollment.State.ENDED, "not finished")
 
 
+def test_an_old_record_whose_device_is_enrolling_again_stays_as_it_is(phone: Phone, anna: User) -> None:
+    phone.enroll()
+    phone.send("checkout-adde")
+    Device.objects.update(registered_at=timezone.now() - LONG_AGO)
+    new_phone(anna, number=60).send("authenticate-adde-ios")
+    cleanup.abandon_unfinished()
+
+    assert Device.objects.get().status == Device.Status.IENROLL_COMPLETE
+
+
 def test_a_profile_that_no_device_used_leaves_no_record(phone: Phone, anna: User) -> None:
     Enrollment.objects.update(created_at=timezone.now() - LONG_AGO, device=waiting_record(anna, enrollment_type="adde"))
     cleanup.abandon_unfinished()
