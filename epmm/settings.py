@@ -4,6 +4,7 @@ What an administrator changes at run time is a row instead: `epmm/settings_store
 """
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -39,12 +40,12 @@ _sqlite = {
     },
 }
 _database_url = env.secret("EPMM_DATABASE_URL") if env.given("EPMM_DATABASE_URL") else ""
-DATABASES = {"default": environ.Env.db_url_config(_database_url) if _database_url else _sqlite}
+DATABASES: dict[str, dict[str, Any]] = {"default": environ.Env.db_url_config(_database_url) if _database_url else _sqlite}
 if _database_url:
     DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
-    _options: dict[str, object] = DATABASES["default"].get("OPTIONS", {})
     # a server that vanished is noticed in seconds
-    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, "tcp_user_timeout": 10_000} | _options
+    for _name, _value in {"connect_timeout": 5, "tcp_user_timeout": 10_000}.items():
+        DATABASES["default"].setdefault("OPTIONS", {}).setdefault(_name, _value)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Applications -----------------------------------------------------------------------------------------------------

@@ -318,7 +318,7 @@ def test_a_command_that_was_cancelled_meanwhile_stays_cancelled(device: FakeDevi
         other.execute("DELETE FROM devices_command")
         waiting = threading.Thread(target=store._commit, args=([idle(device)],))
         waiting.start()
-        blocked = "SELECT 1 FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+        blocked = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
         while waiting.is_alive() and not other.execute(blocked).fetchone():
             pass
         assert waiting.is_alive(), "it did not wait"

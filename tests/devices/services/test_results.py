@@ -31,6 +31,11 @@ VECTORS = Path(__file__).parents[2] / "vectors"
 ERROR, FORMAT_ERROR = Command.State.ERROR, Command.State.FORMAT_ERROR
 
 
+@pytest.fixture(autouse=True)
+def _no_failures_of_other_tests() -> None:
+    results._failures.clear()
+
+
 def information(enrollment: Enrollment, **told: Any) -> Result:
     return answered(command(channel_of(enrollment), "DeviceInformation"), QueryResponses=told)
 

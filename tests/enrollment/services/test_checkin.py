@@ -246,11 +246,13 @@ def test_take_over_by_another_person_when_allowed(phone: Phone, switch: Switch) 
     assert bens.user.user_id == "ben"
 
 
-def test_a_udid_that_became_active_meanwhile_is_a_conflict_too(phone: Phone) -> None:
-    """Both Authenticates may pass at once; only one of them may come into force."""
+def test_whether_a_person_may_take_over_is_asked_again_at_the_end(phone: Phone, switch: Switch) -> None:
+    """Two Authenticates may pass at once; only one of them may come into force."""
+    phone.enroll()
+    switch("enrollment.allow_takeover", "on")
     thief = new_phone(make_person("ben"), number=49)
     thief.send("authenticate-adde-ios")
-    phone.enroll()
+    switch("enrollment.allow_takeover", "off")
     with pytest.raises(DeviceRefused):
         thief.send("tokenupdate-adde-ios")
 
