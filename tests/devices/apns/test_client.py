@@ -1,0 +1,451 @@
+"""The client against the stand-in over real TLS: what arrives there, and what the caller learns."""
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devices.apns import ApnsClient, Limits, PushIdentity, UnusableIdentity
+from devices.apns.identity import tls_context
+from devices.apns_standin import lab
+from devices.apns_standin.script import Answer, Script
+from devices.apns_standin.server import StandIn
+from devices.protocol.push import Outcome, Verdict
+from epmm.dev_tls import ServerFiles
+from tests.devices.apns.laboratory import QUICK, SILENT, TOPIC, Laboratory, a_push, pushes, token
+
+Client = ApnsClient
+
+
+def answers(**by_number: Answer) -> dict[str, Answer]:
+    return {token(int(name.removeprefix("n"))).hex(): answer for name, answer in by_number.items()}
+
+
+def kinds(outcomes: list[Outcome]) -> Counter[Verdict]:
+    return Counter(outcome.kind for outcome in outcomes)
+
+
+def reasons(outcomes: list[Outcome]) -> set[str]:
+    return {outcome.reason for outcome in outcomes}
+
+
+def test_a_push_arrives_as_it_was_meant(laboratory: Laboratory) -> None:
+    outcomes = laboratory.play(lambda client, _: client.push([a_push(7)]))
+
+    identifier = "00000000-0000-0000-0000-000000000007"
+    assert outcomes == [Outcome(kind=Verdict.ACCEPTED, status=200, reason="", apns_id=identifier)]
+    (seen,) = laboratory.seen
+    assert seen.asked.body == b'{"mdm":"magic-7"}'
+    headers = dict(seen.asked.headers)
+    assert headers.pop(":authority").startswith("localhost:")
+    assert headers == {
+        ":method": "POST",
+        ":scheme": "https",
+        ":path": "/3/device/" + "00000007" * 8,
+        "apns-push-type": "mdm",
+        "apns-topic": TOPIC,
+        "apns-priority": "10",
+        "apns-expiration": "1795651200",
+        "apns-id": identifier,
+        "content-type": "application/json",
+    }
+
+
+def test_each_push_gets_its_own_answer(laboratory: Laboratory) -> None:
+    script = Script(
+        answers=answers(
+            n2=Answer(status=410, reason="Unregistered", timestamp=1700000000000),
+            n3=Answer(status=400, reason="BadDeviceToken"),
+            n4=Answer(status=400, reason="DeviceTokenNotForTopic"),
+            n5=Answer(status=429, reason="TooManyRequests"),
+            n6=Answer(status=500, reason="InternalServerError"),
+            n7=Answer(status=413, reason="PayloadTooLarge"),
+        )
+    )
+    outcomes = laboratory.play(lambda client, _: client.push(pushes(8)), script)
+
+    assert [(outcome.kind, outcome.reason) for outcome in outcomes] == [
+        (Verdict.ACCEPTED, ""),
+        (Verdict.UNREGISTERED, "Unregistered"),
+        (Verdict.BAD_TOKEN, "BadDeviceToken"),
+        (Verdict.WRONG_TOPIC, "DeviceTokenNotForTopic"),
+        (Verdict.TOO_MANY, "TooManyRequests"),
+        (Verdict.TRY_LATER, "InternalServerError"),
+        (Verdict.OUR_FAULT, "PayloadTooLarge"),
+        (Verdict.ACCEPTED, ""),
+    ]
+    assert outcomes[1].timestamp == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    assert [outcome.apns_id[-1] for outcome in outcomes] == list("12345678")
+
+
+def test_thousands_share_one_connection(laboratory: Laboratory) -> None:
+    """More than the first window of flow control and the first stream allow."""
+
+    async def story(client: Client, stand_in: StandIn) -> list[Outcome]:
+        outcomes = await client.push(pushes(3000))
+        outcomes += await client.push(pushes(10))
+        assert stand_in.connected == 1
+        return outcomes
+
+    assert kinds(laboratory.play(story)) == {Verdict.ACCEPTED: 3010}
+
+
+def test_nothing_to_push_needs_no_connection(laboratory: Laboratory) -> None:
+    async def story(client: Client, stand_in: StandIn) -> None:
+        assert await client.push([]) == []
+        (outcome,) = await client.push([replace(a_push(), token=b"")])
+        assert outcome.kind is Verdict.BAD_TOKEN
+        assert stand_in.connected == 0
+
+    laboratory.play(story)
+
+
+@pytest.mark.parametrize("streams", [1, 3])
+def test_no_more_is_under_way_than_the_server_allows(laboratory: Laboratory, streams: int) -> None:
+    nothing = {each.token.hex(): Answer(status=0) for each in pushes(10)}
+    script = Script(first_streams=streams, streams=streams, answers=nothing)
+
+    outcomes = laboratory.play(lambda client, _: client.push(pushes(10), seconds=0.3), script)
+
+    assert len(laboratory.seen) == streams
+    assert reasons(outcomes) == {"timeout"}
+
+
+def test_many_callers_share_a_connection(laboratory: Laboratory) -> None:
+    async def story(client: Client, stand_in: StandIn) -> None:
+        found = await asyncio.gather(*(client.push([a_push(number)]) for number in range(50)))
+        assert [outcomes[0].apns_id for outcomes in found] == [str(a_push(number).apns_id) for number in range(50)]
+        assert stand_in.connected == 1
+
+    laboratory.play(story)
+
+
+# the server leaves
+
+
+def test_after_a_goaway_the_rest_goes_over_new_connections(laboratory: Laboratory) -> None:
+    async def story(client: Client, stand_in: StandIn) -> list[Outcome]:
+        outcomes = await client.push(pushes(12))
+        assert stand_in.connected == 3
+        return outcomes
+
+    script = Script(first_streams=6, streams=6, goaway_after=5, delay=0.05)
+    assert kinds(laboratory.play(story, script)) == {Verdict.ACCEPTED: 12}
+    assert len(laboratory.seen) == 12
+
+
+def test_a_push_is_tried_twice_and_no_more(laboratory: Laboratory) -> None:
+    script = Script(first_streams=10, streams=10, goaway_after=1)
+
+    outcomes = laboratory.play(lambda client, _: client.push(pushes(10)), script)
+
+    assert kinds(outcomes) == {Verdict.ACCEPTED: 2, Verdict.TRY_LATER: 8}
+    assert reasons(outcomes) == {"", "GOAWAY"}
+
+
+def test_a_lost_connection_is_made_good(laboratory: Laboratory) -> None:
+    async def story(client: Client, stand_in: StandIn) -> list[Outcome]:
+        outcomes = await client.push(pushes(15))
+        assert stand_in.connected > 1
+        return outcomes
+
+    script = Script(first_streams=1, streams=10, drop_after=10)
+    assert kinds(laboratory.play(story, script)) == {Verdict.ACCEPTED: 15}
+
+
+def test_a_server_that_only_hangs_up_is_left_alone_after_two_attempts(laboratory: Laboratory) -> None:
+    async def story(client: Client, stand_in: StandIn) -> list[Outcome]:
+        outcomes = await client.push(pushes(15))
+        assert stand_in.connected == 2
+        return outcomes
+
+    script = Script(first_streams=4, drop_after=-1)
+    outcomes = laboratory.play(story, script)
+
+    assert kinds(outcomes) == {Verdict.TRY_LATER: 15}
+    assert {outcome.status for outcome in outcomes} == {0}
+
+
+def test_a_refused_stream_is_opened_again(laboratory: Laboratory) -> None:
+    outcomes = laboratory.play(lambda client, _: client.push(pushes(3)), Script(reset_every=3))
+
+    assert kinds(outcomes) == {Verdict.ACCEPTED: 3}
+
+
+def test_streams_that_are_always_refused_end(laboratory: Laboratory) -> None:
+    outcomes = laboratory.play(lambda client, _: client.push(pushes(3)), Script(reset_every=1))
+
+    assert kinds(outcomes) == {Verdict.TRY_LATER: 3}
+    assert reasons(outcomes) == {"stream reset"}
+
+
+def test_an_unavailable_server_is_left_for_a_new_connection(laboratory: Laboratory) -> None:
+    async def story(client: Client, stand_in: StandIn) -> list[Outcome]:
+        outcomes = await client.push(pushes(3))
+        assert stand_in.connected == 2
+        return outcomes
+
+    script = Script(streams=1, answers=answers(n1=Answer(status=503, reason="Shutdown")))
+    outcomes = laboratory.play(story, script)
+
+    assert [outcome.kind for outcome in outcomes] == [Verdict.TRY_LATER, Verdict.ACCEPTED, Verdict.ACCEPTED]
+
+
+def test_nobody_listens(laboratory: Laboratory) -> None:
+    async def run() -> list[Outcome]:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+        async with laboratory.client(port) as client:
+            return await client.push(pushes(3))
+
+    outcomes = asyncio.run(run())
+    assert kinds(outcomes) == {Verdict.TRY_LATER: 3}
+    assert reasons(outcomes) <= {"ConnectionRefusedError", "OSError"}
+
+
+def test_a_host_that_has_no_address(laboratory: Laboratory) -> None:
+    async def run(host: str) -> list[Outcome]:
+        server = replace(laboratory.server(1), host=host)
+        async with ApnsClient(laboratory.identity, server, QUICK) as client:
+            return await client.push([a_push()])
+
+    assert reasons(asyncio.run(run("name.invalid"))) == {"name not found"}
+    assert kinds(asyncio.run(run("x" * 70))) == {Verdict.TRY_LATER: 1}
+
+
+def test_the_name_is_looked_up_for_each_connection(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    look_up = socket.getaddrinfo
+
+    def count(host: Any, *rest: Any, **more: Any) -> Any:
+        asked.append(host)
+        return look_up(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", count)
+    laboratory.play(lambda client, _: client.push(pushes(2)), Script(goaway_after=1))
+
+    assert asked.count("localhost") == 2
+
+
+# time runs out
+
+
+def test_a_server_that_answers_nothing(laboratory: Laboratory) -> None:
+    nothing = {each.token.hex(): Answer(status=0) for each in pushes(2)}
+    script = Script(first_streams=5, answers=nothing)
+
+    outcomes = laboratory.play(lambda client, _: client.push(pushes(2)), script, limits=SILENT)
+
+    assert kinds(outcomes) == {Verdict.TRY_LATER: 2}
+    assert reasons(outcomes) == {"timeout"}
+
+
+def test_one_push_without_an_answer_does_not_cost_the_others_their_connection(laboratory: Laboratory) -> None:
+    async def story(client: Client, stand_in: StandIn) -> None:
+        lonely = asyncio.create_task(client.push([a_push(1)]))
+        while not lonely.done():
+            assert kinds(await client.push([a_push(2)])) == {Verdict.ACCEPTED: 1}
+            await asyncio.sleep(0.02)
+        assert reasons(await lonely) == {"timeout"}
+        assert stand_in.connected == 1
+
+    laboratory.play(story, Script(first_streams=5, answers=answers(n1=Answer(status=0))), limits=SILENT)
+
+
+def test_a_call_ends_when_its_time_is_up(laboratory: Laboratory) -> None:
+    async def story(client: Client, _: StandIn) -> None:
+        outcomes = await client.push(pushes(3), seconds=0.3)
+        assert [outcome.kind for outcome in outcomes] == [Verdict.ACCEPTED, Verdict.TRY_LATER, Verdict.ACCEPTED]
+        assert kinds(await client.push([a_push(4)])) == {Verdict.ACCEPTED: 1}
+
+    laboratory.play(story, Script(answers=answers(n2=Answer(status=0))))
+
+
+def test_a_caller_that_goes_away_takes_its_pushes_along(laboratory: Laboratory) -> None:
+    async def story(client: Client, _: StandIn) -> None:
+        gone = asyncio.create_task(client.push(pushes(5)))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.wait([gone])
+        assert kinds(await client.push([a_push(9)])) == {Verdict.ACCEPTED: 1}
+
+    laboratory.play(story)
+    assert [seen.asked.token for seen in laboratory.seen] == [token(9).hex()]
+
+
+def test_after_the_end_there_is_nothing_but_later(laboratory: Laboratory) -> None:
+    async def story(client: Client, _: StandIn) -> list[Outcome]:
+        waiting = asyncio.create_task(client.push([a_push(1)]))
+        await asyncio.sleep(0.2)
+        assert laboratory.seen
+        await client.close()
+        return await waiting + await client.push([a_push(2)])
+
+    outcomes = laboratory.play(story, Script(answers=answers(n1=Answer(status=0))))
+    assert kinds(outcomes) == {Verdict.TRY_LATER: 2}
+    assert reasons(outcomes) == {"shut down"}
+
+
+# certificates
+
+
+@pytest.mark.parametrize("reason", ["BadCertificate", "BadCertificateEnvironment", "Forbidden", "MissingProviderToken"])
+def test_a_refused_certificate_stops_everything(laboratory: Laboratory, reason: str) -> None:
+    async def story(client: Client, stand_in: StandIn) -> list[Outcome]:
+        outcomes = await client.push(pushes(500))
+        assert stand_in.connected == 1
+        await asyncio.sleep(0.05)
+        assert not stand_in.connections
+        return outcomes
+
+    script = Script(streams=10, answers=answers(n1=Answer(status=403, reason=reason)))
+    outcomes = laboratory.play(story, script)
+
+    assert kinds(outcomes) == {Verdict.BAD_CERTIFICATE: 500}
+    assert reasons(outcomes) == {reason}
+    assert len(laboratory.seen) == 1
+
+
+def test_a_goaway_about_the_certificate_stops_everything_too(laboratory: Laboratory) -> None:
+    script = Script(first_streams=5, streams=5, goaway_after=2, goaway_reason="BadCertificate", delay=0.05)
+
+    assert kinds(laboratory.play(lambda client, _: client.push(pushes(20)), script)) == {Verdict.BAD_CERTIFICATE: 20}
+
+
+def test_a_new_call_after_a_refused_certificate_asks_again(laboratory: Laboratory) -> None:
+    async def story(client: Client, _: StandIn) -> list[Outcome]:
+        return await client.push([a_push(1)]) + await client.push([a_push(2)])
+
+    outcomes = laboratory.play(story, Script(answers=answers(n1=Answer(status=403, reason="BadCertificate"))))
+    assert [outcome.kind for outcome in outcomes] == [Verdict.BAD_CERTIFICATE, Verdict.ACCEPTED]
+
+
+@pytest.mark.parametrize("age", [timedelta(days=400), None], ids=["expired", "of another authority"])
+def test_a_certificate_that_tls_refuses(laboratory: Laboratory, tmp_path: Path, age: timedelta | None) -> None:
+    now = datetime.now(UTC)
+    files = laboratory.files if age else lab.ensure(tmp_path, host="localhost", now=now)
+    laboratory.pem = lab.make_push_certificate(files, topic=TOPIC, now=now - (age or timedelta()))
+
+    outcomes = laboratory.play(lambda client, _: client.push(pushes(3)))
+
+    assert kinds(outcomes) == {Verdict.BAD_CERTIFICATE: 3}
+    assert "ALERT" in outcomes[0].reason
+    assert laboratory.seen == []
+
+
+def test_the_certificate_of_another_topic(laboratory: Laboratory) -> None:
+    outcomes = laboratory.play(lambda client, _: client.push([a_push(topic="com.apple.mgmt.External.other")]))
+
+    assert [(outcome.kind, outcome.reason) for outcome in outcomes] == [(Verdict.WRONG_TOPIC, "TopicDisallowed")]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.2"], ids=["not trusted", "of another name"])
+def test_nothing_is_sent_to_a_server_that_is_not_known(laboratory: Laboratory, tmp_path: Path, host: str) -> None:
+    other = lab.ensure(tmp_path, host="localhost", now=datetime.now(UTC))
+
+    async def run() -> list[Outcome]:
+        async with laboratory.stand_in() as stand_in:
+            trust = other.ca if host == "localhost" else laboratory.files.ca
+            server = replace(laboratory.server(stand_in.port), host=host, trust=trust)
+            if host != "localhost":
+                await stand_in.close()
+                await stand_in.start(host=host)
+                server = replace(server, port=stand_in.port)
+            async with ApnsClient(laboratory.identity, server, QUICK) as client:
+                return await client.push(pushes(2))
+
+    assert reasons(asyncio.run(run())) == {"server certificate not trusted"}
+    assert laboratory.seen == []
+
+
+def test_a_laboratory_s_server_is_not_trusted_without_its_authority(laboratory: Laboratory) -> None:
+    async def run() -> list[Outcome]:
+        async with laboratory.stand_in() as stand_in:
+            server = replace(laboratory.server(stand_in.port), trust=None)
+            async with ApnsClient(laboratory.identity, server, QUICK) as client:
+                return await client.push([a_push()])
+
+    assert reasons(asyncio.run(run())) == {"server certificate not trusted"}
+
+
+def test_a_server_that_speaks_http_1_only(laboratory: Laboratory) -> None:
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read())
+        writer.close()
+
+    async def run() -> list[Outcome]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(laboratory.files.certificate, laboratory.files.key)
+        server = await asyncio.start_server(serve, "127.0.0.1", ssl=context)
+        async with server, laboratory.client(server.sockets[0].getsockname()[1]) as client:
+            return await client.push([a_push()])
+
+    assert reasons(asyncio.run(run())) == {"not HTTP/2"}
+    assert not any(b"magic" in each for each in heard)
+
+
+def test_old_versions_of_tls_are_refused(laboratory: Laboratory) -> None:
+    context = tls_context(laboratory.identity)
+
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+def test_the_key_is_on_disk_for_a_moment_and_not_readable(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    found: list[tuple[int, bytes]] = []
+    load = ssl.SSLContext.load_cert_chain
+
+    def look(context: ssl.SSLContext, path: str, **more: str) -> None:
+        found.append((Path(path).stat().st_mode & 0o777, Path(path).read_bytes()))
+        load(context, path, **more)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", look)
+    tls_context(laboratory.identity)
+
+    ((mode, content),) = found
+    assert mode == 0o600
+    assert b"BEGIN ENCRYPTED PRIVATE KEY" in content
+    assert b"BEGIN PRIVATE KEY" not in content
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("case", ["no certificate", "no key", "not a pair", "a locked key"])
+def test_what_is_no_identity(laboratory: Laboratory, lab_files: ServerFiles, case: str) -> None:
+    good = laboratory.identity
+    bad = {
+        "no certificate": replace(good, certificate=b"text"),
+        "no key": replace(good, key=b"secret text"),
+        "not a pair": replace(good, key=lab_files.key.read_bytes()),
+        "a locked key": replace(good, key=good.key.replace(b"PRIVATE", b"ENCRYPTED PRIVATE")),
+    }[case]
+
+    with pytest.raises(UnusableIdentity, match="cannot be used together") as refused:
+        ApnsClient(bad)
+    assert "secret" not in str(refused.value)
+
+
+def test_secrets_do_not_show(laboratory: Laboratory) -> None:
+    assert repr(laboratory.identity) == "PushIdentity()"
+    assert repr(PushIdentity(certificate=b"", key=b"")) == "PushIdentity()"
+
+
+def test_the_defaults_lead_to_apple() -> None:
+    from devices.apns import Server
+
+    assert (Server().host, Server().port, Server().trust) == ("api.push.apple.com", 443, None)
+    assert Server().authority == b"api.push.apple.com"
+    assert Server(port=2197).authority == b"api.push.apple.com:2197"
+    assert Server(host="::1", port=2197).authority == b"[::1]:2197"
+    assert Limits().streams == 1000
