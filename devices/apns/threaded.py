@@ -5,16 +5,15 @@ import atexit
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from devices.apns.client import ApnsClient, Server
 from devices.apns.connection import Limits
 from devices.apns.identity import PushIdentity
 from devices.protocol.push import Outcome, Push
-
-T = TypeVar("T")
 
 MOST_CLIENTS: Final = 4  # a renewed certificate leaves its predecessor behind
 _CLOSING_SECONDS: Final = 5.0
@@ -26,7 +25,8 @@ class PushThread:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._clients: OrderedDict[tuple[PushIdentity, Server], ApnsClient] = OrderedDict()  # last used at the end
-        self._at_work: dict[ApnsClient, int] = {}
+        self._at_work: dict[asyncio.Task[list[Outcome]], ApnsClient] = {}
+        self._calls: set[Future[list[Outcome]]] = set()
         self._thread = threading.Thread(target=self._run, name="apns", daemon=True)
         self._thread.start()
 
@@ -39,13 +39,18 @@ class PushThread:
         limits: Limits | None = None,
         seconds: float | None = None,
     ) -> list[Outcome]:
-        return self._wait(self._push(pushes, (identity, server or Server()), limits, seconds))
+        work = self._push(pushes, (identity, server or Server()), limits, seconds)
+        call = asyncio.run_coroutine_threadsafe(work, self._loop)
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return call.result()
 
     def close(self) -> None:
         """Calls that still wait get an outcome that says to try later."""
         if self._thread.is_alive():
             with suppress(TimeoutError):
                 asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(_CLOSING_SECONDS)
+            wait(list(self._calls), _CLOSING_SECONDS)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(_CLOSING_SECONDS)
 
@@ -55,9 +60,6 @@ class PushThread:
         finally:
             self._loop.close()
 
-    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
     async def _push(
         self, pushes: Sequence[Push], key: tuple[PushIdentity, Server], limits: Limits | None, seconds: float | None
     ) -> list[Outcome]:
@@ -65,18 +67,18 @@ class PushThread:
         if client is None:
             client = self._clients[key] = ApnsClient(*key, limits)
         self._clients.move_to_end(key)
-        self._at_work[client] = self._at_work.get(client, 0) + 1
+        call = asyncio.ensure_future(client.push(pushes, seconds=seconds))
+        self._at_work[call] = client
         try:
-            return await client.push(pushes, seconds=seconds)
+            return await call
         finally:
-            self._at_work[client] -= 1
+            del self._at_work[call]
             await self._close_oldest()
 
     async def _close_oldest(self) -> None:
-        spare = len(self._clients) - MOST_CLIENTS
-        for key in [key for key, client in self._clients.items() if not self._at_work.get(client)][: max(0, spare)]:
-            client = self._clients.pop(key)
-            self._at_work.pop(client, None)
+        spare = max(0, len(self._clients) - MOST_CLIENTS)
+        idle = [key for key, client in self._clients.items() if client not in self._at_work.values()]
+        for client in [self._clients.pop(key) for key in idle[:spare]]:
             await client.close()
 
     async def _close(self) -> None:

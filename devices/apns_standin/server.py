@@ -60,8 +60,10 @@ class StandIn:
 
     async def close(self) -> None:
         self._server.close()
-        for client in list(self.connections):
-            client.cut()
+        while self.connections:
+            for client in list(self.connections):
+                client.cut()
+            await asyncio.sleep(0)  # then asyncio tells each that its line is gone
         await self._server.wait_closed()
 
     async def __aenter__(self) -> Self:
@@ -97,8 +99,11 @@ class _Client(TlsServerProtocol):
         self._welcome = self._leaving = False
         self._topics: Sequence[str] | None = None
 
-    def on_secured(self) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
         self._house.connections.add(self)
+
+    def on_secured(self) -> None:
         self._house.connected += 1
         if certificate := self.peer():
             self._topics = topics_of(certificate)
@@ -111,7 +116,7 @@ class _Client(TlsServerProtocol):
     def on_data(self, data: bytes) -> None:
         try:
             events = self._http.receive_data(data)
-        except H2Error:  # h2 has prepared the GOAWAY that says so
+        except H2Error:  # for most of them h2 has prepared the GOAWAY that says so
             self._say()
             self.hang_up()
             return

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from devices.apns import ApnsClient, Limits, PushIdentity, UnusableIdentity
+from devices.apns import ApnsClient, Limits, PushIdentity, Server, UnusableIdentity
 from devices.apns.identity import tls_context
 from devices.apns_standin import lab
 from devices.apns_standin.script import Answer, Script
@@ -442,8 +442,6 @@ def test_secrets_do_not_show(laboratory: Laboratory) -> None:
 
 
 def test_the_defaults_lead_to_apple() -> None:
-    from devices.apns import Server
-
     assert (Server().host, Server().port, Server().trust) == ("api.push.apple.com", 443, None)
     assert Server().authority == b"api.push.apple.com"
     assert Server(port=2197).authority == b"api.push.apple.com:2197"

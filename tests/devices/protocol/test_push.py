@@ -139,8 +139,10 @@ def test_a_date_that_is_none_is_left_out(timestamp: object) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"\xff", b"[]", b"null", b"[" * 4000, b'{"reason":' + b"[" * 2000, b'{"timestamp":' + b"9" * 4081]
-    + [b'{"reason":"' + b"x" * 4096 + b'"}'],
+    [
+        *(b"", b"{", b"\xff", b"[]", b"null", b"[" * 4000),
+        *(b'{"reason":' + b"[" * 2000, b'{"timestamp":' + b"9" * 4081, b'{"reason":"' + b"x" * 4096 + b'"}'),
+    ],
 )
 def test_a_body_that_cannot_be_read_leaves_the_status(body: bytes) -> None:
     assert answer(410, body) == Outcome(kind=Verdict.UNREGISTERED, status=410, reason="", apns_id=APNS_ID)
