@@ -15,6 +15,7 @@ from devices.apns.request import Batch, Request
 from devices.protocol.push import Outcome, Push, Verdict
 
 _BARREN: Final = 2  # connections in a row that answered nothing: the next one would not either
+CALL_SECONDS: Final = 300.0  # time for a million, and half of what the broker waits before it rings again
 _CLOSING_SECONDS: Final = 2.0
 _HTTPS: Final = 443
 _HAPPY_EYEBALLS: Final = 0.25  # RFC 8305
@@ -54,7 +55,7 @@ class ApnsClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def push(self, pushes: Sequence[Push], *, seconds: float | None = None) -> list[Outcome]:
+    async def push(self, pushes: Sequence[Push], *, seconds: float = CALL_SECONDS) -> list[Outcome]:
         """One outcome for each push, in their order; what has none after `seconds` is to be tried later."""
         batch = Batch(pushes)
         self._waiting.extend(request for request in batch.requests if request.outcome is None)

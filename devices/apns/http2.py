@@ -15,7 +15,7 @@ _PRUNE_EVERY: Final = 512
 
 
 class PlainEncoder(Encoder):
-    """Huffman coding in Python takes a quarter of the time of a push, and saves forty bytes."""
+    """Huffman coding in Python takes a fifth of the time of a push, and saves forty bytes."""
 
     def encode(self, headers: Iterable[Any], huffman: bool = False) -> bytes:  # noqa: FBT001, FBT002 - as inherited
         return super().encode(headers, huffman)
@@ -43,7 +43,7 @@ class PushHttp2(H2Connection):
 
     @property
     def open_outbound_streams(self) -> int:
-        """h2 counts all streams whenever one is opened, which with a thousand of them costs more than all the rest."""
+        """h2 counts all streams whenever one is opened: with a thousand of them, two fifths of the time of a push."""
         self._asked += 1
         if self._asked % _PRUNE_EVERY == 0:
             return super().open_outbound_streams  # which also forgets the closed ones

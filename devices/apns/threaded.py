@@ -10,7 +10,7 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Final
 
-from devices.apns.client import ApnsClient, Server
+from devices.apns.client import CALL_SECONDS, ApnsClient, Server
 from devices.apns.connection import Limits
 from devices.apns.identity import PushIdentity
 from devices.protocol.push import Outcome, Push
@@ -37,7 +37,7 @@ class PushThread:
         identity: PushIdentity,
         server: Server | None = None,
         limits: Limits | None = None,
-        seconds: float | None = None,
+        seconds: float = CALL_SECONDS,
     ) -> list[Outcome]:
         work = self._push(pushes, (identity, server or Server()), limits, seconds)
         call = asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -61,7 +61,7 @@ class PushThread:
             self._loop.close()
 
     async def _push(
-        self, pushes: Sequence[Push], key: tuple[PushIdentity, Server], limits: Limits | None, seconds: float | None
+        self, pushes: Sequence[Push], key: tuple[PushIdentity, Server], limits: Limits | None, seconds: float
     ) -> list[Outcome]:
         client = self._clients.get(key)
         if client is None:
@@ -94,7 +94,7 @@ def push(
     *,
     identity: PushIdentity,
     server: Server | None = None,
-    seconds: float | None = None,
+    seconds: float = CALL_SECONDS,
 ) -> list[Outcome]:
     """The process's own thread, started when it is first needed."""
     return _of_this_process().push(pushes, identity=identity, server=server, seconds=seconds)

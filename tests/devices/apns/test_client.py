@@ -267,6 +267,12 @@ def test_a_call_ends_when_its_time_is_up(laboratory: Laboratory) -> None:
     laboratory.play(story, Script(answers=answers(n2=Answer(status=0))))
 
 
+def test_a_server_that_never_allows_a_stream(laboratory: Laboratory) -> None:
+    outcomes = laboratory.play(lambda client, _: client.push(pushes(3), seconds=0.2), Script(first_streams=0))
+
+    assert kinds(outcomes) == {Verdict.TRY_LATER: 3}
+
+
 def test_a_caller_that_goes_away_takes_its_pushes_along(laboratory: Laboratory) -> None:
     async def story(client: Client, _: StandIn) -> None:
         gone = asyncio.create_task(client.push(pushes(5)))
