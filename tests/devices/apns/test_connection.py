@@ -13,6 +13,7 @@ from h2.connection import H2Connection
 from h2.events import DataReceived, Event, PingReceived, RequestReceived, StreamEnded
 from h2.events import StreamReset as Reset
 from h2.settings import SettingCodes, Settings
+from hpack import NeverIndexedHeaderTuple
 from hyperframe.frame import GoAwayFrame
 
 from devices.apns.connection import Connection, Limits
@@ -124,6 +125,17 @@ def test_one_stream_until_the_server_says_how_many() -> None:
         wire.answer(1)
         await wire.turn()
         assert len(wire.streams()) == 5
+
+    play(story)
+
+
+def test_tokens_stay_out_of_the_tables_that_both_sides_keep() -> None:
+    async def story() -> None:
+        wire = Wire(1)
+        await wire.greet()
+        (asked,) = [event for event in wire.line.heard if isinstance(event, RequestReceived)]
+        never = {str(header[0]) for header in asked.headers if isinstance(header, NeverIndexedHeaderTuple)}
+        assert never == {":path", "apns-id"}
 
     play(story)
 
