@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from devices.services import archive, contact, push_expiry, results
+from devices.services import archive, contact, push, push_expiry, results
 from epmm import jobs
 
 
@@ -23,3 +23,14 @@ def keep_archive_in_shape() -> None:
 @jobs.handles("devices.warn_of_push_expiry", every=timedelta(hours=1))
 def warn_of_push_expiry() -> None:
     push_expiry.warn()
+
+
+@jobs.handles("devices.push", outbox=push.waiting)
+def push_due() -> None:
+    while push.push_due() == push.BATCH:
+        pass
+
+
+@jobs.handles("devices.wake")
+def wake(channel: int) -> None:
+    push.wake_channel(channel)

@@ -42,6 +42,19 @@ def path(name: str, *, default: Path | None = None) -> Path | None:
     return Path(value).resolve() if value else default
 
 
+def address(name: str, *, default: str) -> tuple[str, int]:
+    """HOST or HOST:PORT; the port is 443 when it is left out."""
+    value = text(name, default=default).strip()
+    try:
+        parts = urlsplit(f"//{value}")
+        host, port = parts.hostname or "", parts.port or 443
+    except ValueError:
+        host, port = "", 0
+    if not _is_host(host) or parts.path or parts.username is not None:
+        raise ImproperlyConfigured(f"{name} must look like api.push.apple.com or 127.0.0.1:2197")
+    return host, port
+
+
 def items(name: str) -> list[str]:
     """A comma-separated list; empty when unset."""
     return [item.strip() for item in os.environ.get(name, "").split(",") if item.strip()]

@@ -40,12 +40,13 @@ _sqlite = {
     },
 }
 _database_url = env.secret("EPMM_DATABASE_URL") if env.given("EPMM_DATABASE_URL") else ""
-DATABASES: dict[str, dict[str, Any]] = {"default": environ.Env.db_url_config(_database_url) if _database_url else _sqlite}
+_database: dict[str, Any] = environ.Env.db_url_config(_database_url) if _database_url else _sqlite
+DATABASES = {"default": _database}
 if _database_url:
-    DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    _database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
     # a server that vanished is noticed in seconds
     for _name, _value in {"connect_timeout": 5, "tcp_user_timeout": 10_000}.items():
-        DATABASES["default"].setdefault("OPTIONS", {}).setdefault(_name, _value)
+        _database.setdefault("OPTIONS", {}).setdefault(_name, _value)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Applications -----------------------------------------------------------------------------------------------------
@@ -124,6 +125,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144  # the front door; the device door has a l
 
 # --- Devices ----------------------------------------------------------------------------------------------------------
 EXTRA_DEVICE_CA = env.path("EPMM_EXTRA_DEVICE_CA")
+APNS_HOST, APNS_PORT = env.address("EPMM_APNS_SERVER", default="api.push.apple.com")
+APNS_CA = env.path("EPMM_APNS_CA")  # of a laboratory's stand-in
 TLS_DIR = DATA_DIR / "tls"
 # The certificate that signs enrollment profiles; `up` gives that of its TLS port.  Without one, our own CA signs.
 SIGNING_CERTIFICATE = env.path("EPMM_SIGNING_CERTIFICATE")

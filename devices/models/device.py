@@ -79,6 +79,7 @@ class Device(models.Model):
     modified_at = models.DateTimeField(auto_now=True)
     registered_at = models.DateTimeField(null=True)
     last_seen_at = models.DateTimeField(null=True)  # moved here by the worker; the door writes the channel's
+    unreachable_since = models.DateTimeField(null=True)  # when the push service stopped knowing it
     retired_at = models.DateTimeField(null=True)
     retired_reason = models.CharField(max_length=64, blank=True)
 

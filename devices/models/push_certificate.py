@@ -41,6 +41,7 @@ class PushCertificate(models.Model):
     not_after = models.DateTimeField()
     installed_at = models.DateTimeField(default=timezone.now)
     apple_account = models.CharField(max_length=320, blank=True)  # whom it was issued to, for whoever renews it
+    refused_at = models.DateTimeField(null=True)  # when APNs last did not take it
     warned_days = models.SmallIntegerField(null=True)  # the last threshold that was warned of
 
     class Meta:

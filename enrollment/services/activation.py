@@ -82,5 +82,5 @@ def _activate_record(enrollment: Enrollment, now: datetime) -> None:
     device.managed_apple_account = enrollment.managed_apple_account
     device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
     device.registered_at, device.last_seen_at = enrollment.active_at, now
-    device.retired_at, device.retired_reason = None, ""
+    device.retired_at, device.retired_reason, device.unreachable_since = None, "", None
     device.save()

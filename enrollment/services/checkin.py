@@ -14,6 +14,7 @@ from devices.door.exchange import DeviceRequest
 from devices.errors import DeviceRefused, UnrecognizedDevice
 from devices.models import Channel, Device, Enrollment, Identity, os_version_number
 from devices.protocol.checkin import Authenticate, CheckOut, Sender, TokenUpdate
+from devices.services import push
 from devices.services.retire import check_out_reason, end_enrollment
 from enrollment import reasons
 from enrollment.protocol.discovery import ModelFamily
@@ -294,7 +295,7 @@ def _describe(device: Device, enrollment: Enrollment, message: Authenticate) -> 
 
 def _store_push(enrollment: Enrollment, message: TokenUpdate, now: datetime) -> None:
     _check_user_channel(enrollment, message.sender)
-    Channel.objects.update_or_create(
+    channel, is_new = Channel.objects.update_or_create(
         enrollment=enrollment,
         user_key=message.sender.user_key,
         defaults={
@@ -303,10 +304,13 @@ def _store_push(enrollment: Enrollment, message: TokenUpdate, now: datetime) -> 
             "push_token": message.token,
             "push_magic": message.push_magic.encode(),
             "token_updated_at": now,
+            "push_refused_at": None,
             "awaiting_configuration": message.awaiting_configuration,
             "last_seen_at": now,
         },
     )
+    if not is_new:
+        push.revive(channel)
     if message.unlock_token and not message.sender.user_key:  # absent or empty means: keep the one you have
         enrollment.unlock_token = message.unlock_token
         enrollment.save(update_fields=["unlock_token"])

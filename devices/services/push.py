@@ -1,0 +1,206 @@
+"""Waking devices: what is to be pushed follows from the queue, so a push that got lost is only a push that is due.
+
+Each open command says when its device is to be woken for it (`Command.push_at`).  A batch of channels is leased by
+moving that moment a little into the future; what came of it moves it again.  APNs keeps one push for each device.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from devices import apns
+from devices.models import Channel, Command, Device, Enrollment, PushCertificate
+from devices.protocol.push import Outcome, Push, Verdict, expiration
+from devices.services import push_certificates
+from devices.services.push_certificates import PushCredentials
+from epmm.models import Job
+
+BATCH: Final = 2000  # channels
+LEASE: Final = timedelta(minutes=2)  # a worker that died gives its batch back after this
+WINDOW: Final = timedelta(seconds=5)  # never twice within it
+AFTER: Final[Mapping[Verdict, timedelta]] = {
+    Verdict.ACCEPTED: timedelta(days=1),  # still unanswered then: the push is repeated
+    Verdict.TOO_MANY: timedelta(minutes=5),
+    Verdict.TRY_LATER: timedelta(minutes=1),
+    Verdict.BAD_CERTIFICATE: timedelta(minutes=15),
+    Verdict.WRONG_TOPIC: timedelta(hours=1),
+    Verdict.OUR_FAULT: timedelta(hours=1),
+}
+REFUSALS: Final = {Verdict.UNREGISTERED, Verdict.BAD_TOKEN}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    until: datetime
+    channels: Sequence[Channel]
+
+
+def waiting() -> bool:
+    """Whether anybody is to be woken who can be."""
+    credentials = push_certificates.current()
+    return credentials is not None and not _is_refused() and _due(timezone.now()).exists()
+
+
+def push_due(limit: int = BATCH) -> int:
+    """Wake the channels that have waited longest; return how many were leased."""
+    credentials = push_certificates.current()
+    if credentials is None:
+        return 0
+    leased = _lease(credentials, timezone.now(), limit)
+    if leased.channels:
+        _settle(leased, _send(leased.channels, credentials))
+    return len(leased.channels)
+
+
+def wake(device: Device) -> int:
+    """Have a device connect now, whether or not there is anything to do; return how many of its channels will."""
+    channels = Channel.objects.filter(enrollment__device=device, enrollment__state=Enrollment.State.ACTIVE)
+    reachable = channels.filter(push_token__isnull=False, push_refused_at=None)
+    ids = list(reachable.values_list("pk", flat=True))
+    for channel_id in ids:
+        Job.enqueue("devices.wake", channel=channel_id, dedupe_key=f"devices.wake {channel_id}")
+    return len(ids)
+
+
+def wake_channel(channel_id: int) -> None:
+    credentials = push_certificates.current()
+    channel = _channels([channel_id]).get(channel_id)
+    if credentials is not None and channel is not None and _is_reachable(channel, credentials):
+        until = timezone.now() + LEASE
+        Command.objects.filter(channel=channel, push_at__isnull=False).update(push_at=until)
+        _settle(Leased(until, [channel]), _send([channel], credentials))
+
+
+def revive(channel: Channel) -> None:
+    """A new TokenUpdate: what could not be pushed for can be now."""
+    Command.objects.filter(channel=channel, push_at=None).update(push_at=timezone.now())
+    if not channel.user_key:
+        devices = Device.objects.filter(pk=channel.enrollment.device_id or 0, unreachable_since__isnull=False)
+        devices.update(unreachable_since=None, mdm_managed=True, modified_at=timezone.now())
+
+
+# --- Choosing ---------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def _lease(credentials: PushCredentials, now: datetime, limit: int) -> Leased:
+    skip = connection.features.has_select_for_update_skip_locked
+    due = _due(now).order_by("push_at").select_for_update(skip_locked=skip).values_list("channel_id", flat=True)
+    channels = _channels(list(dict.fromkeys(due[: limit * 2]))[:limit])
+    reachable, recent, lost = [], defaultdict(list), []
+    for channel in channels.values():
+        if not _is_reachable(channel, credentials):
+            lost.append(channel.pk)
+        elif channel.pushed_at is not None and now - channel.pushed_at < WINDOW:
+            recent[channel.pushed_at + WINDOW].append(channel.pk)
+        else:
+            reachable.append(channel)
+    until = now + LEASE
+    _put(until, [channel.pk for channel in reachable])
+    _put(None, lost)  # until `revive`
+    for again, ids in recent.items():
+        _put(again, ids)
+    return Leased(until, reachable)
+
+
+def _due(now: datetime) -> QuerySet[Command]:
+    return Command.objects.filter(push_at__lte=now)
+
+
+def _channels(ids: Sequence[int]) -> dict[int, Channel]:
+    needed = ("user_key", "push_token", "push_magic", "pushed_at", "push_refused_at", "token_updated_at")
+    joined = ("enrollment__state", "enrollment__topic", "enrollment__device_id")
+    return Channel.objects.select_related("enrollment").only(*needed, *joined).in_bulk(ids)
+
+
+def _is_reachable(channel: Channel, credentials: PushCredentials) -> bool:
+    enrollment = channel.enrollment
+    is_ours = enrollment.state == Enrollment.State.ACTIVE and enrollment.topic == credentials.topic
+    return is_ours and bool(channel.push_token and channel.push_magic) and channel.push_refused_at is None
+
+
+def _put(push_at: datetime | None, channels: Sequence[int]) -> None:
+    if channels:
+        Command.objects.filter(channel__in=channels, push_at__isnull=False).update(push_at=push_at)
+
+
+# --- Sending ----------------------------------------------------------------------------------------------------------
+
+
+def _send(channels: Sequence[Channel], credentials: PushCredentials) -> list[Outcome]:
+    expires = expiration(timezone.now())
+    pushes = [
+        Push(
+            token=bytes(channel.push_token or b""),
+            magic=(channel.push_magic or b"").decode(),
+            topic=credentials.topic,
+            expiration=expires,
+        )
+        for channel in channels
+    ]
+    identity = apns.PushIdentity(certificate=credentials.certificate_pem, key=credentials.key_pem)
+    server = apns.Server(host=settings.APNS_HOST, port=settings.APNS_PORT, trust=settings.APNS_CA)
+    return apns.push(pushes, identity=identity, server=server)
+
+
+# --- What came of it --------------------------------------------------------------------------------------------------
+
+
+def _settle(leased: Leased, outcomes: Sequence[Outcome]) -> None:
+    """What was queued since is due by itself: only what was leased is moved."""
+    now = timezone.now()
+    by_verdict: defaultdict[Verdict, list[Channel]] = defaultdict(list)
+    for channel, outcome in zip(leased.channels, outcomes, strict=True):
+        verdict = outcome.kind
+        if verdict in REFUSALS and not _refuse(channel, outcome, now):
+            verdict = Verdict.TRY_LATER
+        by_verdict[verdict].append(channel)
+    for verdict, channels in by_verdict.items():
+        ids = [channel.pk for channel in channels]
+        if verdict is Verdict.ACCEPTED:
+            Channel.objects.filter(pk__in=ids).update(pushed_at=now)
+        after = AFTER.get(verdict)
+        Command.objects.filter(channel__in=ids, push_at=leased.until).update(push_at=now + after if after else None)
+    _tell(by_verdict, outcomes, now)
+
+
+def _refuse(channel: Channel, outcome: Outcome, now: datetime) -> bool:
+    """The token is dead, the device perhaps gone: noted, never deleted.  False when a newer token has come since."""
+    since = outcome.timestamp or now
+    known = Channel.objects.filter(pk=channel.pk, token_updated_at=channel.token_updated_at)
+    if outcome.timestamp is not None and channel.token_updated_at is not None and since < channel.token_updated_at:
+        return False
+    if not known.update(push_refused_at=since):
+        return False
+    if not channel.user_key:
+        devices = Device.objects.filter(pk=channel.enrollment.device_id or 0, mdm_managed=True)
+        devices.update(unreachable_since=since, mdm_managed=False, modified_at=now)
+    return True
+
+
+def _tell(by_verdict: Mapping[Verdict, Sequence[Channel]], outcomes: Sequence[Outcome], now: datetime) -> None:
+    alarms = {Verdict.BAD_CERTIFICATE, Verdict.WRONG_TOPIC, Verdict.OUR_FAULT}
+    for verdict in alarms & by_verdict.keys():
+        reasons = sorted({outcome.reason for outcome in outcomes if outcome.kind is verdict})
+        logger.error("APNs refuses pushes", extra={"verdict": verdict.value, "reasons": ", ".join(reasons)})
+    rows = PushCertificate.objects.all()
+    if Verdict.BAD_CERTIFICATE in by_verdict:
+        rows.update(refused_at=now)
+    elif Verdict.ACCEPTED in by_verdict:
+        rows.exclude(refused_at=None).update(refused_at=None)
+
+
+def _is_refused() -> bool:
+    """No push can succeed; one try from time to time tells when that is over."""
+    since = timezone.now() - AFTER[Verdict.BAD_CERTIFICATE]
+    return PushCertificate.objects.filter(refused_at__gt=since).exists()

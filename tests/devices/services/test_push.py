@@ -1,0 +1,336 @@
+"""Which devices are woken and when, with the stand-in of APNs at the other end of a real line."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from django.utils import timezone
+from pytest_django import Settings
+
+from devices import apns
+from devices.apns_standin import lab
+from devices.apns_standin.lab import PushPem
+from devices.apns_standin.script import Answer, Script
+from devices.apns_standin.server import Seen, StandIn
+from devices.apns_standin.tls import server_context
+from devices.models import Channel, Command, Device, Enrollment, PushCertificate
+from devices.services import push, push_certificates
+from epmm.dev_tls import ServerFiles
+from epmm.models import Job
+from tests.devices.services.rows import channel_of, command, device_of, enrolled
+
+pytestmark = pytest.mark.django_db
+TOPIC = "com.apple.mgmt.External.test"
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Apple:
+    """The stand-in, in a thread with a loop of its own."""
+
+    files: ServerFiles
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    seen: list[Seen] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        tls = server_context(self.files, clients=self.files.ca)
+        self.stand_in = StandIn(tls=tls, watcher=self.seen.append)
+        self._run(self.stand_in.start())
+
+    def _run(self, work: object) -> None:
+        asyncio.run_coroutine_threadsafe(work, self.loop).result(10)  # type: ignore[arg-type] # coroutines of any kind
+
+    def close(self) -> None:
+        apns.shut_down()
+        self._run(self.stand_in.close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+    def woken(self) -> list[str]:
+        """The tokens pushed to since the last call, as hex."""
+        seen = [item.asked.token for item in self.seen]
+        self.seen.clear()
+        return seen
+
+    def answers(self, channel: Channel, status: int, reason: str, at: datetime | None = None) -> None:
+        moment = None if at is None else int(at.timestamp() * 1000)
+        answer = Answer(status=status, reason=reason, timestamp=moment)
+        self.stand_in.script = Script(answers={bytes(channel.push_token or b"").hex(): answer})
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> ServerFiles:
+    return lab.ensure(tmp_path_factory.mktemp("apns"), host="localhost", now=datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def pem(files: ServerFiles) -> PushPem:
+    return lab.make_push_certificate(files, topic=TOPIC, now=datetime.now(UTC))
+
+
+@pytest.fixture
+def certificate(pem: PushPem) -> PushCertificate:
+    parsed = x509.load_pem_x509_certificate(pem.certificate)
+    key = load_pem_private_key(pem.key, password=None)
+    push_certificates.clear_cache()
+    return PushCertificate.objects.create(
+        private_key=key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
+        key_sha256=b"",
+        certificate=parsed.public_bytes(Encoding.DER),
+        sha256=b"laboratory",
+        topic=TOPIC,
+        serial_number="1",
+        issuer="laboratory",
+        not_before=timezone.now() - DAY,
+        not_after=timezone.now() + DAY,
+    )
+
+
+@pytest.fixture
+def apple(files: ServerFiles, certificate: PushCertificate, settings: Settings) -> Iterator[Apple]:
+    made = Apple(files)
+    settings.APNS_HOST, settings.APNS_PORT, settings.APNS_CA = "localhost", made.stand_in.port, files.ca
+    yield made
+    made.close()
+    push_certificates.clear_cache()
+
+
+def reachable(number: int = 1, *, user_key: str = "") -> Channel:
+    channel = channel_of(enrolled(udid=f"device-{number}"), user_key)
+    channel.push_token, channel.push_magic = bytes([number]) * 32, b"magic"
+    channel.token_updated_at = timezone.now() - DAY
+    channel.save()
+    return channel
+
+
+def token(channel: Channel) -> str:
+    return bytes(channel.push_token or b"").hex()
+
+
+def due_in(row: Command) -> timedelta | None:
+    row.refresh_from_db()
+    return None if row.push_at is None else row.push_at - timezone.now()
+
+
+def test_a_queued_command_wakes_its_device_once(apple: Apple) -> None:
+    channel = reachable()
+    rows = [command(channel, "ProfileList"), command(channel, "SecurityInfo")]
+
+    assert push.waiting()
+    assert push.push_due() == 1
+
+    assert apple.woken() == [token(channel)]
+    assert apple.seen == []
+    assert all(timedelta(hours=23) < (due_in(row) or DAY * 2) <= DAY for row in rows)
+    assert not push.waiting()
+    assert push.push_due() == 0
+
+
+def test_each_channel_is_woken_with_its_own_token(apple: Apple) -> None:
+    channels = [reachable(1), reachable(2), reachable(3)]
+    for channel in channels:
+        command(channel, "ProfileList")
+
+    assert push.push_due() == 3
+    assert sorted(apple.woken()) == sorted(token(channel) for channel in channels)
+
+
+def test_a_second_command_waits_for_the_window(apple: Apple) -> None:
+    channel = reachable()
+    command(channel, "ProfileList")
+    push.push_due()
+    apple.woken()
+    later = command(channel, "SecurityInfo")
+
+    assert push.push_due() == 0
+    assert apple.woken() == []
+    assert timedelta(0) < (due_in(later) or DAY) <= push.WINDOW
+
+    Channel.objects.update(pushed_at=timezone.now() - push.WINDOW)
+    Command.objects.filter(pk=later.pk).update(push_at=timezone.now())
+    assert push.push_due() == 1
+    assert apple.woken() == [token(channel)]
+
+
+def test_a_command_that_is_still_open_after_a_day_wakes_again(apple: Apple) -> None:
+    channel = reachable()
+    row = command(channel, "ProfileList")
+    push.push_due()
+    Command.objects.filter(pk=row.pk).update(push_at=timezone.now())
+    Channel.objects.update(pushed_at=timezone.now() - DAY)
+
+    assert push.push_due() == 1
+    assert apple.woken() == [token(channel)] * 2
+
+
+@pytest.mark.parametrize(
+    "change", [{"push_token": None}, {"push_magic": None}, {"push_refused_at": datetime(2026, 1, 1, tzinfo=UTC)}]
+)
+def test_who_cannot_be_woken_is_left_alone(apple: Apple, change: dict[str, object]) -> None:
+    row = command(channel := reachable(), "ProfileList")
+    Channel.objects.filter(pk=channel.pk).update(**change)
+
+    assert push.push_due() == 0
+    assert due_in(row) is None
+    assert not push.waiting()
+
+
+@pytest.mark.parametrize(
+    "change", [{"topic": "com.apple.mgmt.External.lab"}, {"state": Enrollment.State.AUTHENTICATED}]
+)
+def test_an_enrollment_of_another_topic_or_not_in_force_is_left_alone(apple: Apple, change: dict[str, object]) -> None:
+    row = command(reachable(), "ProfileList")
+    Enrollment.objects.update(**change)
+
+    assert push.push_due() == 0
+    assert due_in(row) is None
+
+
+def test_without_a_certificate_nothing_is_due() -> None:
+    push_certificates.clear_cache()
+    command(reachable(), "ProfileList")
+
+    assert not push.waiting()
+    assert push.push_due() == 0
+
+
+@pytest.mark.parametrize(("status", "reason"), [(410, "Unregistered"), (410, "ExpiredToken"), (400, "BadDeviceToken")])
+def test_a_dead_token_is_noted_and_a_new_one_revives(apple: Apple, status: int, reason: str) -> None:
+    row = command(channel := reachable(), "ProfileList")
+    apple.answers(channel, status, reason)
+    push.push_due()
+
+    channel.refresh_from_db()
+    device = device_of(channel.enrollment)
+    assert channel.push_refused_at is not None
+    assert (device.mdm_managed, device.status) == (False, Device.Status.ACTIVE)
+    assert device.unreachable_since == channel.push_refused_at
+    assert due_in(row) is None
+
+    channel.push_refused_at = None
+    channel.save()
+    push.revive(channel)
+    assert push.waiting()
+    revived = device_of(channel.enrollment)
+    assert (revived.mdm_managed, revived.unreachable_since) == (True, None)
+
+
+def test_a_refusal_that_is_older_than_the_token_is_passed_over(apple: Apple) -> None:
+    row = command(channel := reachable(), "ProfileList")
+    Channel.objects.update(token_updated_at=timezone.now())
+    apple.answers(channel, 410, "Unregistered", at=timezone.now() - timedelta(hours=1))
+    push.push_due()
+
+    channel.refresh_from_db()
+    assert channel.push_refused_at is None
+    assert device_of(channel.enrollment).mdm_managed
+    assert timedelta(0) < (due_in(row) or DAY) <= timedelta(minutes=1)
+
+
+def test_a_user_of_a_mac_who_is_gone_leaves_the_mac_alone(apple: Apple) -> None:
+    channel = reachable(user_key="F17C470A-3ADC-47EC-A7CC-D432867F4793")
+    command(channel, "ProfileList")
+    apple.answers(channel, 410, "Unregistered")
+    push.push_due()
+
+    channel.refresh_from_db()
+    assert channel.push_refused_at is not None
+    assert device_of(channel.enrollment).mdm_managed
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "after"),
+    [
+        (429, "TooManyRequests", timedelta(minutes=5)),
+        (503, "ServiceUnavailable", timedelta(minutes=1)),
+        (400, "DeviceTokenNotForTopic", timedelta(hours=1)),
+        (400, "BadPriority", timedelta(hours=1)),
+    ],
+)
+def test_what_may_succeed_later_is_tried_later(apple: Apple, status: int, reason: str, after: timedelta) -> None:
+    row = command(channel := reachable(), "ProfileList")
+    apple.answers(channel, status, reason)
+    push.push_due()
+
+    left = due_in(row)
+    assert left is not None
+    assert after - timedelta(seconds=30) < left <= after
+    assert device_of(channel.enrollment).mdm_managed
+
+
+def test_a_refused_certificate_stops_all_pushes_and_is_told(
+    apple: Apple, caplog: pytest.LogCaptureFixture, certificate: PushCertificate
+) -> None:
+    channel, other = reachable(1), reachable(2)
+    command(channel, "ProfileList")
+    apple.answers(channel, 403, "BadCertificate")
+    push.push_due()
+    command(other, "ProfileList")
+
+    assert not push.waiting()
+    (record,) = (record for record in caplog.records if record.name == push.__name__)
+    assert vars(record)["reasons"] == "BadCertificate"
+
+    apple.answers(channel, 200, "")
+    PushCertificate.objects.update(refused_at=timezone.now() - timedelta(hours=1))
+    assert push.waiting()
+    push.push_due()
+    certificate.refresh_from_db()
+    assert certificate.refused_at is None
+
+
+def test_what_is_queued_while_a_push_is_out_is_due_by_itself(apple: Apple, monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = reachable()
+    command(channel, "ProfileList")
+    send = push._send
+    queued: list[Command] = []
+
+    def send_slowly(*arguments: object) -> object:
+        queued.append(command(channel, "SecurityInfo"))
+        return send(*arguments)  # type: ignore[arg-type] # as they came
+
+    monkeypatch.setattr(push, "_send", send_slowly)
+    push.push_due()
+
+    assert (due_in(queued[0]) or DAY) <= timedelta(0)
+
+
+def test_a_worker_that_dies_gives_its_batch_back(apple: Apple, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = command(reachable(), "ProfileList")
+    with monkeypatch.context() as patched:
+        patched.setattr(push, "_send", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            push.push_due()
+
+    left = due_in(row)
+    assert left is not None
+    assert timedelta(0) < left <= push.LEASE
+    Command.objects.filter(pk=row.pk).update(push_at=timezone.now())
+    assert push.push_due() == 1
+
+
+def test_a_device_can_be_woken_without_anything_to_do(apple: Apple) -> None:
+    channel = reachable()
+
+    assert push.wake(device_of(channel.enrollment)) == 1
+    assert push.wake(device_of(channel.enrollment)) == 1
+    (job,) = Job.objects.filter(kind="devices.wake")
+    push.wake_channel(job.arguments["channel"])
+
+    assert apple.woken() == [token(channel)]
+
+
+def test_a_batch_takes_as_many_statements_as_one(apple: Apple, django_assert_max_num_queries: object) -> None:
+    for number in range(1, 40):
+        command(reachable(number), "ProfileList")
+
+    with django_assert_max_num_queries(10):  # type: ignore[operator] # a fixture of pytest-django
+        assert push.push_due() == 39
