@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from devices.services import archive, contact, push, push_expiry, results
+from devices.services import broadcast as broadcasts
 from epmm import jobs
 
 
@@ -34,3 +35,8 @@ def push_due() -> None:
 @jobs.handles("devices.wake")
 def wake(channel: int) -> None:
     push.wake_channel(channel)
+
+
+@jobs.handles("devices.broadcast")
+def queue_broadcast(broadcast: int) -> None:
+    broadcasts.work(broadcast)

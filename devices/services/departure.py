@@ -13,16 +13,16 @@ from epmm.wire import plist
 WIPE = Device.Status.WIPE_PENDING
 RETIREMENT = Device.Status.RETIRE_PENDING
 DEPARTURES = frozenset({"EraseDevice", "RemoveProfile"})
-LARGEST = 64 << 20  # we wrote it ourselves
+LARGEST = 64 << 20  # bytes of a command: we wrote it ourselves
 
 
 def is_one(request: Request, target: Target) -> bool:
-    return _announces(request, target) is not None
+    return status_of(request, target) is not None
 
 
 def announce(enrollment: Enrollment, request: Request, target: Target) -> None:
     """Queued: the record says from now on that its device is on its way out.  A wipe is more than a retirement."""
-    if status := _announces(request, target):
+    if status := status_of(request, target):
         devices = Device.objects.enrolled().filter(enrollments=enrollment).exclude(status=WIPE)
         devices.update(status=status, modified_at=timezone.now())
 
@@ -50,7 +50,7 @@ def refuse(command: CommandRow) -> None:
     devices.update(status=remaining, modified_at=timezone.now())
 
 
-def _announces(request: Request, target: Target) -> Device.Status | None:
+def status_of(request: Request, target: Target) -> Device.Status | None:
     if request.request_type == "EraseDevice":
         return WIPE
     return RETIREMENT if removes_enrollment(request, target) else None
@@ -61,4 +61,4 @@ def _announced_by(command: CommandRow) -> Device.Status | None:
     if command.request_type not in DEPARTURES:
         return None
     payload = plist.load_dict(command.rendered, max_bytes=LARGEST)["Command"]
-    return _announces(AnyRequest(request_type=command.request_type, payload=payload), target_of(command.channel))
+    return status_of(AnyRequest(request_type=command.request_type, payload=payload), target_of(command.channel))

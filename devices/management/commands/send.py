@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         request_type = options["request_type"]
-        payload = _read(options["payload"], request_type) if options["payload"] is not None else None
+        payload = read_payload(options["payload"], request_type) if options["payload"] is not None else None
         try:
             device = find_device(options["device"])
             order = send.prepare(device, request_type, payload=payload, user_key=options["user"])
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             self.stdout.write(uuid)
 
 
-def _read(path: Path, request_type: str) -> dict[str, Any]:
+def read_payload(path: Path, request_type: str) -> dict[str, Any]:
     """The keys of the command.  Its type may stand among them, as in Apple's examples."""
     try:
         payload = plist.load_dict(path.read_bytes())

@@ -1,0 +1,224 @@
+"""One command to many devices: chosen once, queued in bites by statements over whole sets, watched and called back.
+
+A bite is a transaction: killed in between, the worker goes on after the last one.  Devices that are alike (`ALIKE`) get
+one payload, or one refusal; each gets a command of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Count, F, Func, Min, QuerySet, UUIDField, Value
+from django.utils import timezone
+
+from devices.models import Broadcast, Channel, Command, Device, Enrollment, FinishedCommand, Payload, Result
+from devices.protocol import commands
+from devices.services import departure, queue
+from devices.services.queue import CommandRefused
+from devices.services.target import target_of
+from epmm import audit
+from epmm.models import Job
+from epmm.wire import plist
+
+BITE: Final = 5000  # devices in one transaction
+FIELDS: Final = ("platform", "enrollment_type", "user__user_id", "os_version", "uuid__in")  # to choose devices by
+PER_DEVICE: Final = frozenset({"ClearPasscode"})  # says something else to each device
+# What `target_of` looks at.
+ALIKE: Final = (
+    "enrollment__kind",
+    "enrollment__family",
+    "enrollment__access_rights",
+    "enrollment__profile_identifier",
+    "enrollment__device__platform",
+    "enrollment__device__os_version",
+    "enrollment__device__is_supervised",
+)
+_COLUMNS: Final = (
+    "uuid", "channel_id", "payload_id", "broadcast_id", "request_type", "state", "priority", "not_now_count",
+    "created_at", "push_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Devices: how many got a command or a refusal, and what became of the commands."""
+
+    queued: int
+    refused: int
+    open: int
+    acknowledged: int
+    failed: int
+    cancelled: int
+    is_complete: bool  # everybody has been looked at
+
+
+def begin(
+    request_type: str,
+    *,
+    selection: Mapping[str, Any],
+    actor: str,
+    payload: Mapping[str, Any] | None = None,
+    address: str | None = None,
+) -> Broadcast:
+    """Write it down; the worker queues the commands.  `selection`: values of FIELDS; none: every managed device."""
+    if unknown := selection.keys() - set(FIELDS):
+        raise CommandRefused(f"Devices are not chosen by {', '.join(sorted(unknown))}.")
+    if request_type in PER_DEVICE:
+        raise CommandRefused(f"{request_type} says something else to each device: send it to one at a time.")
+    written = None if payload is None else plist.dump(payload)
+    with transaction.atomic():
+        row = Broadcast.objects.create(
+            request_type=request_type, request=written, selection=dict(selection), actor=actor
+        )
+        audit.record(
+            "broadcast.begun",
+            actor=actor,
+            address=address,
+            subject_type="broadcast",
+            subject=str(row.uuid),
+            details={"request_type": request_type, "selection": dict(selection)},
+        )
+        Job.enqueue("devices.broadcast", broadcast=row.pk)
+    return row
+
+
+def work(broadcast_id: int) -> None:
+    while _bite(broadcast_id):
+        pass
+
+
+def cancel(row: Broadcast, *, actor: str, address: str | None = None) -> int:
+    """Queue no more of it, and call back what no device has answered; return how many that were."""
+    with transaction.atomic():
+        Broadcast.objects.filter(pk=row.pk, cancelled_at=None).update(cancelled_at=timezone.now())
+        audit.record(
+            "broadcast.cancelled", actor=actor, address=address, subject_type="broadcast", subject=str(row.uuid)
+        )
+    called_back = Command.objects.filter(broadcast=row).cancel()
+    _devices_stay(row)
+    return called_back
+
+
+def progress(row: Broadcast) -> Progress:
+    """Counted where the commands stand: nothing that could disagree with them."""
+    row.refresh_from_db()
+    finished = dict(FinishedCommand.objects.filter(broadcast=row).order_by().values_list("state").annotate(Count("pk")))
+    for (state,) in Result.objects.filter(broadcast=row).values_list("state"):
+        finished[state] = finished.get(state, 0) + 1
+    return Progress(
+        queued=row.queued,
+        refused=row.refused,
+        open=Command.objects.filter(broadcast=row).count(),
+        acknowledged=finished.get(Command.State.ACKNOWLEDGED, 0),
+        failed=finished.get(Command.State.ERROR, 0) + finished.get(Command.State.FORMAT_ERROR, 0),
+        cancelled=finished.get(Command.State.CANCELLED, 0),
+        is_complete=row.queued_at is not None or row.cancelled_at is not None,
+    )
+
+
+def find(uuid: str) -> Broadcast:
+    try:
+        return Broadcast.objects.get(uuid=UUID(uuid))
+    except (ValueError, Broadcast.DoesNotExist) as error:
+        raise CommandRefused(f"There is no broadcast {uuid}.") from error
+
+
+# --- One bite ---------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def _bite(broadcast_id: int) -> bool:
+    """False when there is nothing left to do."""
+    row = Broadcast.objects.select_for_update().get(pk=broadcast_id)
+    if row.queued_at is not None or row.cancelled_at is not None:
+        return False
+    chosen = _chosen(row)
+    ids = list(chosen.order_by("enrollment__device_id").values_list("enrollment__device_id", flat=True)[:BITE])
+    if ids:
+        within = chosen.filter(enrollment__device_id__lte=ids[-1])
+        for alike in list(within.order_by().values(*ALIKE).annotate(example=Min("pk"), devices=Count("pk"))):
+            example, devices = alike.pop("example"), alike.pop("devices")
+            _queue(row, within.filter(**_conditions(alike)), example, devices)
+        row.next_device = ids[-1]
+    if len(ids) < BITE:
+        row.queued_at = timezone.now()
+    row.save(update_fields=["next_device", "queued_at", "queued", "refused", "refusals"])
+    return row.queued_at is None
+
+
+def _chosen(row: Broadcast) -> QuerySet[Channel]:
+    """The device channels of what is managed, of those that have not been looked at."""
+    channels = Channel.objects.filter(
+        user_key="", enrollment__state=Enrollment.State.ACTIVE, enrollment__device_id__gt=row.next_device
+    )
+    return channels.filter(**{f"enrollment__device__{name}": value for name, value in row.selection.items()})
+
+
+def _conditions(alike: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: value for name, value in alike.items() if value is not None}
+    return known | {f"{name}__isnull": True for name in alike.keys() - known.keys()}
+
+
+def _queue(row: Broadcast, channels: QuerySet[Channel], example: int, devices: int) -> None:
+    target = target_of(Channel.objects.select_related("enrollment__device").get(pk=example))
+    try:
+        request, said = _said(row, target)
+    except CommandRefused as refused:
+        row.refused += devices
+        row.refusals[str(refused)] = row.refusals.get(str(refused), 0) + devices
+        return
+    row.queued += _insert(row, channels, said)
+    if status := departure.status_of(request, target):
+        leaving = Device.objects.enrolled().filter(enrollments__channels__in=channels).exclude(status=departure.WIPE)
+        Device.objects.filter(pk__in=leaving.values("pk")).update(status=status, modified_at=timezone.now())
+
+
+def _said(row: Broadcast, target: commands.Target) -> tuple[commands.Request, Payload]:
+    payload = None if row.request is None else plist.load_dict(row.request, max_bytes=departure.LARGEST)
+    request = commands.by_name(row.request_type, payload, target)
+    if sentence := commands.why_not(request, target):
+        raise CommandRefused(sentence)
+    (said,) = Payload.objects.of([queue.render(request)])
+    return request, said
+
+
+def _insert(row: Broadcast, channels: QuerySet[Channel], said: Payload) -> int:
+    """However many channels, one statement."""
+    now = Value(timezone.now())
+    values = {
+        "uuid": _RandomUuid(), "channel_id": F("pk"), "payload_id": Value(said.pk), "broadcast_id": Value(row.pk),
+        "request_type": Value(row.request_type), "state": Value(Command.State.QUEUED.value), "priority": Value(0),
+        "not_now_count": Value(0), "created_at": now, "push_at": now,
+    }  # fmt: skip
+    named = {f"new_{name}": values[name] for name in _COLUMNS}
+    query = channels.order_by("enrollment__device_id").annotate(**named).values_list(*named).query
+    select, parameters = query.get_compiler(connection=connection).as_sql()
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO devices_command ({', '.join(_COLUMNS)}) {select}", parameters)
+        return int(cursor.rowcount)
+
+
+class _RandomUuid(Func):
+    """Made by the database, in the form in which Django keeps it there (RFC 9562, version 4)."""
+
+    output_field = UUIDField()
+    function = "gen_random_uuid"
+    template = "%(function)s()"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        parts = (
+            "hex(randomblob(6))", "'4'", "substr(hex(randomblob(2)), 2)", "substr('89AB', 1 + (random() & 3), 1)",
+            "substr(hex(randomblob(2)), 2)", "hex(randomblob(6))",
+        )  # fmt: skip
+        return super().as_sql(compiler, connection, template=f"lower({' || '.join(parts)})", **context)
+
+
+def _devices_stay(row: Broadcast) -> None:
+    """Whoever was to leave by this broadcast and did not stays, unless another command says otherwise."""
+    cancelled = FinishedCommand.objects.filter(broadcast=row, state=Command.State.CANCELLED)
+    if row.request_type not in departure.DEPARTURES:
+        return
+    for command in cancelled.select_related("payload", "channel__enrollment__device").iterator(chunk_size=500):
+        departure.refuse(command)
