@@ -143,7 +143,7 @@ class ApnsClient:
 
     def _take_back(self, connection: Connection, requests: Sequence[Request], end: End) -> None:
         """What a connection could not bring to an answer is tried once more; pushes may arrive twice without harm."""
-        if end.kind is Verdict.BAD_CERTIFICATE or self._closed:
+        if end.kind is Verdict.BAD_CERTIFICATE:
             _put_off(requests, end)
             self._settle(end)
         for request in reversed(requests):

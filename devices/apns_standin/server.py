@@ -12,7 +12,7 @@ from uuid import uuid4
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import DataReceived, Event, RequestReceived, StreamEnded, StreamReset
+from h2.events import ConnectionTerminated, DataReceived, Event, RequestReceived, StreamEnded, StreamReset
 from h2.exceptions import H2Error
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
@@ -42,6 +42,7 @@ class StandIn:
         self.script = script or Script()
         self.connections: set[_Client] = set()
         self.connected = 0  # since the start
+        self.farewells = 0
         self.watch = watcher
         self.tls = tls
 
@@ -137,6 +138,8 @@ class _Client(TlsServerProtocol):
                 self._take(event.stream_id)
             case StreamReset():
                 self._asking.pop(event.stream_id, None)
+            case ConnectionTerminated():
+                self._house.farewells += 1
 
     def _take(self, stream: int) -> None:
         if (asking := self._asking.pop(stream, None)) is None or self._leaving:

@@ -129,13 +129,14 @@ def test_one_stream_until_the_server_says_how_many() -> None:
     play(story)
 
 
-def test_tokens_stay_out_of_the_tables_that_both_sides_keep() -> None:
+def test_tokens_stay_out_of_the_tables_and_the_server_has_nothing_to_push() -> None:
     async def story() -> None:
         wire = Wire(1)
         await wire.greet()
         (asked,) = [event for event in wire.line.heard if isinstance(event, RequestReceived)]
         never = {str(header[0]) for header in asked.headers if isinstance(header, NeverIndexedHeaderTuple)}
         assert never == {":path", "apns-id"}
+        assert wire.server.remote_settings.enable_push == 0
 
     play(story)
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -101,7 +102,7 @@ def test_closing_lets_go_of_those_that_wait(laboratory: Laboratory) -> None:
         )
         assert not call.done()
         while not laboratory.seen:
-            pass
+            time.sleep(0.01)
         thread.close()
         assert [outcome.reason for outcome in call.result(5)] == ["shut down"]
         thread.close()
@@ -157,10 +158,13 @@ def test_a_forked_process_starts_its_own_and_both_end_by_themselves(laboratory: 
             timeout=30,
             check=False,
         )
+        until = time.monotonic() + 5
+        while stand_in.farewells < 2 and time.monotonic() < until:
+            time.sleep(0.01)
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.split() == ["accepted"] * 3
-    assert stand_in.connected == 2
+    assert (stand_in.connected, stand_in.farewells) == (2, 2)
 
 
 def test_thousands_through_the_thread(laboratory: Laboratory) -> None:
