@@ -5,6 +5,7 @@ import hashlib
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from epmm.wire import detached
 from epmm.wire.cms import parse_signed
 from epmm.wire.errors import WireError
 
@@ -14,7 +15,8 @@ _PEM_END: Final = b"-----END CERTIFICATE-----"
 
 def certificate_of_signature(value: bytes, body: bytes) -> bytes:
     """`Mdm-Signature`: the DER of the certificate whose key signed `body`, which must be as it came."""
-    signed = parse_signed(_base64(value))
+    raw = _base64(value)
+    signed = detached.read(raw) or parse_signed(raw)
     signed.verify(body)
     return signed.signer_certificate
 
