@@ -5,7 +5,9 @@ import os
 import signal
 import sys
 
-from epmm import bootstrap
+from epmm import bootstrap, metrics_files
+
+PROCESSES = {"gateway", "web", "worker"}  # those that count something
 
 
 def main() -> None:
@@ -15,6 +17,9 @@ def main() -> None:
         arguments = bootstrap.take_option(arguments, "--public-url", "EPMM_PUBLIC_URL")
         if bootstrap.is_embedded():
             bootstrap.make_secrets(bootstrap.data_dir())
+
+    if arguments[1:2] and arguments[1] in PROCESSES:
+        metrics_files.begin(arguments[1], bootstrap.data_dir() / "metrics")
 
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

@@ -16,7 +16,9 @@ from epmm.wsgi import application as django_application  # sets Django up, so it
 from devices.door.app import Door
 from devices.door.store import store_for
 from enrollment.checkin import CheckinHandlers
+from epmm import request_id
 from epmm.asgi_http import BodyTooLarge, BodyTooSlow, Disconnected, Message, Receive, Scope, Send, read_body, respond
+from epmm.client_address import is_trusted_proxy
 from epmm.orm_threads import close_connections
 
 FRONT_THREADS: Final = 16
@@ -28,8 +30,11 @@ _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class Gateway:
-    def __init__(self) -> None:
-        self._front = FrontDoor()
+    """Both doors, or one of them where they run as processes of their own behind a proxy."""
+
+    def __init__(self, *, has_front: bool = True, has_door: bool = True) -> None:
+        self._front = FrontDoor() if has_front else None
+        self._has_door = has_door
         self._door: Door | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,6 +44,8 @@ class Gateway:
             await self._serve(scope, receive, send)
 
     async def open(self) -> None:
+        if not self._has_door:
+            return
         self._door = Door(handlers=CheckinHandlers(), store=store_for(connections["default"].settings_dict))
         await self._door.open()
 
@@ -46,14 +53,16 @@ class Gateway:
         if self._door is not None:
             await self._door.close()
         self._door = None
-        await self._front.close()
+        if self._front is not None:
+            await self._front.close()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] != "/mdm" and not scope["path"].startswith("/mdm/"):
-            await self._front(scope, receive, send)
-        elif self._door is None:
+            await (self._front or _only_alive)(scope, receive, send)
+        elif self._door is None:  # not open yet, or sent here by mistake: a device comes again
             await respond(send, 503)
         else:
+            request_id.adopt(_name(scope))
             await self._door(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -95,6 +104,20 @@ class FrontDoor:
             self._inside -= 1
 
 
+async def _only_alive(scope: Scope, _receive: Receive, send: Send) -> None:
+    """What is left of the front door without one: the question of a proxy."""
+    is_asked = scope["path"] == "/healthz"
+    await respond(send, 200 if is_asked else 404, b"ok\n" if is_asked else b"", "text/plain" if is_asked else "")
+
+
+def _name(scope: Scope) -> str:
+    """By which the log knows the request: the proxy's own name for it, or a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and scope["client"] and is_trusted_proxy(scope["client"][0]):
+            return request_id.given(value.decode("latin-1"))
+    return request_id.new()
+
+
 def _check_size(size: int) -> None:
     if size > FRONT_BODY:
         raise BodyTooLarge
@@ -128,3 +151,5 @@ def _replay(body: bytes) -> Receive:
 
 
 application = Gateway()
+devices_only = Gateway(has_front=False)
+front_only = Gateway(has_door=False)

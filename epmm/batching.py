@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Final, Generic, TypeVar
 
+from epmm import metrics
+
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -60,6 +62,7 @@ class BatchingStore(ABC, Generic[Q, A]):
             # whoever has given up will ask again: the question would only be in the way
             batch = [(question, future) for question, future in (first, *self._collected()) if not future.done()]
             if batch:
+                metrics.door_batch.observe(len(batch))
                 answers = self._answers([question for question, _ in batch])
                 self._loop.call_soon_threadsafe(_resolve, [future for _, future in batch], answers)
         self._disconnect()

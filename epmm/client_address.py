@@ -2,17 +2,22 @@
 
 from functools import cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest
 
+UNIX: Final = "unix"  # the address of whoever is behind a Unix socket: only those may be whom its mode lets in
+
 
 @cache
 def _networks(items: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(item, strict=False) for item in items)
+    return tuple(ip_network(item, strict=False) for item in items if item != UNIX)
 
 
 def is_trusted_proxy(address: str) -> bool:
+    if address == UNIX:
+        return UNIX in settings.TRUSTED_PROXIES
     try:
         ip = ip_address(address)
     except ValueError:

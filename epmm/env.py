@@ -5,7 +5,7 @@ A secret may also be given as a file: `EPMM_SECRET_KEY` or `EPMM_SECRET_KEY_FILE
 
 import os
 import re
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,6 +37,13 @@ def integer(name: str, *, default: int, minimum: int = 0) -> int:
     return int(value)
 
 
+def choice(name: str, *, default: str, values: tuple[str, ...]) -> str:
+    value = text(name, default=default).lower()
+    if value not in values:
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(values)}")
+    return value
+
+
 def path(name: str, *, default: Path | None = None) -> Path | None:
     value = os.environ.get(name, "").strip()
     return Path(value).resolve() if value else default
@@ -58,6 +65,18 @@ def address(name: str, *, default: str) -> tuple[str, int]:
 def items(name: str) -> list[str]:
     """A comma-separated list; empty when unset."""
     return [item.strip() for item in os.environ.get(name, "").split(",") if item.strip()]
+
+
+def networks(name: str, *, default: list[str], words: tuple[str, ...] = ()) -> list[str]:
+    """Addresses, networks, and the words that stand beside them."""
+    value = items(name) or default
+    for item in value:
+        try:
+            if item not in words:
+                ip_network(item, strict=False)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {item} is no address or network") from error
+    return value
 
 
 def https_url(name: str, *, default: str) -> str:

@@ -1,7 +1,42 @@
+import logging
+import time
 from collections.abc import Callable
+from typing import Final
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+
+from epmm import metrics, request_id
+from epmm.client_address import is_trusted_proxy
+
+logger = logging.getLogger("epmm.front")
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+HEADER: Final = "X-Request-ID"
+MONITORING: Final = frozenset({"healthz", "readyz", "metrics"})  # asks all day
+ERRORS: Final = 400
+
+
+def accounted(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Name each request, time it, and write a line about it: in our own words, for an address may hold a secret."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        began = time.perf_counter()
+        is_proxy = is_trusted_proxy(request.META.get("REMOTE_ADDR", ""))
+        name = request_id.given(request.headers.get(HEADER, "") if is_proxy else "")
+        with request_id.known_as(name):
+            response = get_response(request)
+            seconds = time.perf_counter() - began
+            metrics.observe_front(request.path, response.status_code, seconds)
+            method = request.method if request.method in METHODS else "other"
+            where = metrics.endpoint(request.path)
+            level = logging.DEBUG if where in MONITORING and response.status_code < ERRORS else logging.INFO
+            logger.log(level, "%s %s %d %.1f ms", method, where, response.status_code, seconds * 1000)
+        response.headers[HEADER] = name
+        return response
+
+    return middleware
 
 
 def content_length(

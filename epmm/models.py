@@ -8,6 +8,8 @@ from django.db import DatabaseError, connection, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from epmm import request_id
+
 LEASE: Final = timedelta(minutes=5)  # renewed while the job runs; a worker that died gives it back after this
 RING_AGAIN: Final = timedelta(seconds=30)  # a doorbell that nobody heard is rung again after this
 FIRST_RETRY: Final = timedelta(seconds=5)
@@ -101,6 +103,8 @@ class Job(models.Model):
     last_error = models.CharField(max_length=500, blank=True)
     # at most one open job carries the same key
     dedupe_key = models.CharField(max_length=200, null=True)  # noqa: DJ001 - null keeps it out of the unique index
+    # of the request that made it necessary; null from a release that did not know it
+    request_id = models.CharField(max_length=64, null=True)  # noqa: DJ001
 
     objects = JobQuerySet.as_manager()
 
@@ -119,6 +123,7 @@ class Job(models.Model):
     ) -> None:
         """Write the row; with a key, nothing when an open job has it already."""
         job = Job(kind=kind, arguments=arguments, run_at=run_at or timezone.now(), dedupe_key=dedupe_key)
+        job.request_id = request_id.current() or None
         if dedupe_key is not None:
             Job.objects.bulk_create([job], ignore_conflicts=True)
             return

@@ -22,7 +22,7 @@ PUBLIC_URL = env.https_url(
 )
 PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or ""
 ALLOWED_HOSTS = [PUBLIC_HOST, "localhost", "127.0.0.1", "[::1]"]
-TRUSTED_PROXIES = env.items("EPMM_TRUSTED_PROXIES")
+TRUSTED_PROXIES = env.networks("EPMM_TRUSTED_PROXIES", default=[], words=("unix",))
 
 # --- Secrets ----------------------------------------------------------------------------------------------------------
 SECRET_KEY = env.secret("EPMM_SECRET_KEY", fallback=DATA_DIR / "secrets" / "secret_key")
@@ -42,11 +42,16 @@ _sqlite = {
 _database_url = env.secret("EPMM_DATABASE_URL") if env.given("EPMM_DATABASE_URL") else ""
 _database: dict[str, Any] = environ.Env.db_url_config(_database_url) if _database_url else _sqlite
 DATABASES = {"default": _database}
+_pooler = env.choice("EPMM_DATABASE_POOLER", default="none", values=("none", "transaction"))
 if _database_url:
     _database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
     # a server that vanished is noticed in seconds
     for _name, _value in {"connect_timeout": 5, "tcp_user_timeout": 10_000}.items():
         _database.setdefault("OPTIONS", {}).setdefault(_name, _value)
+    if _pooler == "transaction":
+        # each transaction may meet another server connection: nothing may be left behind in one of them
+        _database["DISABLE_SERVER_SIDE_CURSORS"] = True
+        _database["OPTIONS"]["prepare_threshold"] = None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Applications -----------------------------------------------------------------------------------------------------
@@ -72,6 +77,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # No session, CSRF or locale redirect stands in the way of a device; what a page needs, its view says.
 MIDDLEWARE = [
+    "epmm.middleware.accounted",
     "epmm.middleware.content_length",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -132,17 +138,31 @@ TLS_DIR = DATA_DIR / "tls"
 SIGNING_CERTIFICATE = env.path("EPMM_SIGNING_CERTIFICATE")
 SIGNING_KEY = env.path("EPMM_SIGNING_KEY")
 
+# --- Watching it ------------------------------------------------------------------------------------------------------
+METRICS_ALLOW = env.networks("EPMM_METRICS_ALLOW", default=["127.0.0.0/8", "::1"])
+# The chain that the TLS port or the proxy serves, without its key, to tell when it ends; `up` gives that of its port.
+TLS_CERTIFICATE = env.path("EPMM_TLS_CERTIFICATE", default=SIGNING_CERTIFICATE)
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "epmm.logging.LineFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {"()": "epmm.logging.LineFormatter"},
+        "json": {"()": "epmm.logging.JsonFormatter"},
+    },
+    "filters": {"without_address": {"()": "epmm.logging.AddressFilter"}},
+    "handlers": {
+        "stderr": {
+            "class": "epmm.logging.BufferedHandler",
+            "formatter": env.choice("EPMM_LOG_FORMAT", default="text", values=("text", "json")),
+        }
+    },
     "root": {"handlers": ["stderr"], "level": env.text("EPMM_LOG_LEVEL", default="INFO").upper()},
     "loggers": {
         # these would log addresses and headers, which hold the state and the token of sign-ins
         "httpx2": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["without_address"]},
     },
 }
 SILENCED_SYSTEM_CHECKS = [

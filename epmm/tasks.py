@@ -2,6 +2,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Final
 
@@ -9,7 +10,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from epmm import jobs
+from epmm import jobs, metrics, request_id
 from epmm.doorbell import Doorbell
 from epmm.models import Heartbeat, Job
 
@@ -29,13 +30,28 @@ def ring(job_id: int) -> None:
 @shared_task(acks_late=True, ignore_result=True)
 def run_job(job_id: int) -> None:
     """Safe to run twice and safe to lose: the dispatcher rings again for whatever is overdue."""
+    with ExitStack() as named:
+        try:
+            with Job.leased(job_id) as job:
+                if job is not None:
+                    named.enter_context(request_id.known_as(job.request_id or ""))
+                    _run(job)
+        except Exception:
+            # put off by the lease; the traceback is for the operator, not for the broker
+            logger.exception("a job failed and will be tried again", extra={"job": job_id})
+
+
+def _run(job: Job) -> None:
+    """Time and count it; a periodic one that went well is no news."""
+    began, outcome = time.perf_counter(), "failed"
     try:
-        with Job.leased(job_id) as job:
-            if job is not None:
-                jobs.run(job.kind, job.arguments)
-    except Exception:
-        # put off by the lease; the traceback is for the operator, not for the broker
-        logger.exception("a job failed and will be tried again", extra={"job": job_id})
+        jobs.run(job.kind, job.arguments)
+        outcome = "done"
+    finally:
+        seconds = time.perf_counter() - began
+        metrics.job_seconds.labels(job.kind, outcome).observe(seconds)
+    level = logging.DEBUG if job.kind in jobs.PERIODIC else logging.INFO
+    logger.log(level, "%s done in %.1f ms", job.kind, seconds * 1000, extra={"job": job.pk})
 
 
 doorbell: Final = Doorbell(lambda job_id: run_job.apply_async((job_id,), retry=False))

@@ -25,6 +25,7 @@ COVERED: Final = "*/protocol/*,*/services/*,*/services.py,epmm/wire/*"
 COVERAGE_PERCENT: Final = 95
 NO_TESTS: Final = 5  # pytest's exit status when its options leave no test
 START_SECONDS: Final = 30
+PROGRAMS: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 
 
 def missing(service: str) -> str | None:
@@ -37,8 +38,8 @@ def missing(service: str) -> str | None:
             return None if on_postgresql == (service == "postgresql") else f"this run is not on {service}"
         case "redis":
             return None if os.environ.get("EPMM_TEST_REDIS_URL") else "EPMM_TEST_REDIS_URL is not set"
-        case "chromium" | "openssl" | "pki":
-            return None if shutil.which(service) else f"no program {service}"
+        case "chromium" | "openssl" | "pki" | "nginx" | "haproxy" | "pgbouncer" | "systemd-analyze":
+            return None if shutil.which(service, path=PROGRAMS) else f"no program {service}"
         case "apple-schema":
             return None if os.environ.get("EPMM_APPLE_SCHEMA") else "EPMM_APPLE_SCHEMA names no checkout of the schema"
     raise ValueError(f"unknown service {service}")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -24,6 +25,7 @@ from devices.protocol.result import ConnectMessage
 from devices.protocol.stamp import stamp
 from devices.protocol.toplevel import TopLevel, read_top_level
 from epmm.asgi_http import BodyTooLarge, Disconnected, Receive, Scope, Send, read_body, respond
+from epmm.metrics import DoorFigures
 from epmm.orm_threads import close_connections
 from epmm.wire.x509 import sha256
 
@@ -55,6 +57,7 @@ class Door:
     def __init__(self, *, handlers: Handlers, store: Store, limits: Limits | None = None) -> None:
         self._handlers = handlers
         self._store = store
+        self._figures = DoorFigures()
         self._limits = limits or Limits()
         self._gate = _Gate(self._limits.requests)
         self._gate_for_large = _Gate(self._limits.large_bodies)
@@ -73,6 +76,10 @@ class Door:
         await self._store.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._figures.inside():
+            await self._serve_one(scope, receive, send)
+
+    async def _serve_one(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         refusal = None
         try:
@@ -84,7 +91,9 @@ class Door:
             answer = refusal.answer
         headers = refusal.headers if refusal else ()
         await respond(send, answer.status, answer.body, answer.content_type, headers)
-        _log(scope, answer.status, time.perf_counter() - started, refusal)
+        seconds = time.perf_counter() - started
+        self._figures.answered(scope["path"], answer.status, seconds, refusal and type(refusal.error).__name__)
+        _log(scope, answer.status, seconds, refusal)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         if scope["path"] not in PATHS:
@@ -151,7 +160,7 @@ class Door:
         if self._checking_in >= self._limits.check_ins:
             raise Overloaded
         self._checking_in += 1
-        loop, work = asyncio.get_running_loop(), self._handler_threads.submit(run)
+        loop, work = asyncio.get_running_loop(), self._handler_threads.submit(copy_context().run, run)
         work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._left))
         async with asyncio.timeout(self._limits.check_in_seconds):
             return await asyncio.wrap_future(work)

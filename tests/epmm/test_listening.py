@@ -1,6 +1,8 @@
 import errno
 import socket
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +32,31 @@ def test_every_address_without_mixing_the_families() -> None:
         assert caller[0] == "127.0.0.1"
     finally:
         listening.close(sockets)
+
+
+def test_a_unix_socket_takes_the_place_of_a_dead_one_only() -> None:
+    with tempfile.TemporaryDirectory() as directory:  # its name is short: a socket's has 107 bytes at most
+        path = Path(directory) / "door"
+        listening.close(listening.listen_at(f"unix:{path}"))
+        living = listening.listen_at(f"unix:{path}")
+        with pytest.raises(OSError, match="in use"):
+            listening.listen_at(f"unix:{path}")
+        listening.close(living)
+        path.unlink()
+        path.write_text("precious")
+        with pytest.raises(OSError, match="in use"):
+            listening.listen_at(f"unix:{path}")
+
+        assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize("form", ["127.0.0.1:{}", "[127.0.0.1]:{}"])
+def test_a_place_is_a_host_and_a_port(form: str) -> None:
+    port = free_port()
+    sockets = listening.listen_at(form.format(port))
+    listening.close(sockets)
+
+    assert len(sockets) == 1
 
 
 def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:

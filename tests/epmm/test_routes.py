@@ -22,6 +22,7 @@ pytestmark = pytest.mark.django_db
 ANONYMOUS: dict[str, list[str]] = {
     "healthz": ["/healthz"],
     "readyz": ["/readyz"],
+    "metrics": ["/metrics"],  # a test's address is on its list; see tests/deploy/test_metrics.py
     "home": ["/"],
     "well-known": [
         "/.well-known/com.apple.remotemanagement",

@@ -1,0 +1,42 @@
+"""When the certificates end that this installation lives on."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from django.conf import settings
+from django.utils import timezone
+
+from enrollment.models import Authority
+from epmm import figures
+from epmm.figures import Figure
+
+DAY = 86_400.0
+
+
+@figures.source(seconds=300)
+def certificates() -> Iterator[Figure]:
+    """Our own keys by purpose, `tls` and `signing` from their files; one that cannot be read has ended."""
+    for purpose, der in Authority.objects.filter(is_current=True).values_list("purpose", "certificate"):
+        yield expiry(purpose, x509.load_der_x509_certificate(bytes(der)).not_valid_after_utc)
+    for name, path in (("tls", settings.TLS_CERTIFICATE), ("signing", settings.SIGNING_CERTIFICATE)):
+        if path is not None:
+            yield expiry(name, _end_of(path))
+
+
+def expiry(certificate: str, not_after: datetime | None) -> Figure:
+    left = (not_after - timezone.now()).total_seconds() if not_after else 0.0
+    return Figure(
+        name="epmm_certificate_expiry_days",
+        help="Days until a certificate ends; below zero when it has ended, 0 when it cannot be read.",
+        value=round(left / DAY, 3),
+        labels={"certificate": certificate},
+    )
+
+
+def _end_of(path: Path) -> datetime | None:
+    try:
+        return x509.load_pem_x509_certificates(path.read_bytes())[0].not_valid_after_utc
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,154 @@
+"""Doors as processes of their own: whom they believe, and how they come and go."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+
+from enrollment.simulator.device import SimulatedDevice
+from enrollment.simulator.mdm_link import Proof
+from tests.deploy.production import PASSWORD, PROXIES, Production
+from tests.deploy.test_proxies import idle, in_words
+from tests.epmm.processes import ROOT, eventually
+from tests.epmm.test_listening import free_port
+
+pytestmark = pytest.mark.service("sqlite")
+
+
+@pytest.fixture(scope="module")
+def enrolled(machine: Production) -> Iterator[SimulatedDevice]:
+    """By way of nginx; then the proxy is gone."""
+    with PROXIES["nginx"](machine):
+        device = machine.device(proof=Proof.SIGNATURE)
+        device.enroll(password=PASSWORD)
+    yield device
+    device.network.close()
+
+
+@contextmanager
+def on_a_port(machine: Production, kind: str, **environment: str) -> Iterator[httpx2.Client]:
+    port = free_port()
+    command = [sys.executable, str(ROOT / "manage.py"), kind, "--bind", f"127.0.0.1:{port}"]
+    with subprocess.Popen(command, env=machine.environment | environment) as process:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+            eventually(lambda: answers(client))
+            yield client
+        process.terminate()
+
+
+def answers(client: httpx2.Client) -> bool:
+    try:
+        return client.get("/healthz").status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+@pytest.mark.service("nginx")
+@pytest.mark.parametrize(("trusted", "status"), [("unix", 403), ("192.0.2.1", 403), ("127.0.0.1", 200)])
+def test_a_header_counts_from_a_trusted_address_only(
+    machine: Production, enrolled: SimulatedDevice, trusted: str, status: int
+) -> None:
+    assert enrolled.identity is not None
+    with on_a_port(machine, "gateway", EPMM_TRUSTED_PROXIES=trusted) as client:
+        for value in in_words(enrolled.identity).values():
+            answer = client.put("/mdm/connect", content=idle(enrolled), headers={"Client-Cert": value})
+            assert (answer.status_code, answer.content[:0]) == (status, b"")
+
+
+@pytest.mark.service("nginx")
+def test_a_header_counts_from_whom_the_socket_lets_in(machine: Production, enrolled: SimulatedDevice) -> None:
+    assert enrolled.identity is not None
+    headers = {"Client-Cert": in_words(enrolled.identity)["rfc9440"]}
+
+    assert machine.ask("gateway-1", "PUT", "/mdm/connect", content=idle(enrolled), headers=headers).status_code == 200
+    two = headers | {"X-SSL-Client-Cert": "another"}
+    assert machine.ask("gateway-1", "PUT", "/mdm/connect", content=idle(enrolled), headers=two).status_code == 403
+
+
+def test_each_door_answers_for_itself(machine: Production) -> None:
+    assert machine.ask("gateway-1", "GET", "/healthz").content == b"ok\n"
+    assert machine.ask("gateway-1", "GET", "/").status_code == 404
+    assert machine.ask("web-1", "GET", "/").status_code == 200
+    assert machine.ask("web-1", "PUT", "/mdm/connect").status_code == 503
+
+
+class Callers:
+    """Some that call all the time; they remember what they were told."""
+
+    def __init__(self, device: SimulatedDevice, port: int, count: int = 4) -> None:
+        self.statuses: list[str] = []
+        self._stop = threading.Event()
+        self._device, self._port = device, port
+        self._threads = [threading.Thread(target=self._call) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def _call(self) -> None:
+        identity = self._device.need(self._device.identity, "get_identity")
+        client, body = self._device.network.presenting(identity), idle(self._device)
+        base = self._device.membership.profile.server_url.partition("/mdm/")[0]
+        while not self._stop.wait(0.15):
+            for method, path, content in (("PUT", "/mdm/connect", body), ("POST", "/no/such/page", b"")):
+                try:
+                    self.statuses.append(f"{path} {client.request(method, base + path, content=content).status_code}")
+                except httpx2.TransportError as error:
+                    self.statuses.append(f"{path} {type(error).__name__}")
+
+    def ended(self) -> set[str]:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        return set(self.statuses)
+
+
+@pytest.mark.parametrize("proxy", [pytest.param(name, marks=pytest.mark.service(name)) for name in PROXIES])
+def test_a_rolling_restart_loses_nobody(machine: Production, enrolled: SimulatedDevice, proxy: str) -> None:
+    with PROXIES[proxy](machine):
+        enrolled.proof = Proof.NONE
+        callers = Callers(enrolled, machine.port)
+        for name in ("gateway-1", "web-1"):
+            assert machine.stop(name) == 0
+            machine.start(name)
+            assert machine.ask(name, "GET", "/healthz").status_code == 200
+        statuses = callers.ended()
+        enrolled.proof = Proof.SIGNATURE
+
+    assert statuses == {"/mdm/connect 200", "/no/such/page 404"}
+    assert len(callers.statuses) > 16
+
+
+def test_figures_go_on_where_a_process_left_off(machine: Production) -> None:
+    def asked() -> float:
+        page = machine.ask("web-2", "GET", "/metrics", headers={"X-Forwarded-For": "127.0.0.1"}).text
+        name = 'epmm_front_request_seconds_count{endpoint="home",status="2xx"}'
+        return next(float(line.split()[-1]) for line in page.splitlines() if line.startswith(name))
+
+    machine.ask("web-1", "GET", "/")
+    before = asked()
+    machine.stop("web-1", signal.SIGKILL)
+    machine.start("web-1")
+    machine.ask("web-1", "GET", "/")
+
+    assert asked() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "say where to listen"),
+        (["--bind", "nonsense"], "must be unix:/PATH or HOST:PORT"),
+        (["--bind", "127.0.0.1:0"], "must be unix:/PATH or HOST:PORT"),
+        (["--bind", "unix:/no/such/folder/socket"], "cannot listen on unix:/no/such/folder/socket: No such file"),
+    ],
+)
+def test_where_to_listen_must_be_said(machine: Production, options: list[str], said: str) -> None:
+    command = [sys.executable, str(ROOT / "manage.py"), "gateway", *options]
+    done = subprocess.run(command, env=machine.environment, capture_output=True, text=True, timeout=30, check=False)
+
+    assert done.returncode != 0
+    assert said in done.stderr
