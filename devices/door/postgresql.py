@@ -100,7 +100,7 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
         super().__init__()
         self._conninfo = _conninfo(database)
         self._connection: psycopg.Connection[Any] | None = None
-        self._prepares = True
+        self._prepares = not database.get("DISABLE_SERVER_SIDE_CURSORS")  # EPMM_DATABASE_POOLER: none of them is kept
 
     def _commit(self, exchanges: Sequence[Exchange], /) -> list[Outcome]:
         # two processes that update the same rows must lock them in one order

@@ -12,7 +12,7 @@ from epmm.figures import Figure
 
 @figures.source()
 def queue() -> Iterator[Figure]:
-    """By the index of the open commands alone, whose condition is `state__lt`; past the cap, the age is at least that."""
+    """By the index of the open commands alone, whose condition is `state__lt`; past the cap, the age is a least one."""
     waiting = Command.objects.filter(state__lt=Command.State.ACKNOWLEDGED).values("pk")[: figures.MOST]
     count, oldest = waiting.aggregate(count=Count("pk"), oldest=Min("pk")).values()
     yield Figure(

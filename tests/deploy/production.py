@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -126,7 +126,7 @@ class Production:
     def ask(self, name: str, method: str, path: str, **options: Any) -> httpx2.Response:
         """As a process of this machine that may use the socket."""
         transport = httpx2.HTTPTransport(uds=str(self.run / f"{name}.sock"))
-        with httpx2.Client(transport=transport, base_url="http://localhost", timeout=20) as client:
+        with httpx2.Client(transport=transport, base_url="http://localhost", timeout=60) as client:
             return client.request(method, path, **options)
 
     def until_answering(self) -> None:
@@ -142,7 +142,9 @@ class Production:
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
-            process.wait(30)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            process.kill()
         for listener in self._listeners.values():
             listener.close()
 

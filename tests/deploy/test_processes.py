@@ -34,11 +34,13 @@ def enrolled(machine: Production) -> Iterator[SimulatedDevice]:
 def on_a_port(machine: Production, kind: str, **environment: str) -> Iterator[httpx2.Client]:
     port = free_port()
     command = [sys.executable, str(ROOT / "manage.py"), kind, "--bind", f"127.0.0.1:{port}"]
-    with subprocess.Popen(command, env=machine.environment | environment) as process:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+    client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20)
+    with subprocess.Popen(command, env=machine.environment | environment) as process, client:
+        try:
             eventually(lambda: answers(client))
             yield client
-        process.terminate()
+        finally:
+            process.terminate()
 
 
 def answers(client: httpx2.Client) -> bool:

@@ -1,0 +1,53 @@
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from epmm import backup, bootstrap, locks
+
+
+class Command(BaseCommand):
+    help = "Put a backup in the place of the database of an embedded installation, which must not run."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--replace", action="store_true", help="set the present database aside, and take this one")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not bootstrap.is_embedded():
+            raise CommandError("this installation is not on SQLite: use pg_restore, see docs/operations.md")
+        directory: Path = settings.DATA_DIR
+        with ExitStack() as stack:
+            try:
+                for name in ("up.lock", "children.lock"):
+                    stack.enter_context(locks.held(directory / name))
+            except locks.LockedError:
+                raise CommandError(f"EPMM is running on {directory}: stop it first") from None
+            self._restore(options["file"], directory, replace=options["replace"])
+
+    def _restore(self, source: Path, directory: Path, *, replace: bool) -> None:
+        present = [path for path in _files(directory) if path.exists()]
+        if present and not replace:
+            raise CommandError(f"{directory} holds a database; --replace sets it aside")
+        aside = directory / f"before-restore-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        if present:
+            aside.mkdir(mode=0o700)
+            for path in present:
+                path.rename(aside / path.name)
+        try:
+            has_secrets = backup.read(source, directory=directory)
+        except backup.UnusableBackup as error:
+            for path in present:
+                (aside / path.name).rename(path)
+            raise CommandError(f"{source} cannot be restored: {error}") from error
+        self.stdout.write(f"restored from {source}" + (f"; what was there is in {aside}" if present else ""))
+        if not has_secrets:
+            self.stdout.write("It holds no secrets: the keys it was made with must be in place before the next start.")
+
+
+def _files(directory: Path) -> list[Path]:
+    return [directory / f"{backup.DATABASE}{suffix}" for suffix in ("", "-wal", "-shm")]

@@ -1,0 +1,159 @@
+"""An installation is lost and comes back from one file; a file that is none changes nothing."""
+
+import io
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import tarfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from pytest_django.fixtures import Settings
+
+from epmm import bootstrap, locks
+from tests.epmm.processes import ROOT
+
+pytestmark = pytest.mark.service("sqlite")
+
+
+class Embedded:
+    """A data directory, and the commands as called in this process: their work is with files alone."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        bootstrap.make_secrets(data)
+        with closing(sqlite3.connect(data / "epmm.sqlite3")) as database:
+            database.executescript("CREATE TABLE users_user (user_id text); INSERT INTO users_user VALUES ('anna');")
+
+    def done(self, *arguments: str) -> str:
+        said = io.StringIO()
+        call_command(*arguments, stdout=said)
+        return said.getvalue()
+
+    def refused(self, *arguments: str) -> str:
+        with pytest.raises(CommandError) as refusal:
+            call_command(*arguments)
+        return str(refusal.value)
+
+    def people(self) -> list[str]:
+        with closing(sqlite3.connect(self.data / "epmm.sqlite3")) as database:
+            return [name for (name,) in database.execute("SELECT user_id FROM users_user")]
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, settings: Settings) -> Embedded:
+    settings.DATA_DIR = tmp_path / "data"
+    return Embedded(tmp_path / "data")
+
+
+def test_what_is_lost_comes_back_with_its_secrets(tmp_path: Path) -> None:
+    """The whole story, with the real commands."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EPMM_", "DJANGO_"))}
+    data, file = tmp_path / "data", tmp_path / "copy.tar.gz"
+    environment = kept | {"EPMM_DATA_DIR": str(data), "EPMM_PUBLIC_URL": "https://mdm.example.test"}
+
+    def manage(*arguments: str) -> str:
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    bootstrap.make_secrets(data)
+    manage("migrate", "--verbosity=0")
+    manage("prepare")
+    assert manage("backup", str(file), "--with-secrets") == f"{file}: database and secrets\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    shutil.rmtree(data)
+    data.mkdir()
+    bootstrap.make_secrets(data)  # new ones, which open nothing
+
+    assert manage("restore", str(file)) == f"restored from {file}\n"
+    use_key = "from enrollment.services import authorities; authorities.device_ca(); print('opened')"
+    assert manage("shell", "--no-imports", "--command", use_key) == "opened\n"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (data / "secrets").iterdir()} == {0o600}
+
+
+def test_it_is_a_copy_of_what_is_done_not_of_what_is_begun(embedded: Embedded, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(embedded.data / "epmm.sqlite3")) as running:
+        running.execute("PRAGMA journal_mode = WAL")
+        running.execute("BEGIN")
+        running.execute("DELETE FROM users_user")
+        embedded.done("backup", str(tmp_path / "copy"))
+        running.commit()
+    embedded.done("restore", str(tmp_path / "copy"), "--replace")
+
+    assert embedded.people() == ["anna"]
+
+
+def test_a_copy_without_secrets_says_so(embedded: Embedded, tmp_path: Path) -> None:
+    file = tmp_path / "copy.tar.gz"
+    assert "without its secrets" in embedded.done("backup", str(file))
+    with tarfile.open(file) as archive:
+        assert archive.getnames() == ["manifest.json", "epmm.sqlite3"]
+
+    said = embedded.done("restore", str(file), "--replace")
+    assert "the keys it was made with must be in place" in said
+    (aside,) = embedded.data.glob("before-restore-*")
+    assert (aside / "epmm.sqlite3").is_file()
+
+
+def test_a_database_is_not_overwritten(embedded: Embedded, tmp_path: Path) -> None:
+    file = tmp_path / "copy.tar.gz"
+    embedded.done("backup", str(file))
+
+    assert "is there already" in embedded.refused("backup", str(file))
+    assert "holds a database; --replace" in embedded.refused("restore", str(file))
+
+
+def test_a_running_installation_is_left_alone(embedded: Embedded, tmp_path: Path) -> None:
+    file = tmp_path / "copy.tar.gz"
+    embedded.done("backup", str(file))
+
+    with locks.held(embedded.data / "children.lock"):
+        assert "stop it first" in embedded.refused("restore", str(file), "--replace")
+
+
+@pytest.mark.parametrize("harm", ["empty", "cut", "damaged", "other", "absent"])
+def test_a_file_that_is_no_backup_changes_nothing(embedded: Embedded, tmp_path: Path, harm: str) -> None:
+    file = tmp_path / "copy.tar.gz"
+    embedded.done("backup", str(file))
+    spoil(file, harm)
+
+    assert f"{file} cannot be restored" in embedded.refused("restore", str(file), "--replace")
+    assert embedded.people() == ["anna"]
+
+
+def spoil(file: Path, harm: str) -> None:
+    match harm:
+        case "empty":
+            file.write_bytes(b"")
+        case "cut":
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        case "absent":
+            file.unlink()
+        case _:
+            with tarfile.open(file) as archive:
+                archive.extractall(file.parent / "inside", filter="data")
+            inside = file.parent / "inside"
+            if harm == "damaged":
+                database = bytearray((inside / "epmm.sqlite3").read_bytes())
+                database[4096:] = bytes(len(database) - 4096)
+                (inside / "epmm.sqlite3").write_bytes(database)
+            else:
+                (inside / "manifest.json").write_text('{"format": 2}')
+            with tarfile.open(file, "w:gz") as archive:
+                for name in ("manifest.json", "epmm.sqlite3"):
+                    archive.add(inside / name, arcname=name)
+
+
+def test_with_a_database_server_its_own_programs_do_it(
+    embedded: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EPMM_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+
+    assert "use pg_dump" in embedded.refused("backup", str(tmp_path / "copy"))
+    assert "use pg_restore" in embedded.refused("restore", str(tmp_path / "copy"))

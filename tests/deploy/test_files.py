@@ -1,0 +1,166 @@
+"""The files in `deploy/` speak of what there is."""
+
+import configparser
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.apps import apps
+from django.db import migrations
+from django.db.migrations.loader import MigrationLoader
+
+from epmm import figures, metrics
+from tests import services
+from tests.epmm.processes import ROOT
+
+DEPLOY = ROOT / "deploy"
+SERVICES = sorted((DEPLOY / "systemd").glob("*.service"))
+UNITS = sorted((DEPLOY / "systemd").iterdir())
+HARDENING = {
+    "NoNewPrivileges": ["yes"],
+    "ProtectSystem": ["strict"],
+    "ProtectHome": ["yes"],
+    "PrivateTmp": ["yes"],
+    "CapabilityBoundingSet": [""],
+    "UMask": ["0077"],
+    "User": ["epmm"],
+}
+OURS = ("epmm", "users", "devices", "enrollment")
+
+
+class Unit(configparser.RawConfigParser):
+    """systemd's files say a name several times: all of what they say counts."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(strict=False, delimiters=("=",), comment_prefixes=("#",), dict_type=Repeating)
+        self.optionxform = str  # type: ignore[method-assign,assignment] # as configparser documents it
+        self.read(path)
+
+    def said(self, section: str, name: str) -> list[str]:
+        return str(self.get(section, name, fallback="")).split("\n")
+
+
+class Repeating(dict[Any, Any]):
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(value, list) and isinstance(self.get(key), list):
+            value = [*self[key], *value]
+        super().__setitem__(key, value)
+
+
+def test_the_environment_file_names_every_variable() -> None:
+    code = "".join((ROOT / "epmm" / name).read_text() for name in ("settings.py", "bootstrap.py"))
+    read = {name.removesuffix("_FILE") for name in re.findall(r'"(EPMM_[A-Z_]+)"', code)}
+    named = re.findall(r"^#?(EPMM_[A-Z_]+)=", (DEPLOY / "epmm.env").read_text(), flags=re.MULTILINE)
+
+    assert sorted(named) == sorted(read)
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
+def test_a_service_may_little_and_gets_its_secrets_from_systemd(path: Path) -> None:
+    unit = Unit(path)
+
+    assert {name: unit.said("Service", name) for name in HARDENING} == HARDENING
+    given = {line.partition(":")[0] for line in unit.said("Service", "LoadCredential")}
+    named = dict(re.findall(r"(EPMM_\w+)_FILE=%d/(\w+)", "\n".join(unit.said("Service", "Environment"))))
+    assert set(named.values()) == given
+    assert set(named) == {"EPMM_SECRET_KEY", "EPMM_FIELD_KEYS", "EPMM_DATABASE_URL"}
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
+def test_a_service_runs_commands_that_there_are(path: Path) -> None:
+    from django.core.management import get_commands
+
+    commands = [line.split() for line in Unit(path).said("Service", "ExecStart")]
+
+    assert commands
+    assert all(words[1] == "manage.py" and words[2] in get_commands() for words in commands)
+
+
+def test_the_proxies_look_for_the_sockets_that_the_units_open() -> None:
+    opened = {
+        place.replace("%i", number)
+        for path in (DEPLOY / "systemd").glob("*.socket")
+        for place in Unit(path).said("Socket", "ListenStream")
+        for number in "12"
+    }
+    for name in ("nginx/epmm.conf", "haproxy/haproxy.cfg"):
+        assert set(re.findall(r"/run/epmm/[\w-]+\.sock", (DEPLOY / name).read_text())) == opened
+
+
+@pytest.mark.service("systemd-analyze")
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    for path in UNITS:
+        text = path.read_text()
+        python = re.compile(r"/opt/epmm/(current|releases/%i)/\.venv/bin/python")
+        (tmp_path / path.name).write_text(python.sub("/bin/true", text))
+    program = shutil.which("systemd-analyze", path=services.PROGRAMS)
+    units = [str(tmp_path / path.name) for path in UNITS]
+    done = subprocess.run([str(program), "verify", "--man=no", *units], capture_output=True, text=True, check=False)
+
+    assert [line for line in done.stderr.splitlines() if "epmm" in line] == []
+
+
+def metrics_that_there_are() -> set[str]:
+    """By the names under which Prometheus knows them."""
+    own = {
+        sample if metric.type != "counter" else f"{metric.name}_total"
+        for metric in metrics.registry.collect()
+        for sample in (
+            [f"{metric.name}_{end}" for end in ("bucket", "count", "sum")]
+            if metric.type == "histogram"
+            else [metric.name]
+        )
+    }
+    source = "".join(path.read_text() for app in OURS for path in (ROOT / app).rglob("*figures.py"))
+    return own | set(re.findall(r'name="(epmm_\w+)"', source))
+
+
+def test_alerts_speak_of_metrics_that_there_are() -> None:
+    (group,) = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]
+    rules = group["rules"]
+    named = {name for rule in rules for name in re.findall(r"epmm_\w+", rule["expr"])}
+
+    assert named <= metrics_that_there_are()
+    assert len({rule["alert"] for rule in rules}) == len(rules)
+    for rule in rules:
+        assert rule["labels"]["severity"] in {"page", "ticket"}
+        assert rule["annotations"]["summary"]
+        assert all(
+            rule["expr"].count(opening) == rule["expr"].count(closing) for opening, closing in ("()", "[]", "{}")
+        )
+
+
+def test_every_figure_is_in_the_manual() -> None:
+    manual = (ROOT / "docs" / "operations.md").read_text()
+    families = {re.sub(r"_(bucket|count|sum)$", "", name) for name in metrics_that_there_are()}
+
+    assert [name for name in sorted(families) if f"`{name}" not in manual] == []
+
+
+def test_no_figure_is_asked_for_more_often_than_every_15_seconds() -> None:
+    assert figures.SOURCES
+    assert all(source._seconds >= 15 for source in figures.SOURCES)
+
+
+@pytest.mark.parametrize("app", OURS)
+def test_a_migration_lets_the_release_before_it_serve(app: str) -> None:
+    """It inserts rows without naming the new column, and reads those that it knows."""
+    loader = MigrationLoader(None)
+    for (label, name), migration in loader.disk_migrations.items():
+        if label != app or name.startswith("0001_"):
+            continue
+        for operation in migration.operations:
+            assert not isinstance(
+                operation,
+                (migrations.RemoveField, migrations.RenameField, migrations.RenameModel, migrations.DeleteModel),
+            ), f"{app}.{name}: what the release before this one reads may go with the next one"
+            if isinstance(operation, migrations.AddField):
+                field: Any = operation.field
+                assert field.null or field.has_db_default() or field.many_to_many, (
+                    f"{app}.{name}: {operation.name} needs null or db_default"
+                )
+    assert apps.get_app_config(app)
