@@ -15,14 +15,18 @@ from epmm import metrics_files
 
 PLACE: Final = os.environ.get(metrics_files.PLACE, "")
 if PLACE and metrics_files.VARIABLE in os.environ:
-    values.ValueClass = MultiProcessValue(process_identifier=lambda: PLACE)
+    values.ValueClass = MultiProcessValue(process_identifier=lambda: PLACE)  # type: ignore[no-untyped-call] # untyped there
 
 OTHER: Final = "other"
 # By the first segment of the path.
 ENDPOINTS: Final = frozenset(
     {"home", "go", ".well-known", "enroll", "scep", "acme", "admin", "api", "static", "healthz", "readyz", "metrics"}
 )
-PUSH_VERDICTS: Final = frozenset({"accepted", "gone", "refused", "throttled", "failed", "expired"})
+PUSH_VERDICTS: Final = frozenset(
+    {
+        "accepted", "unregistered", "bad_token", "wrong_topic", "bad_certificate", "our_fault", "too_many", "try_later",
+    }
+)  # fmt: skip
 _FRONT_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _DOOR_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 _JOB_SECONDS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300)

@@ -92,7 +92,7 @@ class Door:
         headers = refusal.headers if refusal else ()
         await respond(send, answer.status, answer.body, answer.content_type, headers)
         seconds = time.perf_counter() - started
-        self._figures.answered(scope["path"], answer.status, seconds, refusal and type(refusal.error).__name__)
+        self._figures.answered(scope["path"], answer.status, seconds, refusal.kind if refusal else None)
         _log(scope, answer.status, seconds, refusal)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:

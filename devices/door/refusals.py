@@ -56,9 +56,13 @@ class Refusal:
     headers: Headers
 
     @property
+    def kind(self) -> str:
+        return type(self.error).__name__
+
+    @property
     def why(self) -> str:
         """For the log: one line, and the text of those exceptions only that never quote what a caller sent."""
-        kind = type(self.error).__name__
+        kind = self.kind
         text = str(self.error).partition("\n")[0] if self.answer.status in (400, 403, 503) else ""
         return f"{kind}: {text}" if text else kind
 
