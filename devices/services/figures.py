@@ -1,6 +1,7 @@
 """What monitoring asks of the devices' tables."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from django.db.models import Count, Min
 from django.utils import timezone
@@ -12,35 +13,29 @@ from epmm.figures import Figure
 
 @figures.source()
 def queue() -> Iterator[Figure]:
-    """By the index of the open commands alone, whose condition is `state__lt`; past the cap, the age is a least one."""
-    waiting = Command.objects.filter(state__lt=Command.State.ACKNOWLEDGED).values("pk")[: figures.MOST]
-    count, oldest = waiting.aggregate(count=Count("pk"), oldest=Min("pk")).values()
     yield Figure(
         name="epmm_commands_open",
         help="Commands that a device has not answered; up to 100,000.",
-        value=count,
+        value=figures.capped_count(Command.objects.all()),
     )
-    created = Command.objects.filter(pk=oldest).values_list("created_at", flat=True).first()
     yield Figure(
         name="epmm_commands_oldest_seconds",
         help="Age of the oldest open command.",
-        value=(timezone.now() - created).total_seconds() if created else 0.0,
+        value=_age(Command.objects.order_by("pk").values_list("created_at", flat=True).first()),
     )
 
 
 @figures.source()
 def results() -> Iterator[Figure]:
-    undigested = Result.objects.undigested()
-    oldest = undigested.order_by("pk").values_list("received_at", flat=True).first()
     yield Figure(
         name="epmm_results_undigested",
         help="Results that the worker has not read; up to 100,000.",
-        value=figures.capped_count(undigested),
+        value=figures.capped_count(Result.objects.all()),
     )
     yield Figure(
         name="epmm_results_oldest_seconds",
-        help="Age of the result that has waited for the worker for the longest time, by its command.",
-        value=(timezone.now() - oldest).total_seconds() if oldest else 0.0,
+        help="How long a result has been waiting for the worker.",
+        value=_age(Result.objects.values("received_at")[: figures.MOST].aggregate(oldest=Min("received_at"))["oldest"]),
     )
 
 
@@ -50,3 +45,7 @@ def devices() -> Iterator[Figure]:
         yield Figure(
             name="epmm_devices", help="Devices by status.", value=count, labels={"status": str(status).lower()}
         )
+
+
+def _age(since: datetime | None) -> float:
+    return (timezone.now() - since).total_seconds() if since else 0.0

@@ -8,6 +8,7 @@ from cryptography import x509
 from django.conf import settings
 from django.utils import timezone
 
+from devices.models import PushCertificate
 from enrollment.models import Authority
 from epmm import figures
 from epmm.figures import Figure
@@ -17,9 +18,11 @@ DAY = 86_400.0
 
 @figures.source(seconds=300)
 def certificates() -> Iterator[Figure]:
-    """Our own keys by purpose, `tls` and `signing` from their files; one that cannot be read has ended."""
+    """Our own keys by purpose, `push`, and `tls` and `signing` from their files; one that cannot be read has ended."""
     for purpose, der in Authority.objects.filter(is_current=True).values_list("purpose", "certificate"):
         yield expiry(purpose, x509.load_der_x509_certificate(bytes(der)).not_valid_after_utc)
+    for not_after in PushCertificate.objects.values_list("not_after", flat=True):
+        yield expiry("push", not_after)
     for name, path in (("tls", settings.TLS_CERTIFICATE), ("signing", settings.SIGNING_CERTIFICATE)):
         if path is not None:
             yield expiry(name, _end_of(path))

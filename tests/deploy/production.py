@@ -27,8 +27,8 @@ from enrollment.simulator.hardware import Family, Hardware
 from enrollment.simulator.network import Network
 from epmm import bootstrap, dev_tls
 from tests.epmm.processes import ROOT, eventually
-from tests.epmm.test_listening import free_port
 from tests.epmm.test_up import DATABASE_URL, new_database
+from tests.ports import free_port
 
 HOST: Final = "mdm.example.test"
 PASSWORD: Final = "correct horse battery"

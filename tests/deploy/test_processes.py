@@ -15,7 +15,7 @@ from enrollment.simulator.mdm_link import Proof
 from tests.deploy.production import PASSWORD, PROXIES, Production
 from tests.deploy.test_proxies import idle, in_words
 from tests.epmm.processes import ROOT, eventually
-from tests.epmm.test_listening import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.service("sqlite")
 

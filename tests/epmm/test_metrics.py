@@ -95,10 +95,9 @@ def test_the_queue_is_as_old_as_its_oldest_open_command(
 ) -> None:
     assert values(device_figures.queue()) == {"epmm_commands_open": 0, "epmm_commands_oldest_seconds": 0}
     channel = rows.channel_of(rows.enrolled())
-    commands = [rows.command(channel, "DeviceInformation") for _ in range(3)]
-    long_ago = timezone.now() - timedelta(hours=2)
-    Command.objects.filter(pk=commands[0].pk).update(created_at=long_ago, state=Command.State.ACKNOWLEDGED)
-    Command.objects.filter(pk=commands[1].pk).update(created_at=long_ago + timedelta(hours=1))
+    answered, oldest, _ = [rows.command(channel, "DeviceInformation") for _ in range(3)]
+    rows.answered(answered)
+    Command.objects.filter(pk=oldest.pk).update(created_at=timezone.now() - timedelta(hours=1))
 
     with django_assert_num_queries(2):
         found = values(device_figures.queue())
@@ -158,7 +157,7 @@ def test_what_the_worker_has_not_read_grows_old(django_assert_num_queries: Djang
         found = values(device_figures.results())
     assert found["epmm_results_undigested"] == 1
     assert 300 <= found["epmm_results_oldest_seconds"] < 320
-    Result.objects.filter(pk=result.pk).update(digested_at=timezone.now())
+    result.delete()
     assert set(values(device_figures.results()).values()) == {0}
 
 
