@@ -76,9 +76,15 @@ def pooled() -> Iterator[Production]:
         yield machine
 
 
-def test_devices_enroll_and_work_through_it(pooled: Production) -> None:
-    devices = [pooled.device(family, proof=Proof.SIGNATURE) for family in (Family.IPHONE, Family.MAC)]
-    for device in devices:
+def test_a_whole_installation_works_through_it(pooled: Production) -> None:
+    devices_enroll_and_work(pooled)
+    nothing_stays_behind(pooled)
+    the_worker_works(pooled)
+
+
+def devices_enroll_and_work(machine: Production) -> None:
+    for family in (Family.IPHONE, Family.MAC):
+        device = machine.device(family, proof=Proof.SIGNATURE)
         device.enroll(password=PASSWORD)
         executed = device.connect()
         assert executed
@@ -87,19 +93,14 @@ def test_devices_enroll_and_work_through_it(pooled: Production) -> None:
             assert device.send_status("Idle").status_code == 200
         device.network.close()
 
-    logs = "".join(pooled.log(name) for name in ("gateway-1", "gateway-2", "web-1", "web-2"))
+    logs = "".join(machine.log(name) for name in ("gateway-1", "gateway-2", "web-1", "web-2"))
     assert " 503 " not in logs, "not even the first connect after the start was turned away"
     assert "prepared statement" not in logs
 
 
-def test_nothing_stays_behind_in_a_session_that_others_use(pooled: Production) -> None:
-    """The door's limits would end a long report of the portal, and its plans would make it slow."""
-    device = pooled.device(proof=Proof.SIGNATURE)
-    device.enroll(password=PASSWORD)
-    for _ in range(20):
-        device.send_status("Idle")
-    device.network.close()
-    with psycopg.connect(pooled.environment["EPMM_DATABASE_URL"], autocommit=True, prepare_threshold=None) as session:
+def nothing_stays_behind(machine: Production) -> None:
+    """In a session that others use: the door's limits would end a report of the portal, its plans make it slow."""
+    with psycopg.connect(machine.environment["EPMM_DATABASE_URL"], autocommit=True, prepare_threshold=None) as session:
         for _ in range(8):
             row = session.execute(
                 "SELECT current_setting('statement_timeout'), current_setting('enable_seqscan'),"
@@ -108,10 +109,10 @@ def test_nothing_stays_behind_in_a_session_that_others_use(pooled: Production) -
             assert row == ("0", "on", 0)
 
 
-def test_the_worker_works_through_it(pooled: Production) -> None:
-    process = subprocess.Popen([sys.executable, "manage.py", "worker"], env=pooled.environment, cwd=DEPLOY.parent)
+def the_worker_works(machine: Production) -> None:
+    process = subprocess.Popen([sys.executable, "manage.py", "worker"], env=machine.environment, cwd=DEPLOY.parent)
     try:
-        eventually(lambda: pooled.ask("web-1", "GET", "/readyz").status_code == 200)
+        eventually(lambda: machine.ask("web-1", "GET", "/readyz").status_code == 200, seconds=60)
     finally:
         process.terminate()
         assert process.wait(30) == 0

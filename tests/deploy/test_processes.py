@@ -1,6 +1,7 @@
 """Doors as processes of their own: whom they believe, and how they come and go."""
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -31,35 +32,40 @@ def enrolled(machine: Production) -> Iterator[SimulatedDevice]:
 
 
 @contextmanager
-def on_a_port(machine: Production, kind: str, **environment: str) -> Iterator[httpx2.Client]:
+def on_a_port(machine: Production, kind: str, **environment: str) -> Iterator[int]:
     port = free_port()
     command = [sys.executable, str(ROOT / "manage.py"), kind, "--bind", f"127.0.0.1:{port}"]
-    client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20)
-    with subprocess.Popen(command, env=machine.environment | environment) as process, client:
+    with subprocess.Popen(command, env=machine.environment | environment) as process:
         try:
-            eventually(lambda: answers(client))
-            yield client
+            eventually(lambda: answers(port))
+            yield port
         finally:
             process.terminate()
 
 
-def answers(client: httpx2.Client) -> bool:
+def caller(port: int, address: str = "127.0.0.1") -> httpx2.Client:
+    transport = httpx2.HTTPTransport(local_address=address)
+    return httpx2.Client(base_url=f"http://127.0.0.1:{port}", transport=transport, timeout=20)
+
+
+def answers(port: int) -> bool:
     try:
-        return client.get("/healthz").status_code == 200
-    except httpx2.TransportError:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
         return False
+    with caller(port) as client:
+        return client.get("/healthz").status_code == 200
 
 
 @pytest.mark.service("nginx")
-@pytest.mark.parametrize(("trusted", "status"), [("unix", 403), ("192.0.2.1", 403), ("127.0.0.1", 200)])
-def test_a_header_counts_from_a_trusted_address_only(
-    machine: Production, enrolled: SimulatedDevice, trusted: str, status: int
-) -> None:
+def test_a_header_counts_from_a_trusted_address_only(machine: Production, enrolled: SimulatedDevice) -> None:
     assert enrolled.identity is not None
-    with on_a_port(machine, "gateway", EPMM_TRUSTED_PROXIES=trusted) as client:
-        for value in in_words(enrolled.identity).values():
-            answer = client.put("/mdm/connect", content=idle(enrolled), headers={"Client-Cert": value})
-            assert (answer.status_code, answer.content[:0]) == (status, b"")
+    with on_a_port(machine, "gateway", EPMM_TRUSTED_PROXIES="unix,127.0.0.2") as port:
+        for address, status in (("127.0.0.1", 403), ("127.0.0.2", 200)):
+            for value in in_words(enrolled.identity).values():
+                with caller(port, address) as client:
+                    answer = client.put("/mdm/connect", content=idle(enrolled), headers={"Client-Cert": value})
+                    assert answer.status_code == status, address
 
 
 @pytest.mark.service("nginx")
