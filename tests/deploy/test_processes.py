@@ -92,6 +92,7 @@ class Callers:
         self.statuses: list[str] = []
         self._stop = threading.Event()
         self._device, self._port = device, port
+        device.send_status("Idle")  # it looks the name up, which it cannot in several threads at once
         self._threads = [threading.Thread(target=self._call) for _ in range(count)]
         for thread in self._threads:
             thread.start()
