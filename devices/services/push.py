@@ -21,6 +21,7 @@ from devices.models import Channel, Command, Device, Enrollment, PushCertificate
 from devices.protocol.push import Outcome, Push, Verdict, expiration
 from devices.services import push_certificates
 from devices.services.push_certificates import PushCredentials
+from epmm import metrics
 from epmm.models import Job
 
 BATCH: Final = 2000  # channels
@@ -167,6 +168,7 @@ def _settle(leased: Leased, outcomes: Sequence[Outcome]) -> None:
         by_verdict[verdict].append(channel)
     for verdict, channels in by_verdict.items():
         ids = [channel.pk for channel in channels]
+        metrics.count_push(verdict.value, len(ids))
         if verdict is Verdict.ACCEPTED:
             Channel.objects.filter(pk__in=ids).update(pushed_at=now)
         after = AFTER.get(verdict)

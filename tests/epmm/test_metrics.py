@@ -15,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from devices.models import Command, Device, Result
+from devices.protocol.push import Verdict
 from devices.services import figures as device_figures
 from enrollment.services import authorities
 from enrollment.services import figures as enrollment_figures
@@ -194,6 +195,10 @@ def test_a_push_counts_by_its_verdict() -> None:
 
     assert counted("epmm_pushes_total", verdict="accepted") == before["accepted"] + 3
     assert counted("epmm_pushes_total", verdict="other") == before["other"] + 1
+
+
+def test_every_verdict_of_the_push_service_has_its_own_figure() -> None:
+    assert {verdict.value for verdict in Verdict} == metrics.PUSH_VERDICTS
 
 
 @pytest.mark.django_db
