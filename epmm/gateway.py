@@ -19,6 +19,7 @@ from uvicorn.importer import import_from_string
 from epmm import bootstrap, lifeline, metrics_files
 from epmm.asgi_http import Receive, Scope, Send
 from epmm.listening import BACKLOG
+from epmm.patience import ImpatientProtocol, allow_descriptors
 
 GRACE_SECONDS: Final = 10  # below the supervisor's: an exchange with a device takes milliseconds
 KEEP_ALIVE_SECONDS: Final = 30  # a new TLS connection costs more than anything a device asks for
@@ -52,6 +53,7 @@ def serve_behind_proxy(application: str, sockets: Sequence[socket.socket]) -> No
 
 def _run(server: uvicorn.Server, sockets: Sequence[socket.socket]) -> None:
     """uvicorn ends by the signal that it drained for; here that is a regular end, with the last lines of the log."""
+    allow_descriptors()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.run(sockets=list(sockets))
 
@@ -83,7 +85,7 @@ class Draining(uvicorn.Server):
 def configuration(application: Any, **options: Any) -> uvicorn.Config:
     settings: dict[str, Any] = {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": ImpatientProtocol,
         "ws": "none",
         "lifespan": "on",
         "log_config": None,  # Django's settings say how to log

@@ -1,0 +1,50 @@
+"""How long a connection may keep silent, and how many there may be."""
+
+import asyncio
+import resource
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_SECONDS: Final = 30.0
+MOST_DESCRIPTORS: Final = 65_536
+
+
+class ImpatientProtocol(HttpToolsProtocol):
+    """Ends a connection whose request does not get to the end of its headers.
+
+    uvicorn waits for them for ever, so that a few thousand silent connections would be all there can be.
+    """
+
+    _running_out: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._done()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._begin()
+
+    def on_headers_complete(self) -> None:
+        self._done()
+        super().on_headers_complete()
+
+    def _begin(self) -> None:
+        self._done()
+        self._running_out = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _done(self) -> None:
+        if self._running_out is not None:
+            self._running_out.cancel()
+
+
+def allow_descriptors() -> None:
+    """As many as the system lets us have; the usual soft limit of 1,024 is one connection each."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
