@@ -2,12 +2,23 @@ from devices.models.broadcast import Broadcast
 from devices.models.command import Command, CommandRow, FinishedCommand, Result
 from devices.models.device import Device, os_version_number
 from devices.models.enrollment import Channel, Enrollment, Identity
-from devices.models.inventory import InstalledApplication, InstalledCertificate, InstalledProfile
+from devices.models.inventory import (
+    Answer,
+    AvailableUpdate,
+    InstalledApplication,
+    InstalledCertificate,
+    InstalledProfile,
+    LocalUser,
+    ManagedApplication,
+    Secret,
+)
 from devices.models.payload import Payload
 from devices.models.push_certificate import PushCertificate, PushRequest
 from devices.models.status_report import StatusReport
 
 __all__ = [
+    "Answer",
+    "AvailableUpdate",
     "Broadcast",
     "Channel",
     "Command",
@@ -19,10 +30,13 @@ __all__ = [
     "InstalledApplication",
     "InstalledCertificate",
     "InstalledProfile",
+    "LocalUser",
+    "ManagedApplication",
     "Payload",
     "PushCertificate",
     "PushRequest",
     "Result",
+    "Secret",
     "StatusReport",
     "os_version_number",
 ]

@@ -1,18 +1,29 @@
 """What is installed on a device: applications, profiles and certificates, as its answers list them.
 
-Nothing is an error, as in `inventory.py`: an item without a name is passed over, what does not fit stays in `details`.
+An item without a name is passed over; what does not fit stays in `details`.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from devices.protocol.inventory import dictionaries_in, json_of
+from devices.protocol.reading import (
+    Reader,
+    Reading,
+    dictionaries_in,
+    json_of,
+    named_in,
+    taken_flag,
+    taken_number,
+    taken_text,
+)
+from devices.protocol.target import Kind
 from epmm.wire import x509
 from epmm.wire.errors import WireError
-from epmm.wire.plist import required
+
+Row = TypeVar("Row")
 
 LARGE: Final = range(1 << 63)  # what a column for large numbers holds
 NAME: Final = 255
@@ -27,6 +38,16 @@ class Application:
     bundle_size: int | None
     dynamic_size: int | None
     details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedApplication:
+    """An application that we installed or took over, and how far that came."""
+
+    identifier: str
+    state: str
+    rejection: str = ""  # why not
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +72,36 @@ def read_applications(answer: Mapping[str, Any]) -> list[Application]:
     return [
         Application(
             identifier=identifier,
-            name=_taken(item, "Name", NAME),
-            version=_taken(item, "Version", 64),
-            short_version=_taken(item, "ShortVersion", 64),
-            bundle_size=_size(item, "BundleSize"),
-            dynamic_size=_size(item, "DynamicSize"),
+            name=taken_text(item, "Name", NAME),
+            version=taken_text(item, "Version", 64),
+            short_version=taken_text(item, "ShortVersion", 64),
+            bundle_size=taken_number(item, "BundleSize", LARGE),
+            dynamic_size=taken_number(item, "DynamicSize", LARGE),
             details=json_of(item),
         )
         for item in dictionaries_in(answer, "InstalledApplicationList")
-        if (identifier := _taken(item, "Identifier", NAME))
+        if (identifier := taken_text(item, "Identifier", NAME))
     ]
+
+
+def read_managed_applications(answer: Mapping[str, Any]) -> list[ManagedApplication]:
+    """https://developer.apple.com/documentation/devicemanagement/managed-application-list-response."""
+    return [
+        ManagedApplication(identifier=identifier, state=taken_text(item, "Status", 64), details=json_of(item))
+        for item in named_in(answer, "ManagedApplicationList", "Identifier")
+        if (identifier := taken_text(item, "Identifier", NAME))
+    ]
+
+
+def read_installation(answer: Mapping[str, Any], kind: Kind) -> Reading:
+    """https://developer.apple.com/documentation/devicemanagement/install-application-response."""
+    del kind
+    item = dict(answer)
+    identifier, state = taken_text(item, "Identifier", NAME), taken_text(item, "State", 64)
+    if not identifier or not state:
+        return Reading(rest=json_of({key: answer[key] for key in INSTALLATION.keys if key in answer}))
+    rejection = taken_text(item, "RejectionReason", 64)
+    return Reading(news=[ManagedApplication(identifier=identifier, state=state, rejection=rejection)])
 
 
 def read_profiles(answer: Mapping[str, Any]) -> list[Profile]:
@@ -68,14 +109,14 @@ def read_profiles(answer: Mapping[str, Any]) -> list[Profile]:
     return [
         Profile(
             identifier=identifier,
-            profile_uuid=_taken(item, "PayloadUUID", 64),
-            display_name=_taken(item, "PayloadDisplayName", NAME),
-            is_managed=item.pop("IsManaged") if isinstance(item.get("IsManaged"), bool) else None,
+            profile_uuid=taken_text(item, "PayloadUUID", 64),
+            display_name=taken_text(item, "PayloadDisplayName", NAME),
+            is_managed=taken_flag(item, "IsManaged"),
             # whoever signed it is no news, and megabytes
             details=json_of({key: value for key, value in item.items() if key != "SignerCertificates"}),
         )
         for item in dictionaries_in(answer, "ProfileList")
-        if (identifier := _taken(item, "PayloadIdentifier", NAME))
+        if (identifier := taken_text(item, "PayloadIdentifier", NAME))
     ]
 
 
@@ -83,7 +124,7 @@ def read_certificates(answer: Mapping[str, Any]) -> list[Certificate]:
     """https://developer.apple.com/documentation/devicemanagement/certificate-list-response."""
     return [
         Certificate(
-            common_name=_taken(item, "CommonName", NAME),
+            common_name=taken_text(item, "CommonName", NAME),
             is_identity=item.get("IsIdentity") is True,
             sha256=hashlib.sha256(item["Data"]).hexdigest(),
             der=item["Data"],
@@ -101,16 +142,18 @@ def expiry(der: bytes) -> datetime | None:
         return None
 
 
-def _taken(item: dict[str, Any], key: str, longest: int) -> str:
-    """Text moved out of the item; what does not fit stays there."""
-    try:
-        text = required(item, key, str, longest=longest)
-    except WireError:
-        return ""
-    del item[key]
-    return text
+def listed(key: str, row: type[Row], read: Callable[[Mapping[str, Any]], list[Row]]) -> Reader:
+    """An answer that is the whole set of these rows."""
+
+    def read_list(answer: Mapping[str, Any], kind: Kind) -> Reading:
+        del kind
+        return Reading(lists={row: read(answer)})
+
+    return Reader((key,), read_list)
 
 
-def _size(item: dict[str, Any], key: str) -> int | None:
-    value = item.get(key)
-    return item.pop(key) if type(value) is int and value in LARGE else None
+APPLICATIONS: Final = listed("InstalledApplicationList", Application, read_applications)
+MANAGED_APPLICATIONS: Final = listed("ManagedApplicationList", ManagedApplication, read_managed_applications)
+INSTALLATION: Final = Reader(("Identifier", "State", "RejectionReason"), read_installation)
+PROFILES: Final = listed("ProfileList", Profile, read_profiles)
+CERTIFICATES: Final = listed("CertificateList", Certificate, read_certificates)

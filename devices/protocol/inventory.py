@@ -1,37 +1,21 @@
-"""What a device says about itself, read into typed values.
+"""What a device says about itself, read into the columns of its record."""
 
-Devices send keys that no schema lists and leave out others, so nothing here is an error: a value that does not fit is
-passed over, and stands in `rest` with everything that has no place of its own yet.
-"""
-
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
-from devices.protocol.commands.base import Kind
-from devices.protocol.commands.queries import PERSONAL
+from devices.protocol.queries import PERSONAL
+from devices.protocol.reading import Reader, Reading, Value, dictionaries_in, dictionary_in, json_of
+from devices.protocol.target import Kind
 from epmm.wire.errors import WireError
-from epmm.wire.plist import required, to_json
+from epmm.wire.plist import required
 
-Value: TypeAlias = str | int | float | bool
 Read: TypeAlias = Callable[[Mapping[str, Any], str], Value]
 
 MAC_DIGITS: Final = 12
 MOST_GIGABYTES: Final = 1e9
 SMALL: Final = range(1 << 15)  # what a column for small numbers holds
 NAME: Final = 255
-
-# Never in the record that people and searches read: a credential, a ciphertext, and a Mac's serial number again.
-NEVER_KEPT: Final = frozenset({"PushToken", "FDE_PersonalRecoveryKeyCMS", "FDE_PersonalRecoveryKeyDeviceKey"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """`fields` by the names of the record's columns; `rest` as JSON, by Apple's names."""
-
-    fields: dict[str, Value]
-    rest: dict[str, Any]
 
 
 def _text(longest: int) -> Read:
@@ -131,13 +115,13 @@ def read_security_info(answer: Mapping[str, Any], kind: Kind) -> Reading:
     """https://developer.apple.com/documentation/devicemanagement/security-info-response."""
     told = _told(answer, "SecurityInfo", kind)
     reading = _read(told, SECURITY_INFO)
-    reading.fields.update(_read(_dictionary_in(told, "ManagementStatus"), MANAGEMENT_STATUS).fields)
+    reading.fields.update(_read(dictionary_in(told, "ManagementStatus"), MANAGEMENT_STATUS).fields)
     return reading
 
 
 def _told(answer: Mapping[str, Any], key: str, kind: Kind) -> Mapping[str, Any]:
     """Of a user's own device nothing is kept that would recognize it, even if it should say it."""
-    told = _dictionary_in(answer, key)
+    told = dictionary_in(answer, key)
     return {key: value for key, value in told.items() if key not in PERSONAL} if kind is Kind.AAUE else told
 
 
@@ -153,24 +137,12 @@ def _read(told: Mapping[str, Any], columns: Mapping[str, tuple[str, Read]]) -> R
     return Reading(fields=fields, rest=json_of(rest))
 
 
-def json_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    kept: dict[str, Any] = to_json({key: value for key, value in values.items() if key not in NEVER_KEPT})
-    return kept
-
-
-def _dictionary_in(source: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = source.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def dictionaries_in(source: Mapping[str, Any], key: str) -> Iterator[dict[str, Any]]:
-    """The dictionaries of a list, each ours to take apart."""
-    value = source.get(key)
-    return (dict(item) for item in (value if isinstance(value, list) else []) if isinstance(item, dict))
-
-
 def _preferred_subscription(told: Mapping[str, Any]) -> Mapping[str, Any]:
     """The SIM that carries the data, or else the first."""
     subscriptions = list(dictionaries_in(told, "ServiceSubscriptions"))
     preferred = (item for item in subscriptions if item.get("IsDataPreferred") is True)
     return next(preferred, subscriptions[0] if subscriptions else {})
+
+
+INFORMATION: Final = Reader(("QueryResponses",), read_device_information)
+SECURITY: Final = Reader(("SecurityInfo",), read_security_info)

@@ -1,57 +1,94 @@
-"""The tables of what is installed on a device: each answer is the whole set, and only what differs is written."""
+"""The tables of what is on a device: each answer is the whole set of one table, and only what differs is written."""
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from devices.models import Device, InstalledApplication, InstalledCertificate, InstalledProfile
-from devices.protocol import installed
-
-Row = TypeVar("Row", InstalledApplication, InstalledProfile, InstalledCertificate)
+from devices.models import (
+    AvailableUpdate,
+    Device,
+    InstalledApplication,
+    InstalledCertificate,
+    InstalledProfile,
+    LocalUser,
+    ManagedApplication,
+)
+from devices.protocol import installed, system
 
 MANY: Final = 500  # rows to name in one statement; when more are gone, all go
-APPLICATION: Final = ("identifier", "name", "version", "short_version", "bundle_size", "dynamic_size", "details")
-PROFILE: Final = ("identifier", "profile_uuid", "display_name", "is_managed", "details")
-CERTIFICATE: Final = ("sha256", "common_name", "is_identity")
 
 
-def store_applications(device: Device, answer: Mapping[str, Any]) -> None:
-    rows = [
-        InstalledApplication(device=device, **_values(application, APPLICATION))
-        for application in installed.read_applications(answer)
-    ]
-    _replace(InstalledApplication.objects.filter(device=device), rows, APPLICATION)
-
-
-def store_profiles(device: Device, answer: Mapping[str, Any]) -> None:
-    rows = [InstalledProfile(device=device, **_values(profile, PROFILE)) for profile in installed.read_profiles(answer)]
-    _replace(InstalledProfile.objects.filter(device=device), rows, PROFILE)
-
-
-def store_certificates(device: Device, answer: Mapping[str, Any]) -> None:
-    rows = [
-        InstalledCertificate(device=device, der=certificate.der, **_values(certificate, CERTIFICATE))
-        for certificate in installed.read_certificates(answer)
-    ]
-    _replace(InstalledCertificate.objects.filter(device=device), rows, CERTIFICATE, complete=_add_expiry)
-
-
-def _add_expiry(row: InstalledCertificate) -> None:
+def _add_expiry(row: Any) -> None:
     row.not_after = installed.expiry(bytes(row.der))
 
 
-def _replace(
-    stored: QuerySet[Row], rows: Sequence[Row], columns: tuple[str, ...], complete: Callable[[Row], None] | None = None
-) -> None:
-    """Make `rows` the stored set: three statements, however many.  `complete` does what only new rows need."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    model: Any  # one with a device
+    columns: tuple[str, ...]  # what tells two rows apart
+    beside: tuple[str, ...] = ()  # what follows from them
+    complete: Callable[[Any], None] | None = None  # what only new rows need
+
+    def row(self, device: Device, item: Any) -> Any:
+        return self.model(device=device, **{column: getattr(item, column) for column in self.columns + self.beside})
+
+
+TABLES: Final[dict[type[Any], Table]] = {
+    installed.Application: Table(
+        model=InstalledApplication,
+        columns=("identifier", "name", "version", "short_version", "bundle_size", "dynamic_size", "details"),
+    ),
+    installed.ManagedApplication: Table(
+        model=ManagedApplication, columns=("identifier", "state", "rejection", "details")
+    ),
+    installed.Profile: Table(
+        model=InstalledProfile, columns=("identifier", "profile_uuid", "display_name", "is_managed", "details")
+    ),
+    installed.Certificate: Table(
+        model=InstalledCertificate,
+        columns=("sha256", "common_name", "is_identity"),
+        beside=("der",),
+        complete=_add_expiry,
+    ),
+    system.LocalUser: Table(
+        model=LocalUser,
+        columns=("name", "full_name", "uid", "guid", "is_logged_in", "has_secure_token", "details"),
+    ),
+    system.AvailableUpdate: Table(
+        model=AvailableUpdate,
+        columns=(
+            "product_key", "name", "version", "build", "is_critical", "restart_required", "is_security_response",
+            "details",
+        ),
+    ),
+}  # fmt: skip
+
+
+def replace(device: Device, kind: type[Any], items: Iterable[Any]) -> None:
+    """The whole set of one kind of thing, as the device lists it."""
+    table = TABLES[kind]
+    stored = table.model.objects.filter(device=device)
+    _replace(stored, [table.row(device, item) for item in items], table)
+
+
+def put(device: Device, item: installed.ManagedApplication) -> None:
+    """News of one application; what the last list told of it beside the state stands until the next list."""
+    known = ManagedApplication.objects.filter(device=device, identifier=item.identifier)
+    if not known.update(state=item.state, rejection=item.rejection):
+        TABLES[type(item)].row(device, item).save()
+
+
+def _replace(stored: QuerySet[Any], rows: Sequence[Any], table: Table) -> None:
+    """Make `rows` the stored set: three statements, however many."""
     surplus: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for pk, *content in stored.values_list("pk", *columns):
+    for pk, *content in stored.values_list("pk", *table.columns):
         surplus[_comparable(content)].append(pk)
-    content_of = attrgetter(*columns)
+    content_of = attrgetter(*table.columns)
     fresh = []
     for row in rows:
         if same := surplus.get(_comparable(content_of(row))):
@@ -64,14 +101,10 @@ def _replace(
         fresh = list(rows)
     elif gone:
         stored.filter(pk__in=gone).delete()
-    if complete is not None:
+    if table.complete is not None:
         for row in fresh:
-            complete(row)
+            table.complete(row)
     stored.bulk_create(fresh)
-
-
-def _values(item: Any, columns: tuple[str, ...]) -> dict[str, Any]:
-    return {column: getattr(item, column) for column in columns}
 
 
 def _comparable(content: Iterable[Any]) -> tuple[Any, ...]:

@@ -1,34 +1,23 @@
-"""From a device's answers to its record, and to the tables of what is installed on it."""
+"""From a device's answers to its record, and to the tables of what is on it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from devices.models import CommandRow, Device, Enrollment, Result
-from devices.protocol.commands import Kind
-from devices.protocol.inventory import (
-    DEVICE_INFORMATION,
-    MANAGEMENT_STATUS,
-    SECURITY_INFO,
-    Reading,
-    json_of,
-    read_device_information,
-    read_security_info,
-)
-from devices.services.installed import store_applications, store_certificates, store_profiles
+from devices.models import Answer, CommandRow, Device, Enrollment, Result
+from devices.protocol.commands import REGISTRY, Kind
+from devices.protocol.inventory import DEVICE_INFORMATION, MANAGEMENT_STATUS, SECURITY_INFO
+from devices.protocol.reading import Reader, Reading, json_of
+from devices.services import installed, secrets
 from devices.services.record import Record
 from epmm.models import Job
+from epmm.wire import plist
 
-RECORDS: Final[dict[str, Callable[[Mapping[str, Any], Kind], Reading]]] = {
-    "DeviceInformation": read_device_information,
-    "SecurityInfo": read_security_info,
+READERS: Final[dict[str, Reader]] = {
+    name: command.reads for name, command in REGISTRY.items() if command.reads is not None
 }
-LISTS: Final[dict[str, Callable[[Device, Mapping[str, Any]], None]]] = {
-    "InstalledApplicationList": store_applications,
-    "ProfileList": store_profiles,
-    "CertificateList": store_certificates,
-}
-REQUEST_TYPES: Final = RECORDS.keys() | LISTS.keys()
+REQUEST_TYPES: Final = READERS.keys()
 
 # Half of what a small digest costs is naming the columns of a wide table: only those that it may change are read.
 _ALWAYS: Final = ("uuid", "details", "last_seen_at")
@@ -36,12 +25,15 @@ _CHANGED_BY: Final[dict[str, tuple[str, ...]]] = {
     "DeviceInformation": ("os_version_number", "inventory_at", *(column for column, _ in DEVICE_INFORMATION.values())),
     "SecurityInfo": tuple(column for column, _ in (SECURITY_INFO | MANAGEMENT_STATUS).values()),
 }
+# What has no column stands in the record itself for these, for every inventory asks them; for the others apart from it.
+IN_THE_RECORD: Final = frozenset(
+    {"DeviceInformation", "SecurityInfo", "InstalledApplicationList", "ProfileList", "CertificateList"}
+)
 LARGEST_KEPT: Final = 262_144  # bytes of an answer whose unknown keys are kept; real ones have a tenth
 ENVELOPE: Final = frozenset(
     {
         "CommandUUID", "Status", "RequestType", "UDID", "EnrollmentID", "UserID", "EnrollmentUserID", "UserShortName",
-        "UserLongName", "NotOnConsole", "QueryResponses", "SecurityInfo", "InstalledApplicationList", "ProfileList",
-        "CertificateList",
+        "UserLongName", "NotOnConsole",
     }
 )  # fmt: skip
 
@@ -52,20 +44,51 @@ def store(result: Result, answer: Mapping[str, Any]) -> None:
     columns = (*_ALWAYS, *_CHANGED_BY.get(request_type, ()))
     device = Device.objects.select_for_update().only(*columns).get(pk=channel.enrollment.device_id or 0)
     record = Record(device, channel.enrollment)
-    if not record.receive(name_of(result), result.received_at):
-        return
     reading = _read(result, answer)
-    if channel.user_key:
-        record.keep_for_user(channel.user_key, request_type, reading.fields | reading.rest)
+    if reading.secrets:  # what it brought must not go into the archive
+        result.body = plist.dump({"Status": "Acknowledged"})
+    if record.receive(name_of(result), result.received_at):
+        if channel.user_key:
+            _keep_for_user(record, device, result, reading)
+        else:
+            _keep(record, device, result, reading)
+        record.seen(result.received_at)
+        record.save()
+        secrets.keep(channel.enrollment, reading.secrets, result.received_at)
+
+
+def _keep(record: Record, device: Device, result: Result, reading: Reading) -> None:
+    request_type = result.request_type
+    rest = record.take(reading)
+    if request_type in IN_THE_RECORD:
+        record.keep(request_type, rest)
     else:
-        record.keep(request_type, record.take(reading))
-        if request_type in LISTS:
-            LISTS[request_type](device, answer)
-        elif request_type == "DeviceInformation":
-            _tell_first_inventory(device, channel.enrollment)
-            record.set("inventory_at", result.received_at)
-    record.seen(result.received_at)
-    record.save()
+        _answer(device, result, rest)
+    for kind, items in reading.lists.items():
+        installed.replace(device, kind, items)
+    for item in reading.news:
+        installed.put(device, item)
+    if request_type == "DeviceInformation":
+        _tell_first_inventory(device, result.channel.enrollment)
+        record.set("inventory_at", result.received_at)
+
+
+def _keep_for_user(record: Record, device: Device, result: Result, reading: Reading) -> None:
+    """What a Mac answers for one of its users stands apart from what it says about itself, and has no table."""
+    request_type, user_key = result.request_type, result.channel.user_key
+    if request_type in IN_THE_RECORD:
+        record.keep_for_user(user_key, request_type, reading.fields | reading.rest)
+    else:
+        _answer(device, result, reading.rest)
+
+
+def _answer(device: Device, result: Result, content: dict[str, Any]) -> None:
+    """The last one, unless it says nothing."""
+    place = {"device": device, "request_type": result.request_type, "user_key": result.channel.user_key}
+    if content:
+        Answer.objects.update_or_create(**place, defaults={"content": content, "received_at": result.received_at})
+    else:
+        Answer.objects.filter(**place).delete()
 
 
 def _tell_first_inventory(device: Device, enrollment: Enrollment) -> None:
@@ -91,9 +114,13 @@ def name_of(command: CommandRow) -> str:
 
 def _read(result: Result, answer: Mapping[str, Any]) -> Reading:
     """The values of the record; with what stands beside them in the answer, unless it is suspiciously much."""
-    request_type, kind = result.request_type, Kind(result.channel.enrollment.kind)
-    reading = RECORDS[request_type](answer, kind) if request_type in RECORDS else Reading(fields={}, rest={})
+    channel, request_type = result.channel, result.request_type
+    reader = READERS[request_type]
+    reading = reader.read(answer, Kind(channel.enrollment.kind))
     if len(result.body) > LARGEST_KEPT:
-        return Reading(fields=reading.fields, rest={})
-    beside = json_of({key: value for key, value in answer.items() if key not in ENVELOPE})
-    return Reading(fields=reading.fields, rest=beside | reading.rest)
+        return replace(reading, rest={})
+    taken = ENVELOPE.union(reader.keys)
+    if channel.user_key and request_type not in IN_THE_RECORD:
+        taken = ENVELOPE  # what no table holds
+    beside = json_of({key: value for key, value in answer.items() if key not in taken})
+    return replace(reading, rest=beside | reading.rest)

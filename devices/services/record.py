@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from devices.models import CommandRow, Device, Enrollment, os_version_number
-from devices.protocol.inventory import Reading
+from devices.protocol.reading import Reading
 
 logger = logging.getLogger(__name__)
 

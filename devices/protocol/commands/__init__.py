@@ -1,17 +1,21 @@
-"""Commands: typed ones for what EPMM sends itself, `AnyRequest` for whatever an administrator writes down."""
+"""Commands: one class for each that an account-driven enrollment may send, `AnyRequest` for what is written down."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
+from devices.protocol.commands import managed, media, passwords, remote, settings, updates, users
 from devices.protocol.commands.allowed import removes_enrollment, why_not
 from devices.protocol.commands.applications import InstalledApplicationList
-from devices.protocol.commands.base import AnyRequest, Kind, Platform, Request, Target, render
+from devices.protocol.commands.base import REGISTRY, AnyRequest, Request, render
 from devices.protocol.commands.declarative import DeclarativeManagement
 from devices.protocol.commands.information import CertificateList, DeviceInformation, SecurityInfo
+from devices.protocol.commands.keys import Mistake
 from devices.protocol.commands.lifecycle import DeviceLock, EraseDevice, RestartDevice
 from devices.protocol.commands.profiles import InstallProfile, ProfileList, RemoveProfile
+from devices.protocol.target import Kind, Platform, Target
 
 __all__ = [
+    "REGISTRY",
     "AnyRequest",
     "CertificateList",
     "DeclarativeManagement",
@@ -35,6 +39,9 @@ __all__ = [
     "why_not",
 ]
 
+# known by their names alone; importing a module is what makes its commands known
+BY_NAME_ONLY: Final = (managed, media, passwords, remote, settings, updates, users)
+
 
 def first_inventory(target: Target) -> list[Request]:
     """What a new enrollment is asked, as far as its kind and platform allow."""
@@ -48,14 +55,15 @@ def first_inventory(target: Target) -> list[Request]:
     return [request for request in requests if why_not(request, target) is None]
 
 
-_FOR_TARGET: Final[dict[str, Callable[[Target], Request]]] = {
-    "DeviceInformation": DeviceInformation.for_target,
-    "InstalledApplicationList": InstalledApplicationList.for_target,
-}
-
-
 def by_name(request_type: str, payload: Mapping[str, Any] | None, target: Target) -> Request:
-    """The command of this name; without a payload, with what EPMM itself would ask of the target."""
-    if payload is None and request_type in _FOR_TARGET:
-        return _FOR_TARGET[request_type](target)
-    return AnyRequest(request_type=request_type, payload=payload or {})
+    """The command of this name; without a payload, with what EPMM itself would ask of the target.
+
+    What is no such command there comes back as it is, and `why_not` says what is wrong with it.
+    """
+    made = REGISTRY.get(request_type)
+    if made is None:
+        return AnyRequest(request_type=request_type, payload=payload or {})
+    try:
+        return (None if payload else made.for_target(target)) or made.parse(payload or {}, target)
+    except Mistake:
+        return AnyRequest(request_type=request_type, payload=payload or {})

@@ -1,26 +1,29 @@
 """Why a command cannot work where it is to go, told before it is queued.  The device has the last word."""
 
-from difflib import get_close_matches
-from typing import Any, Final
+from devices.protocol.commands.base import REGISTRY, Request
+from devices.protocol.commands.forbidden import FORBIDDEN
+from devices.protocol.commands.keys import LONGEST_NAME, Mistake, nearest
+from devices.protocol.support import At, Channels, Facts, lacks_right, objection
+from devices.protocol.target import Platform, Target
 
-from devices.protocol.commands.base import Kind, Platform, Request, Target
-from devices.protocol.commands.facts import FACTS, NO_RIGHT_ON_MACOS, Channels, Facts, Reach, Right
 
-MAC_PIN_LENGTH: Final = 6  # DeviceLock and EraseDevice: "The six-character PIN for Find My"
-_NAMES: Final[dict[type[Any], str]] = {str: "text", bytes: "data", list: "an array", dict: "a dictionary"}
+def facts_of(request_type: str) -> Facts | None:
+    made = REGISTRY.get(request_type)
+    return made.facts if made is not None else FORBIDDEN.get(request_type)
 
 
 def why_not(request: Request, target: Target) -> str | None:
     """One sentence for the administrator, or None when nothing speaks against it."""
     name = request.request_type
-    facts = FACTS.get(name)
+    facts = facts_of(name)
     if facts is None:
         return _unknown(name)
+    at = facts.on(target.platform)
     return (
-        _reach(name, facts.on(target.platform), target)
+        objection(name, at, target)
         or _channel(name, facts, target)
-        or _right(request, facts.right, target)
-        or _payload(name, facts, request, target)
+        or _right(request, at, target)
+        or _payload(request, target)
     )
 
 
@@ -35,24 +38,8 @@ def removes_enrollment(request: Request, target: Target) -> bool:
 
 
 def _unknown(name: str) -> str:
-    near = get_close_matches(name, FACTS, n=1)
-    return f"There is no command {name}." + (f" Did you mean {near[0]}?" if near else "")
-
-
-def _reach(name: str, reach: Reach | None, target: Target) -> str | None:
-    match reach, target.kind:
-        case None, _:
-            return f"{target.platform} does not know {name}."
-        case Reach.SHARED_IPAD, _:
-            return f"{name} is for a Shared iPad, which account-driven enrollment does not make."
-        case Reach.AUTOMATED, _:
-            return f"{name} needs Automated Device Enrollment."
-        case ((Reach.DEVICE | Reach.SUPERVISED), Kind.AAUE):
-            return f"{name} is not allowed on a device that is enrolled as a user's own."
-        # A device enrollment supervises a Mac (macOS 11), and nothing else.
-        case Reach.SUPERVISED, Kind.ADDE if target.platform is not Platform.MACOS:
-            return f"{name} needs a supervised device; account-driven enrollment supervises Macs only."
-    return None
+    near = nearest(name[:LONGEST_NAME], [*REGISTRY, *FORBIDDEN])
+    return f"There is no command {name[:LONGEST_NAME]}.{near}"
 
 
 def _channel(name: str, facts: Facts, target: Target) -> str | None:
@@ -65,23 +52,19 @@ def _channel(name: str, facts: Facts, target: Target) -> str | None:
     return None
 
 
-def _right(request: Request, right: Right | None, target: Target) -> str | None:
-    """User enrollments ignore access rights, and removing the enrollment needs none."""
-    name = request.request_type
-    if right is None or target.access_rights is None or target.kind is Kind.AAUE:
+def _right(request: Request, at: At | None, target: Target) -> str | None:
+    """Removing the enrollment needs none."""
+    if at is None or removes_enrollment(request, target):
         return None
-    if right & target.access_rights or removes_enrollment(request, target):
-        return None
-    if target.platform is Platform.MACOS and name in NO_RIGHT_ON_MACOS:
-        return None
-    return f"{name} needs the access right {right.value}, which the enrollment profile did not ask for."
+    return lacks_right(request.request_type, at.right, target)
 
 
-def _payload(name: str, facts: Facts, request: Request, target: Target) -> str | None:
-    for key, kind in facts.needs.items():
-        if not isinstance(request.payload.get(key), kind):
-            return f"{name} needs the key {key}, which is {_NAMES[kind]}."
-    pin = request.payload.get("PIN")
-    if target.platform is Platform.MACOS and pin is not None and len(str(pin)) != MAC_PIN_LENGTH:
-        return f"The PIN of {name} has {MAC_PIN_LENGTH} characters."
+def _payload(request: Request, target: Target) -> str | None:
+    made = REGISTRY.get(request.request_type)
+    if made is None:
+        return f"EPMM does not send {request.request_type}."  # to a device that says it is supervised
+    try:
+        made.parse(request.payload, target)
+    except Mistake as mistake:
+        return str(mistake)
     return None

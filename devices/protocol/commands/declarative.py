@@ -1,16 +1,16 @@
-from dataclasses import dataclass
-from typing import Any, ClassVar
+"""Declarative management."""
 
-from devices.protocol.commands.base import present
+from typing import Annotated, ClassVar
+
+from devices.protocol.commands.base import Command, command
+from devices.protocol.commands.keys import data
+from devices.protocol.support import EITHER, At, Facts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclarativeManagement:
+@command
+class DeclarativeManagement(Command):
     """https://developer.apple.com/documentation/devicemanagement/declarative-management-command."""
 
-    request_type: ClassVar[str] = "DeclarativeManagement"
-    tokens: bytes | None = None  # the TokensResponse as JSON; without it the device asks for it
+    facts: ClassVar = Facts(ios=At("15.0"), macos=At("13.0"), visionos=At("1.1"), channels=EITHER)
 
-    @property
-    def payload(self) -> dict[str, Any]:
-        return present(Data=self.tokens)
+    tokens: Annotated[bytes | None, data("Data")] = None

@@ -1,47 +1,90 @@
 """Asking a device about itself."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Annotated, ClassVar, Final, Self
 
-from devices.protocol.commands.base import Target
-from devices.protocol.commands.queries import queries_for
+from devices.protocol import installed, inventory
+from devices.protocol.commands.base import Command, command
+from devices.protocol.commands.keys import LONGEST_NAME, data, flag, nearest, texts
+from devices.protocol.queries import QUERIES, against, queries_for
+from devices.protocol.reading import kept
+from devices.protocol.support import ANY, DEVICE, EITHER, At, Facts, Right
+from devices.protocol.target import Target
+
+LONGEST_NONCE: Final = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceInformation:
+@command
+class DeviceInformation(Command):
     """https://developer.apple.com/documentation/devicemanagement/device-information-command."""
 
-    request_type: ClassVar[str] = "DeviceInformation"
-    queries: tuple[str, ...]
+    facts: ClassVar = Facts(ios=At("4.0"), macos=At("10.7"), visionos=At("1.1"), channels=EITHER)
+    reads: ClassVar = inventory.INFORMATION
+
+    queries: Annotated[tuple[str, ...], texts("Queries")]
+    device_attestation_nonce: Annotated[
+        bytes | None, data("DeviceAttestationNonce", ios=At("16.0"), macos=At("14.0"))
+    ] = None
 
     @classmethod
     def for_target(cls, target: Target) -> Self:
         """Everything that an enrollment of this kind may ask on this platform and channel."""
         return cls(queries=queries_for(target))
 
-    @property
-    def payload(self) -> dict[str, Any]:
-        return {"Queries": list(self.queries)}
+    def objection(self, target: Target) -> str | None:
+        if not self.queries:
+            return "DeviceInformation needs at least one query."
+        if len(self.device_attestation_nonce or b"") > LONGEST_NONCE:
+            return f"The key DeviceAttestationNonce of DeviceInformation has at most {LONGEST_NONCE} bytes."
+        return next(filter(None, (_against(name, target) for name in self.queries)), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecurityInfo:
+@command
+class SecurityInfo(Command):
     """https://developer.apple.com/documentation/devicemanagement/security-info-command."""
 
-    request_type: ClassVar[str] = "SecurityInfo"
+    facts: ClassVar = Facts(
+        ios=At("4.0", ANY, Right.SECURITY),
+        macos=At("10.7", ANY, Right.SECURITY),
+        visionos=At("1.1", ANY, Right.SECURITY),
+        channels=EITHER,
+    )
+    reads: ClassVar = inventory.SECURITY
 
-    @property
-    def payload(self) -> dict[str, Any]:
-        return {}
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateList:
+@command
+class CertificateList(Command):
     """https://developer.apple.com/documentation/devicemanagement/certificate-list-command."""
 
-    request_type: ClassVar[str] = "CertificateList"
-    managed_only: bool = False
+    facts: ClassVar = Facts(
+        ios=At("4.0", ANY, Right.INSPECT),
+        macos=At("10.7", ANY, Right.INSPECT),
+        visionos=At("1.1", ANY, Right.INSPECT),
+        channels=EITHER,
+    )
+    reads: ClassVar = installed.CERTIFICATES
 
-    @property
-    def payload(self) -> dict[str, Any]:
-        return {"ManagedOnly": True} if self.managed_only else {}
+    managed_only: Annotated[bool, flag("ManagedOnly", ios=At("13.0"), macos=At("10.15"))] = False
+
+
+@command
+class ContentCachingInformation(Command):
+    """https://developer.apple.com/documentation/devicemanagement/content-caching-information-command."""
+
+    facts: ClassVar = Facts(macos=At("10.15.4", DEVICE, Right.NETWORK_INFORMATION))
+    reads: ClassVar = kept("StatusResponse")
+
+
+@command
+class Restrictions(Command):
+    """https://developer.apple.com/documentation/devicemanagement/restrictions-command."""
+
+    facts: ClassVar = Facts(ios=At("4.0", DEVICE, Right.RESTRICTIONS), visionos=At("1.1", DEVICE, Right.RESTRICTIONS))
+    reads: ClassVar = kept("GlobalRestrictions", "ProfileRestrictions")
+
+    profile_restrictions: Annotated[bool, flag("ProfileRestrictions")] = False
+
+
+def _against(name: str, target: Target) -> str | None:
+    if name in QUERIES:
+        return against(name, target)
+    return f"There is no query {name[:LONGEST_NAME]}.{nearest(name[:LONGEST_NAME], QUERIES)}"

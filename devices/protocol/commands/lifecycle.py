@@ -1,48 +1,117 @@
 """Lock, restart, erase."""
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final
 
-from devices.protocol.commands.base import present
+from devices.protocol.commands.base import Command, command
+from devices.protocol.commands.keys import data, flag, table, text, texts
+from devices.protocol.reading import kept
+from devices.protocol.support import ANY, DEVICE, SUPERVISED, At, Facts, Right
+from devices.protocol.target import Target
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceLock:
-    """https://developer.apple.com/documentation/devicemanagement/lock-device-command."""
-
-    request_type: ClassVar[str] = "DeviceLock"
-    message: str | None = None
-    phone_number: str | None = None
-    pin: str | None = field(default=None, repr=False)  # a Mac's: it is needed to unlock the Mac again
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        return present(Message=self.message, PhoneNumber=self.phone_number, PIN=self.pin)
+MAC_PIN_LENGTH: Final = 6  # DeviceLock and EraseDevice: "The six-character PIN for Find My"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestartDevice:
+@command
+class DeviceLock(Command):
+    """https://developer.apple.com/documentation/devicemanagement/device-lock-command."""
+
+    facts: ClassVar = Facts(
+        ios=At("4.0", ANY, Right.LOCK), macos=At("10.7", DEVICE, Right.LOCK), visionos=At("2.0", ANY, Right.LOCK)
+    )
+    reads: ClassVar = kept("MessageResult")
+
+    message: Annotated[str | None, text("Message", ios=At("7.0"), macos=At("10.14"), visionos=None)] = None
+    phone_number: Annotated[str | None, text("PhoneNumber", ios=At("7.0"), macos=At("11.5"), visionos=None)] = None
+    # needed to unlock the Mac again
+    pin: Annotated[str | None, text("PIN", secret=True, ios=None, macos=At("10.8"), visionos=None)] = None
+
+    def objection(self, target: Target) -> str | None:
+        del target
+        return _pin("DeviceLock", self.pin)
+
+
+@command
+class RestartDevice(Command):
     """https://developer.apple.com/documentation/devicemanagement/restart-device-command."""
 
-    request_type: ClassVar[str] = "RestartDevice"
-    notify_user: bool = False
+    facts: ClassVar = Facts(ios=At("10.3", SUPERVISED, Right.LOCK), macos=At("10.13", DEVICE, Right.LOCK))
 
-    @property
-    def payload(self) -> dict[str, Any]:
-        return present(NotifyUser=self.notify_user or None)
+    rebuild_kernel_cache: Annotated[bool, flag("RebuildKernelCache", ios=None, macos=At("11.0"))] = False
+    kext_paths: Annotated[tuple[str, ...] | None, texts("KextPaths", ios=None, macos=At("11.0"))] = None
+    notify_user: Annotated[bool, flag("NotifyUser", ios=None, macos=At("11.4"))] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EraseDevice:
-    """https://developer.apple.com/documentation/devicemanagement/erase-device-command.
+@command
+class ShutDownDevice(Command):
+    """https://developer.apple.com/documentation/devicemanagement/shut-down-device-command."""
 
-    What cannot be undone has no convenience: ReturnToService and its like are for whoever writes the payload down.
-    """
+    facts: ClassVar = Facts(ios=At("10.3", SUPERVISED, Right.LOCK), macos=At("10.13", DEVICE, Right.LOCK))
 
-    request_type: ClassVar[str] = "EraseDevice"
-    pin: str | None = field(default=None, repr=False)
-    preserve_data_plan: bool = False
 
-    @property
-    def payload(self) -> dict[str, Any]:
-        return present(PIN=self.pin, PreserveDataPlan=self.preserve_data_plan or None)
+@command
+class EraseDevice(Command):
+    """https://developer.apple.com/documentation/devicemanagement/erase-device-command."""
+
+    facts: ClassVar = Facts(
+        ios=At("4.0", DEVICE, Right.ERASE),
+        macos=At("10.7", DEVICE, Right.ERASE),
+        visionos=At("1.1", DEVICE, Right.ERASE),
+    )
+
+    preserve_data_plan: Annotated[bool, flag("PreserveDataPlan", ios=At("11.0"), macos=None, visionos=None)] = False
+    disallow_proximity_setup: Annotated[
+        bool, flag("DisallowProximitySetup", ios=At("11.3"), macos=None, visionos=None)
+    ] = False
+    pin: Annotated[str | None, text("PIN", secret=True, ios=None, macos=At("10.8"), visionos=None)] = None
+    obliteration_behavior: Annotated[
+        str | None,
+        text(
+            "ObliterationBehavior",
+            "Default",
+            "DoNotObliterate",
+            "ObliterateWithWarning",
+            "Always",
+            ios=None,
+            macos=At("12.0"),
+            visionos=None,
+        ),
+    ] = None
+    return_to_service: Annotated[
+        Mapping[str, Any] | None,
+        table(
+            "ReturnToService",
+            flag("Enabled", needed=True),
+            data("WiFiProfileData", secret=True),
+            data("MDMProfileData", secret=True),
+            secret=True,
+            ios=At("17.0"),
+            macos=None,
+            visionos=None,
+        ),
+    ] = None
+
+    def objection(self, target: Target) -> str | None:
+        """Only an automated device enrollment could fetch its profile again by itself."""
+        del target
+        service = self.return_to_service or {}
+        if service.get("Enabled") and "MDMProfileData" not in service:
+            return (
+                "The key ReturnToService of EraseDevice needs the key MDMProfileData: this device cannot enroll itself."
+            )
+        return _pin("EraseDevice", self.pin)
+
+
+@command
+class RefreshCellularPlans(Command):
+    """https://developer.apple.com/documentation/devicemanagement/refresh-cellular-plans-command."""
+
+    facts: ClassVar = Facts(ios=At("13.0", DEVICE))
+
+    esim_server_url: Annotated[str, text("eSIMServerURL")]
+
+
+def _pin(command: str, pin: str | None) -> str | None:
+    if pin is None or len(pin) == MAC_PIN_LENGTH:
+        return None
+    return f"The PIN of {command} has {MAC_PIN_LENGTH} characters."

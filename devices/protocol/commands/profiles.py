@@ -1,41 +1,95 @@
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+"""Configuration and provisioning profiles."""
+
+from typing import Annotated, ClassVar
+
+from devices.protocol import installed
+from devices.protocol.commands.base import Command, command
+from devices.protocol.commands.keys import data, flag, text
+from devices.protocol.reading import kept
+from devices.protocol.support import ANY, EITHER, At, Facts, Right
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileList:
+@command
+class ProfileList(Command):
     """https://developer.apple.com/documentation/devicemanagement/profile-list-command."""
 
-    request_type: ClassVar[str] = "ProfileList"
-    managed_only: bool = False
+    facts: ClassVar = Facts(
+        ios=At("4.0", ANY, Right.INSPECT),
+        macos=At("10.7", ANY, Right.INSPECT),
+        visionos=At("1.1", ANY, Right.INSPECT),
+        channels=EITHER,
+    )
+    reads: ClassVar = installed.PROFILES
 
-    @property
-    def payload(self) -> dict[str, Any]:
-        return {"ManagedOnly": True} if self.managed_only else {}
+    managed_only: Annotated[bool, flag("ManagedOnly", ios=At("13.0"), macos=At("10.15"))] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallProfile:
+@command
+class InstallProfile(Command):
     """https://developer.apple.com/documentation/devicemanagement/install-profile-command."""
 
-    request_type: ClassVar[str] = "InstallProfile"
-    profile: bytes = field(repr=False)  # may hold passwords and keys
+    facts: ClassVar = Facts(
+        ios=At("4.0", ANY, Right.INSTALL),
+        macos=At("10.7", ANY, Right.INSTALL),
+        visionos=At("1.1", ANY, Right.INSTALL),
+        channels=EITHER,
+    )
 
-    @property
-    def payload(self) -> dict[str, Any]:
-        return {"Payload": self.profile}
+    profile: Annotated[bytes, data("Payload", secret=True)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveProfile:
+@command
+class RemoveProfile(Command):
     """https://developer.apple.com/documentation/devicemanagement/remove-profile-command.
 
     With the identifier of the enrollment profile it ends management, whatever the access rights.
     """
 
-    request_type: ClassVar[str] = "RemoveProfile"
-    identifier: str
+    facts: ClassVar = Facts(
+        ios=At("4.0", ANY, Right.INSTALL),
+        macos=At("10.7", ANY, Right.INSTALL),
+        visionos=At("1.1", ANY, Right.INSTALL),
+        channels=EITHER,
+    )
 
-    @property
-    def payload(self) -> dict[str, Any]:
-        return {"Identifier": self.identifier}
+    identifier: Annotated[str, text("Identifier")]
+
+
+@command
+class ProvisioningProfileList(Command):
+    """https://developer.apple.com/documentation/devicemanagement/provisioning-profile-list-command."""
+
+    facts: ClassVar = Facts(
+        ios=At("4.0", ANY, Right.INSPECT_PROVISIONING),
+        macos=At("11.0"),
+        visionos=At("1.1", ANY, Right.INSPECT_PROVISIONING),
+    )
+    reads: ClassVar = kept("ProvisioningProfileList")
+
+    managed_only: Annotated[bool, flag("ManagedOnly", ios=At("13.0"))] = False
+
+
+@command
+class InstallProvisioningProfile(Command):
+    """https://developer.apple.com/documentation/devicemanagement/install-provisioning-profile-command."""
+
+    facts: ClassVar = Facts(
+        ios=At("4.0", ANY, Right.INSTALL_PROVISIONING),
+        macos=At("11.0"),
+        visionos=At("1.1", ANY, Right.INSTALL_PROVISIONING),
+    )
+
+    provisioning_profile: Annotated[bytes, data("ProvisioningProfile")]
+
+
+@command
+class RemoveProvisioningProfile(Command):
+    """https://developer.apple.com/documentation/devicemanagement/remove-provisioning-profile-command."""
+
+    facts: ClassVar = Facts(
+        ios=At("4.0", ANY, Right.INSTALL_PROVISIONING),
+        macos=At("11.0"),
+        visionos=At("1.1", ANY, Right.INSTALL_PROVISIONING),
+    )
+
+    uuid: Annotated[str, text("UUID")]

@@ -4,7 +4,8 @@ import pytest
 
 from devices.protocol import commands
 from devices.protocol.commands import AnyRequest, Target, why_not
-from devices.protocol.commands.facts import FACTS
+from devices.protocol.commands import REGISTRY
+from devices.protocol.commands.forbidden import FORBIDDEN
 from tests.devices.commands.targets import EVERY, IPHONE, MAC, MAC_USER, OWN_IPHONE, OWN_MAC, OWN_VISION, VISION
 
 
@@ -65,7 +66,6 @@ def test_what_cannot_work_is_refused_with_the_reason(name: str, target: Target, 
         ("EraseDevice", VISION),
         ("ProfileList", MAC_USER),
         ("NSExtensionMappings", MAC_USER),
-        ("InstalledApplicationList", OWN_IPHONE),
         ("ProfileList", replace(OWN_IPHONE, access_rights=0)),  # ignored there
         ("ProvisioningProfileList", replace(MAC, access_rights=1)),  # the schema names no right for a Mac
         ("DeclarativeManagement", replace(IPHONE, access_rights=1)),  # needs none
@@ -78,13 +78,6 @@ def test_what_can_work_is_let_through(name: str, target: Target) -> None:
 @pytest.mark.parametrize("value", [7, None, b"data", ["list"]])
 def test_a_needed_key_of_the_wrong_type_is_missing(value: object) -> None:
     assert refusal("RemoveProfile", IPHONE, Identifier=value) is not None
-
-
-@pytest.mark.parametrize(("pin", "refused"), [("123456", False), ("12345", True), ("", True), (12345, True)])
-@pytest.mark.parametrize("name", ["DeviceLock", "EraseDevice"])
-def test_the_pin_that_locks_a_mac_has_six_characters(name: str, pin: object, refused: bool) -> None:  # noqa: FBT001
-    assert (refusal(name, MAC, PIN=pin) is not None) == refused
-    assert refusal(name, IPHONE, PIN=pin) is None  # an iPhone ignores it
 
 
 def test_the_enrollment_profile_can_be_removed_whatever_the_access_rights() -> None:
@@ -115,7 +108,7 @@ def test_only_removing_our_own_profile_ends_management(
 
 @pytest.mark.parametrize("target", EVERY)
 def test_every_command_gets_an_answer_everywhere(target: Target) -> None:
-    for name in FACTS:
+    for name in [*REGISTRY, *FORBIDDEN]:
         sentence = refusal(name, target)
         assert sentence is None or sentence.endswith(".")
 

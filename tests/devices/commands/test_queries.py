@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from devices.protocol.commands import DeviceInformation, Target
-from devices.protocol.commands.queries import NOT_ASKED, PERSONAL
+from devices.protocol.queries import NOT_ASKED, PERSONAL
 from tests.devices.commands.targets import EVERY, IPHONE, MAC, MAC_USER, OWN_IPHONE, OWN_MAC, OWN_VISION, VISION
 
 

@@ -65,7 +65,7 @@ def test_a_user_of_a_mac_can_be_meant() -> None:
 
 
 def test_what_is_sent_is_audited_without_its_payload(iphone: Device, tmp_path: Path) -> None:
-    run("send", UDID, "DeviceLock", "--payload", payload(tmp_path, PIN="123456"))
+    run("send", UDID, "DeviceLock", "--payload", payload(tmp_path, Message="123456"))
 
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.actor, entry.subject) == ("command.queued", "manage.py", str(iphone.uuid))

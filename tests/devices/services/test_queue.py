@@ -34,7 +34,8 @@ def test_a_command_is_rendered_when_it_is_queued() -> None:
         (AnyRequest(request_type="EnableLostMode"), "EnableLostMode needs a supervised device; account-driven"),
         (AnyRequest(request_type="Dance"), "There is no command Dance."),
         (commands.EraseDevice(), "EraseDevice needs the access right 8"),
-        (AnyRequest(request_type="DeviceLock", payload={"Message": None}), "DeviceLock: the payload has no form"),
+        (AnyRequest(request_type="DeviceLock", payload={"Message": None}), "The key Message of DeviceLock is text"),
+        (AnyRequest(request_type="DeviceLock", payload={"Message": "\0"}), "DeviceLock: the payload has no form"),
     ],
 )
 def test_what_cannot_work_is_not_queued(request_: commands.Request, sentence: str) -> None:

@@ -253,7 +253,7 @@ def test_a_malformed_command_is_our_fault_and_told(caplog: pytest.LogCaptureFixt
 
 def test_an_answer_to_anything_else_is_only_marked() -> None:
     enrollment = enrolled()
-    result = answered_raw(command(channel_of(enrollment), "DeviceLock"), b"never parsed")
+    result = answered_raw(command(channel_of(enrollment), "RestartDevice"), b"never parsed")
 
     assert results.read_results() == 1
 

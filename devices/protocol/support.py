@@ -1,0 +1,119 @@
+"""What Apple's schema says of a command, or of a part of one: which platforms know it, since when, and for whom."""
+
+from dataclasses import dataclass
+from enum import Enum, Flag, IntFlag, auto
+from typing import Final
+
+from devices.protocol.target import Kind, Platform, Target, version_of
+
+
+class Reach(Enum):
+    """The enrollments that a platform accepts something from."""
+
+    ANY = auto()  # user enrollments too
+    DEVICE = auto()  # device enrollments
+    SUPERVISED = auto()
+    AUTOMATED = auto()  # automated device enrollment only
+    SHARED_IPAD = auto()
+
+
+class Channels(Flag):
+    """Of a Mac; elsewhere there is only the device channel."""
+
+    DEVICE = auto()
+    USER = auto()
+
+
+class Right(IntFlag):
+    """AccessRights of com.apple.mdm."""
+
+    INSPECT = 1
+    INSTALL = 2
+    LOCK = 4  # and remove the passcode
+    ERASE = 8
+    DEVICE_INFORMATION = 16
+    NETWORK_INFORMATION = 32
+    INSPECT_PROVISIONING = 64
+    INSTALL_PROVISIONING = 128
+    APPLICATIONS = 256
+    RESTRICTIONS = 512
+    SECURITY = 1024
+    SETTINGS = 2048
+    APP_MANAGEMENT = 4096
+
+
+ANY, DEVICE, SUPERVISED, AUTOMATED, SHARED_IPAD = Reach
+USER: Final = Channels.USER
+EITHER: Final = Channels.DEVICE | Channels.USER
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """How one platform knows it."""
+
+    since: str = ""  # the version that introduced it; empty: as long as what it belongs to
+    reach: Reach = ANY
+    right: Right | None = None
+    on_user_channel: bool = True  # of what belongs to a command that may go to a user of a Mac
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Of a command.  None: the platform does not know it."""
+
+    ios: At | None = None
+    macos: At | None = None
+    visionos: At | None = None
+    channels: Channels = Channels.DEVICE
+
+    def on(self, platform: Platform) -> At | None:
+        return {Platform.IOS: self.ios, Platform.MACOS: self.macos, Platform.VISIONOS: self.visionos}[platform]
+
+
+def objection(subject: str, at: At | None, target: Target) -> str | None:
+    """Why `subject` cannot go there, as a sentence; its access right is another question."""
+    if at is None:
+        return f"{target.platform} does not know {subject}."
+    return (
+        _unreachable(subject, at.reach, target) or _too_new(subject, at.since, target) or _no_user(subject, at, target)
+    )
+
+
+def lacks_right(subject: str, right: Right | None, target: Target) -> str | None:
+    """User enrollments ignore access rights."""
+    if right is None or target.access_rights is None or target.kind is Kind.AAUE or right & target.access_rights:
+        return None
+    return f"{_first(subject)} needs the access right {right.value}, which the enrollment profile did not ask for."
+
+
+def _unreachable(subject: str, reach: Reach, target: Target) -> str | None:
+    match reach:
+        case Reach.SHARED_IPAD:
+            return f"{_first(subject)} is for a Shared iPad, which account-driven enrollment does not make."
+        case Reach.AUTOMATED:
+            return f"{_first(subject)} needs Automated Device Enrollment."
+        case Reach.DEVICE | Reach.SUPERVISED if target.kind is Kind.AAUE:
+            return f"{_first(subject)} is not allowed on a device that is enrolled as a user's own."
+        case Reach.SUPERVISED if not target.is_supervised:
+            if target.platform is Platform.MACOS:
+                return f"{_first(subject)} needs a supervised device, and this Mac says that it is not."
+            return f"{_first(subject)} needs a supervised device; account-driven enrollment supervises Macs only."
+    return None
+
+
+def _too_new(subject: str, since: str, target: Target) -> str | None:
+    introduced, has = version_of(since), target.os_version
+    if introduced is None or has is None or introduced <= has:
+        return None
+    return f"{_first(subject)} is new in {target.platform} {since}, and this device has {'.'.join(map(str, has))}."
+
+
+def _no_user(subject: str, at: At, target: Target) -> str | None:
+    if target.user_channel and not at.on_user_channel:
+        return f"{_first(subject)} goes to the Mac, not to one of its users."
+    return None
+
+
+def _first(subject: str) -> str:
+    """At the beginning of a sentence; a name of Apple's stays as it is."""
+    return "T" + subject[1:] if subject.startswith("the ") else subject

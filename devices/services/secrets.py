@@ -1,0 +1,46 @@
+"""What devices handed over that opens them: sealed in the database, shown to whoever asks, and the asking audited."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from devices.models import Device, Enrollment, Secret
+from epmm import audit
+
+
+class NoSecret(Exception):
+    """The argument is a sentence for the administrator."""
+
+
+def keep(enrollment: Enrollment, secrets: dict[str, bytes], received_at: datetime) -> None:
+    """The newest of each name."""
+    for name, value in secrets.items():
+        new = {"value": value, "received_at": received_at}
+        Secret.objects.update_or_create(enrollment=enrollment, name=name, defaults=new)
+
+
+def names_of(device: Device) -> list[str]:
+    """What there is; not what it says."""
+    return sorted(set(_of(device).values_list("name", flat=True)))
+
+
+@transaction.atomic
+def reveal(device: Device, name: str, *, actor: str, address: str | None = None) -> bytes:
+    """A wiped or retired device may need it more than ever: that its enrollment has ended does not matter."""
+    secret = _of(device).filter(name=name).first()
+    if secret is None:
+        raise NoSecret(f"This device has given us no {name}.")
+    audit.record(
+        "secret.revealed",
+        actor=actor,
+        address=address,
+        subject_type="device",
+        subject=str(device.uuid),
+        details={"name": name},
+    )
+    return bytes(secret.value)
+
+
+def _of(device: Device) -> QuerySet[Secret]:
+    return Secret.objects.filter(enrollment__device=device).order_by("-received_at", "-pk")
