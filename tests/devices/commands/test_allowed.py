@@ -3,8 +3,7 @@ from dataclasses import replace
 import pytest
 
 from devices.protocol import commands
-from devices.protocol.commands import AnyRequest, Target, why_not
-from devices.protocol.commands import REGISTRY
+from devices.protocol.commands import REGISTRY, AnyRequest, Target, why_not
 from devices.protocol.commands.forbidden import FORBIDDEN
 from tests.devices.commands.targets import EVERY, IPHONE, MAC, MAC_USER, OWN_IPHONE, OWN_MAC, OWN_VISION, VISION
 

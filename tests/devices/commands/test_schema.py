@@ -1,105 +1,65 @@
-"""The tables against Apple's schema: EPMM_APPLE_SCHEMA names a checkout of apple/device-management (18.2)."""
+"""The classes against Apple's schema: EPMM_APPLE_SCHEMA names a checkout of apple/device-management (18.2)."""
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import pytest
-import yaml
 
-from devices.protocol.commands.base import Platform
-from devices.protocol.commands.facts import FACTS, NO_RIGHT_ON_MACOS, Channels, Facts, Reach, Right
-from devices.protocol.commands.queries import ANY_ENROLLMENT, DEVICE_ENROLLMENT, NOT_ON_USER_CHANNEL
+from devices.protocol.commands import REGISTRY
+from devices.protocol.commands.forbidden import FORBIDDEN
+from devices.protocol.commands.keys import Form, Key
+from devices.protocol.queries import PERSONAL, QUERIES
+from devices.protocol.support import Facts, Reach
+from devices.protocol.target import Platform
+from tests.devices.commands import schema
 
 pytestmark = pytest.mark.service("apple-schema")
 
-RIGHTS = {
-    "AllowInspection": Right.INSPECT,
-    "AllowInstallationRemoval": Right.INSTALL,
-    "AllowPasscodeRemovalAndLock": Right.LOCK,
-    "DeviceLockAndRemovePasscode": Right.LOCK,
-    "AllowDeviceErase": Right.ERASE,
-    "AllowQueryNetworkInformation": Right.NETWORK_INFORMATION,
-    "AllowProvisioningInspection": Right.INSPECT_PROVISIONING,
-    "AllowProvisioningInstallationRemoval": Right.INSTALL_PROVISIONING,
-    "AllowQueryApplications": Right.APPLICATIONS,
-    "QueryInstalledApps": Right.APPLICATIONS,
-    "AllowQueryRestrictions": Right.RESTRICTIONS,
-    "AllowQuerySecurity": Right.SECURITY,
-    "AllowSettings": Right.SETTINGS,
-    "AllowAppInstallation": Right.APP_MANAGEMENT,
-    "Special Case": None,  # DeviceInformation: by query
-    "None": None,
-    None: None,
-}
-TYPES = {"<string>": str, "<array>": list, "<data>": bytes, "<dictionary>": dict}
+
+def test_every_command_of_apples_is_known() -> None:
+    known = {name: made.facts for name, made in REGISTRY.items()} | FORBIDDEN
+
+    assert {name: schema.facts_of(name) for name in schema.schemas()} == known
 
 
-def schemas() -> Iterator[dict[str, Any]]:
-    for path in sorted((Path(os.environ["EPMM_APPLE_SCHEMA"]) / "mdm" / "commands").glob("*.yaml")):
-        yield yaml.safe_load(path.read_text())
+def test_only_what_no_account_driven_enrollment_may_send_has_no_class() -> None:
+    needs = {at.reach for facts in FORBIDDEN.values() for at in map(facts.on, Platform) if at is not None}
+
+    assert needs == {Reach.SUPERVISED, Reach.AUTOMATED, Reach.SHARED_IPAD}
+    assert all(facts.on(Platform.MACOS) is None or is_automated(facts) for facts in FORBIDDEN.values())
 
 
-def reach(support: dict[str, Any]) -> Reach | None:
-    if not support or support.get("introduced") == "n/a" or "removed" in support:
-        return None
-    if support.get("requiresdep"):
-        return Reach.AUTOMATED
-    if support.get("sharedipad", {}).get("mode") == "required":
-        return Reach.SHARED_IPAD
-    if support.get("supervised"):
-        return Reach.SUPERVISED
-    return Reach.DEVICE if support.get("userenrollment", {}).get("mode") == "forbidden" else Reach.ANY
+def is_automated(facts: Facts) -> bool:
+    return facts.macos is not None and facts.macos.reach is Reach.AUTOMATED
 
 
-def channels(support: dict[str, Any]) -> Channels:
-    found = Channels(0)
-    if support.get("devicechannel", True):
-        found |= Channels.DEVICE
-    if support.get("userchannel"):
-        found |= Channels.USER
-    return found
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_every_key_is_apples(name: str) -> None:
+    ours = {key.name: without_secrets(key) for key in REGISTRY[name].keys}
+    theirs = {key.name: key for key in schema.keys_of(name)}
+
+    if name == "DeviceInformation":
+        theirs["Queries"] = replace(theirs["Queries"], item=Key(name="", form=Form.TEXT))
+    assert ours == theirs
 
 
-def facts_of(schema: dict[str, Any]) -> Facts:
-    supported = schema["payload"]["supportedOS"]
-    ios, macos = supported.get("iOS", {}), supported.get("macOS", {})
-    first = ios if reach(ios) else macos
-    return Facts(
-        ios=reach(ios),
-        macos=reach(macos),
-        visionos=reach(supported.get("visionOS", {})),
-        right=RIGHTS[first.get("accessrights")],
-        channels=channels(macos) if reach(macos) else Channels.DEVICE,
-        needs={
-            key["key"]: TYPES[key["type"]] for key in schema.get("payloadkeys", []) if key.get("presence") == "required"
-        },
-    )
+def without_secrets(key: Key) -> Key:
+    """Apple's schema does not say what is a secret."""
+    item = without_secrets(key.item) if key.item is not None else None
+    return replace(key, secret=False, item=item, keys=tuple(map(without_secrets, key.keys)))
 
 
-def test_the_table_of_commands_is_apples() -> None:
-    assert {schema["payload"]["requesttype"]: facts_of(schema) for schema in schemas()} == FACTS
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_every_result_that_carries_something_is_read(name: str) -> None:
+    reads = REGISTRY[name].reads
 
-
-def test_rights_that_a_mac_does_not_ask_for_are_apples() -> None:
-    without = set()
-    for schema in schemas():
-        supported, name = schema["payload"]["supportedOS"], schema["payload"]["requesttype"]
-        macos = supported.get("macOS", {})
-        if reach(macos) and FACTS[name].right and RIGHTS[macos.get("accessrights")] is None:
-            without.add(name)
-    assert without == NO_RIGHT_ON_MACOS
+    assert set(reads.keys if reads is not None else ()) == {key["key"] for key in schema.answer_keys(name)}
 
 
 def test_the_queries_of_device_information_are_apples() -> None:
-    schema = next(item for item in schemas() if item["payload"]["requesttype"] == "DeviceInformation")
-    queries = schema["payloadkeys"][0]["subkeys"][0]["subkeys"]
-    for platform in Platform:
-        support = {query["key"]: query.get("supportedOS", {}).get(platform.value, {}) for query in queries}
-        # a query that names nothing for a platform is there since the beginning
-        by_reach = {name: reach(item) if item else Reach.ANY for name, item in support.items()}
-        assert {name for name, found in by_reach.items() if found is Reach.ANY} == set(ANY_ENROLLMENT[platform])
-        assert {name for name, found in by_reach.items() if found is Reach.DEVICE} == set(DEVICE_ENROLLMENT[platform])
-        no_user = {name for name, item in support.items() if item.get("userchannel") is False}
-        assert no_user == (NOT_ON_USER_CHANNEL if platform is Platform.MACOS else set())
+    theirs = {}
+    for query in schema.queries():
+        found = {item.name.lower(): schema.at(query.get("supportedOS", {}).get(item.value), item) for item in Platform}
+        theirs[query["key"]] = Facts(**found)
+
+    assert {name: facts for name, facts in theirs.items() if any(map(facts.on, Platform))} == QUERIES
+    assert {"UDID", "SerialNumber", "IMEI", "WiFiMAC"} <= PERSONAL
