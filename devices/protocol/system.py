@@ -94,10 +94,13 @@ def read_rotation(answer: Mapping[str, Any], kind: Kind) -> Reading:
 
 
 def _sealed(name: str, source: Mapping[str, Any]) -> Reading:
-    value = source.get(name)
-    raw = value.encode("utf-8", "replace") if isinstance(value, str) else value
-    is_one = isinstance(raw, bytes) and 0 < len(raw) <= LONGEST_SECRET
-    return Reading(secrets={name: raw} if is_one else {})
+    """Text or data; nothing else can be one."""
+    match source.get(name):
+        case str(text) if 0 < len(text) <= LONGEST_SECRET:
+            return Reading(secrets={name: text.encode("utf-8", "replace")})
+        case bytes(raw) if 0 < len(raw) <= LONGEST_SECRET:
+            return Reading(secrets={name: raw})
+    return Reading()
 
 
 USERS: Final = listed("Users", LocalUser, read_users)

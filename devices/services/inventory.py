@@ -84,7 +84,11 @@ def _keep_for_user(record: Record, device: Device, result: Result, reading: Read
 
 def _answer(device: Device, result: Result, content: dict[str, Any]) -> None:
     """The last one, unless it says nothing."""
-    place = {"device": device, "request_type": result.request_type, "user_key": result.channel.user_key}
+    place: dict[str, Any] = {
+        "device": device,
+        "request_type": result.request_type,
+        "user_key": result.channel.user_key,
+    }
     if content:
         Answer.objects.update_or_create(**place, defaults={"content": content, "received_at": result.received_at})
     else:

@@ -139,7 +139,7 @@ def _choice(parts: list[dict[str, Any]], facts: Facts) -> Key:
     return Key(name="", form=Form.TABLE, keys=items, choice=True)
 
 
-def _limits(key: dict[str, Any], facts: Facts) -> dict[str, At | None]:
+def _limits(key: dict[str, Any], facts: Facts) -> dict[str, Any]:
     """Where the command is unknown, its keys say nothing."""
     supported = key.get("supportedOS") or {}
     return {

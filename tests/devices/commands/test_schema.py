@@ -1,6 +1,7 @@
 """The classes against Apple's schema: EPMM_APPLE_SCHEMA names a checkout of apple/device-management (18.2)."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,9 @@ def test_every_result_that_carries_something_is_read(name: str) -> None:
 def test_the_queries_of_device_information_are_apples() -> None:
     theirs = {}
     for query in schema.queries():
-        found = {item.name.lower(): schema.at(query.get("supportedOS", {}).get(item.value), item) for item in Platform}
+        found: dict[str, Any] = {
+            item.name.lower(): schema.at(query.get("supportedOS", {}).get(item.value), item) for item in Platform
+        }
         theirs[query["key"]] = Facts(**found)
 
     assert {name: facts for name, facts in theirs.items() if any(map(facts.on, Platform))} == QUERIES

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from devices.protocol import installed, inventory
 from devices.protocol.commands import Kind
-from devices.protocol.inventory import DEVICE_INFORMATION, Reading
+from devices.protocol.inventory import DEVICE_INFORMATION
+from devices.protocol.reading import Reading
 from epmm.wire import plist
 
 VECTORS = Path(__file__).parents[2] / "vectors"
