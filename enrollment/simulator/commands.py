@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
 
 from enrollment.simulator import facts
+from enrollment.simulator.failures import CommandFailed, CommandFormatError, needed
 from enrollment.simulator.identity import Identity
+from enrollment.simulator.managed import DOMAIN, Managed
 from enrollment.simulator.mdm_link import dictionary
 from enrollment.simulator.messages import Membership
 from enrollment.simulator.network import media_type
 from enrollment.simulator.profile import unwrap
 from enrollment.simulator.refusal import DeviceRefused
 
-T = TypeVar("T")
 Keys = Mapping[str, Any]
 Handler = Callable[[Keys], dict[str, Any]]
 
@@ -31,35 +32,44 @@ ALWAYS_ANSWERED_BY_PHONES = frozenset(
         "Restrictions",
     }
 )
-_DOMAIN = "MCMDMErrorDomain"
 _INSTALL = 2
 # The bit of AccessRights that a command needs; RemoveProfile of the enrollment profile needs none.
 _RIGHTS = {
     "ProfileList": 1,
     "CertificateList": 1,
     "InstallProfile": _INSTALL,
-    "DeviceLock": 4,
+    **dict.fromkeys(("DeviceLock", "ClearPasscode", "RestartDevice", "ShutDownDevice"), 4),
+    **dict.fromkeys(("SetRecoveryLock", "VerifyRecoveryLock", "RotateFileVaultKey"), 4),
     "EraseDevice": 8,
     "InstalledApplicationList": 256,
+    "Restrictions": 512,
     "SecurityInfo": 1024,
+    "Settings": 2048,
+    **dict.fromkeys(("InstallApplication", "RemoveApplication", "ManagedApplicationList"), 4096),
 }
 
 
-class CommandFormatError(Exception):
-    """The command lacks what the device needs to run it."""
-
-
-class CommandFailed(Exception):
-    """The device understood and could not."""
-
-    def __init__(self, domain: str, code: int, text: str) -> None:
-        super().__init__(text)
-        self.result = failed(domain, code, text)
-
-
-def failed(domain: str, code: int, text: str) -> dict[str, Any]:
-    link = {"ErrorCode": code, "ErrorDomain": domain, "LocalizedDescription": text, "USEnglishDescription": text}
-    return {"Status": "Error", "ErrorChain": [link]}
+_NOT_ON_AN_OWN_PHONE = frozenset({"EraseDevice", "ClearPasscode", "Restrictions"})
+_NOT_ON_AN_OWN_MAC = frozenset(
+    {
+        "EraseDevice",
+        "DeviceLock",
+        "InstalledApplicationList",
+        "RemoveApplication",
+        "ManagedApplicationFeedback",
+        "RestartDevice",
+        "ShutDownDevice",
+        "UserList",
+        "AvailableOSUpdates",
+        "ScheduleOSUpdateScan",
+        "ScheduleOSUpdate",
+        "OSUpdateStatus",
+        "ActivationLockBypassCode",
+        "SetRecoveryLock",
+        "VerifyRecoveryLock",
+        "RotateFileVaultKey",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +102,10 @@ class Commands:
         self.identity = identity
         self.profiles: dict[str, dict[str, Any]] = {}
         self._answers = answers
+        self._managed = Managed(member)
         self._handlers: dict[str, Handler] = {
             "DeviceInformation": self._device_information,
-            "SecurityInfo": lambda _: {"SecurityInfo": facts.security(self.member)},
+            "SecurityInfo": self._security,
             "InstalledApplicationList": self._installed_applications,
             "ProfileList": self._profile_list,
             "CertificateList": lambda _: {"CertificateList": facts.certificates(self.identity)},
@@ -103,6 +114,7 @@ class Commands:
             "RemoveProfile": self._remove_profile,
             "DeclarativeManagement": lambda _: {},
             "EraseDevice": lambda _: {},
+            **self._managed.handlers,
         }
 
     def answer(self, command: Command) -> dict[str, Any]:
@@ -133,23 +145,27 @@ class Commands:
     def _check_right(self, request_type: str) -> None:
         right = _RIGHTS.get(request_type)
         if right is not None and not self.member.allows(right):
-            raise CommandFailed(_DOMAIN, 12003, "The server does not have the right to do this.")
+            raise CommandFailed(DOMAIN, 12003, "The server does not have the right to do this.")
         if self.member.is_user_enrollment and request_type in self._forbidden_to_user_enrollments():
-            raise CommandFailed(_DOMAIN, 12021, "The request is not valid for a user enrollment.")
+            raise CommandFailed(DOMAIN, 12021, "The request is not valid for a user enrollment.")
 
-    def _forbidden_to_user_enrollments(self) -> set[str]:
-        on_macs = {"DeviceLock", "InstalledApplicationList"} if self.member.hardware.family.is_mac else set()
-        return {"EraseDevice", *on_macs}
+    def _forbidden_to_user_enrollments(self) -> frozenset[str]:
+        return _NOT_ON_AN_OWN_MAC if self.member.hardware.family.is_mac else _NOT_ON_AN_OWN_PHONE
 
     def _device_information(self, keys: Keys) -> dict[str, Any]:
-        queries = _needed(keys, "Queries", list)
+        queries = needed(keys, "Queries", list)
         if not queries or not all(isinstance(query, str) for query in queries):
             raise CommandFormatError
         known = facts.information(self.member)
         return {"QueryResponses": {query: known[query] for query in queries if query in known}}
 
+    def _security(self, _: Keys) -> dict[str, Any]:
+        known = facts.security(self.member)
+        return {"SecurityInfo": known | ({"PasscodePresent": False} if not self._managed.has_passcode else {})}
+
     def _installed_applications(self, keys: Keys) -> dict[str, Any]:
-        found = [] if keys.get("ManagedAppsOnly") else facts.applications(self.member)
+        others = [] if keys.get("ManagedAppsOnly") else facts.applications(self.member)
+        found = [*others, *self._managed.installed()]
         wanted, items = keys.get("Identifiers"), keys.get("Items")
         if isinstance(wanted, list):
             found = [entry for entry in found if entry["Identifier"] in wanted]
@@ -169,32 +185,25 @@ class Commands:
         return {"MessageResult": "Success"} if keys.get("Message") or keys.get("PhoneNumber") else {}
 
     def _install_profile(self, keys: Keys) -> dict[str, Any]:
-        payload = _needed(keys, "Payload", bytes)
+        payload = needed(keys, "Payload", bytes)
         try:
             profile, _ = unwrap(payload)
-            _needed(profile, "PayloadContent", list)
-            self.profiles[_needed(profile, "PayloadIdentifier", str)] = profile
+            needed(profile, "PayloadContent", list)
+            self.profiles[needed(profile, "PayloadIdentifier", str)] = profile
         except (DeviceRefused, CommandFormatError) as error:
             raise CommandFailed("MCInstallationErrorDomain", 4001, "The profile could not be installed.") from error
         return {}
 
     def _remove_profile(self, keys: Keys) -> dict[str, Any]:
-        identifier = _needed(keys, "Identifier", str)
+        identifier = needed(keys, "Identifier", str)
         if identifier == self.member.profile.identifier:
             return {}  # the enrollment may always be ended
         if not self.member.allows(_INSTALL):
-            raise CommandFailed(_DOMAIN, 12003, "The server does not have the right to do this.")
+            raise CommandFailed(DOMAIN, 12003, "The server does not have the right to do this.")
         if self.profiles.pop(identifier, None) is None:
-            raise CommandFailed(_DOMAIN, 12018, "The profile is not installed.")
+            raise CommandFailed(DOMAIN, 12018, "The profile is not installed.")
         return {}
 
 
 def _unsupported(_: Keys) -> dict[str, Any]:
-    raise CommandFailed(_DOMAIN, 12021, "The request type is not supported.")
-
-
-def _needed(keys: Keys, name: str, kind: type[T]) -> T:
-    value = keys.get(name)
-    if not isinstance(value, kind):
-        raise CommandFormatError
-    return value
+    raise CommandFailed(DOMAIN, 12021, "The request type is not supported.")

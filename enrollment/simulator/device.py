@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from enrollment.simulator import challenge, cms, commands, messages, profile
+from enrollment.simulator import challenge, cms, commands, failures, messages, profile
 from enrollment.simulator.declarative import Declarations
 from enrollment.simulator.enrollee import Enrollee
 from enrollment.simulator.mdm_link import CHECK_IN, COMMAND, MdmLink, Proof, accepted, dictionary, without_content
@@ -199,7 +199,7 @@ class SimulatedDevice(Enrollee):
         try:
             self.renew(profile.read(command.keys["Payload"], mode=member.profile.mode))
         except DeviceRefused as error:
-            return commands.failed("MCInstallationErrorDomain", 4001, str(error))
+            return failures.failed("MCInstallationErrorDomain", 4001, str(error))
         return {"Status": "Acknowledged"}
 
     def _follow_up(self, command: commands.Command, channel: Channel) -> bool:

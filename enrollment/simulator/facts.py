@@ -44,6 +44,8 @@ _APPLICATIONS = (
     ("org.example.reader", "Reader", "7.0", 91_250_000),
 )
 
+PRODUCT_KEY = "MSU_UPDATE_24D60_patch_15.3_minor"
+
 
 def information(member: Membership) -> dict[str, Any]:
     """Every query of DeviceInformation that this device can answer, whether asked or not."""
@@ -183,6 +185,45 @@ def certificates(identity: Identity) -> list[dict[str, Any]]:
     names = identity.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     common_name = str(names[0].value) if names else ""
     return [{"CommonName": common_name, "IsIdentity": True, "Data": identity.der}]
+
+
+def restrictions() -> dict[str, Any]:
+    """No profile restricts anything, which is what a new phone says."""
+    empty: dict[str, Any] = {"restrictedBool": {}, "restrictedValue": {}, "intersection": {}, "union": {}}
+    return {"GlobalRestrictions": empty, "ProfileRestrictions": {}}
+
+
+def users(member: Membership) -> list[dict[str, Any]]:
+    return [
+        {
+            "UserName": member.user,
+            "FullName": member.user.title(),
+            "UID": 501,
+            "UserGUID": member.user_id,
+            "IsLoggedIn": True,
+            "MobileAccount": False,
+            "HasSecureToken": True,
+        }
+    ]
+
+
+def updates() -> list[dict[str, Any]]:
+    return [
+        {
+            "ProductKey": PRODUCT_KEY,
+            "HumanReadableName": "macOS Sequoia 15.3",
+            "HumanReadableNameLocale": "en",
+            "Version": "15.3",
+            "Build": "24D60",
+            "DownloadSize": 3_412_345_678,
+            "AppIdentifiersToClose": [],
+            "IsCritical": False,
+            "RestartRequired": True,
+            "AllowsInstallLater": True,
+            "IsSecurityResponse": False,
+            "RequiresBootstrapToken": True,
+        }
+    ]
 
 
 def _head(payload: dict[str, Any], optional: tuple[str, ...]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from devices.models import Channel as ChannelRow
 from devices.models import Command, Device, Enrollment, FinishedCommand, Result
 from devices.protocol.commands import AnyRequest, DeviceInformation, Request, SecurityInfo
 from devices.services import queue
-from enrollment.simulator.commands import CommandFailed, CommandFormatError
 from enrollment.simulator.device import Executed, SimulatedDevice
+from enrollment.simulator.failures import CommandFailed, CommandFormatError
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.messages import Channel
 from tests.flows.house import House, enrollment_of, record_of, states

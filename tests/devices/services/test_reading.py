@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.protocol import installed, inventory
-from devices.protocol.commands import Kind
+from devices.protocol.commands import REGISTRY, Kind
 from devices.protocol.inventory import DEVICE_INFORMATION
 from devices.protocol.reading import Reading
 from epmm.wire import plist
@@ -253,8 +253,22 @@ def test_the_expiry_of_a_certificate_that_can_be_read() -> None:
 
 
 WORDS = st.sampled_from(
-    [*DEVICE_INFORMATION, *inventory.SECURITY_INFO, "Identifier", "PayloadIdentifier", "Data", "ManagementStatus"]
+    [
+        *DEVICE_INFORMATION,
+        *inventory.SECURITY_INFO,
+        "Identifier",
+        "PayloadIdentifier",
+        "Data",
+        "ManagementStatus",
+        "UserName",
+        "ProductKey",
+        "State",
+        "Status",
+        "UID",
+        "EncryptedNewRecoveryKey",
+    ]
 )
+READ = sorted({key for made in REGISTRY.values() if made.reads is not None for key in made.reads.keys})
 LEAVES = (
     st.booleans()
     | st.integers(-(1 << 63), (1 << 64) - 1)
@@ -269,17 +283,16 @@ VALUES = st.recursive(
     max_leaves=20,
 )
 ANSWERS = st.dictionaries(
-    st.sampled_from(
-        ["QueryResponses", "SecurityInfo", "InstalledApplicationList", "ProfileList", "CertificateList", "Other"]
-    ),
+    st.sampled_from([*READ, "Other"]),
     VALUES | st.lists(st.dictionaries(WORDS, LEAVES, max_size=6), max_size=4) | st.dictionaries(WORDS, VALUES),
 )
 
 
 @given(ANSWERS, st.sampled_from(Kind))
 def test_no_answer_is_an_error(answer: dict[str, object], kind: Kind) -> None:
-    for read in (inventory.read_device_information, inventory.read_security_info):
-        plist.to_json(read(answer, kind).rest)  # is JSON already
+    for made in REGISTRY.values():
+        if (reading := made.read(answer, kind)) is not None:
+            plist.to_json(reading.rest)  # is JSON already
     for application in installed.read_applications(answer):
         assert application.identifier
     for profile in installed.read_profiles(answer):
