@@ -25,6 +25,15 @@ def names_of(device: Device) -> list[str]:
     return sorted(set(_of(device).values_list("name", flat=True)))
 
 
+def held(device: Device) -> dict[str, bool]:
+    """Whether we hold the two tokens that a device escrows while it is enrolled; never what they are."""
+    standing = device.enrollments.active()
+    return {
+        "bootstrap_token_escrowed": standing.filter(bootstrap_token__isnull=False).exists(),
+        "unlock_token_escrowed": standing.filter(unlock_token__isnull=False).exists(),
+    }
+
+
 @transaction.atomic
 def reveal(device: Device, name: str, *, actor: str, address: str | None = None) -> bytes:
     """A wiped or retired device may need it more than ever: that its enrollment has ended does not matter."""

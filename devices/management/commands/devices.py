@@ -1,4 +1,5 @@
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -7,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
 from devices.models import CommandRow, Device
-from devices.services import history
+from devices.services import history, secrets
 from devices.services.find import DeviceNotFound, find_device
 
 LAST_COMMANDS: Final = 20
@@ -22,9 +23,12 @@ class Command(BaseCommand):
         parser.add_argument("device", nargs="?", help="UUID, UDID or serial number")
         parser.add_argument("--all", action="store_true", help="retired ones too")
         parser.add_argument("--json", action="store_true")
+        parser.add_argument("--reveal", metavar="NAME", help="print a secret that the device gave us; audited")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["device"] is None:
+        if options["reveal"] is not None:
+            self._reveal(options["device"] or "", options["reveal"])
+        elif options["device"] is None:
             self._list(everything=options["all"], as_json=options["json"])
         else:
             self._show(options["device"], as_json=options["json"])
@@ -42,15 +46,25 @@ class Command(BaseCommand):
             device = find_device(name)
         except DeviceNotFound as error:
             raise CommandError(str(error)) from error
-        fields, commands = _fields(device), [_command(row) for row in history.newest(device, LAST_COMMANDS)]
+        fields = _fields(device) | secrets.held(device) | {"secrets": ", ".join(secrets.names_of(device))}
+        commands = [_command(row) for row in history.newest(device, LAST_COMMANDS)]
         if as_json:
-            self._json(fields | {"details": device.details, "commands": commands})
+            self._json(fields | _tables(device) | {"details": device.details, "commands": commands})
             return
         shown = [(column, _text(value)) for column, value in fields.items() if value not in {None, ""}]
         self.stdout.write("\n".join(_table(shown)))
         self.stdout.write("\nLast commands:" if commands else "\nNo command yet.")
         for row in _table([[_text(value) or "-" for value in command.values()] for command in commands]):
             self.stdout.write(row)
+
+    def _reveal(self, name: str, secret: str) -> None:
+        """Text as it is, anything else in base64."""
+        try:
+            value = secrets.reveal(find_device(name), secret, actor="manage.py")
+        except (DeviceNotFound, secrets.NoSecret) as error:
+            raise CommandError(str(error)) from error
+        printable = value.isascii() and value.decode("ascii").isprintable()
+        self.stdout.write(value.decode("ascii") if printable else b64encode(value).decode("ascii"))
 
     def _json(self, value: Any) -> None:
         self.stdout.write(json.dumps(value, indent=2, cls=DjangoJSONEncoder))
@@ -91,6 +105,21 @@ def _line(device: Device) -> tuple[str, ...]:
 def _fields(device: Device) -> dict[str, Any]:
     columns = [field.name for field in Device._meta.concrete_fields if field.name not in NOT_SHOWN]
     return {"user": device.user.user_id} | {name: getattr(device, name) for name in columns}
+
+
+def _tables(device: Device) -> dict[str, Any]:
+    """What it answered to the commands of an administrator."""
+    applications = device.managed_applications.order_by("identifier")
+    updates = device.available_updates.order_by("product_key")
+    return {
+        "managed_applications": list(applications.values("identifier", "state", "rejection")),
+        "local_users": list(device.local_users.order_by("name").values("name", "full_name", "has_secure_token")),
+        "available_updates": list(updates.values("product_key", "name", "version", "restart_required")),
+        "answers": {
+            f"{answer.request_type} {answer.user_key}".rstrip(): answer.content
+            for answer in device.answers.order_by("request_type", "user_key")
+        },
+    }
 
 
 def _command(row: CommandRow) -> dict[str, Any]:

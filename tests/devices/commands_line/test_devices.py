@@ -4,6 +4,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from devices.models import Device, Enrollment
 from devices.services import results
+from epmm.models import AuditEntry
 from tests.devices.commands_line.run import run, run_json
 from tests.devices.services.rows import NOW, UDID, answered, channel_of, command, device_of, enrolled
 
@@ -93,6 +94,53 @@ def test_one_device_with_its_fields_and_commands() -> None:
         ("ProfileList", "user-1"),
         ("DeviceInformation", ""),
     ]
+
+
+def test_what_it_answered_stands_with_it_and_what_opens_it_does_not() -> None:
+    mac = enrolled(platform=Device.Platform.MACOS)
+    Enrollment.objects.update(bootstrap_token=b"hidden token")
+    for name, keys in (
+        ("UserList", {"Users": [{"UserName": "anna", "HasSecureToken": True}]}),
+        ("ManagedApplicationList", {"ManagedApplicationList": {"org.example.reader": {"Status": "Managed"}}}),
+        ("AvailableOSUpdates", {"AvailableOSUpdates": [{"ProductKey": "key", "Version": "15.3"}]}),
+        ("OSUpdateStatus", {"OSUpdateStatus": []}),
+        ("ActivationLockBypassCode", {"ActivationLockBypassCode": "hidden code"}),
+    ):
+        answered(command(channel_of(mac), name), **keys)
+    results.read_results()
+
+    text, shown = run("devices", UDID), run_json("devices", UDID)
+
+    assert ["secrets", "ActivationLockBypassCode"] in [line.split() for line in text.splitlines()]
+    assert (shown["bootstrap_token_escrowed"], shown["unlock_token_escrowed"]) == (True, False)
+    assert shown["local_users"] == [{"name": "anna", "full_name": "", "has_secure_token": True}]
+    assert shown["managed_applications"] == [{"identifier": "org.example.reader", "state": "Managed", "rejection": ""}]
+    assert [update["version"] for update in shown["available_updates"]] == ["15.3"]
+    assert shown["answers"] == {"OSUpdateStatus": {"OSUpdateStatus": []}}
+    assert "hidden" not in text + str(shown)
+
+
+def test_a_secret_is_printed_for_whoever_asks_and_the_asking_is_audited() -> None:
+    mac = enrolled(platform=Device.Platform.MACOS)
+    answered(command(channel_of(mac), "ActivationLockBypassCode"), ActivationLockBypassCode="4XYZ1")
+    answered(command(channel_of(mac), "RotateFileVaultKey"), RotateResult={"EncryptedNewRecoveryKey": b"\0\xff"})
+    results.read_results()
+
+    assert run("devices", UDID, "--reveal", "ActivationLockBypassCode").strip() == "4XYZ1"
+    assert run("devices", UDID, "--reveal", "EncryptedNewRecoveryKey").strip() == "AP8="
+
+    assert list(AuditEntry.objects.order_by("pk").values_list("action", "actor", "details__name")) == [
+        ("secret.revealed", "manage.py", "ActivationLockBypassCode"),
+        ("secret.revealed", "manage.py", "EncryptedNewRecoveryKey"),
+    ]
+
+
+@pytest.mark.parametrize(("name", "sentence"), [(UDID, "has given us no Other"), ("unknown", "There is no device")])
+def test_what_there_is_not_cannot_be_printed(name: str, sentence: str) -> None:
+    enrolled()
+
+    with pytest.raises(CommandError, match=sentence):
+        run("devices", name, "--reveal", "Other")
 
 
 def test_a_device_that_was_asked_nothing() -> None:

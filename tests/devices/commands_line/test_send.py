@@ -55,6 +55,29 @@ def test_the_payload_comes_from_a_file(iphone: Device, tmp_path: Path) -> None:
     assert rendered["Command"] == {"RequestType": "DeviceLock", "Message": "Return me"}
 
 
+def test_a_passcode_is_cleared_with_the_token_that_the_device_gave(
+    iphone: Device, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(CommandError, match=r"needs the unlock token of the device, and it has given us none\."):
+        run("send", UDID, "ClearPasscode")
+    Enrollment.objects.update(unlock_token=b"hidden token")
+
+    printed = run("send", UDID, "ClearPasscode")
+
+    rendered = plistlib.loads(bytes(Command.objects.get().rendered))
+    assert rendered["Command"] == {"RequestType": "ClearPasscode", "UnlockToken": b"hidden token"}
+    shown = printed + caplog.text + "".join(capsys.readouterr()) + str(AuditEntry.objects.values().get())
+    assert "hidden" not in shown
+
+
+def test_what_the_system_of_a_device_does_not_know_yet_is_not_sent(tmp_path: Path) -> None:
+    enrolled(serial_number="OLD", os_version="17.6.1")
+    keys = payload(tmp_path, Identifier="a", Attributes={"Lockable": False})
+
+    with pytest.raises(CommandError, match=r"is new in iOS 18\.1, and this device has 17\.6\.1\."):
+        run("send", "OLD", "InstallApplication", "--payload", keys)
+
+
 def test_a_user_of_a_mac_can_be_meant() -> None:
     mac = enrolled(platform=Device.Platform.MACOS)
     user = channel_of(mac, "user-1")
@@ -64,11 +87,12 @@ def test_a_user_of_a_mac_can_be_meant() -> None:
     assert Command.objects.get().channel == user
 
 
-def test_what_is_sent_is_audited_without_its_payload(iphone: Device, tmp_path: Path) -> None:
-    run("send", UDID, "DeviceLock", "--payload", payload(tmp_path, Message="123456"))
+def test_what_is_sent_is_audited_without_its_payload(tmp_path: Path) -> None:
+    mac = device_of(enrolled(platform=Device.Platform.MACOS))
+    run("send", UDID, "DeviceLock", "--payload", payload(tmp_path, PIN="123456"))
 
     entry = AuditEntry.objects.get()
-    assert (entry.action, entry.actor, entry.subject) == ("command.queued", "manage.py", str(iphone.uuid))
+    assert (entry.action, entry.actor, entry.subject) == ("command.queued", "manage.py", str(mac.uuid))
     assert entry.details == {
         "command": str(Command.objects.get().uuid),
         "request_type": "DeviceLock",
