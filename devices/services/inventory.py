@@ -8,6 +8,7 @@ from typing import Any, Final
 from devices.models import Answer, CommandRow, Device, Enrollment, Result
 from devices.protocol.commands import REGISTRY, Kind
 from devices.protocol.inventory import DEVICE_INFORMATION, MANAGEMENT_STATUS, SECURITY_INFO
+from devices.protocol.queries import PERSONAL
 from devices.protocol.reading import Reader, Reading, json_of
 from devices.services import installed, secrets
 from devices.services.record import Record
@@ -126,5 +127,7 @@ def _read(result: Result, answer: Mapping[str, Any]) -> Reading:
     taken = ENVELOPE.union(reader.keys)
     if channel.user_key and request_type not in IN_THE_RECORD:
         taken = ENVELOPE  # what no table holds
+    if channel.enrollment.kind == Enrollment.Kind.AAUE:
+        taken |= PERSONAL
     beside = json_of({key: value for key, value in answer.items() if key not in taken})
     return replace(reading, rest=beside | reading.rest)

@@ -1,6 +1,7 @@
 """Commands and what devices answer, through the real door and back into the record."""
 
 import plistlib
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from devices.models import Channel as ChannelRow
 from devices.models import Command, Device, Enrollment, FinishedCommand, Result
 from devices.protocol.commands import AnyRequest, DeviceInformation, Request, SecurityInfo
-from devices.services import queue
+from devices.services import queue, secrets, send
 from enrollment.simulator.device import Executed, SimulatedDevice
 from enrollment.simulator.failures import CommandFailed, CommandFormatError
 from enrollment.simulator.hardware import Family
@@ -112,6 +113,56 @@ def test_a_result_of_another_devices_command_is_nobodys(house: House, anna: User
 
     assert changed(before, rows()) == set()
     assert len(device.connect()) == 5
+
+
+def sent(device: SimulatedDevice, request_type: str, **payload: Any) -> None:
+    """As an administrator sends it."""
+    order = send.prepare(record_of(device), request_type, payload=payload or None)
+    send.send(order, actor="admin")
+
+
+def test_what_an_administrator_sends_to_a_phone_is_done_and_told(house: House, anna: User) -> None:
+    device = house.enrolled()
+    device.connect()
+    house.work()  # now its version is known
+    sent(device, "InstallApplication", Identifier="org.example.reader", Configuration={"server": "a"})
+    sent(device, "ManagedApplicationList")
+    sent(device, "Settings", Settings=[{"Item": "DataRoaming", "Enabled": False}])
+    sent(device, "Restrictions")
+    sent(device, "ClearPasscode")
+    sent(device, "SecurityInfo")
+
+    assert {status for _, status in said(device.connect())} == {"Acknowledged"}
+    house.work()
+
+    record = record_of(device)
+    assert record.passcode_present is False
+    assert record.managed_applications.get().state == "Managed"
+    answers = {answer.request_type: answer.content for answer in record.answers.all()}
+    assert answers["Settings"]["Settings"] == [{"Item": "DataRoaming", "Status": "Acknowledged"}]
+    assert answers["Restrictions"]["GlobalRestrictions"]["restrictedBool"] == {}
+
+
+def test_what_an_administrator_sends_to_a_mac_is_done_and_told(house: House, anna: User) -> None:
+    device = house.enrolled(Family.MAC)
+    device.connect()
+    house.work()
+    sent(device, "UserList")
+    sent(device, "AvailableOSUpdates")
+    sent(device, "ScheduleOSUpdate", Updates=[{"ProductVersion": "15.3", "InstallAction": "InstallASAP"}])
+    sent(device, "OSUpdateStatus")
+    sent(device, "ActivationLockBypassCode")
+    sent(device, "RestartDevice", NotifyUser=True)
+
+    assert {status for _, status in said(device.connect())} == {"Acknowledged"}
+    house.work()
+
+    record = record_of(device)
+    assert record.local_users.get().name == device.membership.user
+    assert record.available_updates.get().version == "15.3"
+    assert record.answers.get(request_type="OSUpdateStatus").content["OSUpdateStatus"][0]["Status"] == "Downloading"
+    assert secrets.names_of(record) == ["ActivationLockBypassCode"]
+    assert secrets.held(record)["bootstrap_token_escrowed"]
 
 
 def test_a_mac_and_its_user_have_queues_of_their_own(house: House, anna: User) -> None:

@@ -145,6 +145,13 @@ def test_the_newest_answer_takes_the_place_of_the_last() -> None:
     assert not Answer.objects.exists()
 
 
+def test_of_a_users_own_device_nothing_is_kept_that_recognizes_it() -> None:
+    enrollment = enrolled(kind=Enrollment.Kind.AAUE)
+    said(enrollment, "DeviceLock", MessageResult="Success", SerialNumber="SERIAL", IMEI="1")
+
+    assert Answer.objects.get().content == {"MessageResult": "Success"}
+
+
 def test_of_too_much_nothing_is_kept_that_has_no_row() -> None:
     enrollment = enrolled(platform=MACOS)
     said(enrollment, "ManagedMediaList", Books=[{"Title": "x" * inventory.LARGEST_KEPT}])
@@ -206,7 +213,7 @@ def test_what_is_no_secret_is_kept_nowhere(value: object) -> None:
 
 
 def test_a_list_has_an_end() -> None:
-    many = {"ManagedApplicationList": {f"a{n}": {} for n in range(MOST_ITEMS + 5)}}
+    many: dict[str, Any] = {"ManagedApplicationList": {f"a{n}": {} for n in range(MOST_ITEMS + 5)}}
 
     assert len(installed.read_managed_applications(many)) == MOST_ITEMS
 

@@ -14,7 +14,7 @@ from tests.devices.services.test_reading import ANSWERS
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     answer=ANSWERS,
     request_type=st.sampled_from(sorted(inventory.REQUEST_TYPES)),

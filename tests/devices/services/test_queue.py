@@ -144,6 +144,25 @@ def test_the_target_is_the_channel_of_its_enrollment() -> None:
     assert (target.access_rights, target.profile_identifier) == (3, PROFILE)
 
 
+def test_the_target_is_what_the_device_last_said_of_itself() -> None:
+    known = target_of(channel_of(enrolled(os_version="18.2.0", is_supervised=False)))
+    unknown = target_of(channel_of(enrolled(udid="another", os_version="beta")))
+
+    assert (known.os_version, known.supervised) == ((18, 2), False)
+    assert (unknown.os_version, unknown.supervised) == (None, None)
+
+
+def test_the_unlock_token_of_a_target_is_only_there_for_whoever_asks() -> None:
+    enrollment = enrolled()
+    assert target_of(channel_of(enrollment)).unlock_token() is None
+
+    Enrollment.objects.update(unlock_token=b"hidden token")
+
+    target = target_of(channel_of(enrollment))
+    assert target.unlock_token() == b"hidden token"
+    assert "hidden" not in repr(target)
+
+
 def test_an_enrollment_that_has_no_device_yet_has_a_target() -> None:
     channel = channel_of(enrolled())
     channel.enrollment.device = None

@@ -49,6 +49,17 @@ def test_applications_come_and_go(phone: Lab) -> None:
     assert phone.run("InstallApplication")["Status"] == "CommandFormatError"
 
 
+def test_on_a_device_of_the_users_own_an_app_of_the_store_needs_a_licence_of_theirs(laboratory: Laboratory) -> None:
+    laboratory.version = "mdm-byod"
+    own = Lab(laboratory, Family.IPHONE)
+
+    assert own.run("InstallApplication", Identifier="a")["Status"] == "Error"
+    licensed = own.run("InstallApplication", Identifier="a", Options={"PurchaseMethod": 1})
+    assert licensed["Status"] == "Acknowledged"
+    assert own.run("Restrictions")["Status"] == "Error"
+    assert own.run("Settings", Settings=[{"Item": "DataRoaming"}])["Settings"][0]["Status"] == "Error"
+
+
 def test_configuration_and_attributes_of_an_application_are_told(phone: Lab) -> None:
     phone.run("InstallApplication", Identifier="a", Attributes={"Removable": False})
     item = {"Item": "ApplicationConfiguration", "Identifier": "a", "Configuration": {"server": "b"}}
