@@ -54,6 +54,10 @@ def test_an_application_that_is_to_be_installed_is_followed() -> None:
         ("org.example.timesheet", "Prompting", ""),
     ]
 
+    said(enrollment, "InstallApplication", Identifier="org.example.timesheet", State="Failed", RejectionReason="Other")
+    known = ManagedApplication.objects.get(identifier="org.example.timesheet")
+    assert (known.state, known.rejection) == ("Failed", "Other")
+
     vector(enrollment, "ManagedApplicationList")  # the whole set again
     vector(enrollment, "InstallApplication")
 
