@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from devices.models import (
 )
 from devices.protocol import installed, system
 
+MOST: Final = 20_000  # of one kind on one device: what lists more is no device, and must not hold up the others
 MANY: Final = 500  # rows to name in one statement; when more are gone, all go
 
 
@@ -73,7 +75,7 @@ def replace(device: Device, kind: type[Any], items: Iterable[Any]) -> None:
     """The whole set of one kind of thing, as the device lists it."""
     table = TABLES[kind]
     stored = table.model.objects.filter(device=device)
-    _replace(stored, [table.row(device, item) for item in items], table)
+    _replace(stored, [table.row(device, item) for item in islice(items, MOST)], table)
 
 
 def put(device: Device, item: installed.ManagedApplication) -> None:

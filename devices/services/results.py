@@ -3,9 +3,11 @@
 import logging
 import traceback
 from collections import Counter
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models.functions import Length
 from django.utils import timezone
 
 from devices.models import Command, CommandRow, Enrollment, FinishedCommand, Result
@@ -15,6 +17,7 @@ from epmm.wire import plist
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 200
+LARGE: Final = 64 << 10  # bytes
 MOST_BYTES: Final = 64 << 20  # what the door stored is within its own limit; this one only says that there is one
 GIVE_UP: Final = 5  # failures of one result while the database serves others
 
@@ -40,11 +43,11 @@ def read_results(limit: int = BATCH) -> int:
 
     A result stays until it is read: killed in between, a worker loses nothing.
     """
-    waiting_ids = Result.objects.order_by("pk").values_list("pk", flat=True)[:limit]
+    waiting_ids = Result.objects.order_by("pk").values_list("pk", Length("body"))[:limit]
     done = 0
-    for result_id in list(waiting_ids):
+    for result_id, size in list(waiting_ids):
         try:
-            done += read_result(result_id)
+            done += read_result(result_id, _parsed(result_id) if size > LARGE else None)
         except (OperationalError, InterfaceError) as error:
             if _is_the_databases(error):
                 raise
@@ -57,15 +60,21 @@ def read_results(limit: int = BATCH) -> int:
 
 
 @transaction.atomic
-def read_result(result_id: int) -> bool:
-    """False when another worker holds it or has read it."""
+def read_result(result_id: int, answer: Mapping[str, Any] | None = None) -> bool:
+    """False when another worker holds it or has read it.  `answer`: where it was parsed beforehand."""
     results = Result.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=result_id)
     result = results.select_related("channel__enrollment").only(*_NEEDED).order_by().first()
     if result is None:
         return False
-    _take_effect(result)
+    _take_effect(result, answer)
     _archive(result)
     return True
+
+
+def _parsed(result_id: int) -> Mapping[str, Any] | None:
+    """Of a large answer, before anything is locked for it: on SQLite one lock holds up the door."""
+    body = Result.objects.filter(pk=result_id, request_type__in=inventory.REQUEST_TYPES).values_list("body", flat=True)
+    return next((plist.load_dict(bytes(each), max_bytes=MOST_BYTES) for each in body), None)
 
 
 def _archive(result: Result) -> None:
@@ -74,7 +83,7 @@ def _archive(result: Result) -> None:
     Result.objects.filter(pk=result.pk).delete()
 
 
-def _take_effect(result: Result) -> None:
+def _take_effect(result: Result, answer: Mapping[str, Any] | None) -> None:
     """Only the enrollment that stands may change the record: a late answer of an earlier one says nothing now."""
     channel = result.channel
     if channel.enrollment.state != Enrollment.State.ACTIVE or channel.enrollment.device_id is None:
@@ -82,7 +91,9 @@ def _take_effect(result: Result) -> None:
     if result.state != Command.State.ACKNOWLEDGED:
         _refused(result)
     elif result.request_type in inventory.REQUEST_TYPES:
-        inventory.store(result, plist.load_dict(bytes(result.body), max_bytes=MOST_BYTES))
+        if answer is None:
+            answer = plist.load_dict(bytes(result.body), max_bytes=MOST_BYTES)
+        inventory.store(result, answer)
     else:
         departure.confirm(result, result.received_at)
 

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from devices import tasks
 from devices.models import Command, Device, Enrollment, FinishedCommand, Result
 from devices.protocol import commands
-from devices.services import inventory, queue, results
+from devices.services import installed, inventory, queue, results
 from epmm.models import Job
 from tests.devices.services.rows import (
     NOW,
@@ -343,6 +343,29 @@ def test_an_answer_that_cannot_be_read_is_set_aside(raw: bytes, caplog: pytest.L
     (record,) = caplog.records
     assert (vars(record)["command"], vars(record)["error"]) == (str(row.uuid), "WireError")
     assert record.exc_info is None
+
+
+def test_a_large_answer_is_read_like_a_small_one() -> None:
+    enrollment = enrolled()
+    applications = [{"Identifier": f"com.example.{number:0200}"} for number in range(1000)]
+    answered(command(channel_of(enrollment), "InstalledApplicationList"), InstalledApplicationList=applications)
+    broken = answered_raw(command(channel_of(enrollment), "ProfileList"), b"x" * 100_000)
+
+    assert results.read_results() == 2
+
+    assert device_of(enrollment).applications.count() == 1000
+    assert FinishedCommand.objects.get(pk=broken.pk).body == b"x" * 100_000
+
+
+def test_of_an_endless_list_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installed, "MOST", 3)
+    enrollment = enrolled()
+    applications = [{"Identifier": f"com.example.{number}"} for number in range(10)]
+    answered(command(channel_of(enrollment), "InstalledApplicationList"), InstalledApplicationList=applications)
+
+    results.read_results()
+
+    assert device_of(enrollment).applications.count() == 3
 
 
 def test_a_record_says_what_could_not_be_read_until_it_can() -> None:
