@@ -1,6 +1,5 @@
 import json
 import plistlib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from devices.protocol.checkin import (
     decode_checkin,
     has_message_type,
 )
-from devices.protocol.declarative import render_no_declarations, render_tokens
 from devices.protocol.sender import SHARED_IPAD_USER
 from epmm.wire.errors import WireError
 
@@ -145,18 +143,6 @@ def test_declarative_management_names_an_endpoint() -> None:
     assert isinstance(status, DeclarativeManagement)
     assert status.endpoint == "status"
     assert json.loads(status.data)["StatusItems"]
-
-
-def test_a_channel_without_declarations_is_told_so() -> None:
-    moment = datetime(2026, 11, 22, 10, 0, 0, 999_999, tzinfo=UTC)
-    tokens = json.loads(render_tokens(declarations_token="d-1", timestamp=moment))
-    items = json.loads(render_no_declarations(declarations_token="d-1"))
-
-    assert tokens == {"SyncTokens": {"Timestamp": "2026-11-22T10:00:00Z", "DeclarationsToken": "d-1"}}
-    assert items == {
-        "Declarations": {"Activations": [], "Configurations": [], "Assets": [], "Management": []},
-        "DeclarationsToken": "d-1",
-    }
 
 
 def test_a_token_is_asked_for_by_service() -> None:

@@ -1,21 +1,21 @@
-"""Declarative management as it rides on check-in, and the two documents every device asks for first.
+"""Declarative management as it rides on check-in.
 
 https://developer.apple.com/documentation/devicemanagement/declarativemanagementrequest
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final, Self
 
+from devices.protocol.declarations.reach import DeclarationKind
 from devices.protocol.sender import Sender
+from epmm.wire.errors import WireError
 from epmm.wire.plist import optional, required
 
 ENDPOINT: Final = 255  # `declaration/configuration/` and an identifier of at most 64 octets
 TOKENS: Final = "tokens"
 DECLARATION_ITEMS: Final = "declaration-items"
-DECLARATION: Final = "declaration/"
+DECLARATION: Final = "declaration"
 STATUS: Final = "status"
 
 
@@ -34,17 +34,10 @@ class DeclarativeManagement:
         )
 
 
-def render_tokens(*, declarations_token: str, timestamp: datetime) -> bytes:
-    """The device picks the newest of several sources by the time, which has no fraction."""
-    moment = timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return _json({"SyncTokens": {"Timestamp": moment, "DeclarationsToken": declarations_token}})
-
-
-def render_no_declarations(*, declarations_token: str) -> bytes:
-    """All four lists are required, even when empty."""
-    kinds: dict[str, list[object]] = {kind: [] for kind in ("Activations", "Configurations", "Assets", "Management")}
-    return _json({"Declarations": kinds, "DeclarationsToken": declarations_token})
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+def read_declaration_endpoint(endpoint: str) -> tuple[DeclarationKind, str]:
+    """Kind and identifier of `declaration/{kind}/{identifier}`."""
+    name, _, rest = endpoint.partition("/")
+    kind, _, identifier = rest.partition("/")
+    if name != DECLARATION or kind not in set(DeclarationKind) or not identifier:
+        raise WireError("Endpoint: unknown")
+    return DeclarationKind(kind), identifier

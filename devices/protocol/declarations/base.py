@@ -1,0 +1,188 @@
+"""What every typed payload has: keys with a reader each, and one way to tell what is wrong with them."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any, ClassVar, Final, Self, TypeAlias
+
+from devices.protocol.commands.base import Kind, Platform
+from devices.protocol.declarations.reach import Holder
+
+Read: TypeAlias = Callable[[str, Any], Any]  # the key, for the sentence, and the value
+LONGEST_TEXT: Final = 4096
+VERSION: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}")
+LOCAL_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+_ALL: Final = frozenset(Platform)
+
+
+class InvalidDeclaration(Exception):
+    """The argument is a sentence for the administrator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """What a field of a payload is on the wire, and where it may go."""
+
+    name: str
+    read: Read
+    required: bool
+    platforms: frozenset[Platform]
+    supervised: bool  # elsewhere than on a Mac, which a device enrollment supervises
+
+
+def key(
+    name: str,
+    read: Read,
+    *,
+    required: bool = False,
+    only: Platform | None = None,
+    without: Platform | None = None,
+    supervised: bool = False,
+) -> Any:
+    """A field of a payload by Apple's name of it."""
+    platforms = frozenset({only}) if only else _ALL - {without}
+    told = Key(name=name, read=read, required=required, platforms=platforms, supervised=supervised)
+    return field(metadata={"key": told}) if required else field(default=None, metadata={"key": told})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """A dictionary of known keys."""
+
+    @classmethod
+    def parse(cls, source: Any, where: str = "") -> Self:
+        source = dictionary(where or "Payload", source)
+        known = {of(item).name: item for item in fields(cls)}
+        for name in sorted(source.keys() - known.keys()):
+            near = get_close_matches(name, known, n=1)
+            raise InvalidDeclaration(f"There is no key {where}{name}." + (f" Did you mean {near[0]}?" if near else ""))
+        values = {
+            item.name: of(item).read(f"{where}{name}", source[name]) for name, item in known.items() if name in source
+        }
+        for name, item in known.items():
+            if of(item).required and name not in source:
+                raise InvalidDeclaration(f"The key {where}{name} is missing.")
+        made = cls(**values)
+        made.check()
+        return made
+
+    def check(self) -> None:
+        """What one key says about another."""
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        told = {of(item).name: getattr(self, item.name) for item in fields(self)}
+        return {name: _plain(value) for name, value in told.items() if value is not None}
+
+    def why_not(self, holder: Holder, where: str = "") -> str | None:
+        """A key that cannot work there, in a sentence."""
+        for item in fields(self):
+            value, told = getattr(self, item.name), of(item)
+            if value is None:
+                continue
+            if holder.platform not in told.platforms:
+                return f"{holder.platform} does not know the key {where}{told.name}."
+            if told.supervised and (holder.platform is not Platform.MACOS or holder.kind is Kind.AAUE):
+                return f"The key {where}{told.name} needs a supervised device; account-driven enrollment supervises Macs only."  # noqa: E501 - one sentence
+            if isinstance(value, Payload) and (sentence := value.why_not(holder, f"{where}{told.name}.")):
+                return sentence
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedDeclaration(Payload):
+    """The payload of one declaration type."""
+
+    type: ClassVar[str]
+
+
+def of(item: "Field[Any]") -> Key:
+    found: Key = item.metadata["key"]
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Payload):
+        return value.payload
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+# --- Readers ----------------------------------------------------------------------------------------------------------
+
+
+def dictionary(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value):
+        raise InvalidDeclaration(f"{name} is a dictionary.")
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidDeclaration(f"{name} is true or false.")
+    return value
+
+
+def whole(lowest: int = 0, highest: int = (1 << 31) - 1) -> Read:
+    def read(name: str, value: Any) -> int:
+        if type(value) is not int or not lowest <= value <= highest:
+            raise InvalidDeclaration(f"{name} is a whole number from {lowest} to {highest}.")
+        return value
+
+    return read
+
+
+def text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TEXT:
+        raise InvalidDeclaration(f"{name} is text of 1 to {LONGEST_TEXT} characters.")
+    return value
+
+
+def one_of(*values: str) -> Read:
+    def read(name: str, value: Any) -> str:
+        if value not in values:
+            raise InvalidDeclaration(f"{name} is one of {', '.join(values)}.")
+        return str(value)
+
+    return read
+
+
+def version(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not VERSION.fullmatch(value):
+        raise InvalidDeclaration(f"{name} is a version such as 18.2.")
+    return value
+
+
+def https(name: str, value: Any) -> str:
+    if not text(name, value).startswith("https://"):
+        raise InvalidDeclaration(f"{name} is an address that begins with https://.")
+    return str(value)
+
+
+def local_time(name: str, value: Any) -> str:
+    """The wall clock of the device, wherever it is: a zone would be misread."""
+    try:
+        good = isinstance(value, str) and LOCAL_TIME.fullmatch(value) and datetime.fromisoformat(value)
+    except ValueError:
+        good = None
+    if not good:
+        raise InvalidDeclaration(f"{name} is a local time without a zone, such as 2026-12-01T20:00:00.")
+    return str(value)
+
+
+def list_of(read: Read) -> Read:
+    def read_list(name: str, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise InvalidDeclaration(f"{name} is a list.")
+        return tuple(read(f"{name}[{number}]", item) for number, item in enumerate(value))
+
+    return read_list
+
+
+def part(kind: type[Payload]) -> Read:
+    return lambda name, value: kind.parse(value, f"{name}.")
+
+
+def anything(name: str, value: Any) -> Any:  # noqa: ARG001 - a reader
+    return value
