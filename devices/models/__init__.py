@@ -1,5 +1,14 @@
 from devices.models.broadcast import Broadcast
 from devices.models.command import Command, CommandRow, FinishedCommand, Result
+from devices.models.declaration import (
+    ChannelStatus,
+    Declaration,
+    DeclarationAssignment,
+    DeclarationContent,
+    DeclarationSet,
+    DeclarationState,
+    Manifest,
+)
 from devices.models.device import Device, os_version_number
 from devices.models.enrollment import Channel, Enrollment, Identity
 from devices.models.inventory import (
@@ -21,8 +30,14 @@ __all__ = [
     "AvailableUpdate",
     "Broadcast",
     "Channel",
+    "ChannelStatus",
     "Command",
     "CommandRow",
+    "Declaration",
+    "DeclarationAssignment",
+    "DeclarationContent",
+    "DeclarationSet",
+    "DeclarationState",
     "Device",
     "Enrollment",
     "FinishedCommand",
@@ -32,6 +47,7 @@ __all__ = [
     "InstalledProfile",
     "LocalUser",
     "ManagedApplication",
+    "Manifest",
     "Payload",
     "PushCertificate",
     "PushRequest",
