@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from devices.services import archive, contact, push, push_expiry, results
+from devices.services import archive, contact, declarations, declarative, push, push_expiry, results
 from devices.services import broadcast as broadcasts
 from epmm import jobs
 
@@ -40,3 +40,28 @@ def wake(channel: int) -> None:
 @jobs.handles("devices.broadcast")
 def queue_broadcast(broadcast: int) -> None:
     broadcasts.work(broadcast)
+
+
+@jobs.handles(declarations.CHANGED)
+def declaration_changed(declaration: int, after: int = 0) -> None:
+    declarations.spread_change(declaration, after)
+
+
+@jobs.handles(declarations.ASSIGNED)
+def declarations_assigned(devices: list[int]) -> None:
+    declarations.tell_devices(devices)
+
+
+@jobs.handles("devices.refresh_declarations", every=timedelta(days=1))
+def refresh_declarations() -> None:
+    declarations.refresh_all()
+
+
+@jobs.handles(declarations.MORE)
+def refresh_more_declarations(after: int) -> None:
+    declarations.refresh_all(after)
+
+
+@jobs.handles("devices.tidy_declarations", every=timedelta(minutes=5))
+def tidy_declarations() -> None:
+    declarative.tidy()

@@ -1,12 +1,8 @@
 """What the device door calls for everything that is not a connect; `epmm/asgi.py` hands it over."""
 
-import hashlib
-from typing import Final
-
 from devices.door.exchange import JSON, PLIST, Answer, DeviceRequest
-from devices.errors import DeclarationGone, UserNotManaged
-from devices.models import StatusReport
-from devices.protocol import declarative
+from devices.errors import UserNotManaged
+from devices.protocol import declarative as protocol
 from devices.protocol.bootstrap import GetBootstrapToken, SetBootstrapToken, render_bootstrap_token
 from devices.protocol.checkin import (
     Authenticate,
@@ -17,10 +13,9 @@ from devices.protocol.checkin import (
     UserAuthenticate,
     decode_checkin,
 )
+from devices.services import declaration_status, declarative
 from enrollment.services import checkin
 from epmm.wire.errors import WireError
-
-NO_DECLARATIONS: Final = hashlib.sha256(b"[]").hexdigest()  # the token of the empty set
 
 
 class CheckinHandlers:
@@ -53,14 +48,14 @@ class CheckinHandlers:
 
 def _declarative(message: DeclarativeManagement, request: DeviceRequest) -> Answer:
     channel = checkin.channel_of(message.sender, request)
-    if message.endpoint == declarative.TOKENS:
-        body = declarative.render_tokens(declarations_token=NO_DECLARATIONS, timestamp=channel.created_at)
-        return Answer(body=body, content_type=JSON)
-    if message.endpoint == declarative.DECLARATION_ITEMS:
-        return Answer(body=declarative.render_no_declarations(declarations_token=NO_DECLARATIONS), content_type=JSON)
-    if message.endpoint == declarative.STATUS:
-        StatusReport.objects.keep(channel, message.data)
-        return Answer.EMPTY
-    if message.endpoint.startswith(declarative.DECLARATION):
-        raise DeclarationGone
-    raise WireError("Endpoint: unknown")
+    match message.endpoint:
+        case protocol.STATUS:
+            declaration_status.accept(channel, message.data)
+            return Answer.EMPTY
+        case protocol.TOKENS:
+            body = declarative.tokens(channel)
+        case protocol.DECLARATION_ITEMS:
+            body = declarative.manifest(channel)
+        case endpoint:
+            body = declarative.declaration(channel, *protocol.read_declaration_endpoint(endpoint))
+    return Answer(body=body, content_type=JSON)

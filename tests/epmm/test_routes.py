@@ -35,6 +35,7 @@ ANONYMOUS: dict[str, list[str]] = {
         "/enroll/sign-in/altered",
         "/enroll/sign-in/" + State(reference="", base_reference="", kind="adde").seal(),
     ],
+    "declared-profile": [f"/declarations/profile/1/{'0' * 64}/{'0' * 64}"],  # the address is the secret
     "scep": ["/scep", "/scep?operation=GetCACaps", "/scep?operation=GetCACert", "/scep?operation=PKIOperation"],
 }
 PATHS = [path for paths in ANONYMOUS.values() for path in paths]

@@ -1,5 +1,7 @@
 """Check-in messages that change no life cycle, and what the door is told of a connect that found nothing."""
 
+import json
+
 import pytest
 
 from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
@@ -49,21 +51,27 @@ def test_messages_that_only_ask_need_no_transaction_around_them(phone: Phone) ->
     phone.send("checkout-adde")
 
 
-def test_declarative_management_has_an_empty_set(phone: Phone) -> None:
-    import json
-
+def test_declarative_management_is_served_by_endpoint(phone: Phone) -> None:
     phone.enroll()
     told = json.loads(phone.send("dm-tokens").body)["SyncTokens"]
     items = json.loads(phone.send("dm-declaration-items").body)
     assert items["DeclarationsToken"] == told["DeclarationsToken"]
-    assert items["Declarations"] == {"Activations": [], "Configurations": [], "Assets": [], "Management": []}
+    assert {name: len(listed) for name, listed in items["Declarations"].items()} == {
+        "Activations": 1,
+        "Configurations": 1,
+        "Assets": 0,
+        "Management": 2,
+    }
     assert len(told["Timestamp"]) == len("2026-11-22T10:00:00Z")
     with pytest.raises(DeclarationGone):
         phone.send("dm-declaration")
     phone.send("dm-status")
     assert b"StatusItems" in bytes(StatusReport.objects.get().body)
-    with pytest.raises(WireError):
-        phone.send("dm-tokens", Endpoint="nonsense")
+    status = phone.send("dm-declaration", Endpoint="declaration/configuration/epmm.status").body
+    assert json.loads(status)["ServerToken"] == items["Declarations"]["Configurations"][0]["ServerToken"]
+    for nonsense in ("nonsense", "declaration/secret/epmm.status", "declaration/configuration/"):
+        with pytest.raises(WireError):
+            phone.send("dm-tokens", Endpoint=nonsense)
     with pytest.raises(DeviceRefused):
         phone.send("dm-tokens", UserID="a user without channel")
 
@@ -71,9 +79,10 @@ def test_declarative_management_has_an_empty_set(phone: Phone) -> None:
 def test_only_the_newest_status_reports_are_kept(phone: Phone) -> None:
     phone.enroll()
     for number in range(REPORTS_KEPT + 3):
-        phone.send("dm-status", Data=b"%d" % number)
+        phone.send("dm-status", Data=b'{"number":%d}' % number)
 
-    assert [bytes(report.body) for report in StatusReport.objects.order_by("pk")] == [b"3", b"4", b"5", b"6", b"7"]
+    reports = StatusReport.objects.order_by("pk")
+    assert [json.loads(bytes(report.body))["number"] for report in reports] == [3, 4, 5, 6, 7]
 
 
 def test_explain_tells_the_door_what_to_answer(phone: Phone, anna: User) -> None:

@@ -1,0 +1,143 @@
+"""Which declarations each channel is to hold.  Sets are computed here, stored by their token, and announced."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from devices.models import (
+    Command,
+    DeclarationAssignment,
+    DeclarationContent,
+    DeclarationSet,
+    Enrollment,
+    Manifest,
+)
+from devices.protocol.commands import DeclarativeManagement
+from devices.protocol.declarations import Capabilities, Holder
+from devices.protocol.declarative.manifest import render_tokens
+from devices.services.declaring import Wanted, wanted
+from devices.services.queue import CommandRefused, queue
+from devices.services.target import target_of
+from epmm import options, settings_store
+
+KEPT: Final = timedelta(days=30)
+TOUCHED_AFTER: Final = timedelta(hours=12)
+SECRETS: Final = (
+    "channel__push_token",
+    "channel__push_magic",
+    "channel__enrollment__unlock_token",
+    "channel__enrollment__bootstrap_token",
+    "channel__enrollment__device__details",
+)
+
+
+def holder_of(row: DeclarationSet) -> Holder:
+    target = target_of(row.channel)
+    device = row.channel.enrollment.device
+    return Holder(
+        platform=target.platform,
+        kind=target.kind,
+        user_channel=target.user_channel,
+        os_version=device.os_version if device is not None else "",
+        capabilities=Capabilities.read(row.capabilities),
+    )
+
+
+@transaction.atomic
+def refresh(channels: Sequence[int], *, announce: bool) -> None:
+    """Bring the sets of these channels up to date; with `announce`, tell the devices that are behind."""
+    now = timezone.now()
+    locked = DeclarationSet.objects.select_for_update(of=("self",)).order_by("pk")
+    active = locked.filter(pk__in=channels, channel__enrollment__state=Enrollment.State.ACTIVE)
+    rows = list(active.select_related("channel__enrollment__device").defer(*SECRETS))
+    assigned = _assigned(rows)
+    organization = settings_store.read(options.ENTERPRISE_NAME)
+    found: dict[int, Wanted] = {}
+    for row in rows:
+        key = row.channel.enrollment.device_id, row.channel.user_key != ""
+        found[row.pk] = wanted(row.channel, holder_of(row), assigned.get(key, ()), organization=organization)
+    _store(found.values(), {row.served_token for row in rows}, now)
+    changed = [row for row in rows if _differs(row, found[row.pk], now)]
+    DeclarationSet.objects.bulk_update(changed, ["token", "changed_at", "unsupported"])
+    if announce:
+        tell([row for row in rows if row.token != row.served_token], now)
+
+
+def tell(rows: Iterable[DeclarationSet], now: datetime) -> None:
+    """One command for each channel, unless one is on its way: that one leads to the same declarations."""
+    behind = {row.pk: row for row in rows}
+    on_its_way = Command.objects.filter(channel__in=behind, request_type=DeclarativeManagement.request_type)
+    for key in set(on_its_way.values_list("channel_id", flat=True)):
+        del behind[key]
+    for row in behind.values():
+        tokens = render_tokens(token=row.token, timestamp=row.changed_at)
+        try:
+            queue(row.channel, DeclarativeManagement(tokens=tokens))
+        except CommandRefused:  # the enrollment has ended in between
+            continue
+    DeclarationSet.objects.filter(pk__in=behind).update(asked_at=now)
+
+
+def forget_unused(now: datetime) -> None:
+    """What no channel has been meant to hold for a month."""
+    DeclarationContent.objects.filter(used_at__lt=now - KEPT).delete()
+    Manifest.objects.filter(used_at__lt=now - KEPT).delete()
+
+
+def _assigned(rows: Sequence[DeclarationSet]) -> Mapping[tuple[int | None, bool], list[DeclarationAssignment]]:
+    devices = {row.channel.enrollment.device_id for row in rows}
+    assignments = DeclarationAssignment.objects.filter(device__in=devices, declaration__removed_at=None)
+    found: dict[tuple[int | None, bool], list[DeclarationAssignment]] = {}
+    for each in assignments.select_related("declaration").defer("declaration__profile").order_by("declaration_id"):
+        found.setdefault((each.device_id, each.for_users), []).append(each)
+    return found
+
+
+def _differs(row: DeclarationSet, found: Wanted, now: datetime) -> bool:
+    if (row.token, row.unsupported) == (found.token, found.unsupported):
+        return False
+    if row.token != found.token:
+        row.token, row.changed_at = found.token, now
+    row.unsupported = found.unsupported
+    return True
+
+
+def _store(found: Iterable[Wanted], served: Iterable[str], now: datetime) -> None:
+    """Each content once, however many hold it; what devices still may ask for counts as used.
+
+    Sorted: two that write the same rows do not deadlock.
+    """
+    manifests, bodies = {}, {}
+    for each in found:
+        manifests[each.token] = [list(item) for item in each.items]
+        bodies.update({rendered.item.server_token: rendered.body for rendered in each.rendered})
+    known = dict(Manifest.objects.filter(pk__in={*manifests, *served}).values_list("pk", "used_at"))
+    Manifest.objects.bulk_create(
+        [
+            Manifest(token=token, items=items, used_at=now)
+            for token, items in sorted(manifests.items())
+            if token not in known
+        ],
+        ignore_conflicts=True,
+    )
+    stale = [token for token, used_at in known.items() if used_at < now - TOUCHED_AFTER]
+    old = [token for items in _items_of(stale) for _, _, token in items]
+    Manifest.objects.filter(pk__in=stale).update(used_at=now)
+    contents = DeclarationContent.objects.filter(pk__in={*bodies, *old})
+    known = dict(contents.values_list("pk", "used_at"))
+    DeclarationContent.objects.bulk_create(
+        [
+            DeclarationContent(server_token=token, body=body, used_at=now)
+            for token, body in sorted(bodies.items())
+            if token not in known
+        ],
+        ignore_conflicts=True,
+    )
+    contents.filter(used_at__lt=now - TOUCHED_AFTER).update(used_at=now)
+
+
+def _items_of(tokens: Sequence[str]) -> list[list[list[str]]]:
+    return list(Manifest.objects.filter(pk__in=tokens).values_list("items", flat=True)) if tokens else []

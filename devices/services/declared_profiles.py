@@ -1,0 +1,55 @@
+"""Profiles that devices download because a declaration says so.
+
+Whether a device signs that request is nowhere stated, so the address itself is the secret: one for each channel and
+profile, made with our key, and good for as long as the device keeps in touch.
+"""
+
+import hashlib
+import hmac
+from datetime import timedelta
+from typing import Final
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from devices.models import Channel, Declaration, DeclarationSet, Enrollment
+
+PATH: Final = "declarations/profile"
+GOOD_FOR: Final = timedelta(days=7)  # a device sends a full report every day
+
+
+class ProfileGone(Exception):
+    """404, whatever the reason: an address that is wrong learns nothing."""
+
+
+def digest(profile: bytes) -> str:
+    return hashlib.sha256(profile).hexdigest()
+
+
+def url_for(channel: Channel, sha256: str) -> str:
+    return f"{settings.PUBLIC_URL}/{PATH}/{channel.pk}/{sha256}/{_mac(channel.pk, sha256)}"
+
+
+def fetch(channel: int, sha256: str, mac: str) -> bytes:
+    """The profile behind an address, while the device is managed and meant to have it."""
+    if not hmac.compare_digest(mac.encode(), _mac(channel, sha256).encode()):
+        raise ProfileGone
+    in_touch = DeclarationSet.objects.filter(
+        pk=channel,
+        heard_at__gte=timezone.now() - GOOD_FOR,
+        channel__enrollment__state=Enrollment.State.ACTIVE,
+    ).select_related("channel__enrollment")
+    row = in_touch.only("channel__enrollment__device_id").first()
+    if row is None:
+        raise ProfileGone
+    assigned = Declaration.objects.filter(
+        profile_sha256=sha256, removed_at=None, assignments__device=row.channel.enrollment.device_id
+    ).first()
+    if assigned is None or assigned.profile is None:
+        raise ProfileGone
+    return bytes(assigned.profile)
+
+
+def _mac(channel: int, sha256: str) -> str:
+    return salted_hmac("devices.declared_profile", f"{channel}/{sha256}", algorithm="sha256").hexdigest()

@@ -1,0 +1,109 @@
+"""A profile that a declaration leads to: its address is the secret."""
+
+import plistlib
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client, override_settings
+from django.utils import timezone
+
+from devices.models import Declaration, DeclarationSet, Device, Enrollment
+from devices.services import declarations, declared_profiles
+from epmm import rate_limit
+from tests.devices.declarations.rows import channel, iphone, set_of, synchronize, work
+
+pytestmark = pytest.mark.django_db
+
+LEGACY = "com.apple.configuration.legacy"
+PROFILE = plistlib.dumps({"PayloadType": "Configuration", "PayloadContent": [{"Password": "wifi secret"}]})
+OTHER = plistlib.dumps({"PayloadType": "Configuration", "PayloadContent": []})
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    rate_limit.forget()
+
+
+@pytest.fixture
+def phone() -> Device:
+    device = iphone()
+    put(PROFILE)
+    declarations.assign("wifi", [device], actor="anna")
+    work()
+    return device
+
+
+def put(profile: bytes) -> None:
+    declarations.put("wifi", LEGACY, profile=profile, actor="anna")
+
+
+def address(device: Device) -> str:
+    return str(synchronize(channel(device))["wifi"]["Payload"]["ProfileURL"])
+
+
+def test_the_device_finds_its_profile(client: Client, phone: Device) -> None:
+    url = address(phone)
+
+    answer = client.get(urlsplit(url).path)
+
+    assert url.startswith("https://mdm.example.test:8443/declarations/profile/")
+    assert (answer.status_code, answer.content) == (200, PROFILE)
+    assert (answer["Content-Type"], answer["Cache-Control"]) == ("application/x-apple-aspen-config", "no-store")
+    assert client.post(urlsplit(url).path).status_code == 405
+
+
+def test_each_device_has_an_address_of_its_own_that_stays(phone: Device) -> None:
+    other = iphone(udid="other")
+    declarations.assign("wifi", [other], actor="anna")
+    work()
+
+    assert address(phone) == address(phone) != address(other)
+
+
+def test_a_changed_profile_is_a_changed_declaration(client: Client, phone: Device) -> None:
+    before, token = address(phone), set_of(phone).token
+    put(OTHER)
+    work()
+
+    after = address(phone)
+
+    assert set_of(phone).token != token
+    assert client.get(urlsplit(before).path).status_code == 404
+    assert client.get(urlsplit(after).path).content == OTHER
+
+
+def test_a_guessed_address_leads_nowhere(client: Client, phone: Device) -> None:
+    path = urlsplit(address(phone)).path
+    other = iphone(udid="other")
+
+    for guess in (
+        path[:-1] + ("0" if path[-1] != "0" else "1"),
+        path.replace(f"/{channel(phone).pk}/", f"/{channel(other).pk}/"),
+        path.replace(declared_profiles.digest(PROFILE), declared_profiles.digest(OTHER)),
+    ):
+        assert client.get(guess).status_code == 404
+    with override_settings(SECRET_KEY="another"):
+        assert client.get(path).status_code == 404
+
+
+def test_the_address_ends_with_the_enrollment_the_assignment_and_the_contact(client: Client, phone: Device) -> None:
+    path = urlsplit(address(phone)).path
+
+    DeclarationSet.objects.update(heard_at=timezone.now() - declared_profiles.GOOD_FOR - timedelta(minutes=1))
+    assert client.get(path).status_code == 404
+    address(phone)
+    assert client.get(path).status_code == 200
+    Enrollment.objects.update(state=Enrollment.State.ENDED)
+    assert client.get(path).status_code == 404
+    Enrollment.objects.update(state=Enrollment.State.ACTIVE)
+    declarations.unassign("wifi", [phone], actor="anna")
+    assert client.get(path).status_code == 404
+
+
+def test_the_profile_is_sealed_in_the_database_and_in_no_declaration(phone: Device) -> None:
+    row = Declaration.objects.extra(select={"sealed": "profile"}).get()
+
+    assert b"wifi secret" not in bytes(row.sealed)
+    assert row.profile is not None
+    assert row.payload == {}
