@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx2
 
-from enrollment.simulator import challenge, cms, commands, failures, messages, profile
+from enrollment.simulator import challenge, cms, commands, facts, failures, messages, profile
 from enrollment.simulator.declarative import Declarations
 from enrollment.simulator.enrollee import Enrollee
 from enrollment.simulator.mdm_link import CHECK_IN, COMMAND, MdmLink, Proof, accepted, dictionary, without_content
 from enrollment.simulator.messages import Channel
+from enrollment.simulator.network import follow
 from enrollment.simulator.refusal import DeviceRefused
 
 _COMMANDS_OF_ONE_SESSION = 200
@@ -45,7 +46,7 @@ class SimulatedDevice(Enrollee):
     def forget(self) -> None:
         super().forget()
         self.enrolled = False
-        self.declarations = {channel: Declarations() for channel in Channel}
+        self.declarations = {channel: Declarations(channel) for channel in Channel}
         self._commands: commands.Commands | None = None
         self._unsent: dict[Channel, _Result] = {}
 
@@ -149,9 +150,27 @@ class SimulatedDevice(Enrollee):
         """What a DeclarativeManagement command starts; `announced` are the tokens that came with it."""
         with self.step("declarations") as note:
             held = self.declarations[channel].synchronize(
-                lambda endpoint, data: self.declarative(endpoint, data, channel), self.hardware, announced
+                lambda endpoint, data: self.declarative(endpoint, data, channel),
+                self._download,
+                announced,
+                self._state(),
             )
             note(f"{channel} channel: {held} held")
+
+    def report_status(self, channel: Channel = Channel.DEVICE, *, full: bool = False) -> None:
+        """What has changed since the last report; `full` is what a device sends once a day."""
+        with self.step("status report") as note:
+            self.declarations[channel].report(
+                lambda endpoint, data: self.declarative(endpoint, data, channel), self._state(), full=full
+            )
+            note(f"{channel} channel")
+
+    def _state(self) -> dict[str, Any]:
+        return facts.status_items(self.hardware, is_user_enrollment=self.membership.is_user_enrollment)
+
+    def _download(self, url: str) -> httpx2.Response:
+        client = self.network.presenting(self.need(self.identity, "get_identity"))
+        return follow(client, client.build_request("GET", url))
 
     def renew(self, update: profile.EnrollmentProfile) -> None:
         """Install a new version of the enrollment profile: new identity, check-in again, or everything as before."""

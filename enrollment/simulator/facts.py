@@ -6,6 +6,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
+from enrollment.simulator.hardware import Hardware
 from enrollment.simulator.identity import Identity
 from enrollment.simulator.messages import Channel, Membership
 
@@ -229,3 +230,30 @@ def updates() -> list[dict[str, Any]]:
 def _head(payload: dict[str, Any], optional: tuple[str, ...]) -> dict[str, Any]:
     keys = ("PayloadUUID", "PayloadIdentifier", "PayloadVersion", *optional)
     return {key: payload[key] for key in keys if key in payload}
+
+
+def status_items(hardware: Hardware, *, is_user_enrollment: bool) -> dict[str, Any]:
+    """Every status item of declarative management that this device can tell, by its dotted name."""
+    model = hardware.model
+    known: dict[str, Any] = {
+        "device.model.family": hardware.family.value,
+        "device.model.identifier": model.product,
+        "device.model.marketing-name": model.name,
+        "device.model.number": model.number,
+        "device.operating-system.family": "macOS" if hardware.family.is_mac else "iOS",
+        "device.operating-system.version": model.os_version,
+        "device.operating-system.build-version": model.build,
+    }
+    if hardware.family.is_mac:
+        known["diskmanagement.filevault.enabled"] = True
+    else:
+        known |= {"passcode.is-compliant": True, "passcode.is-present": True}
+        known["mdm.app"] = [{"identifier": key, "name": name} for key, name, _, _ in _APPLICATIONS]
+    if not is_user_enrollment:
+        known |= {
+            "device.identifier.serial-number": hardware.serial,
+            "device.identifier.udid": hardware.udid,
+            "softwareupdate.install-state": "none",
+            "softwareupdate.pending-version": {},
+        }
+    return known

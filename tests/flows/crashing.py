@@ -34,6 +34,9 @@ print(json.dumps({
     "commands": {str(c.uuid).upper(): c.get_state_display() for c in [*Command.objects.all(), *archived]},
     "results": {str(c.uuid).upper(): hashlib.sha256(c.body).hexdigest() for c in archived},
     "unread": Result.objects.count(),
+    "synchronizations": archived.filter(request_type="DeclarativeManagement").count(),
+    "in_step": DeclarationSet.objects.count() - DeclarationSet.objects.behind().count(),
+    "open": Command.objects.count(),
     "devices": list(Device.objects.order_by("pk").values("serial_number", "status", "os_version", "user__user_id")),
     "enrollments": [
         [e.device_key, e.get_state_display(), bytes(e.bearer_sha256).hex(), len(e.unlock_token or b"")]

@@ -24,17 +24,35 @@ def endpoints(laboratory: Laboratory) -> list[str]:
 
 
 def test_declarations_are_fetched_once_and_reported(laboratory: Laboratory, device: SimulatedDevice) -> None:
-    laboratory.order("DeclarativeManagement")
-    laboratory.order("DeclarativeManagement")
+    for _ in range(2):
+        laboratory.order("DeclarativeManagement")
+        device.connect()
 
-    device.connect()
-
-    manifest, one = ["tokens", "declaration-items"], "declaration/management/organization"
-    assert endpoints(laboratory) == [*manifest, one, "status", *manifest, "status"]
-    report = json.loads(laboratory.check_ins[-1]["Data"])
+    one = "declaration/management/organization"
+    assert endpoints(laboratory) == ["tokens", "declaration-items", one, "status", "tokens"]
+    report = json.loads(laboratory.check_ins[-2]["Data"])
     (state,) = report["StatusItems"]["management"]["declarations"]["management"]
     assert (state["identifier"], state["server-token"], state["active"]) == ("organization", "o-1", False)
-    assert report["Errors"] == []
+    assert (report["Errors"], report["FullReport"]) == ([], True)
+
+
+def test_the_second_report_says_only_what_changed(laboratory: Laboratory, device: SimulatedDevice) -> None:
+    device.synchronize()
+
+    device.report_status()
+    device.report_status(full=True)
+
+    nothing, everything = (json.loads(message["Data"]) for message in laboratory.check_ins[-2:])
+    assert (nothing["StatusItems"], nothing["FullReport"]) == ({}, False)
+    assert (everything["StatusItems"].keys(), everything["FullReport"]) == ({"management"}, True)
+
+
+def offering(laboratory: Laboratory, token: str, **items: list[dict[str, str]]) -> None:
+    """From now on another set, named by another token."""
+    tokens = {"SyncTokens": {"Timestamp": "2026-11-22T11:00:00Z", "DeclarationsToken": token}}
+    manifest = {"Declarations": ITEMS | items, "DeclarationsToken": token}
+    new = {"tokens": Answer(200, json=tokens), "declaration-items": Answer(200, json=manifest)}
+    laboratory.spoiled["check-in"] = lambda answer: new.get(endpoints(laboratory)[-1], answer)
 
 
 def test_announced_tokens_save_a_round_trip(laboratory: Laboratory, device: SimulatedDevice) -> None:
@@ -71,18 +89,53 @@ def test_declaration_that_is_gone_is_dropped(laboratory: Laboratory, device: Sim
 
 
 def test_declaration_that_left_the_manifest_is_dropped(laboratory: Laboratory, device: SimulatedDevice) -> None:
-    laboratory.order("DeclarativeManagement")
-    device.connect()
-    laboratory.spoiled["check-in"] = lambda answer: (
-        Answer(200, json={"Declarations": ITEMS, "DeclarationsToken": "t-1"})
-        if endpoints(laboratory)[-1] == "declaration-items"
-        else answer
-    )
-    laboratory.order("DeclarativeManagement")
+    device.synchronize()
+    offering(laboratory, "t-2")
 
-    device.connect()
+    device.synchronize()
 
     assert device.declarations[Channel.DEVICE].held == {}
+
+
+def test_one_token_names_one_set(laboratory: Laboratory, device: SimulatedDevice) -> None:
+    device.synchronize()
+    offering(laboratory, "t-2")
+    device.synchronize()
+    offering(laboratory, "t-1")
+
+    with pytest.raises(DeviceRefused, match="one DeclarationsToken for two sets"):
+        device.synchronize()
+
+
+def test_one_server_token_names_one_content(laboratory: Laboratory, device: SimulatedDevice) -> None:
+    device.synchronize()
+    offering(laboratory, "t-2")
+    device.synchronize()
+    offering(laboratory, "t-3", Management=[{"Identifier": "organization", "ServerToken": "o-1"}])
+    before = laboratory.spoiled["check-in"]
+    other = {"Type": "com.apple.management.organization-info", "Identifier": "organization", "ServerToken": "o-1"}
+    laboratory.spoiled["check-in"] = lambda answer: (
+        Answer(200, json=other | {"Payload": {"Name": "Another"}})
+        if endpoints(laboratory)[-1].startswith("declaration/")
+        else before(answer)
+    )
+
+    with pytest.raises(DeviceRefused, match="one ServerToken for two contents"):
+        device.synchronize()
+
+
+def test_what_a_device_cannot_is_refused_once_it_has_said_so(laboratory: Laboratory, device: SimulatedDevice) -> None:
+    held = device.declarations[Channel.DEVICE]
+    held.supported -= {"com.apple.management.organization-info"}
+    device.synchronize()
+    (state,) = json.loads(laboratory.check_ins[-1]["Data"])["StatusItems"]["management"]["declarations"]["management"]
+    assert (state["valid"], state["reasons"][0]["code"]) == ("invalid", "Error.ConfigurationNotSupported")
+    offering(laboratory, "t-2")
+    device.synchronize()
+    offering(laboratory, "t-3", Management=[{"Identifier": "organization", "ServerToken": "o-1"}])
+
+    with pytest.raises(DeviceRefused, match="does not support"):
+        device.synchronize()
 
 
 @pytest.mark.parametrize(
@@ -128,6 +181,19 @@ def test_declaration_that_left_the_manifest_is_dropped(laboratory: Laboratory, d
             "declaration/",
             Answer(200, json={"Identifier": "organization", "ServerToken": "o-1", "Payload": {}}),
             "without Type",
+        ),
+        (
+            "declaration/",
+            Answer(
+                200,
+                json={
+                    "Identifier": "organization",
+                    "ServerToken": "o-1",
+                    "Payload": {},
+                    "Type": "com.apple.asset.data",
+                },
+            ),
+            "is no management",
         ),
         ("declaration/", Answer(500), "500"),
         ("status", Answer(200, content=b"{}"), "zero bytes"),

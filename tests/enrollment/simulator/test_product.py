@@ -132,12 +132,13 @@ def test_renewed_profile_brings_a_new_identity(device: SimulatedDevice) -> None:
     assert device.check_in("TokenUpdate").status_code == 403
 
 
-def test_mac_synchronizes_an_empty_set_of_declarations(line: Line, people: None) -> None:
+def test_mac_and_its_user_hold_declarations_of_their_own(line: Line, people: None) -> None:
     mac = fake_device(line, ANNA, Family.MAC)
     mac.enroll(password=PASSWORD)
 
     mac.synchronize()
     mac.synchronize(Channel.USER)
 
-    assert [mac.declarations[channel].held for channel in Channel] == [{}, {}]
-    assert all(mac.declarations[channel].token for channel in Channel)
+    device, user = (mac.declarations[channel] for channel in Channel)
+    assert device.held.keys() == user.held.keys()
+    assert device.token != user.token
