@@ -1,4 +1,3 @@
-
 import django.db.models.deletion
 import django.utils.timezone
 import epmm.fields
@@ -8,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('devices', '0003_storage'),
+        ('devices', '0004_push_certificate'),
     ]
 
     operations = [
