@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from devices.models import Channel, Declaration, DeclarationAssignment
@@ -84,18 +84,21 @@ def _plan(row: Declaration, channel: Channel) -> _Planned:
     return _Planned(identifier=row.identifier, type=row.type, payload=payload, predicate=row.predicate)
 
 
-def _own(holder: Holder, organization: str) -> Iterator[_Planned]:
-    """What every device gets, as far as it can."""
+@lru_cache(maxsize=256)
+def _own(holder: Holder, organization: str) -> tuple[_Planned, ...]:
+    """What every device gets, as far as it can.  Most of a fleet can the same."""
     names = status_items.subscribed(holder)
     made: dict[str, TypedDeclaration] = {
         f"{OWN}organization": OrganizationInfo(name=organization),
         f"{OWN}properties": Properties(values={"enrollment": holder.kind.value, "organization": organization}),
         STATUS: StatusSubscriptions(status_items=tuple(StatusItem(name=name) for name in names)),
     }
-    for identifier, declaration in made.items():
-        payload = declaration.payload
-        if declarations.why_not(declaration.type, payload, holder) is None and (names or identifier != STATUS):
-            yield _Planned(identifier=identifier, type=declaration.type, payload=payload)
+    return tuple(
+        _Planned(identifier=identifier, type=declaration.type, payload=declaration.payload)
+        for identifier, declaration in made.items()
+        if declarations.why_not(declaration.type, declaration.payload, holder) is None
+        and (names or identifier != STATUS)
+    )
 
 
 def _activations(planned: Sequence[_Planned]) -> Iterator[_Planned]:
