@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('devices', '0004_push_certificate'),
+        ('devices', '0005_push'),
     ]
 
     operations = [
