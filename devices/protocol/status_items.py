@@ -6,10 +6,10 @@ A test compares the table with a checkout of Apple's schema (declarative/status/
 from collections.abc import Mapping
 from typing import Any, Final
 
-from devices.protocol.commands.base import Kind
-from devices.protocol.commands.facts import Channels, Reach
 from devices.protocol.declarations.reach import EITHER, At, Facts, Holder, why_unreachable
-from devices.protocol.inventory import Reading, json_of
+from devices.protocol.reading import Reading, json_of
+from devices.protocol.support import Channels, Reach
+from devices.protocol.target import Kind
 from epmm.wire.errors import WireError
 from epmm.wire.plist import required
 

@@ -20,7 +20,7 @@ from devices.models import StatusReport as StoredReport
 from devices.protocol.commands import Kind
 from devices.protocol.declarative.manifest import canonical
 from devices.protocol.declarative.status import State, StateKey, StatusReport, merge, merge_errors
-from devices.protocol.inventory import Reading
+from devices.protocol.reading import Reading
 from devices.protocol.status_items import CAPABILITIES, COLUMNS, personal, read_status
 from devices.services import declaration_sets
 from devices.services.record import Record

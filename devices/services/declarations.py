@@ -9,7 +9,6 @@ from django.utils import timezone
 from devices.models import Channel, Declaration, DeclarationAssignment, DeclarationSet, Device, Enrollment
 from devices.protocol import declarations
 from devices.protocol.commands import Platform
-from devices.protocol.commands.facts import Channels
 from devices.protocol.declarations import (
     Capabilities,
     DeclarationKind,
@@ -20,6 +19,7 @@ from devices.protocol.declarations import (
 )
 from devices.protocol.declarations.legacy import check_profile
 from devices.protocol.declarative.manifest import canonical
+from devices.protocol.support import Channels
 from devices.services import declaration_sets, declared_profiles
 from devices.services.declaring import OWN
 from devices.services.target import target_of

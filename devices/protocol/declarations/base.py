@@ -7,8 +7,8 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, ClassVar, Final, Self, TypeAlias
 
-from devices.protocol.commands.base import Kind, Platform
 from devices.protocol.declarations.reach import Holder
+from devices.protocol.target import Kind, Platform
 
 Read: TypeAlias = Callable[[str, Any], Any]  # the key, for the sentence, and the value
 LONGEST_TEXT: Final = 4096

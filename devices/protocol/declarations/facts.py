@@ -5,8 +5,8 @@ A test compares this table with both checkouts of the schema; where they differ,
 
 from typing import Final
 
-from devices.protocol.commands.facts import Channels, Reach
 from devices.protocol.declarations.reach import EITHER, At, Facts
+from devices.protocol.support import Channels, Reach
 
 DEVICE, SUPERVISED = Reach.DEVICE, Reach.SUPERVISED
 USER: Final = Channels.USER

@@ -2,7 +2,6 @@ import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from devices.protocol.commands.base import Platform
 from devices.protocol.declarations.base import (
     InvalidDeclaration,
     Payload,
@@ -14,6 +13,7 @@ from devices.protocol.declarations.base import (
     text,
     whole,
 )
+from devices.protocol.target import Platform
 
 MAC: Final = Platform.MACOS
 LONGEST_REGEX: Final = 2048

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from devices.protocol.commands.base import Kind, Platform
-from devices.protocol.commands.facts import Channels, Reach
+from devices.protocol.support import Channels, Reach
+from devices.protocol.target import Kind, Platform
 
 EITHER: Final = Channels.DEVICE | Channels.USER
 

@@ -1,7 +1,6 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from devices.protocol.commands.base import Platform
 from devices.protocol.declarations.base import (
     InvalidDeclaration,
     Payload,
@@ -18,6 +17,7 @@ from devices.protocol.declarations.base import (
     version,
     whole,
 )
+from devices.protocol.target import Platform
 
 MAC: Final = Platform.MACOS
 DAYS: Final[Read] = whole(1, 90)

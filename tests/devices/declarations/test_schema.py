@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from devices.protocol.commands.base import Platform
-from devices.protocol.commands.facts import Channels, Reach
 from devices.protocol.declarations import TYPED, InvalidDeclaration
 from devices.protocol.declarations.base import Key, Payload, TypedDeclaration, of
 from devices.protocol.declarations.facts import TYPES
 from devices.protocol.declarations.reach import EITHER, At, Facts
 from devices.protocol.status_items import COLUMNS, PERSONAL, STATUS_ITEMS
+from devices.protocol.support import Channels, Reach
+from devices.protocol.target import Platform
 
 pytestmark = pytest.mark.service("apple-schema")
 ENROLLMENTS = [("user", Reach.ANY), ("device", Reach.DEVICE), ("supervised", Reach.SUPERVISED)]
