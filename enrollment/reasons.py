@@ -48,12 +48,17 @@ FAMILY_CANNOT_ENROL: Final = _reason(
     _("This kind of device has no account-driven enrollment."),
     _("This kind of device cannot be enrolled with a work account."),
 )
-UNREADABLE: Final = _reason("E-111", _("The device's first message could not be read."))
-UNKNOWN_DEVICE_CA: Final = _reason(
-    "E-112", _("The device's first message is signed by a certificate that is not from a known Apple device CA.")
+NOT_VERIFIED: Final = _(
+    "This device could not be verified. Restart it and try again, else ask your administrator and give the code {code}."
 )
-ALTERED: Final = _reason("E-113", _("The device's first message was altered after it was signed."))
-UNSIGNED: Final = _reason("E-114", _("The device's first message is not signed."))
+UNREADABLE: Final = _reason("E-111", _("The device's first message could not be read."), NOT_VERIFIED)
+UNKNOWN_DEVICE_CA: Final = _reason(
+    "E-112",
+    _("The device's first message is signed by a certificate that is not from a known Apple device CA."),
+    NOT_VERIFIED,
+)
+ALTERED: Final = _reason("E-113", _("The device's first message was altered after it was signed."), NOT_VERIFIED)
+UNSIGNED: Final = _reason("E-114", _("The device's first message is not signed."), NOT_VERIFIED)
 
 WRONG_CREDENTIALS: Final = _reason(
     "E-201", _("User ID, password or PIN was wrong."), _("The user ID, password or PIN is not right.")
@@ -113,8 +118,14 @@ FOREIGN_ACCOUNT: Final = _reason(
 )
 DEVICE_LIMIT: Final = _reason(
     "E-306",
-    _("The person has reached the device limit. Retire a device or raise registration.device_limit."),
-    _("You already use {used} of {limit} allowed devices. Remove one in the user portal, then try again."),
+    _(
+        "The person has reached the device limit. Retire a device (manage.py retire DEVICE)"
+        " or raise registration.device_limit."
+    ),
+    _(
+        "You already use {used} of {limit} allowed devices. Ask your administrator to retire one that you no longer"
+        " use, then try again."
+    ),
 )
 FAMILY_REFUSED: Final = _reason(
     "E-307",
@@ -128,7 +139,10 @@ SYSTEM_TOO_OLD: Final = _reason(
 )
 ANOTHER_PERSONS_DEVICE: Final = _reason(
     "E-309",
-    _("The device is still active under another person. Retire it there, or set enrollment.allow_takeover."),
+    _(
+        "The device is still active under another person. Retire it there (manage.py retire DEVICE),"
+        " or set enrollment.allow_takeover."
+    ),
 )
 
 CHALLENGE_REFUSED: Final = _reason(

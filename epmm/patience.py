@@ -7,6 +7,8 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS: Final = 30.0
+LINGER_SECONDS: Final = 0.5
+LARGEST_HEAD: Final = 128 << 10  # bytes that come before a request has all its headers; 32 KiB are promised
 MOST_DESCRIPTORS: Final = 65_536
 
 
@@ -17,6 +19,7 @@ class ImpatientProtocol(HttpToolsProtocol):
     """
 
     _running_out: asyncio.TimerHandle | None = None
+    _head = 0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -25,6 +28,17 @@ class ImpatientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._done()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._running_out is not None:
+            self._head += len(data)
+            if self._head - len(data) > LARGEST_HEAD:
+                return  # refused already
+            if self._head > LARGEST_HEAD:
+                self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
+                self.loop.call_later(LINGER_SECONDS, self.transport.close)  # at once, the answer would be lost
+                return
+        super().data_received(data)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -36,11 +50,13 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def _begin(self) -> None:
         self._done()
+        self._head = 0
         self._running_out = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
     def _done(self) -> None:
         if self._running_out is not None:
             self._running_out.cancel()
+            self._running_out = None
 
 
 def allow_descriptors() -> None:

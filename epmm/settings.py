@@ -135,8 +135,10 @@ APNS_HOST, APNS_PORT = env.address("EPMM_APNS_SERVER", default="api.push.apple.c
 APNS_CA = env.path("EPMM_APNS_CA")  # of a laboratory's stand-in
 TLS_DIR = DATA_DIR / "tls"
 # The certificate that signs enrollment profiles; `up` gives that of its TLS port.  Without one, our own CA signs.
-SIGNING_CERTIFICATE = env.path("EPMM_SIGNING_CERTIFICATE")
-SIGNING_KEY = env.path("EPMM_SIGNING_KEY")
+_stored_pair = DATA_DIR / "tls_files"  # written by `manage.py up`
+_pair = [Path(line) for line in _stored_pair.read_text().splitlines()] if _stored_pair.is_file() else [None, None]
+SIGNING_CERTIFICATE = env.path("EPMM_SIGNING_CERTIFICATE", default=_pair[0])
+SIGNING_KEY = env.path("EPMM_SIGNING_KEY", default=_pair[-1])
 
 # --- Watching it ------------------------------------------------------------------------------------------------------
 METRICS_ALLOW = env.networks("EPMM_METRICS_ALLOW", default=["127.0.0.0/8", "::1"])

@@ -84,11 +84,14 @@ class TokenUpdate:
 
     @classmethod
     def parse(cls, source: Mapping[str, Any]) -> Self:
+        token, push_magic = required(source, "Token", bytes), required(source, "PushMagic", str)
+        if not token or not push_magic:
+            raise WireError("Token and PushMagic: empty")
         return cls(
             sender=Sender.parse(source),
             topic=required(source, "Topic", str, longest=TOPIC),
-            token=required(source, "Token", bytes),
-            push_magic=required(source, "PushMagic", str),
+            token=token,
+            push_magic=push_magic,
             unlock_token=optional(source, "UnlockToken", bytes),
             awaiting_configuration=optional(source, "AwaitingConfiguration", bool) or False,
             not_on_console=optional(source, "NotOnConsole", bool) or False,

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from devices.models import Channel, Command, Device
 from devices.protocol import commands
 from devices.services import departure, queue
 from devices.services.queue import CommandRefused
+from devices.services.retire import RETIRED_BY_ADMINISTRATOR, end_enrollment
 from devices.services.target import target_of
 from epmm import audit
 
@@ -35,6 +37,19 @@ def prepare(
         raise CommandRefused(sentence)
     ends = departure.is_one(request, target)
     return Order(device=device, channel=channel, request=request, ends_management=ends)
+
+
+def prepare_retirement(device: Device) -> Order:
+    """The removal of the enrollment profile, which ends the management."""
+    channel = _channel(device, "")
+    return prepare(device, "RemoveProfile", payload={"Identifier": channel.enrollment.profile_identifier})
+
+
+@transaction.atomic
+def retire_now(device: Device, *, actor: str, address: str | None = None) -> None:
+    """For a device that will not come back; should it, its certificate is told that the enrollment has ended."""
+    end_enrollment(_channel(device, "").enrollment, reason=RETIRED_BY_ADMINISTRATOR, now=timezone.now())
+    audit.record("device.retired", actor=actor, address=address, subject_type="device", subject=str(device.uuid))
 
 
 @transaction.atomic

@@ -69,13 +69,12 @@ class DiscoveryRequest:
     def parse(cls, query: str) -> Self:
         """Read the query as it came, still escaped.
 
-        By name, in any order.  A plus sign is a plus sign: devices send sub-addresses unescaped, and no form is
-        involved that would mean a space by it.
+        By name, in any order.
         """
         if len(query) > LONGEST_QUERY:
             raise WireError("query is too long")
         values = _values(query)
-        identifier = values.get("user-identifier", "").strip()
+        identifier = typed_identifier(query)
         local_part, at, domain = identifier.rpartition("@")
         if not at:
             local_part, domain = domain, ""
@@ -88,6 +87,14 @@ class DiscoveryRequest:
             domain=domain,
             model_family=ModelFamily.named(values.get("model-family", "")),
         )
+
+
+def typed_identifier(query: str) -> str:
+    """What the person typed, from a query as it came.
+
+    A plus sign is a plus sign: devices send sub-addresses unescaped, and no form is involved that would mean a space.
+    """
+    return _values(query).get("user-identifier", "").strip()
 
 
 def document(version: Version, base_url: str) -> bytes:

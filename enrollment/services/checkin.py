@@ -272,10 +272,10 @@ def _describe(device: Device, enrollment: Enrollment, message: Authenticate) -> 
     device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
     device.family = enrollment.family
     device.platform = policy.PLATFORM_OF.get(enrollment.family, "")
-    told = {
-        "serial_number": message.serial_number,
-        "imei": message.imei,
-        "meid": message.meid,
+    hardware = {"serial_number": message.serial_number, "imei": message.imei, "meid": message.meid}
+    if enrollment.kind == Enrollment.Kind.AAUE:  # forbidden there: none of it is ours to know
+        hardware = {}
+    told = hardware | {
         "product_name": message.product_name,
         "model": message.model,
         "model_name": message.model_name,

@@ -73,7 +73,10 @@ def account_in_domain(user: User, _: Facts) -> None:
 
 
 def within_device_limit(user: User, facts: Facts) -> None:
-    """A device that the person enrolls again does not count against itself."""
+    """A device that the person enrolls again does not count against itself.
+
+    Before its Authenticate a device need not have told its UDID: one of its kind may then be this very device.
+    """
     limit = settings_store.read(options.DEVICE_LIMIT)
     if limit is None:
         return
@@ -81,6 +84,8 @@ def within_device_limit(user: User, facts: Facts) -> None:
     if facts.udid:
         others = others.exclude(udid=facts.udid)
     used = others.count()
+    if not facts.udid and facts.kind == Enrollment.Kind.ADDE and others.filter(family=facts.family).exists():
+        used -= 1
     if used >= limit:
         raise Refused(reasons.DEVICE_LIMIT, used=used, limit=limit)
 

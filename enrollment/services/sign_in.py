@@ -58,8 +58,10 @@ class State:
 
     @property
     def pin_use(self) -> str:
-        """What a PIN is used for: this sign-in on this device, not another phone's that shares its trace."""
-        return hashlib.sha256(f"{self.reference} {self.udid}".encode()).hexdigest()
+        """What a PIN is used for: this device where it says which it is, however often its person begins anew; else
+        this sign-in."""
+        used_for = f"device {self.udid}" if self.udid else f"sign-in {self.reference}"
+        return hashlib.sha256(used_for.encode()).hexdigest()
 
     def facts(self) -> policy.Facts:
         return policy.Facts(
@@ -110,6 +112,7 @@ def verify(state: State, entered: Entered, *, address: str | None) -> Ticket:
     attempt = trace.find(state.reference)
     try:
         user, pin = _checked_credentials(state, entered, address=address)
+        attempt = attempt or trace.open_known(state.reference, identifier=state.identifier, address=address)
         trace.move(attempt, Attempt.State.OPEN, user=user, kind=state.kind)
         trace.step(attempt, "credentials")
         _check_same_person(state, user)

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from devices.models import Enrollment
+from enrollment import reasons
 from enrollment.models import Attempt, AttemptStep
 from enrollment.models.attempt import OPEN_FOR
 from enrollment.reasons import Reason
@@ -47,7 +48,9 @@ def open_attempt(*, address: str | None, identifier: str = "", domain: str = "",
     for attempt in recent:
         same = (attempt.identifier, attempt.model_family) == (identifier, family)
         if same and identifier and attempt.state == Attempt.State.OPEN and attempt.opened_at > now - REPEAT_WITHIN:
-            return Attempt.objects.get(pk=attempt.pk)
+            found = Attempt.objects.get(pk=attempt.pk)
+            if not found.steps.exclude(step="discovery").exists():  # another phone of this person may be further
+                return found
     if len(recent) >= PER_NETWORK_AND_HOUR:
         return None
     if anonymous.order_by("pk")[ANONYMOUS_AT_MOST - 1 : ANONYMOUS_AT_MOST].exists():
@@ -60,6 +63,13 @@ def open_attempt(*, address: str | None, identifier: str = "", domain: str = "",
         domain=domain,
         model_family=family,
     )
+
+
+def open_known(reference: str, *, identifier: str, address: str | None) -> Attempt:
+    """For somebody who has proved who they are, however many strangers asked from the same network."""
+    address = address_or_none(address)
+    given = {"identifier": identifier, "address": address, "network": network(address)}
+    return Attempt.objects.get_or_create(reference=reference, defaults=given)[0]
 
 
 def find(reference: str) -> Attempt | None:
@@ -90,6 +100,8 @@ def step(
     if attempt.state == Attempt.State.ACTIVE or result == NOTED:
         return
     before = attempt.last_code, attempt.state
+    if result == REFUSED and attempt.last_code and reason is reasons.MESSAGE_REFUSED:
+        return  # what follows a refusal does not fit any more, and says nothing of its own
     if result == REFUSED:
         attempt.last_code, attempt.state = code, Attempt.State.FAILED
     else:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from enrollment import reasons
 from enrollment.models import PolicyText
 from enrollment.protocol.challenge import CALLBACK_SCHEME
+from enrollment.protocol.discovery import typed_identifier
 from enrollment.services import authorities, sign_in, trace
 from enrollment.services.policy import Refused
 from enrollment.services.sign_in import Entered, SignInExpired, State, Ticket
@@ -48,7 +49,7 @@ def page(request: HttpRequest, sealed: str) -> HttpResponse:
 
 def _first(request: HttpRequest, state: State) -> HttpResponse:
     """The device appends what was typed to the announced address."""
-    typed = _printable(request.GET.get("user-identifier", "").strip())[:320]
+    typed = _printable(typed_identifier(request.META.get("QUERY_STRING", "")))[:320]
     attempt = trace.find(state.reference)
     if typed:
         state = replace(state, identifier=typed)

@@ -76,6 +76,18 @@ def test_a_request_that_has_its_headers_has_all_the_time_of_its_reader(monkeypat
     assert served(story, timeout_keep_alive=5) == b"still open"
 
 
+def test_headers_without_end_are_refused() -> None:
+    endless = [b"GET / HTTP/1.1\r\nHost: x\r\n", *[b"X-More: %s\r\n" % (b"x" * 60_000)] * 10]
+
+    assert served(lambda port: closed_after(port, *endless)).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_large_body_in_the_first_piece_is_none_of_the_headers() -> None:
+    whole = b"PUT / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n" + bytes(100_000)
+
+    assert served(lambda port: closed_after(port, whole)).startswith(b"HTTP/1.1 200 ")
+
+
 def test_descriptors_are_taken_as_far_as_they_are_given() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:

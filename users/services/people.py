@@ -56,6 +56,16 @@ def create(new: NewPerson, *, actor: str) -> User:
     return user
 
 
+@transaction.atomic
+def set_active(user: User, *, is_active: bool, actor: str) -> User:
+    """Whether the person may sign in and enroll; what they have enrolled stays."""
+    user.is_active = is_active
+    user.save(update_fields=["is_active"])
+    action = "user.enabled" if is_active else "user.disabled"
+    audit.record(action, actor=actor, subject_type="user", subject=user.user_id)
+    return user
+
+
 def resolve(typed: str, domains: Sequence[str]) -> User | None:
     """Whom a typed name means: a user ID, else a Managed Apple Account, else an e-mail address, else, in a domain of
     ours, the user ID before the `@`.  Always one query, so that its time tells nobody which of them matched.

@@ -16,6 +16,7 @@ from users.models import RegistrationPin, User
 
 LONGEST_TYPED: Final = 32  # twelve digits and the spaces people type between them
 LONGEST_USED_FOR: Final = 64
+REPEATED_WITHIN: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +65,9 @@ def check(user: User, typed: str, used_for: str) -> RegistrationPin:
     if not check_password(_digits(typed), pin.hashed if pin is not None else UNUSABLE_PASSWORD_PREFIX) or pin is None:
         raise PinWrong
     if pin.used_at is not None:
-        # the answer to this very sign-in was lost; that the PIN has expired meanwhile does not matter
-        if pin.used_for != used_for or not used_for:
+        # the answer to this very sign-in was lost, or its person begins anew; the PIN may expire meanwhile
+        repeated_until = max(pin.expires_at, pin.used_at + REPEATED_WITHIN)
+        if pin.used_for != used_for or not used_for or timezone.now() > repeated_until:
             raise PinUsed
     elif pin.expired(timezone.now()):
         raise PinExpired

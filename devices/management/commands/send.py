@@ -29,7 +29,7 @@ class Command(BaseCommand):
             device = find_device(options["device"])
             order = send.prepare(device, request_type, payload=payload, user_key=options["user"])
             if order.ends_management and sys.stdin.isatty():
-                _ask_again(str(device), request_type)
+                ask_again(str(device), request_type)
             command = send.send(order, actor="manage.py")
         except (DeviceNotFound, CommandRefused) as error:
             raise CommandError(str(error)) from error
@@ -54,7 +54,7 @@ def read_payload(path: Path, request_type: str) -> dict[str, Any]:
     return payload
 
 
-def _ask_again(device: str, request_type: str) -> None:
+def ask_again(device: str, request_type: str) -> None:
     """Only a person at a terminal can answer; a script has been written on purpose."""
     sys.stderr.write(f"After {request_type}, {device} is no longer managed. Type its name to go on: ")
     sys.stderr.flush()

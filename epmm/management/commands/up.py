@@ -63,7 +63,8 @@ class Command(BaseCommand):
 
     def _prepare(self, certificate: Path, key: Path) -> None:
         """Everything that a start does before the first child; nothing that is in place is done again."""
-        store_public_url(settings.DATA_DIR / "public_url", settings.PUBLIC_URL)
+        remember(settings.DATA_DIR / "public_url", settings.PUBLIC_URL)
+        remember(settings.DATA_DIR / "tls_files", f"{certificate}\n{key}")
         os.environ["EPMM_DATA_DIR"] = str(settings.DATA_DIR)
         os.environ["EPMM_PUBLIC_URL"] = settings.PUBLIC_URL
         os.environ.setdefault("EPMM_SIGNING_CERTIFICATE", str(certificate))
@@ -117,11 +118,11 @@ def tls_files(certificate: Path | None, key: Path | None) -> tuple[Path, Path]:
     return certificate.resolve(), key.resolve()
 
 
-def store_public_url(path: Path, url: str) -> None:
+def remember(path: Path, text: str) -> None:
     """The other commands read it from there."""
-    if not path.is_file() or path.read_text().strip() != url:
+    if not path.is_file() or path.read_text().strip() != text:
         draft = path.with_suffix(".new")
-        draft.write_text(f"{url}\n")
+        draft.write_text(f"{text}\n")
         draft.replace(path)
 
 

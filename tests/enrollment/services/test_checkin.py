@@ -10,6 +10,7 @@ from devices.errors import DeviceRefused, UnrecognizedDevice
 from devices.models import Channel, Command, Device, Enrollment, Identity
 from enrollment.models import AccessToken, Attempt
 from enrollment.services import checkin, cleanup, trace
+from epmm.wire.errors import WireError
 from tests.enrollment.conftest import Switch, make_person
 from tests.enrollment.phone import UDID, Phone, new_phone
 from users.models import Role, User
@@ -62,6 +63,15 @@ def test_a_missing_or_empty_unlock_token_keeps_the_stored_one(phone: Phone, told
     assert Channel.objects.get().push_magic == b"new"
 
 
+@pytest.mark.parametrize("told", [{"Token": b""}, {"PushMagic": ""}])
+def test_a_token_update_that_could_wake_nobody_is_refused(phone: Phone, told: dict[str, Any]) -> None:
+    phone.enroll()
+    with pytest.raises(WireError, match="empty"):
+        phone.send("tokenupdate-adde-ios", **told)
+
+    assert Channel.objects.get().push_token
+
+
 def test_a_mac_has_channels_of_its_own(anna: User, adde: None) -> None:
     mac = new_phone(anna, key="6C1F7E0A-93B4-5C0E-8E1B-2D9A4F7C1B33")
     mac.send("authenticate-adde-macos", bearer=None)
@@ -80,13 +90,13 @@ def test_user_enrollment_is_keyed_by_its_enrollment_id(anna: User, switch: Switc
     roles.grant(anna, [Role.AAUE], actor="test")
     for key in ("5B0F6B0C-0000-0000-0000-000000000001", "5B0F6B0C-0000-0000-0000-000000000002"):
         phone = new_phone(anna, kind="aaue", key=key)
-        phone.send("authenticate-byod-ios")
+        phone.send("authenticate-byod-ios", SerialNumber="FORBIDDEN", IMEI="1")
         phone.send("tokenupdate-byod-ios")
 
     assert Device.objects.count() == 2  # new each time
     device = Device.objects.first()
     assert device is not None
-    assert (device.udid, device.serial_number, device.owner) == ("", "", "EMPLOYEE")
+    assert (device.udid, device.serial_number, device.imei, device.owner) == ("", "", "", "EMPLOYEE")
     assert device.enrollment_type == "aaue"
 
 

@@ -57,6 +57,25 @@ def test_what_an_active_device_is_refused_later_does_not_unmake_its_enrollment()
     assert attempt.steps.filter(code="E-502").exists()
 
 
+def test_what_does_not_fit_after_a_refusal_does_not_hide_why() -> None:
+    attempt = opened()
+    trace.step(attempt, "authenticate", result=trace.REFUSED, reason=reasons.ANOTHER_PERSONS_DEVICE)
+    trace.step(attempt, "token_update", result=trace.REFUSED, reason=reasons.MESSAGE_REFUSED)
+
+    attempt.refresh_from_db()
+    assert (attempt.state, attempt.last_code) == (Attempt.State.FAILED, "E-309")
+    assert attempt.steps.count() == 2
+
+
+def test_a_second_phone_of_the_same_person_has_a_trace_of_its_own() -> None:
+    first = opened()
+    trace.step(first, "discovery")
+    assert opened() == first  # the answer was lost
+    trace.step(first, "enrollment_request")
+
+    assert opened() != first
+
+
 def test_noted_changes_no_state() -> None:
     attempt = opened()
     trace.step(attempt, "enrollment_request", result=trace.NOTED, reason=reasons.UNSIGNED)

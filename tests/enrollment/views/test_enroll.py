@@ -268,8 +268,11 @@ def test_a_device_that_can_update_first_is_told_to(client: Client, adde: None, s
 def test_without_a_trace_the_enrollment_goes_on(sheet: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("enrollment.services.trace.PER_NETWORK_AND_HOUR", 0)
 
-    profile_of(sheet.post(sheet.until_token()))
+    sheet.post()
     assert not Attempt.objects.exists()
+    profile_of(sheet.post(sheet.until_token()))
+    attempt = Attempt.objects.get()  # of somebody known by now, however many strangers there were
+    assert [step.step for step in attempt.steps.all()] == ["credentials", "policy", "token", "profile"]
 
 
 def test_a_body_altered_beyond_reading_is_still_a_cms(client: Client, adde: None) -> None:

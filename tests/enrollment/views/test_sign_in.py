@@ -156,6 +156,17 @@ def test_the_same_device_does_not_count_against_itself(sheet: Sheet, anna: User,
     assert ready(sheet).sign_in().status_code == 308
 
 
+@pytest.mark.parametrize(("family", "status"), [("iPhone", 308), ("iPad", 403)])
+def test_a_device_that_does_not_say_which_it_is_may_be_the_one_of_its_kind(
+    sheet: Sheet, anna: User, switch: Switch, family: str, status: int
+) -> None:
+    switch("registration.device_limit", "1")
+    Device.objects.create(user=anna, status=Device.Status.ACTIVE, udid="SOME", family=family, mdm_managed=True)
+    sheet.body = MACHINE_INFO.replace(b"<key>UDID</key>", b"<key>Other</key>")
+
+    assert ready(sheet).sign_in().status_code == status
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "code"),
     [("registration.allowed_families", "iPad,Mac", "E-307"), ("registration.minimum_os", "iOS=18.4", "E-308")],
@@ -228,7 +239,7 @@ def test_a_pin_signs_in_and_takes_its_pending_record(sheet: Sheet, anna: User, s
     assert Device.objects.get().status == Device.Status.IENROLL_VERIFIED
 
 
-def test_a_pin_serves_one_sign_in_which_may_be_repeated(sheet: Sheet, anna: User, switch: Switch) -> None:
+def test_a_pin_serves_one_device_whose_person_may_begin_anew(sheet: Sheet, anna: User, switch: Switch) -> None:
     switch("registration.requirement", "pin")
     pin = issue_pin(anna)
     ready(sheet).open_page()
@@ -236,9 +247,21 @@ def test_a_pin_serves_one_sign_in_which_may_be_repeated(sheet: Sheet, anna: User
     assert sheet.submit(user_id="anna", pin=pin).status_code == 308
 
     assert sheet.client.post(action, {"user_id": "anna", "pin": pin}).status_code == 308
-    other = ready(Sheet(sheet.client, identifier="anna+2@mdm.example.test"))
+    again = ready(Sheet(sheet.client, identifier="anna+2@mdm.example.test"))
+    again.open_page()
+    assert again.submit(user_id="anna", pin=pin).status_code == 308
+    other = ready(Sheet(sheet.client, identifier="anna+3@mdm.example.test"))
+    other.body = MACHINE_INFO.replace(b"00008140-", b"00008150-")
+    other.post()
     other.open_page()
     assert "E-201" in text(other.submit(user_id="anna", pin=pin))
+
+
+def test_a_plus_sign_in_the_typed_address_stays_one(sheet: Sheet, anna: User) -> None:
+    ready(sheet)
+    page = text(sheet.client.get(f"{sheet.url}?user-identifier=anna+w@mdm.example.test"))
+
+    assert "anna+w@mdm.example.test" in page
 
 
 def test_a_pin_does_not_serve_a_second_phone_beside_the_first(sheet: Sheet, anna: User, switch: Switch) -> None:
