@@ -19,7 +19,7 @@ SHOWN: Final = 8  # hex digits of a token
 class Command(BaseCommand):
     help = (
         "Play APNs for laboratories and tests: HTTP/2 over TLS, as strict as Apple's. Makes its certificates in "
-        "lab/apns of the data directory; a client trusts ca.pem there and shows a push certificate made by "
+        "apns-lab of the data directory; a client trusts ca.pem there and shows a push certificate made by "
         "--push-certificate."
     )
     requires_system_checks = ()
@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="what to listen on, and what the certificate names")
         parser.add_argument("--port", type=int, default=2197)
-        parser.add_argument("--ca", type=Path, metavar="FILE", help="who signs push certificates; lab/apns/ca.pem")
+        parser.add_argument("--ca", type=Path, metavar="FILE", help="who signs push certificates; apns-lab/ca.pem")
         parser.add_argument(
             "--push-certificate", type=Path, metavar="FILE", help="write a push certificate with its key, PEM, and end"
         )
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         parser.add_argument("--drop-after", type=int, default=0, metavar="N", help="cut the line after N requests")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        folder = settings.DATA_DIR / "lab" / "apns"
+        folder = settings.DATA_DIR / "apns-lab"
         try:
             files = lab.ensure(folder, host=options["host"], now=datetime.now(UTC))
             if options["push_certificate"]:

@@ -53,7 +53,7 @@ def push_to(port: int, data: Path, pem: Path, token: bytes) -> Outcome:
         (outcome,) = apns.push(
             [Push(token=token, magic="secret-magic", topic=TOPIC, expiration=0)],
             identity=PushIdentity(certificate=pem.read_bytes(), key=pem.read_bytes()),
-            server=Server(host="localhost", port=port, trust=data / "lab" / "apns" / "ca.pem"),
+            server=Server(host="localhost", port=port, trust=data / "apns-lab" / "ca.pem"),
             seconds=10,
         )
     finally:
