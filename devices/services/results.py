@@ -3,7 +3,7 @@
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -17,6 +17,7 @@ from epmm.wire import plist
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 200
+TOGETHER: Final = 25
 LARGE: Final = 64 << 10  # bytes
 MOST_BYTES: Final = 64 << 20  # what the door stored is within its own limit; this one only says that there is one
 GIVE_UP: Final = 5  # failures of one result while the database serves others
@@ -39,15 +40,28 @@ def waiting() -> bool:
 
 
 def read_results(limit: int = BATCH) -> int:
-    """Read the oldest results that wait, each in its own transaction; return how many are done with.
+    """Read the oldest results that wait; return how many are done with.
 
-    A result stays until it is read: killed in between, a worker loses nothing.
+    Some together share a transaction; when one of them fails, each gets its own.  A result stays until it is read:
+    killed in between, a worker loses nothing.
     """
-    waiting_ids = Result.objects.order_by("pk").values_list("pk", Length("body"))[:limit]
+    sizes = dict(Result.objects.order_by("pk").values_list("pk", Length("body"))[:limit])
+    small = [result_id for result_id, size in sizes.items() if size <= LARGE]
     done = 0
-    for result_id, size in list(waiting_ids):
+    for start in range(0, len(small), TOGETHER):
+        together = small[start : start + TOGETHER]
         try:
-            done += read_result(result_id, _parsed(result_id) if size > LARGE else None)
+            done += _read(together)
+        except Exception:  # noqa: BLE001 - which of them it was, and what of it, shows when each is read alone
+            done += _read_one_by_one(together)
+    return done + _read_one_by_one([result_id for result_id, size in sizes.items() if size > LARGE], is_large=True)
+
+
+def _read_one_by_one(ids: Sequence[int], *, is_large: bool = False) -> int:
+    done = 0
+    for result_id in ids:
+        try:
+            done += read_result(result_id, _parsed(result_id) if is_large else None)
         except (OperationalError, InterfaceError) as error:
             if _is_the_databases(error):
                 raise
@@ -59,16 +73,19 @@ def read_results(limit: int = BATCH) -> int:
     return done
 
 
-@transaction.atomic
 def read_result(result_id: int, answer: Mapping[str, Any] | None = None) -> bool:
     """False when another worker holds it or has read it.  `answer`: where it was parsed beforehand."""
-    results = Result.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=result_id)
-    result = results.select_related("channel__enrollment").only(*_NEEDED).order_by().first()
-    if result is None:
-        return False
-    _take_effect(result, answer)
-    _archive(result)
-    return True
+    return _read([result_id], answer) == 1
+
+
+@transaction.atomic
+def _read(ids: Sequence[int], answer: Mapping[str, Any] | None = None) -> int:
+    wanted = Result.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk__in=ids)
+    results = list(wanted.select_related("channel__enrollment").only(*_NEEDED).order_by("pk"))
+    for result in results:
+        _take_effect(result, answer)
+    _archive(results)
+    return len(results)
 
 
 def _parsed(result_id: int) -> Mapping[str, Any] | None:
@@ -77,10 +94,12 @@ def _parsed(result_id: int) -> Mapping[str, Any] | None:
     return next((plist.load_dict(bytes(each), max_bytes=MOST_BYTES) for each in body), None)
 
 
-def _archive(result: Result) -> None:
-    state, at, body = Command.State(result.state), result.received_at, bytes(result.body)
-    FinishedCommand.objects.bulk_create([FinishedCommand.of(result, state, at, body)])
-    Result.objects.filter(pk=result.pk).delete()
+def _archive(results: Sequence[Result]) -> None:
+    FinishedCommand.objects.bulk_create(
+        FinishedCommand.of(result, Command.State(result.state), result.received_at, bytes(result.body))
+        for result in results
+    )
+    Result.objects.filter(pk__in=[result.pk for result in results]).delete()
 
 
 def _take_effect(result: Result, answer: Mapping[str, Any] | None) -> None:
@@ -128,7 +147,7 @@ def _set_aside(result_id: int, error: Exception) -> int:
             at = f"{where.filename}:{where.lineno}"
             logger.error("an answer cannot be read", extra=_about(result) | {"error": why, "at": at})
             inventory.note_unread(result, why, timezone.now())
-            _archive(result)
+            _archive([result])
     _failures.pop(result_id, None)
     return 1
 

@@ -228,6 +228,16 @@ def test_one_answer_takes_five_statements(
         results.read_result(result.pk)
 
 
+def test_answers_that_wait_together_share_all_that_can_be_shared(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for number in range(10):
+        information(enrolled(udid=f"device-{number}", inventory_at=NOW), OSVersion="18.2")
+
+    with django_assert_num_queries(1 + 2 + 3 + 10 * 2):  # the transaction, what is shared, and a record each
+        assert results.read_results() == 10
+
+
 @pytest.mark.parametrize("status", [ERROR, FORMAT_ERROR])
 def test_an_error_is_kept_and_changes_nothing(status: Command.State) -> None:
     enrollment = enrolled()
