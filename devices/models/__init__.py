@@ -1,5 +1,6 @@
 from devices.models.broadcast import Broadcast
 from devices.models.command import Command, CommandRow, FinishedCommand, Result
+from devices.models.configuration import Configuration, ConfigurationAssignment, ConfigurationVersion
 from devices.models.declaration import (
     ChannelStatus,
     Declaration,
@@ -9,6 +10,7 @@ from devices.models.declaration import (
     DeclarationState,
     Manifest,
 )
+from devices.models.delivery import ConfigurationDelivery
 from devices.models.device import Device, os_version_number
 from devices.models.enrollment import Channel, Enrollment, Identity
 from devices.models.inventory import (
@@ -21,6 +23,7 @@ from devices.models.inventory import (
     ManagedApplication,
     Secret,
 )
+from devices.models.label import Label, LabelMember
 from devices.models.payload import Payload
 from devices.models.push_certificate import PushCertificate, PushRequest
 from devices.models.status_report import StatusReport
@@ -33,6 +36,10 @@ __all__ = [
     "ChannelStatus",
     "Command",
     "CommandRow",
+    "Configuration",
+    "ConfigurationAssignment",
+    "ConfigurationDelivery",
+    "ConfigurationVersion",
     "Declaration",
     "DeclarationAssignment",
     "DeclarationContent",
@@ -45,6 +52,8 @@ __all__ = [
     "InstalledApplication",
     "InstalledCertificate",
     "InstalledProfile",
+    "Label",
+    "LabelMember",
     "LocalUser",
     "ManagedApplication",
     "Manifest",
