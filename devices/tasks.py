@@ -1,6 +1,18 @@
 from datetime import timedelta
 
-from devices.services import archive, contact, declarations, declarative, push, push_expiry, results
+from devices.services import (
+    archive,
+    configuration_delivery,
+    configuration_drift,
+    configuration_plan,
+    configurations,
+    contact,
+    declarations,
+    declarative,
+    push,
+    push_expiry,
+    results,
+)
 from devices.services import broadcast as broadcasts
 from epmm import jobs
 
@@ -65,3 +77,25 @@ def refresh_more_declarations(after: int) -> None:
 @jobs.handles("devices.tidy_declarations", every=timedelta(minutes=5))
 def tidy_declarations() -> None:
     declarative.tidy()
+
+
+@jobs.handles("devices.deliver_configurations", outbox=configuration_delivery.waiting)
+def deliver_configurations() -> None:
+    configuration_delivery.deliver_all_due()
+
+
+@jobs.handles("devices.plan_configuration")
+def plan_configuration(configuration: int) -> None:
+    configuration_plan.plan_configuration(configuration)
+
+
+@jobs.handles("devices.plan_device")
+def plan_device(device: int) -> None:
+    configuration_plan.plan_device(device)
+
+
+@jobs.handles("devices.look_after_configurations", every=timedelta(hours=1))
+def look_after_configurations() -> None:
+    configuration_plan.plan_everything()
+    configuration_drift.ask_where_due()
+    configurations.forget_removed()

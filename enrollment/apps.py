@@ -3,3 +3,10 @@ from django.apps import AppConfig
 
 class EnrollmentConfig(AppConfig):
     name = "enrollment"
+
+    def ready(self) -> None:
+        # models are there only now
+        from devices.services.configuration_delivery import Signing
+        from enrollment.services import profiles
+
+        Signing.sign = profiles.sign

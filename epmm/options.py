@@ -52,6 +52,13 @@ COMMAND_HISTORY_DAYS: Final = number(
     high=3650,
     help=gettext_lazy("How many days finished commands and their results are kept."),
 )
+PROFILE_CHECK_HOURS: Final = number(
+    "devices.profile_check_hours",
+    default=24,
+    low=1,
+    high=720,
+    help=gettext_lazy("After how many hours a device is asked again whether its profiles are still installed."),
+)
 ADDE: Final = flag(
     "ios.mdm.account_driven_device_enrollment",
     default=False,

@@ -31,6 +31,19 @@ def queue(channel: Channel, request: Request, *, priority: int = 0) -> Command:
     return command
 
 
+def queue_all(orders: Sequence[tuple[Channel, Request]]) -> list[Command]:
+    """Many at once, in a few statements, for callers who have asked `why_not`; what many get is rendered once."""
+    rendered: dict[int, bytes] = {}
+    for _, request in orders:
+        if id(request) not in rendered:
+            rendered[id(request)] = render(request)
+    payloads = Payload.objects.of([rendered[id(request)] for _, request in orders])
+    return Command.objects.bulk_create(
+        Command(channel=channel, request_type=request.request_type, payload=payload)
+        for (channel, request), payload in zip(orders, payloads, strict=True)
+    )
+
+
 def queue_first_inventory(enrollment: Enrollment) -> None:
     """Ask a new enrollment about itself, as far as its kind and platform allow."""
     channel = enrollment.channels.get(user_key="")

@@ -11,7 +11,7 @@ from django.db.models.functions import Length
 from django.utils import timezone
 
 from devices.models import Command, CommandRow, Enrollment, FinishedCommand, Result
-from devices.services import departure, inventory
+from devices.services import configuration_answers, configuration_drift, departure, inventory
 from epmm.wire import plist
 
 logger = logging.getLogger(__name__)
@@ -113,8 +113,12 @@ def _take_effect(result: Result, answer: Mapping[str, Any] | None) -> None:
         if answer is None:
             answer = plist.load_dict(bytes(result.body), max_bytes=MOST_BYTES)
         inventory.store(result, answer)
+        if result.request_type == "ProfileList":
+            configuration_drift.compare(result, answer)
     else:
         departure.confirm(result, result.received_at)
+    if result.request_type in configuration_answers.REQUEST_TYPES:
+        configuration_answers.settle(result)
 
 
 def _refused(result: Result) -> None:

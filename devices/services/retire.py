@@ -5,7 +5,7 @@ from typing import Final
 
 from django.db import transaction
 
-from devices.models import Command, Device, Enrollment, Identity
+from devices.models import Command, ConfigurationDelivery, Device, Enrollment, Identity
 from epmm.models import Job
 
 REMOVED_BY_PERSON: Final = "user removed management"
@@ -29,6 +29,7 @@ def end_enrollment(
     enrollment.save(update_fields=["state", "ended_at", "end_reason"])
     enrollment.identities.update(state=Identity.State.REVOKED)
     Command.objects.filter(channel__enrollment=enrollment).cancel()
+    ConfigurationDelivery.objects.filter(channel__enrollment=enrollment).revoke()
     # the tokens belong to another app, and the handler of this kind with them
     Job.enqueue("enrollment.revoke_tokens", enrollment=enrollment.pk)
     device = enrollment.device

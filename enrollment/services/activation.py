@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from devices.models import Device, Enrollment, Identity
-from devices.services import queue
+from devices.services import configuration_plan, queue
 from devices.services.retire import end_enrollment
 from enrollment.models import Attempt
 from enrollment.services import policy, tokens, trace
@@ -50,6 +50,8 @@ def complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
         _end_others(enrollment, now)
         _activate_record(enrollment, now)
         queue.queue_first_inventory(enrollment)
+        if enrollment.device_id is not None:
+            configuration_plan.plan_device_soon(enrollment.device_id)
         trace.move(attempt, Attempt.State.ACTIVE)
 
 

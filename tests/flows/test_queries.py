@@ -31,8 +31,8 @@ MOST: Final = {
     "GET /scep GetCACert": 0,
     "POST /scep PKIOperation": 14,
     "Authenticate": 15,
-    "TokenUpdate": 21,
-    "CheckOut": 17,
+    "TokenUpdate": 22,
+    "CheckOut": 18,
 }
 STATEMENTS: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
