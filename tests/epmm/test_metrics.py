@@ -164,6 +164,7 @@ def test_what_the_worker_has_not_read_grows_old(django_assert_num_queries: Djang
 
 @pytest.mark.django_db
 def test_certificates_say_when_they_end(settings: Settings, tmp_path: Path) -> None:
+    authorities.forget_cached()
     authorities.scep_ra()
     settings.TLS_CERTIFICATE = tmp_path / "nothing.pem"
     settings.SIGNING_CERTIFICATE = None
