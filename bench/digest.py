@@ -1,105 +1,30 @@
-"""What reading one result costs the worker, on a throw-away database.  By hand only, see README.md."""
+"""What reading one result costs the worker, on a throw-away database."""
 
 import argparse
-import os
 import plistlib
 import sys
-import tempfile
 import time
-from base64 import b64encode
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+from bench import calibration, site
+from bench.answers import TOLD
+
 out: Final = sys.stdout.write
 
-TOLD: Final[dict[str, Any]] = {
-    "UDID": "00008140-000A1B2C3D4E5F60",
-    "SerialNumber": "TESTSERIAL01",
-    "DeviceName": "Anna's iPhone",
-    "OSVersion": "18.2",
-    "BuildVersion": "22C150",
-    "ModelName": "iPhone",
-    "Model": "MYLQ3ZD",
-    "ModelNumber": "MYLQ3ZD/A",
-    "ProductName": "iPhone17,1",
-    "DeviceCapacity": 256.0,
-    "AvailableDeviceCapacity": 97.25,
-    "BatteryLevel": 0.81,
-    "CellularTechnology": 3,
-    "WiFiMAC": "00:11:22:33:44:55",
-    "BluetoothMAC": "00:11:22:33:44:56",
-    "IsSupervised": False,
-    "IsMultiUser": False,
-    "IsRoaming": False,
-    "IsCloudBackupEnabled": True,
-    "IsDeviceLocatorServiceEnabled": True,
-    "IsDoNotDisturbInEffect": False,
-    "IsMDMLostModeEnabled": False,
-    "IsNetworkTethered": False,
-    "DataRoamingEnabled": False,
-    "PersonalHotspotEnabled": False,
-    "DiagnosticSubmissionEnabled": True,
-    "AppAnalyticsEnabled": True,
-    "iTunesStoreAccountIsActive": True,
-    "AwaitingConfiguration": False,
-    "TimeZone": "Europe/Berlin",
-    "EASDeviceIdentifier": "A1B2C3D4E5F60718293A4B5C6D7E8F90",
-    "ModemFirmwareVersion": "1.20.03",
-    "SoftwareUpdateDeviceID": "iPhone17,1",
-    "OrganizationInfo": {"OrganizationName": "Corp", "OrganizationEMail": "it@corp.example"},
-    "MDMOptions": {"ActivationLockAllowedWhileSupervised": False},
-    "ServiceSubscriptions": [
-        {
-            "Slot": slot,
-            "Label": "Primary",
-            "LabelID": str(uuid4()).upper(),
-            "IMEI": "35 693803 564380 9",
-            "ICCID": "8949 0200 0012 3456 7890",
-            "PhoneNumber": "+49 151 00000000",
-            "CurrentCarrierNetwork": "Carrier",
-            "CurrentMCC": "262",
-            "CurrentMNC": "01",
-            "CarrierSettingsVersion": "60.0",
-            "IsDataPreferred": slot.endswith("One"),
-            "IsVoicePreferred": slot.endswith("One"),
-            "IsRoaming": False,
-        }
-        for slot in ("CTSubscriptionSlotOne", "CTSubscriptionSlotTwo")
-    ],
-}
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--database", choices=("postgresql", "sqlite"), default="sqlite")
     parser.add_argument("--devices", type=int, default=300)
     parser.add_argument("--applications", type=int, default=150)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="epmm-bench-") as directory:
-        _set_up(directory)
-        from django.db import connection
-
-        database = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-        try:
-            _read_only(_answer(TOLD))
-            _digest(options.devices, options.applications)
-        finally:
-            connection.creation.destroy_test_db(database, verbosity=0)
 
 
-def _set_up(directory: str) -> None:
-    """The product's settings: SQLite in a directory of its own, or the server that EPMM_DATABASE_URL names."""
-    os.environ.setdefault("EPMM_SECRET_KEY", "b" * 50)
-    os.environ.setdefault("EPMM_FIELD_KEYS", "b1:" + b64encode(bytes(32)).decode())
-    os.environ.update(EPMM_DATA_DIR=directory, DJANGO_SETTINGS_MODULE="epmm.settings")
-    import django
-    from django.db import connection
-
-    django.setup()
-    if connection.vendor == "sqlite":  # a file, synchronous as in the product, where memory would flatter
-        connection.settings_dict["TEST"]["NAME"] = str(Path(directory) / "bench.sqlite3")
+def main(options: argparse.Namespace) -> None:
+    with site.opened(options.database) as here:
+        out(f"{here.about}\n{calibration.line()}; budget 400 us for a DeviceInformation\n")
+        _read_only(_answer(TOLD))
+        _digest(options.devices, options.applications)
 
 
 def _answer(told: dict[str, Any]) -> bytes:
@@ -178,7 +103,3 @@ def _store(channels: list[Any], request_type: str, body: bytes) -> None:
         command = Command.objects.create(channel=channel, request_type=request_type, payload=payload)
         Result.of(command, Command.State.ACKNOWLEDGED, timezone.now(), body).save(force_insert=True)
         command.delete()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Mutated and random requests against both doors, for as long as wanted, with an eye on the memory.  By hand only."""
+"""Mutated and random requests against both doors, for as long as wanted, with an eye on the memory."""
 
 import argparse
 import gc
@@ -11,16 +11,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+from bench.processes import resident_megabytes
+
 BATCH: Final = 250  # Hypothesis remembers every example of a batch, and forgets them with it
 out: Final = sys.stdout.write
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--examples", type=int, default=100_000)
     parser.add_argument("--minutes", type=float, help="stop after so many, however many requests that makes")
-    options = parser.parse_args()
+
+
+def main(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="epmm-fuzz-") as directory:
         os.environ.update(EPMM_DATA_DIR=directory, DJANGO_SETTINGS_MODULE="tests.settings")
         import django
@@ -52,20 +54,15 @@ def _besiege(examples: int, deadline: float) -> None:
         began, report = time.monotonic(), 0
         while (done := sum(map(Counter.total, answers.values()))) < examples and time.monotonic() < deadline:
             if done >= report:
-                out(f"{done:7} requests  {time.monotonic() - began:6.0f} s  {_resident_megabytes():6.1f} MB\n")
+                out(f"{done:7} requests  {time.monotonic() - began:6.0f} s  {_resident():6.1f} MB\n")
                 report += examples // 20
             for name, attack, by_insider in kinds:
                 answers[name] += lay(target, attack, examples=BATCH, by_insider=by_insider)
-        out(f"{done:7} requests  {time.monotonic() - began:6.0f} s  {_resident_megabytes():6.1f} MB\n")
+        out(f"{done:7} requests  {time.monotonic() - began:6.0f} s  {_resident():6.1f} MB\n")
     for name, found in answers.items():
         out(f"{name:<22} {', '.join(f'{status}: {count}' for status, count in sorted(found.items()))}\n")
 
 
-def _resident_megabytes() -> float:
+def _resident() -> float:
     gc.collect()
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
-
-if __name__ == "__main__":
-    main()
+    return resident_megabytes(os.getpid())

@@ -1,10 +1,9 @@
-"""What a push costs: the client against the stand-in in another process.  By hand only, see README.md."""
+"""What a push costs: the client against the stand-in in another process."""
 
 import argparse
 import asyncio
 import multiprocessing
 import os
-import plistlib
 import sys
 import tempfile
 import time
@@ -15,8 +14,8 @@ from statistics import median
 from typing import Final
 from uuid import uuid4
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
+from bench import calibration
+from bench.rows import TOPIC
 from devices.apns.client import ApnsClient, Server
 from devices.apns.connection import Limits
 from devices.apns.identity import PushIdentity
@@ -28,16 +27,16 @@ from devices.protocol.push import Push, Verdict, expiration
 from epmm.dev_tls import ServerFiles
 
 out: Final = sys.stdout.write
-TOPIC: Final = "com.apple.mgmt.External.11111111-2222-4333-8444-555555555555"
 BUDGET: Final = 5000  # pushes a second and core
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pushes", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--streams", type=int, default=1000, help="what the stand-in allows at once")
-    options = parser.parse_args()
+
+
+def main(options: argparse.Namespace) -> None:
     now = datetime.now(UTC)
     with tempfile.TemporaryDirectory(prefix="epmm-bench-") as directory:
         files = lab.ensure(Path(directory), host="localhost", now=now)
@@ -64,7 +63,7 @@ def _stand_in(files: ServerFiles, streams: int, told: Connection) -> None:
 
 
 async def _measure(client: ApnsClient, options: argparse.Namespace) -> None:
-    out(f"plistlib, an idle message: {_plistlib():.0f} us; budget below {1e6 / BUDGET:.0f} us a push\n")
+    out(f"{calibration.line()}; budget below {1e6 / BUDGET:.0f} us a push\n")
     async with client:
         await client.push(_pushes(100))
         costs = [await _round(client, options.pushes) for _ in range(options.rounds)]
@@ -85,15 +84,3 @@ async def _round(client: ApnsClient, count: int) -> float:
 def _pushes(count: int) -> list[Push]:
     until = expiration(datetime.now(UTC))
     return [Push(token=os.urandom(32), magic=str(uuid4()), topic=TOPIC, expiration=until) for _ in range(count)]
-
-
-def _plistlib(times: int = 2000) -> float:
-    body = plistlib.dumps({"Status": "Idle", "UDID": "00008140-000A1B2C3D4E5F60"})
-    start = time.process_time()
-    for _ in range(times):
-        plistlib.loads(body)
-    return (time.process_time() - start) / times * 1e6
-
-
-if __name__ == "__main__":
-    main()

@@ -25,6 +25,7 @@ COVERED: Final = "*/protocol/*,*/services/*,*/services.py,epmm/wire/*"
 COVERAGE_PERCENT: Final = 95
 NO_TESTS: Final = 5  # pytest's exit status when its options leave no test
 START_SECONDS: Final = 30
+FORGETFUL: Final = ("fsync=off", "full_page_writes=off")
 PROGRAMS: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 
 
@@ -85,8 +86,8 @@ def _python(module: str, *arguments: str, environment: Mapping[str, str]) -> int
 
 
 @contextmanager
-def postgresql(directory: Path) -> Iterator[str]:
-    """A cluster that forgets: no fsync, thrown away at the end.  Yields the URL of an empty database."""
+def postgresql(directory: Path, options: Sequence[str] = FORGETFUL) -> Iterator[str]:
+    """A cluster that is thrown away at the end, and so need not remember.  Yields the URL of an empty database."""
     account = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
     directory.mkdir()
     if account:
@@ -97,7 +98,7 @@ def postgresql(directory: Path) -> Iterator[str]:
     subprocess.run(initdb, cwd=directory, user=account, group=account, check=True, stdout=subprocess.DEVNULL)
     port = free_port()
     server: list[str | Path] = [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port)]
-    for option in ("fsync=off", "full_page_writes=off", "max_connections=200", "unix_socket_directories="):
+    for option in ("max_connections=200", "unix_socket_directories=", *options):
         server += ["-c", option]
     with _running(server, directory=directory, port=port, account=account):
         yield f"postgresql://epmm@127.0.0.1:{port}/postgres"

@@ -1,0 +1,60 @@
+"""What a device tells of itself: a DeviceInformation with all that an iPhone answers."""
+
+from typing import Any, Final
+from uuid import uuid4
+
+TOLD: Final[dict[str, Any]] = {
+    "UDID": "00008140-000A1B2C3D4E5F60",
+    "SerialNumber": "TESTSERIAL01",
+    "DeviceName": "Anna's iPhone",
+    "OSVersion": "18.2",
+    "BuildVersion": "22C150",
+    "ModelName": "iPhone",
+    "Model": "MYLQ3ZD",
+    "ModelNumber": "MYLQ3ZD/A",
+    "ProductName": "iPhone17,1",
+    "DeviceCapacity": 256.0,
+    "AvailableDeviceCapacity": 97.25,
+    "BatteryLevel": 0.81,
+    "CellularTechnology": 3,
+    "WiFiMAC": "00:11:22:33:44:55",
+    "BluetoothMAC": "00:11:22:33:44:56",
+    "IsSupervised": False,
+    "IsMultiUser": False,
+    "IsRoaming": False,
+    "IsCloudBackupEnabled": True,
+    "IsDeviceLocatorServiceEnabled": True,
+    "IsDoNotDisturbInEffect": False,
+    "IsMDMLostModeEnabled": False,
+    "IsNetworkTethered": False,
+    "DataRoamingEnabled": False,
+    "PersonalHotspotEnabled": False,
+    "DiagnosticSubmissionEnabled": True,
+    "AppAnalyticsEnabled": True,
+    "iTunesStoreAccountIsActive": True,
+    "AwaitingConfiguration": False,
+    "TimeZone": "Europe/Berlin",
+    "EASDeviceIdentifier": "A1B2C3D4E5F60718293A4B5C6D7E8F90",
+    "ModemFirmwareVersion": "1.20.03",
+    "SoftwareUpdateDeviceID": "iPhone17,1",
+    "OrganizationInfo": {"OrganizationName": "Corp", "OrganizationEMail": "it@corp.example"},
+    "MDMOptions": {"ActivationLockAllowedWhileSupervised": False},
+    "ServiceSubscriptions": [
+        {
+            "Slot": slot,
+            "Label": "Primary",
+            "LabelID": str(uuid4()).upper(),
+            "IMEI": "35 693803 564380 9",
+            "ICCID": "8949 0200 0012 3456 7890",
+            "PhoneNumber": "+49 151 00000000",
+            "CurrentCarrierNetwork": "Carrier",
+            "CurrentMCC": "262",
+            "CurrentMNC": "01",
+            "CarrierSettingsVersion": "60.0",
+            "IsDataPreferred": slot.endswith("One"),
+            "IsVoicePreferred": slot.endswith("One"),
+            "IsRoaming": False,
+        }
+        for slot in ("CTSubscriptionSlotOne", "CTSubscriptionSlotTwo")
+    ],
+}

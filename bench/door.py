@@ -1,0 +1,99 @@
+"""What a connect costs the device door alone: inside this process, without a server around it; for profiles of it."""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, TypeAlias
+
+import uvloop
+
+from bench import calibration, rows, scenarios, site
+from bench.counters import Database
+from bench.scenarios import Request, Scenario
+from bench.site import HERE
+from devices.protocol.stamp import NOBODY
+
+Exchange: TypeAlias = tuple[dict[str, Any], dict[str, Any]]  # ASGI's scope, and the one message that it receives
+NAMES: Final = ("idle-empty", "ack-small", "ack-8k", "idle-one")
+out: Final = sys.stdout.write
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--database", choices=("postgresql", "sqlite"), default="sqlite")
+    parser.add_argument("--devices", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=20, help="requests per device in each scenario")
+    parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--history", type=int, default=0, help="finished commands per device")
+
+
+def main(options: argparse.Namespace) -> None:
+    with site.opened(options.database) as here:
+        out(f"{here.about}; {options.devices} devices with {options.history} finished commands each\n")
+        out(f"{calibration.line()}\n")
+        devices = [scenarios.BenchDevice(number, options.history) for number in range(options.devices)]
+        rows.enroll(devices)
+        database = Database(here.database_url) if here.database_url else None
+        for name in NAMES:
+            _measure(scenarios.BY_NAME[name], devices, options, database)
+        if database:
+            database.close()
+
+
+def _measure(
+    scenario: Scenario, devices: Sequence[Any], options: argparse.Namespace, database: Database | None
+) -> None:
+    from django.db import connection, connections
+
+    from devices.door.app import Door
+    from devices.door.store import store_for
+    from enrollment.checkin import CheckinHandlers
+
+    queued = scenarios.commands(devices, scenario, options.rounds * len(devices))
+    rows.queue(queued, scenarios.command_payload(NOBODY))
+    repeated = 1 if scenario.answers else options.rounds
+    asked = [_exchange(scenario, request) for request in scenarios.requests(devices, scenario, queued)] * repeated
+    statuses: list[int] = []
+    waiting = iter(asked)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        door = Door(handlers=CheckinHandlers(), store=store_for(connections["default"].settings_dict))
+        runner.run(door.open())
+        first = [next(waiting) for _ in range(options.concurrency)]  # connections, statements
+        runner.run(_callers(door, iter(first), statuses, options.concurrency))
+        before, own, wall = database.cpu() if database else {}, time.process_time(), time.perf_counter()
+        runner.run(_callers(door, waiting, statuses, options.concurrency))
+        wall, own = time.perf_counter() - wall, time.process_time() - own
+        used = database.cpu() if database else {}
+        runner.run(door.close())
+    if set(statuses) != {200} or (scenario.answers and rows.stored() != len(asked)):
+        raise SystemExit(f"{scenario.name}: not every answer was 200, or rows and answers differ")
+    each = 1e6 / (len(asked) - len(first))
+    stored = sum(seconds - before.get(pid, 0) for pid, seconds in used.items())
+    cpu = f"CPU {own * each:4.0f} us here" + (f" + {stored * each:4.0f} us in PostgreSQL" if database else "")
+    budget = scenario.budget[connection.vendor]
+    out(f"{scenario.name:<12} {1e6 / each / wall:7.0f} requests/s   {cpu}; budget {budget} us\n")
+
+
+def _exchange(scenario: Scenario, request: Request) -> Exchange:
+    headers = [(b"client-cert", request.proof.encode()), (b"host", b"mdm.example.test")]
+    scope = {"type": "http", "method": "PUT", "path": "/mdm/connect", "client": (HERE, 1), "headers": headers}
+    said = scenarios.body(scenario, request.device.udid, request.command)
+    return scope, {"type": "http.request", "body": said}
+
+
+async def _callers(door: Any, waiting: Iterator[Exchange], statuses: list[int], count: int) -> None:
+    await asyncio.gather(*(_caller(door, waiting, statuses) for _ in range(count)))
+
+
+async def _caller(door: Any, waiting: Iterator[Exchange], statuses: list[int]) -> None:
+    async def send(message: dict[str, Any]) -> None:
+        if "status" in message:
+            statuses.append(message["status"])
+
+    for scope, message in waiting:
+
+        async def receive(message: dict[str, Any] = message) -> dict[str, Any]:
+            return message
+
+        await door(scope, receive, send)

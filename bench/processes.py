@@ -1,0 +1,129 @@
+"""The processes that are measured: started, waited for, stopped, and what they use of processor and memory."""
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from bench.site import HERE, ROOT, Site
+from tests.ports import free_port
+
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_PROC: Final = Path("/proc")
+_STATE, _SESSION, _USER, _SYSTEM = 0, 3, 11, 12  # of /proc/PID/stat behind the name, see proc(5)
+START_SECONDS: Final = 60
+STOP_SECONDS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process with all that it started."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def pids(self) -> list[int]:
+        return [pid for pid, fields in _all() if int(fields[_SESSION]) == self.process.pid]
+
+    def cpu(self) -> float:
+        return sum(cpu_seconds(self.pids).values())
+
+
+@contextmanager
+def running(
+    command: Sequence[str] | str, *, environment: Mapping[str, str], log: Path, url: str = ""
+) -> Iterator[Running]:
+    """Until the block ends.  With `url`, it begins when somebody listens there; a string is one for the shell."""
+    words = ["/bin/sh", "-c", f"exec {command}"] if isinstance(command, str) else command
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            words, env=dict(environment), cwd=ROOT, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        if url:
+            _wait_until_listening(url, process, log)
+        yield Running(url, process)
+    finally:
+        _stop(process)
+
+
+@contextmanager
+def gateway(site: Site, database_url: str) -> Iterator[Running]:
+    """A device door behind a proxy: no TLS."""
+    port = free_port()
+    environment = {**site.environment, **({"EPMM_DATABASE_URL": database_url} if database_url else {})}
+    command = [sys.executable, "manage.py", "gateway", "--bind", f"{HERE}:{port}"]
+    url = f"http://{HERE}:{port}/mdm/connect"
+    with running(command, environment=environment, log=site.directory / "gateway.log", url=url) as started:
+        yield started
+
+
+def run_hook(command: str, environment: Mapping[str, str], lines: Iterable[str] = ()) -> None:
+    """A command of whoever measures; `lines` are its input."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], env=dict(environment), input="".join(lines), text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{shlex.split(command)[0]} ended with status {done.returncode}")
+
+
+def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
+    """Of those that still run and run here, since their start."""
+    fields = {pid: _stat(pid) for pid in pids}
+    return {pid: (int(f[_USER]) + int(f[_SYSTEM])) / _TICKS for pid, f in fields.items() if f}
+
+
+def resident_megabytes(pid: int) -> float:
+    try:
+        status = (_PROC / str(pid) / "status").read_text()
+    except FileNotFoundError:
+        return 0.0
+    return int(status.partition("VmRSS:")[2].split()[0] if "VmRSS:" in status else 0) / 1024
+
+
+def _all() -> Iterator[tuple[int, list[str]]]:
+    for entry in _PROC.iterdir():
+        if entry.name.isdecimal() and (fields := _stat(int(entry.name))):
+            yield int(entry.name), fields
+
+
+def _stat(pid: int) -> list[str]:
+    try:
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _wait_until_listening(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    parts, deadline = urlsplit(url), time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection((parts.hostname or HERE, parts.port or 80), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit(f"nothing listens at {url}:\n{log.read_text()[-2000:]}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)  # also what it left behind
+    except ProcessLookupError:
+        pass
+    process.wait()

@@ -1,0 +1,64 @@
+"""The figures as lines and as JSON."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from bench.counting import PerRequest
+from bench.rounds import Figure, Match, Round, figures, ratio
+from bench.scenarios import Scenario
+
+CONDITIONS: Final = ("without TLS", "last contact: strict (written in the same statement, durable before the answer)")
+out: Final = sys.stdout.write
+
+
+class Report:
+    def __init__(self, *, as_json: bool, database: str, about: Mapping[str, Any]) -> None:
+        self._as_json, self._database = as_json, database
+        self._told: dict[str, Any] = {"conditions": list(CONDITIONS), **about, "counts": [], "rounds": []}
+        self.say("\n".join([*(f"{name}: {value}" for name, value in about.items()), *CONDITIONS]) + "\n")
+
+    def say(self, text: str) -> None:
+        if not self._as_json:
+            out(text)
+            sys.stdout.flush()
+
+    def counted(self, name: str, scenario: Scenario, counts: PerRequest) -> None:
+        self._told["counts"].append({"server": name, "scenario": scenario.name, **asdict(counts)})
+        self.say(f"{scenario.name:<14} {name:<6} {counts}\n")
+
+    def played(self, scenario: Scenario, at_once: int, match: Match, names: Sequence[str]) -> None:
+        told: dict[str, Any] = {"scenario": scenario.name, "concurrency": at_once, "noise": match.noise}
+        told["budget_cpu"] = budget = scenario.budget[self._database]
+        self.say(f"{scenario.name}, {at_once} at once; budget {budget} us\n")
+        for name, rounds in zip(names, (match.ours, match.peer), strict=False):
+            known = figures(rounds)
+            told[name] = {key: asdict(figure) for key, figure in known.items()}
+            self.say(f"  {name:<6} {_line(known)}\n")
+        noise = ", ".join(f"{name} {value:.2f}" for name, value in match.noise.items())
+        self.say(f"  {'A/A':<6} {noise}\n")
+        if match.peer:
+            told |= _ratios(match.ours, match.peer)
+            self.say(f"  ratio_rps {told['ratio_rps']:.2f}, ratio_cpu {told['ratio_cpu']:.2f}\n")
+        self._told["rounds"].append(told)
+
+    def end(self) -> None:
+        self.say("\n".join(CONDITIONS) + "\n")
+        if self._as_json:
+            out(json.dumps(self._told, indent=2) + "\n")
+
+
+def _ratios(ours: Sequence[Round], peer: Sequence[Round]) -> dict[str, float]:
+    return {"ratio_rps": ratio(ours, peer, "per_second"), "ratio_cpu": ratio(peer, ours, "cpu")}
+
+
+def _line(known: Mapping[str, Figure]) -> str:
+    rate, cpu = known["per_second"], known["cpu"]
+    return (
+        f"CPU {known['app'].median:.0f} + {known['database'].median:.0f} = {cpu.median:.0f} us "
+        f"({cpu.low:.0f} to {cpu.high:.0f}), {known['statements'].median:.2f} statements; "
+        f"{rate.median:.0f} requests/s ({rate.low:.0f} to {rate.high:.0f}), "
+        f"p50 {known['p50'].median:.1f} ms, p99 {known['p99'].median:.1f} ms"
+    )

@@ -1,0 +1,148 @@
+"""Rounds: ours and the peer's in turn (A B B A), so that what else the machine does meets both."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Final
+
+from bench import scenarios
+from bench.contenders import Contender
+from bench.counters import Database
+from bench.devices import BenchDevice
+from bench.load import Caller, Driver, Load
+from bench.processes import Running
+from bench.scenarios import Request, Scenario
+
+FIRST_GUESS: Final = 1500  # answers a second; each round learns from the one before
+HEADROOM: Final = 1.5
+REPEATED: Final = 256  # of the last requests, and as many again for each connection: wrk hangs up on what it waits for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    per_second: float
+    p50: float
+    p99: float
+    app: float  # microseconds of processor time for one request
+    database: float
+    statements: float
+
+    @property
+    def cpu(self) -> float:
+        return self.app + self.database
+
+
+@dataclass
+class Contestant:
+    """A contender at work, under load."""
+
+    contender: Contender
+    server: Running
+    driver: Driver
+    database: Database | None
+    rates: dict[str, float] = field(default_factory=lambda: defaultdict(lambda: FIRST_GUESS))
+
+    def play(self, scenario: Scenario, everyone: Sequence[BenchDevice], concurrency: int) -> Round:
+        devices, key = scenario.devices(everyone), f"{scenario.name} {concurrency}"
+        while True:
+            answers = int(self.rates[key] * self.driver.seconds * HEADROOM) + concurrency
+            queued = scenarios.commands(devices, scenario, answers)
+            self.contender.queue(queued)
+            asked = scenarios.requests(devices, scenario, queued)
+            self.driver.write(scenario, asked)
+            measured, load = self._measure(scenario, concurrency)
+            self._check(scenario, asked, load, concurrency)
+            self.rates[key] = max(self.rates[key], load.answered / load.seconds)
+            if not load.exhausted:
+                return measured
+            self.rates[key] *= 2
+
+    def _measure(self, scenario: Scenario, concurrency: int) -> tuple[Round, Load]:
+        app, backends = self.server.cpu(), self.database.cpu() if self.database else {}
+        statements = self.database.counts().statements if self.database else 0
+        load = self.driver.run(self.server.url, scenario, concurrency)
+        app = self.server.cpu() - app
+        used = self.database.cpu() if self.database else {}
+        database = sum(seconds - backends.get(pid, 0) for pid, seconds in used.items())
+        statements = (self.database.counts().statements if self.database else 0) - statements
+        each = max(load.answered, 1)
+        figures = Round(
+            per_second=load.answered / load.seconds,
+            p50=load.p50,
+            p99=load.p99,
+            app=app * 1e6 / each,
+            database=database * 1e6 / each,
+            statements=statements / each,
+        )
+        return figures, load
+
+    def _check(self, scenario: Scenario, asked: Sequence[Request], load: Load, concurrency: int) -> None:
+        """Every answer was 200, and what was answered is stored once."""
+        who = f"{self.contender.name}, {scenario.name}, {concurrency} at once"
+        if load.errors or not load.answered:
+            raise SystemExit(f"{who}: {load.errors} errors, {load.answered} answers")
+        if not scenario.answers:
+            return
+        with Caller(self.server.url, self.contender.header) as caller:
+            for request in asked[max(load.sent - REPEATED - 4 * concurrency, 0) : load.sent]:
+                caller.send(scenario, request)
+        stored = self.contender.stored()
+        if stored != load.sent or not 0 <= load.sent + load.exhausted - load.answered <= concurrency:
+            raise SystemExit(f"{who}: {load.sent} sent, {load.answered} answered, {stored} rows")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A median with its spread."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Figure":
+        return cls(median(values), min(values), max(values))
+
+
+FIGURES: Final = ("per_second", "p50", "p99", "app", "database", "cpu", "statements")
+
+
+def figures(rounds: Sequence[Round]) -> dict[str, Figure]:
+    return {name: Figure.of([getattr(each, name) for each in rounds]) for name in FIGURES}
+
+
+def ratio(these: Sequence[Round], those: Sequence[Round], name: str) -> float:
+    """Of the medians; 0 where there is nothing to divide by."""
+    divisor = median(getattr(each, name) for each in those)
+    return median(getattr(each, name) for each in these) / divisor if divisor else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """All rounds of one scenario; the first and the last of each A B B A are the same server twice."""
+
+    first: list[Round]
+    last: list[Round]
+    peer: list[Round]
+
+    @property
+    def ours(self) -> list[Round]:
+        return self.first + self.last
+
+    @property
+    def noise(self) -> Mapping[str, float]:
+        return {name: ratio(self.first, self.last, name) for name in ("cpu", "per_second")}
+
+
+def match(
+    ours: Contestant, peer: Contestant | None, scenario: Scenario, everyone: Sequence[BenchDevice], *, at_once: int,
+    rounds: int,
+) -> Match:  # fmt: skip
+    done = Match([], [], [])
+    for _ in range(rounds):
+        done.first.append(ours.play(scenario, everyone, at_once))
+        if peer is not None:
+            done.peer.extend(peer.play(scenario, everyone, at_once) for _ in range(2))
+        done.last.append(ours.play(scenario, everyone, at_once))
+    return done
