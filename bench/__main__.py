@@ -2,9 +2,11 @@
 
 import argparse
 import importlib
+import signal
+import sys
 from typing import Final
 
-SUBCOMMANDS: Final = ("connect", "door", "digest", "push", "fuzz")
+SUBCOMMANDS: Final = ("connect", "door", "digest", "push", "enroll", "fleet", "fuzz")
 
 
 def main() -> None:
@@ -16,6 +18,8 @@ def main() -> None:
         module.add_arguments(own)
         own.set_defaults(main=module.main)
     options = parser.parse_args()
+    # by default SIGTERM ends Python without leaving the `with` blocks, and what was started would live on
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     options.main(options)
 
 

@@ -1,5 +1,6 @@
 """How fast this machine is just now: the same work wherever the bench runs."""
 
+import os
 import plistlib
 import time
 from typing import Final
@@ -17,4 +18,10 @@ def plistlib_microseconds() -> float:
 
 
 def line() -> str:
-    return f"plistlib reads an idle message in {plistlib_microseconds():.0f} us; {REFERENCE:.0f} where the budgets were set"
+    here = plistlib_microseconds()
+    return f"plistlib reads an idle message in {here:.0f} us; {REFERENCE:.0f} where the budgets were set"
+
+
+def load() -> str:
+    one, five, _ = os.getloadavg()
+    return f"{one:.1f} in the last minute, {five:.1f} in the last five, on {os.cpu_count()} cores"

@@ -1,7 +1,6 @@
-"""What a connect costs: the real gateway process and a database of its own, in rounds, beside a peer if there is one."""
+"""What a connect costs: the real gateway and a database of its own, in rounds, beside a peer if there is one."""
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -46,7 +45,7 @@ def _report(options: argparse.Namespace, here: Site, both: Sequence[Contender]) 
     about: dict[str, Any] = {
         "database": here.about,
         "calibration": calibration.line(),
-        "load": "%.1f %.1f %.1f on %d cores" % (*os.getloadavg(), os.cpu_count() or 1),
+        "load": calibration.load(),
         "devices": options.devices,
         "servers": ", ".join(each.name for each in both),
     }

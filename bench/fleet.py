@@ -1,0 +1,123 @@
+"""One command to a whole fleet: broadcast, pushed to a stand-in, fetched, answered, read into inventory."""
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from bench import calibration, fleet_rows, players, site
+from bench.counters import Database
+from bench.players import FETCHED, PUSHED, TURNED_AWAY
+from bench.processes import cpu_seconds, gateway, resident_megabytes, running
+from bench.rows import TOPIC
+from bench.site import Site
+from devices.apns_standin import lab
+from epmm.dev_tls import ServerFiles
+
+out: Final = sys.stdout.write
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
+    parser.add_argument("--devices", type=int, default=2000)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--every", type=float, default=5, help="seconds between two lines")
+    parser.add_argument("--minutes", type=float, default=60, help="give up after")
+
+
+def main(options: argparse.Namespace) -> None:
+    with site.opened(options.database) as here, ExitStack() as stack:
+        out(f"{here.about}\n{calibration.line()}\nload: {calibration.load()}\n")
+        started = time.perf_counter()
+        fleet_rows.enroll(options.devices)
+        out(f"{options.devices} devices written in {time.perf_counter() - started:.0f} s\n")
+        processes = stack.enter_context(_started(here, options.workers))
+        _watch(here, processes, options)
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    pids: dict[str, Sequence[int]]
+    counters: Any  # of the devices; see bench/players.py
+
+
+@contextmanager
+def _started(here: Site, workers: int) -> Iterator[Processes]:
+    files = lab.ensure(here.directory / "apns", host="localhost", now=datetime.now(UTC))
+    _install_push_certificate(files)
+    context = multiprocessing.get_context("spawn")
+    counters, (ours, theirs) = context.Array("Q", 3, lock=False), context.Pipe()
+    devices = context.Process(target=players.play, args=(files, theirs, counters), daemon=True)
+    devices.start()
+    port = ours.recv()
+    apns = {"EPMM_APNS_SERVER": f"localhost:{port}", "EPMM_APNS_CA": str(files.ca)}
+    with ExitStack() as stack:
+        stack.callback(devices.join)
+        stack.callback(devices.terminate)
+        door = stack.enter_context(gateway(here, here.database_url))
+        ours.send(door.url)
+        command = [sys.executable, "manage.py", "worker"]
+        log = here.directory / "worker.log"
+        at_work = [
+            stack.enter_context(running(command, environment={**here.environment, **apns}, log=log))
+            for _ in range(workers)
+        ]
+        pids = {"gateway": door.pids, "worker": [each.process.pid for each in at_work], "devices": [devices.pid or 0]}
+        yield Processes(pids, counters)
+
+
+def _install_push_certificate(files: ServerFiles) -> None:
+    from devices.services import push_installation
+
+    pem = lab.make_push_certificate(files, topic=TOPIC, now=datetime.now(UTC))
+    push_installation.install(pem.certificate, key=pem.key, confirmed=True, actor="bench")
+
+
+def _watch(here: Site, processes: Processes, options: argparse.Namespace) -> None:
+    from devices.services import broadcast
+
+    database = Database(here.database_url) if here.database_url else None
+    before, stored = _cpu(processes), database.cpu() if database else {}
+    started = time.perf_counter()
+    row = broadcast.begin("DeviceInformation", selection={}, actor="bench")
+    done = 0
+    while done < options.devices:
+        time.sleep(options.every)
+        if time.perf_counter() - started > options.minutes * 60:
+            raise SystemExit("it takes too long")
+        told = fleet_rows.progress(row)
+        seconds = time.perf_counter() - started
+        out(f"{seconds:5.0f} s  {_line(told, processes)}  {(told.read - done) / options.every:6.0f} read/s\n")
+        sys.stdout.flush()
+        done = told.read
+    _end(options.devices, seconds, {name: _cpu(processes)[name] - spent for name, spent in before.items()})
+    if database:
+        used = sum(spent - stored.get(pid, 0) for pid, spent in database.cpu().items())
+        out(f"  {'PostgreSQL':<8} {used * 1e6 / options.devices:6.0f} us CPU for a device\n")
+        database.close()
+    fleet_rows.check(options.devices)
+
+
+def _line(told: "fleet_rows.Progress", processes: Processes) -> str:
+    counters = processes.counters
+    memory = ", ".join(f"{name} {sum(map(resident_megabytes, pids)):.0f}" for name, pids in processes.pids.items())
+    return (
+        f"queued {told.queued}, pushed {counters[PUSHED]}, fetched {counters[FETCHED]}, "
+        f"answered {told.answered}, read {told.read}, turned away {counters[TURNED_AWAY]}; MB {memory}"
+    )
+
+
+def _cpu(processes: Processes) -> dict[str, float]:
+    return {name: sum(cpu_seconds(pids).values()) for name, pids in processes.pids.items()}
+
+
+def _end(devices: int, seconds: float, spent: dict[str, float]) -> None:
+    out(f"{devices} devices in {seconds:.0f} s: {devices / seconds:.0f} a second; load {os.getloadavg()[0]:.1f}\n")
+    for name, used in spent.items():
+        out(f"  {name:<8} {used * 1e6 / devices:8.0f} us CPU for a device\n")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from bench.scenarios import UDID, UUID_PLACE, Request, Scenario
@@ -66,7 +66,7 @@ class Caller:
         self._header = header
         self._line = HTTPConnection(self._parts.hostname or "", self._parts.port, timeout=10)
 
-    def __enter__(self) -> "Caller":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 import uvloop
 
-_OK: Final = b"200"
+from bench.line import OK, Line
 
 
 @dataclass(slots=True)
@@ -34,12 +33,6 @@ class Words:
     url: SplitResult
     header: str
     template: bytes
-
-    def request(self, line: str) -> bytes:
-        proof, device, command = line.rstrip("\n").split("\t")
-        body = self.template.replace(b"@UDID@", device.encode()).replace(b"@UUID@", command.encode())
-        head = f"PUT {self.url.path} HTTP/1.1\r\nHost: {self.url.netloc}\r\n{self.header}: {proof}\r\n"
-        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def main() -> None:
@@ -84,17 +77,15 @@ def _in_turn(lines: list[str], account: Account, *, is_once: bool) -> Iterator[s
 
 
 async def _one(words: Words, waiting: Iterator[str], account: Account) -> None:
-    reader, writer = await asyncio.open_connection(words.url.hostname, words.url.port)
+    line = await Line.open(words.url)
     while (begun := time.perf_counter()) < account.deadline:
-        writer.write(words.request(next(waiting)))
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
-        await reader.readexactly(int(length or 0))
-        is_ok = head.split(b" ", 2)[1] == _OK
-        account.answered += is_ok
-        account.errors += not is_ok
+        proof, device, command = next(waiting).split("\t")
+        said = words.template.replace(b"@UDID@", device.encode()).replace(b"@UUID@", command.encode())
+        status, _ = await line.put(said, words.header, proof)
+        account.answered += status == OK
+        account.errors += status != OK
         account.latencies.append(time.perf_counter() - begun)
-    writer.close()
+    line.close()
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def _set_up(directory: Path, database_url: str, port: int, more: Mapping[str, st
     ours |= {"EPMM_DATABASE_URL": database_url} if database_url else {}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("EPMM_", "DJANGO_"))}
     environment = {**kept, **ours, **more}
-    (directory / "data").mkdir()
+    (directory / "data").mkdir(mode=0o700)
     os.environ.clear()
     os.environ.update(environment)
     _start_django(directory)
@@ -98,7 +98,7 @@ def _start_django(directory: Path) -> None:
 
 def quieten(directory: Path) -> None:
     """The lines of the log are written, but not among the figures."""
-    log = (directory / "log").open("a")  # noqa: SIM115 -- as long as the process lives
+    log = (directory / "log").open("a")  # for as long as the process lives
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(log)
