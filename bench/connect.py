@@ -8,7 +8,8 @@ from typing import Any
 from bench import calibration, contenders, counting, rounds, scenarios, site
 from bench.contenders import Contender, Ours
 from bench.counters import Database
-from bench.load import WARNING, Driver
+from bench.load import HAS_WRK, WARNING, Driver
+from bench.plans import plan
 from bench.report import Report
 from bench.rounds import Contestant
 from bench.scenarios import Scenario
@@ -20,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--devices", type=int, default=40_000)
     parser.add_argument("--scenario", action="append", choices=list(scenarios.BY_NAME), help="all when left out")
     parser.add_argument("--concurrency", type=int, nargs="+", default=[2, 32, 128])
-    parser.add_argument("--rounds", type=int, default=3, help="of A A, with a peer of A B B A")
+    parser.add_argument("--rounds", type=int, default=3, help="of A A, with a peer of A B B A; 0: counts only")
+    parser.add_argument("--requests", type=int, default=200, help="to count by")
+    parser.add_argument("--history-devices", type=int, default=100, help="with so many finished commands, each")
     parser.add_argument("--seconds", type=int, default=3, help="of one round")
     parser.add_argument("--json", action="store_true")
 
@@ -30,14 +33,17 @@ def main(options: argparse.Namespace) -> None:
     chosen = [scenarios.BY_NAME[name] for name in options.scenario or scenarios.BY_NAME]
     with site.opened(options.database) as here:
         ours, peer = Ours(here), contenders.peer(here, given)
-        everyone = scenarios.population(options.devices, with_history=any(scenario.history for scenario in chosen))
+        everyone = scenarios.population(
+            options.devices, old=options.history_devices if any(scenario.history for scenario in chosen) else 0
+        )
         both: list[Contender] = [ours, *([peer] if peer else [])]
         report = _report(options, here, both)
         for each in both:
             each.enroll(everyone)
         if here.database_url:
-            _count(both, chosen, everyone, report)
-        _play(both, chosen, everyone, report, options, here)
+            _count(both, chosen, everyone, report, options.requests)
+        if options.rounds:
+            _play(both, chosen, everyone, report, options, here)
         report.end()
 
 
@@ -50,16 +56,20 @@ def _report(options: argparse.Namespace, here: Site, both: Sequence[Contender]) 
         "servers": ", ".join(each.name for each in both),
     }
     report = Report(as_json=options.json, database=options.database, about=about)
-    if not Driver.has_wrk:
+    if not HAS_WRK:
         report.say(WARNING)
     return report
 
 
-def _count(both: Sequence[Contender], chosen: Sequence[Scenario], everyone: Sequence[Any], report: Report) -> None:
+def _count(
+    both: Sequence[Contender], chosen: Sequence[Scenario], everyone: Sequence[Any], report: Report, times: int
+) -> None:
     for contender in both:
         with counting.counter(contender) as counter:
             for scenario in chosen:
-                report.counted(contender.name, scenario, counter.count(scenario, everyone))
+                report.counted(contender.name, scenario, counter.count(scenario, everyone, times))
+                if isinstance(contender, Ours):
+                    report.planned(scenario, plan(contender.database_url, scenario.devices(everyone)[0]))
 
 
 def _play(

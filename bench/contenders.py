@@ -26,9 +26,16 @@ PEER: Final = ("PEER_CMD", "PEER_URL", "PEER_ENROLL", "PEER_QUEUE", "PEER_STORED
 
 
 class Contender(Protocol):
-    name: str
-    header: str  # in which it takes a device's certificate from a proxy
-    database_url: str  # empty where there is none to look into
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def header(self) -> str:
+        """In which it takes a device's certificate from a proxy."""
+
+    @property
+    def database_url(self) -> str:
+        """Empty where there is none to look into."""
 
     def enroll(self, devices: Sequence[BenchDevice]) -> None:
         """These, and no others."""

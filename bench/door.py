@@ -11,6 +11,7 @@ import uvloop
 
 from bench import calibration, rows, scenarios, site
 from bench.counters import Database
+from bench.devices import BenchDevice
 from bench.scenarios import Request, Scenario
 from bench.site import HERE
 from devices.protocol.stamp import NOBODY
@@ -32,7 +33,7 @@ def main(options: argparse.Namespace) -> None:
     with site.opened(options.database) as here:
         out(f"{here.about}; {options.devices} devices with {options.history} finished commands each\n")
         out(f"{calibration.line()}\n")
-        devices = [scenarios.BenchDevice(number, options.history) for number in range(options.devices)]
+        devices = [BenchDevice(number, options.history) for number in range(options.devices)]
         rows.enroll(devices)
         database = Database(here.database_url) if here.database_url else None
         for name in NAMES:

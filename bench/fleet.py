@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from bench.site import Site
 from devices.apns_standin import lab
 from epmm.dev_tls import ServerFiles
 
+START_SECONDS: Final = 60
 out: Final = sys.stdout.write
 
 
@@ -43,7 +44,7 @@ def main(options: argparse.Namespace) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    pids: dict[str, Sequence[int]]
+    pids: Mapping[str, Sequence[int]]
     counters: Any  # of the devices; see bench/players.py
 
 
@@ -79,10 +80,22 @@ def _install_push_certificate(files: ServerFiles) -> None:
     push_installation.install(pem.certificate, key=pem.key, confirmed=True, actor="bench")
 
 
+def _wait_for_worker() -> None:
+    """What it takes to start is no part of the figures."""
+    from epmm.models import Heartbeat
+
+    deadline = time.monotonic() + START_SECONDS
+    while not Heartbeat.objects.exists():
+        if time.monotonic() > deadline:
+            raise SystemExit("the worker does not start")
+        time.sleep(0.1)
+
+
 def _watch(here: Site, processes: Processes, options: argparse.Namespace) -> None:
     from devices.services import broadcast
 
     database = Database(here.database_url) if here.database_url else None
+    _wait_for_worker()
     before, stored = _cpu(processes), database.cpu() if database else {}
     started = time.perf_counter()
     row = broadcast.begin("DeviceInformation", selection={}, actor="bench")

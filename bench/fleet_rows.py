@@ -31,6 +31,7 @@ def _enroll(devices: Sequence[LightDevice], user: Any) -> None:
 
     from devices.models import Channel, Device, Enrollment, Identity
 
+    now = timezone.now()
     rows = Device.objects.bulk_create(
         Device(
             user=user,
@@ -40,6 +41,7 @@ def _enroll(devices: Sequence[LightDevice], user: Any) -> None:
             enrollment_type=Device.EnrollmentType.ADDE,
             platform=Device.Platform.IOS,
             os_version="17.0",
+            inventory_at=now,
         )
         for device in devices
     )
@@ -59,7 +61,7 @@ def _enroll(devices: Sequence[LightDevice], user: Any) -> None:
     )
     Identity.objects.bulk_create(identity(d, e) for d, e in zip(devices, enrollments, strict=True))
     Channel.objects.bulk_create(
-        Channel(enrollment=e, push_token=d.token, push_magic=d.magic, token_updated_at=timezone.now())
+        Channel(enrollment=e, push_token=d.token, push_magic=d.magic, token_updated_at=now)
         for d, e in zip(devices, enrollments, strict=True)
     )
 

@@ -15,6 +15,7 @@ from bench.scenarios import UDID, UUID_PLACE, Request, Scenario
 from bench.site import ROOT
 
 OK: Final = 200
+HAS_WRK: Final = shutil.which("wrk") is not None
 SCRIPT: Final = Path(__file__).with_suffix(".lua")
 WARNING: Final = "wrk is not installed: a client in Python takes its place, and much of the processors\n"
 
@@ -35,7 +36,6 @@ class Driver:
     directory: Path
     header: str
     seconds: int
-    has_wrk: bool = shutil.which("wrk") is not None
 
     def write(self, scenario: Scenario, requests: Sequence[Request]) -> None:
         with (self.directory / "fields").open("w") as file:
@@ -53,7 +53,7 @@ class Driver:
 
     def _program(self, url: str, concurrency: int) -> list[str]:
         shape = ["-c", str(concurrency), "-d", str(self.seconds)]
-        if self.has_wrk:
+        if HAS_WRK:
             return ["wrk", "-t1", *shape, "--timeout", "10", "--latency", "-s", str(SCRIPT), url, "--"]
         return [sys.executable, "-m", "bench.load_client", *shape, url]
 

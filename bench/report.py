@@ -17,7 +17,7 @@ out: Final = sys.stdout.write
 class Report:
     def __init__(self, *, as_json: bool, database: str, about: Mapping[str, Any]) -> None:
         self._as_json, self._database = as_json, database
-        self._told: dict[str, Any] = {"conditions": list(CONDITIONS), **about, "counts": [], "rounds": []}
+        self._told: dict[str, Any] = {"conditions": list(CONDITIONS), **about, "counts": [], "plans": {}, "rounds": []}
         self.say("\n".join([*(f"{name}: {value}" for name, value in about.items()), *CONDITIONS]) + "\n")
 
     def say(self, text: str) -> None:
@@ -28,6 +28,13 @@ class Report:
     def counted(self, name: str, scenario: Scenario, counts: PerRequest) -> None:
         self._told["counts"].append({"server": name, "scenario": scenario.name, **asdict(counts)})
         self.say(f"{scenario.name:<14} {name:<6} {counts}\n")
+
+    def planned(self, scenario: Scenario, plan: str) -> None:
+        """With the rows that each step met."""
+        plans: dict[str, str] = self._told["plans"]
+        if same := [name for name, known in plans.items() if known == plan]:
+            self.say(f"{scenario.name:<14} same plan and rows as {same[0]}\n")
+        plans[scenario.name] = plan
 
     def played(self, scenario: Scenario, at_once: int, match: Match, names: Sequence[str]) -> None:
         told: dict[str, Any] = {"scenario": scenario.name, "concurrency": at_once, "noise": match.noise}

@@ -30,8 +30,13 @@ class Scenario:
 
     def devices(self, everyone: Sequence[BenchDevice]) -> Sequence[BenchDevice]:
         if self.history is not None:
-            return [device for device in everyone if device.history == self.history][:HISTORY_DEVICES]
+            return [device for device in everyone if device.history == self.history][: self._as_many(everyone)]
         return everyone[:SIGNING] if self.is_signed else everyone
+
+    @staticmethod
+    def _as_many(everyone: Sequence[BenchDevice]) -> int:
+        """With and without a history: as many as have the longest."""
+        return sum(device.history == max(HISTORIES) for device in everyone)
 
     def message(self) -> bytes:
         """With places for the device and the command; both are of the length of what takes their place."""
@@ -51,7 +56,6 @@ class Request:
 
 IDLE: Final = {"postgresql": 120, "sqlite": 150}
 ANSWERED: Final = {"postgresql": 350, "sqlite": 450}
-HISTORY_DEVICES: Final = 100
 HISTORIES: Final = (0, 250, 10_000)
 ALL: Final = (
     Scenario(name="idle-empty", budget=IDLE),
@@ -64,10 +68,10 @@ ALL: Final = (
 BY_NAME: Final = {scenario.name: scenario for scenario in ALL}
 
 
-def population(count: int, *, with_history: bool) -> list[BenchDevice]:
-    """Those with a history are the first ones."""
-    old = [1 + (number // HISTORY_DEVICES) for number in range(HISTORY_DEVICES * 2)] if with_history else []
-    return [BenchDevice(number, HISTORIES[old[number]] if number < len(old) else 0) for number in range(count)]
+def population(count: int, *, old: int) -> list[BenchDevice]:
+    """The first ones have a history: `old` of each length."""
+    histories = [history for history in HISTORIES if history for _ in range(old)]
+    return [BenchDevice(number, histories[number] if number < len(histories) else 0) for number in range(count)]
 
 
 def commands(devices: Sequence[BenchDevice], scenario: Scenario, answers: int) -> dict[str, list[UUID]]:

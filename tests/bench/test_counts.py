@@ -1,0 +1,47 @@
+"""The gate: what a connect costs PostgreSQL is counted, with real processes and default durability, and never timed."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.epmm.processes import ROOT
+
+pytestmark = pytest.mark.service("postgresql")
+SCENARIOS = ("idle-empty", "idle-one", "ack-8k", "history-0", "history-10000")
+# Each batch says for itself how long it may take; on its own a request is a batch.
+STATEMENTS = 2
+
+
+@pytest.fixture(scope="module")
+def told() -> Any:
+    chosen = [f"--scenario={name}" for name in SCENARIOS]
+    options = ["--rounds=0", "--requests=50", "--devices=60", "--history-devices=4", "--json"]
+    command = [sys.executable, "-m", "bench", "connect", *chosen, *options]
+    return json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=300).stdout)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_request_is_one_round_trip_and_one_commit(told: Any, scenario: str) -> None:
+    (counts,) = [each for each in told["counts"] if each["scenario"] == scenario]
+
+    assert (counts["round_trips"], counts["statements"]) == (1, STATEMENTS)
+    # PostgreSQL's own processes commit and synchronize a few times meanwhile
+    assert 1 <= counts["commits"] < 1.2
+    assert counts["fsyncs"] < 1.2
+
+
+def test_finished_commands_cost_nothing(told: Any) -> None:
+    """Not the plan alone: each of its steps meets as many rows."""
+    plan = told["plans"]["history-10000"]
+
+    assert plan == told["plans"]["history-0"]
+    assert "devices_finishedcommand" not in plan
+    assert "Seq Scan" not in plan
+
+
+def test_what_was_measured_is_said(told: Any) -> None:
+    assert "without TLS" in told["conditions"]
+    assert "fsync=on, synchronous_commit=on" in told["database"]
