@@ -68,7 +68,7 @@ def _count(
         with counting.counter(contender) as counter:
             for scenario in chosen:
                 report.counted(contender.name, scenario, counter.count(scenario, everyone, times))
-                if isinstance(contender, Ours):
+                if isinstance(contender, Ours) and scenario.history is not None:
                     report.planned(scenario, plan(contender.database_url, scenario.devices(everyone)[0]))
 
 

@@ -63,9 +63,12 @@ def _ratios(ours: Sequence[Round], peer: Sequence[Round]) -> dict[str, float]:
 
 def _line(known: Mapping[str, Figure]) -> str:
     rate, cpu = known["per_second"], known["cpu"]
+    parts, statements = "", ""
+    if known["statements"].median:  # else the database is part of the process
+        parts = f"{known['app'].median:.0f} + {known['database'].median:.0f} = "
+        statements = f", {known['statements'].median:.2f} statements"
     return (
-        f"CPU {known['app'].median:.0f} + {known['database'].median:.0f} = {cpu.median:.0f} us "
-        f"({cpu.low:.0f} to {cpu.high:.0f}), {known['statements'].median:.2f} statements; "
+        f"CPU {parts}{cpu.median:.0f} us ({cpu.low:.0f} to {cpu.high:.0f}){statements}; "
         f"{rate.median:.0f} requests/s ({rate.low:.0f} to {rate.high:.0f}), "
         f"p50 {known['p50'].median:.1f} ms, p99 {known['p99'].median:.1f} ms"
     )

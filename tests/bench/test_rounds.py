@@ -1,0 +1,44 @@
+"""The rounds themselves, as short as can be: on SQLite, and with the client that needs nothing installed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.rounds import Match, Round, ratio
+from tests.epmm.processes import ROOT
+
+pytestmark = pytest.mark.service("sqlite")
+
+
+def bench(*options: str, path: Path) -> Any:
+    command = [sys.executable, "-m", "bench", *options, "--json"]
+    environment = {"PATH": str(path)}  # wrk is not there
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True, timeout=120)
+    return json.loads(done.stdout)
+
+
+def test_a_round_checks_its_answers_and_tells_its_figures(tmp_path: Path) -> None:
+    shape = ("--rounds=1", "--seconds=1", "--concurrency", "4", "--devices=50")
+    told = bench("connect", "--database=sqlite", "--scenario=ack-small", *shape, path=tmp_path)
+
+    (played,) = told["rounds"]
+    assert (played["scenario"], played["concurrency"], played["budget_cpu"]) == ("ack-small", 4, 450)
+    assert played["epmm"]["per_second"]["low"] > 0
+    assert played["epmm"]["cpu"]["median"] == played["epmm"]["app"]["median"]
+    assert {"cpu", "per_second"} == played["noise"].keys()
+
+
+def played(*cpu: float) -> list[Round]:
+    return [Round(per_second=1000 / each, p50=1, p99=2, app=each, database=0, statements=1) for each in cpu]
+
+
+def test_noise_is_the_same_server_twice() -> None:
+    match = Match(first=played(100, 104, 120), last=played(80, 52), peer=played(400))
+
+    assert match.noise["cpu"] == pytest.approx(104 / 66)
+    assert ratio(match.peer, match.ours, "cpu") == 4
+    assert ratio(match.ours, match.peer, "per_second") == pytest.approx(4)
