@@ -17,6 +17,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 LARGEST_BATCH: Final = 64
+IN_VAIN: Final = 3
 SECONDS: Final = 10  # what is not answered until then may still be stored; the device repeats it, which does no harm
 
 
@@ -85,7 +86,17 @@ class BatchingStore(ABC, Generic[Q, A]):
         except Exception as error:  # noqa: BLE001 -- whatever it is, the one that waits for the answer must get it
             if len(questions) == 1:
                 return [error]
-            return [answer for question in questions for answer in self._answers([question])]
+            return self._one_by_one(questions)
+
+    def _one_by_one(self, questions: Sequence[Q]) -> Sequence[A | Exception]:
+        """Where several in a row wait in vain, it is not them: the others come again, rather than wait in vain too."""
+        answers: list[A | Exception] = []
+        for question in questions:
+            if len(answers) >= IN_VAIN and all(isinstance(each, StoreUnavailable) for each in answers[-IN_VAIN:]):
+                answers.append(StoreUnavailable("the database is busy"))
+            else:
+                answers += self._answers([question])
+        return answers
 
 
 def _give_up(future: asyncio.Future[A]) -> None:

@@ -30,7 +30,7 @@ from devices.protocol.result import Status
 from epmm.batching import BatchingStore, StoreUnavailable
 
 SECONDS: Final = 5  # for a connection, for a statement, for a batch
-LOCK_SECONDS: Final = 1  # one that waits for a lock makes its whole batch wait
+LOCK_SECONDS: Final = 0.5  # one that waits for a lock makes its whole batch wait
 _NOW: Final = "statement_timestamp()"  # now() is the same for a whole pipeline
 _NOT_LIBPQ: Final = {"pool", "isolation_level", "server_side_binding", "assume_role", "prepare_threshold"}
 
@@ -85,7 +85,7 @@ _NAME: Final = b"door_" + hashlib.sha256(_TEXT).hexdigest()[:16].encode()
 # For the pipeline's transaction alone: the connection may be a pooler's, and somebody else's next.
 SETTINGS: Final = {
     "statement_timeout": f"{SECONDS}s",
-    "lock_timeout": f"{LOCK_SECONDS}s",
+    "lock_timeout": f"{LOCK_SECONDS * 1000:.0f}ms",
     # Planning costs more than the statement; and each lookup is by an index, however small the table was yesterday.
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",

@@ -106,14 +106,14 @@ class Command(CommandRow):
     not_now_at = models.DateTimeField(null=True)
     not_now_count = models.PositiveIntegerField(default=0)
     # when its device is to be woken for it: at once, again when nothing comes of that, later after a NotNow
-    push_at = models.DateTimeField(null=True, default=timezone.now)
+    push_at = models.DateTimeField(default=timezone.now)
 
     objects = CommandQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["channel", "priority", "id"], name="command_next"),
-            models.Index(fields=["push_at"], condition=Q(push_at__isnull=False), name="command_push"),
+            models.Index(fields=["push_at"], name="command_push"),
             models.Index(fields=["broadcast"], condition=Q(broadcast__isnull=False), name="command_broadcast"),
         ]
         constraints: ClassVar = [

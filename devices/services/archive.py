@@ -49,9 +49,10 @@ def expire(oldest: datetime) -> None:
             if _midnight(_next(month)) <= oldest:
                 with connection.cursor() as cursor:
                     cursor.execute(f"DROP TABLE {_partition(month)}")
-    old = FinishedCommand.objects.filter(done_at__lt=oldest)
-    while ids := list(old.values_list("pk", flat=True)[:AT_ONCE]):
+    old, last = FinishedCommand.objects.filter(done_at__lt=oldest).order_by("pk"), 0
+    while ids := list(old.filter(pk__gt=last).values_list("pk", flat=True)[:AT_ONCE]):
         FinishedCommand.objects.filter(pk__in=ids, done_at__lt=oldest).delete()
+        last = ids[-1]  # or each bite would look at all that the ones before it left
     finished = Broadcast.objects.filter(created_at__lt=oldest).exclude(
         Exists(Command.objects.filter(broadcast=OuterRef("pk")))
     )
@@ -59,12 +60,12 @@ def expire(oldest: datetime) -> None:
 
 
 def forget_unused_payloads(before: datetime) -> None:
-    """Nothing that is left in the archive was queued before then: what is still open or unread keeps its payload."""
-    unused = Payload.objects.filter(used_at__lt=before)
-    for rows in (Command.objects, Result.objects):
-        unused = unused.exclude(Exists(rows.filter(payload=OuterRef("pk"))))
+    """What is open or unread now may be in the archive for as long as the policy says: it counts as used today."""
+    old = Payload.objects.filter(used_at__lt=before)
     with transaction.atomic():
-        unused.delete()
+        for rows in (Command.objects, Result.objects):
+            old.filter(Exists(rows.filter(payload=OuterRef("pk")))).update(used_at=timezone.now())
+        old.delete()
 
 
 def _months() -> list[date]:

@@ -4,13 +4,14 @@ A bite is a transaction: killed in between, the worker goes on after the last on
 one payload, or one refusal; each gets a command of its own.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Func, Min, QuerySet, UUIDField, Value
+from django.db.models import Count, F, Func, QuerySet, UUIDField, Value
 from django.utils import timezone
 
 from devices.models import Broadcast, Channel, Command, Device, Enrollment, FinishedCommand, Payload, Result
@@ -134,15 +135,17 @@ def _bite(broadcast_id: int) -> bool:
     row = Broadcast.objects.select_for_update().get(pk=broadcast_id)
     if row.queued_at is not None or row.cancelled_at is not None:
         return False
-    chosen = _chosen(row)
-    ids = list(chosen.order_by("enrollment__device_id").values_list("enrollment__device_id", flat=True)[:BITE])
-    if ids:
-        within = chosen.filter(enrollment__device_id__lte=ids[-1])
-        for alike in list(within.order_by().values(*ALIKE).annotate(example=Min("pk"), devices=Count("pk"))):
-            example, devices = alike.pop("example"), alike.pop("devices")
-            _queue(row, within.filter(**_conditions(alike)), example, devices)
-        row.next_device = ids[-1]
-    if len(ids) < BITE:
+    # read once: what changes meanwhile must not move a device from one group to the next
+    chosen = _chosen(row).order_by("enrollment__device_id")
+    found = list(chosen.values_list("pk", "enrollment__device_id", *ALIKE)[:BITE])
+    groups: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for pk, _device, *alike in found:
+        groups[tuple(alike)].append(pk)
+    for channels in groups.values():
+        _queue(row, channels)
+    if found:
+        row.next_device = found[-1][1]
+    if len(found) < BITE:
         row.queued_at = timezone.now()
     row.save(update_fields=["next_device", "queued_at", "queued", "refused", "refusals"])
     return row.queued_at is None
@@ -156,19 +159,16 @@ def _chosen(row: Broadcast) -> QuerySet[Channel]:
     return channels.filter(**{f"enrollment__device__{name}": value for name, value in row.selection.items()})
 
 
-def _conditions(alike: Mapping[str, Any]) -> dict[str, Any]:
-    known = {name: value for name, value in alike.items() if value is not None}
-    return known | {f"{name}__isnull": True for name in alike.keys() - known.keys()}
-
-
-def _queue(row: Broadcast, channels: QuerySet[Channel], example: int, devices: int) -> None:
-    target = target_of(Channel.objects.select_related("enrollment__device").get(pk=example))
+def _queue(row: Broadcast, ids: Sequence[int]) -> None:
+    """For channels that are alike."""
+    target = target_of(Channel.objects.select_related("enrollment__device").get(pk=ids[0]))
     try:
         request, said = _said(row, target)
     except CommandRefused as refused:
-        row.refused += devices
-        row.refusals[str(refused)] = row.refusals.get(str(refused), 0) + devices
+        row.refused += len(ids)
+        row.refusals[str(refused)] = row.refusals.get(str(refused), 0) + len(ids)
         return
+    channels = Channel.objects.filter(pk__in=ids)
     row.queued += _insert(row, channels, said)
     if status := departure.status_of(request, target):
         leaving = Device.objects.enrolled().filter(enrollments__channels__in=channels).exclude(status=departure.WIPE)

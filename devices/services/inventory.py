@@ -13,7 +13,6 @@ from devices.protocol.reading import Reader, Reading, json_of
 from devices.services import installed, secrets
 from devices.services.record import Record
 from epmm.models import Job
-from epmm.wire import plist
 
 READERS: Final[dict[str, Reader]] = {
     name: command.reads for name, command in REGISTRY.items() if command.reads is not None
@@ -46,8 +45,6 @@ def store(result: Result, answer: Mapping[str, Any]) -> None:
     device = Device.objects.select_for_update().only(*columns).get(pk=channel.enrollment.device_id or 0)
     record = Record(device, channel.enrollment)
     reading = _read(result, answer)
-    if reading.secrets:  # what it brought must not go into the archive
-        result.body = plist.dump({"Status": "Acknowledged"})
     if record.receive(name_of(result), result.received_at):
         if channel.user_key:
             _keep_for_user(record, device, result, reading)

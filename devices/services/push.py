@@ -25,6 +25,7 @@ from epmm import metrics
 from epmm.models import Job
 
 BATCH: Final = 2000  # channels
+UNREACHABLE: Final = timedelta(days=1)  # looked at again after this, or as soon as `revive` says
 LEASE: Final = timedelta(minutes=2)  # a worker that died gives its batch back after this
 WINDOW: Final = timedelta(seconds=5)  # never twice within it
 AFTER: Final[Mapping[Verdict, timedelta]] = {
@@ -34,6 +35,8 @@ AFTER: Final[Mapping[Verdict, timedelta]] = {
     Verdict.BAD_CERTIFICATE: timedelta(minutes=15),
     Verdict.WRONG_TOPIC: timedelta(hours=1),
     Verdict.OUR_FAULT: timedelta(hours=1),
+    Verdict.UNREGISTERED: UNREACHABLE,
+    Verdict.BAD_TOKEN: UNREACHABLE,
 }
 REFUSALS: Final = {Verdict.UNREGISTERED, Verdict.BAD_TOKEN}
 
@@ -78,16 +81,26 @@ def wake_channel(channel_id: int) -> None:
     channel = _channels([channel_id]).get(channel_id)
     if credentials is not None and channel is not None and _is_reachable(channel, credentials):
         until = timezone.now() + LEASE
-        Command.objects.filter(channel=channel, push_at__isnull=False).update(push_at=until)
+        Command.objects.filter(channel=channel, push_at__lte=timezone.now()).update(push_at=until)
         _settle(Leased(until, [channel]), _send([channel], credentials))
 
 
 def revive(channel: Channel) -> None:
-    """A new TokenUpdate: what could not be pushed for can be now."""
-    Command.objects.filter(channel=channel, push_at=None).update(push_at=timezone.now())
+    """A new TokenUpdate: what was pushed to an old token, or could not be pushed at all, is due."""
+    now = timezone.now()
+    put_off = Command.objects.filter(channel=channel, push_at__gt=now).exclude(state=Command.State.NOT_NOW)
+    put_off.update(push_at=now)
     if not channel.user_key:
         devices = Device.objects.filter(pk=channel.enrollment.device_id or 0, unreachable_since__isnull=False)
         devices.update(unreachable_since=None, mdm_managed=True, modified_at=timezone.now())
+
+
+def revive_topic(topic: str) -> None:
+    """A certificate was installed: the devices of its topic need not wait for their next day."""
+    now = timezone.now()
+    enrolled = Channel.objects.filter(enrollment__topic=topic, enrollment__state=Enrollment.State.ACTIVE)
+    put_off = Command.objects.filter(channel__in=enrolled.filter(pushed_at=None), push_at__gt=now)
+    put_off.exclude(state=Command.State.NOT_NOW).update(push_at=now)
 
 
 # --- Choosing ---------------------------------------------------------------------------------------------------------
@@ -96,21 +109,23 @@ def revive(channel: Channel) -> None:
 @transaction.atomic
 def _lease(credentials: PushCredentials, now: datetime, limit: int) -> Leased:
     skip = connection.features.has_select_for_update_skip_locked
-    due = _due(now).order_by("push_at").select_for_update(skip_locked=skip).values_list("channel_id", flat=True)
-    channels = _channels(list(dict.fromkeys(due[: limit * 2]))[:limit])
-    reachable, recent, lost = [], defaultdict(list), []
+    due = _due(now).order_by("push_at").select_for_update(skip_locked=skip).values_list("pk", "channel_id")
+    commands = dict(due[: limit * 2])
+    channels = _channels(list(dict.fromkeys(commands.values()))[:limit])
+    until, reachable = now + LEASE, []
+    moved: defaultdict[datetime, set[int]] = defaultdict(set)
     for channel in channels.values():
         if not _is_reachable(channel, credentials):
-            lost.append(channel.pk)
+            moved[now + UNREACHABLE].add(channel.pk)
         elif channel.pushed_at is not None and now - channel.pushed_at < WINDOW:
-            recent[channel.pushed_at + WINDOW].append(channel.pk)
+            moved[channel.pushed_at + WINDOW].add(channel.pk)
         else:
+            moved[until].add(channel.pk)
             reachable.append(channel)
-    until = now + LEASE
-    _put(until, [channel.pk for channel in reachable])
-    _put(None, lost)  # until `revive`
-    for again, ids in recent.items():
-        _put(again, ids)
+    for push_at, ids in moved.items():  # of the commands locked above and no others
+        Command.objects.filter(pk__in=[pk for pk, channel in commands.items() if channel in ids]).update(
+            push_at=push_at
+        )
     return Leased(until, reachable)
 
 
@@ -130,11 +145,6 @@ def _is_reachable(channel: Channel, credentials: PushCredentials) -> bool:
     return is_ours and bool(channel.push_token and channel.push_magic) and channel.push_refused_at is None
 
 
-def _put(push_at: datetime | None, channels: Sequence[int]) -> None:
-    if channels:
-        Command.objects.filter(channel__in=channels, push_at__isnull=False).update(push_at=push_at)
-
-
 # --- Sending ----------------------------------------------------------------------------------------------------------
 
 
@@ -151,7 +161,7 @@ def _send(channels: Sequence[Channel], credentials: PushCredentials) -> list[Out
     ]
     identity = apns.PushIdentity(certificate=credentials.certificate_pem, key=credentials.key_pem)
     server = apns.Server(host=settings.APNS_HOST, port=settings.APNS_PORT, trust=settings.APNS_CA)
-    return apns.push(pushes, identity=identity, server=server)
+    return apns.push(pushes, identity=identity, server=server, seconds=LEASE.total_seconds() - 20)
 
 
 # --- What came of it --------------------------------------------------------------------------------------------------
@@ -171,8 +181,7 @@ def _settle(leased: Leased, outcomes: Sequence[Outcome]) -> None:
         metrics.count_push(verdict.value, len(ids))
         if verdict is Verdict.ACCEPTED:
             Channel.objects.filter(pk__in=ids).update(pushed_at=now)
-        after = AFTER.get(verdict)
-        Command.objects.filter(channel__in=ids, push_at=leased.until).update(push_at=now + after if after else None)
+        Command.objects.filter(channel__in=ids, push_at=leased.until).update(push_at=now + AFTER[verdict])
     _tell(by_verdict, outcomes, now)
 
 

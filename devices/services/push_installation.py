@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from devices.models import PushCertificate, PushRequest
 from devices.protocol import push_certificate as codec
 from devices.protocol.push_certificate import Facts
-from devices.services import push_certificates, push_requests, push_topics
+from devices.services import push, push_certificates, push_requests, push_topics
 from devices.services.push_requests import PushCertificateRefused
 from epmm import audit
 from epmm.wire.errors import WireError
@@ -55,7 +55,9 @@ def install(
     _check_dates(given.facts, timezone.now())
     try:
         with transaction.atomic():
-            return _install(given, confirmed=confirmed, actor=actor, address=address)
+            row = _install(given, confirmed=confirmed, actor=actor, address=address)
+            push.revive_topic(row.topic)
+            return row
     except IntegrityError as error:
         raise PushCertificateRefused(
             _("Somebody else installed a push certificate at this moment. Look at it before you try again.")

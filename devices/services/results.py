@@ -11,7 +11,7 @@ from django.db.models.functions import Length
 from django.utils import timezone
 
 from devices.models import Command, CommandRow, Enrollment, FinishedCommand, Result
-from devices.services import configuration_answers, configuration_drift, departure, inventory
+from devices.services import configuration_answers, configuration_drift, departure, inventory, secrets
 from epmm.wire import plist
 
 logger = logging.getLogger(__name__)
@@ -96,10 +96,15 @@ def _parsed(result_id: int) -> Mapping[str, Any] | None:
 
 def _archive(results: Sequence[Result]) -> None:
     FinishedCommand.objects.bulk_create(
-        FinishedCommand.of(result, Command.State(result.state), result.received_at, bytes(result.body))
+        FinishedCommand.of(result, Command.State(result.state), result.received_at, _kept_body(result))
         for result in results
     )
     Result.objects.filter(pk__in=[result.pk for result in results]).delete()
+
+
+def _kept_body(result: Result) -> bytes | None:
+    """What hands over secrets stands sealed elsewhere, or nowhere: never in the archive, also where it was not read."""
+    return None if result.request_type in secrets.BEARERS else bytes(result.body)
 
 
 def _take_effect(result: Result, answer: Mapping[str, Any] | None) -> None:

@@ -95,6 +95,20 @@ def test_what_fails_fails_alone(device: FakeDevice, store: DoorStore) -> None:
     assert store._answers([idle(device)]) == [Outcome(found=True)]
 
 
+def test_where_several_wait_in_vain_the_others_are_not_made_to(device: FakeDevice, store: DoorStore) -> None:
+    asked: list[int] = []
+
+    def busy(exchanges: list[Exchange]) -> list[Outcome]:
+        asked.append(len(exchanges))
+        raise StoreUnavailable("lock timeout") if len(exchanges) == 1 else ValueError
+
+    store._commit = busy  # type: ignore[method-assign,assignment] # as if somebody held every row
+    answers = store._answers([idle(device)] * 10)
+
+    assert [type(answer) for answer in answers] == [StoreUnavailable] * 10
+    assert asked == [10, 1, 1, 1]
+
+
 def test_who_waits_too_long_is_told_so(device: FakeDevice, store: DoorStore) -> None:
     release = threading.Event()
     store._seconds = 0.05
@@ -301,7 +315,7 @@ def test_a_row_that_another_holds_does_not_hold_the_others_up_for_long(
     site: Site, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, free = FakeDevice.enrolled(site), FakeDevice.enrolled(site)
-    monkeypatch.setattr(postgresql, "_SET", postgresql._SET.replace(b"'1s'", b"'50ms'"))
+    monkeypatch.setattr(postgresql, "_SET", postgresql._SET.replace(b"'500ms'", b"'50ms'"))
     with psycopg.connect(postgresql._conninfo(connection.settings_dict)) as other:
         other.execute("SELECT FROM devices_channel WHERE id = %s FOR UPDATE", [held.channel.pk])
         answers = store._answers([idle(held), idle(free)])

@@ -115,9 +115,9 @@ def token(channel: Channel) -> str:
     return bytes(channel.push_token or b"").hex()
 
 
-def due_in(row: Command) -> timedelta | None:
+def due_in(row: Command) -> timedelta:
     row.refresh_from_db()
-    return None if row.push_at is None else row.push_at - timezone.now()
+    return row.push_at - timezone.now()
 
 
 def test_a_queued_command_wakes_its_device_once(apple: Apple) -> None:
@@ -129,7 +129,7 @@ def test_a_queued_command_wakes_its_device_once(apple: Apple) -> None:
 
     assert apple.woken() == [token(channel)]
     assert apple.seen == []
-    assert all(timedelta(hours=23) < (due_in(row) or DAY * 2) <= DAY for row in rows)
+    assert all(timedelta(hours=23) < due_in(row) <= DAY for row in rows)
     assert not push.waiting()
     assert push.push_due() == 0
 
@@ -152,7 +152,7 @@ def test_a_second_command_waits_for_the_window(apple: Apple) -> None:
 
     assert push.push_due() == 0
     assert apple.woken() == []
-    assert timedelta(0) < (due_in(later) or DAY) <= push.WINDOW
+    assert timedelta(0) < due_in(later) <= push.WINDOW
 
     Channel.objects.update(pushed_at=timezone.now() - push.WINDOW)
     Command.objects.filter(pk=later.pk).update(push_at=timezone.now())
@@ -179,7 +179,7 @@ def test_who_cannot_be_woken_is_left_alone(apple: Apple, change: dict[str, objec
     Channel.objects.filter(pk=channel.pk).update(**change)
 
     assert push.push_due() == 0
-    assert due_in(row) is None
+    assert due_in(row) > DAY - timedelta(minutes=1)
     assert not push.waiting()
 
 
@@ -191,7 +191,7 @@ def test_an_enrollment_of_another_topic_or_not_in_force_is_left_alone(apple: App
     Enrollment.objects.update(**change)
 
     assert push.push_due() == 0
-    assert due_in(row) is None
+    assert due_in(row) > DAY - timedelta(minutes=1)
 
 
 def test_without_a_certificate_nothing_is_due() -> None:
@@ -213,7 +213,7 @@ def test_a_dead_token_is_noted_and_a_new_one_revives(apple: Apple, status: int, 
     assert channel.push_refused_at is not None
     assert (device.mdm_managed, device.status) == (False, Device.Status.ACTIVE)
     assert device.unreachable_since == channel.push_refused_at
-    assert due_in(row) is None
+    assert due_in(row) > DAY - timedelta(minutes=1)
 
     channel.push_refused_at = None
     channel.save()
@@ -221,6 +221,30 @@ def test_a_dead_token_is_noted_and_a_new_one_revives(apple: Apple, status: int, 
     assert push.waiting()
     revived = device_of(channel.enrollment)
     assert (revived.mdm_managed, revived.unreachable_since) == (True, None)
+
+
+def test_a_new_token_is_pushed_to_though_the_old_one_was(apple: Apple) -> None:
+    channel = reachable()
+    waiting, put_off = command(channel, "ProfileList"), command(channel, "SecurityInfo")
+    push.push_due()
+    Command.objects.filter(pk=put_off.pk).update(state=Command.State.NOT_NOW)
+
+    push.revive(channel)
+
+    assert due_in(waiting) <= timedelta(0)
+    assert due_in(put_off) > timedelta(hours=23)  # the device said when it wants to be asked again
+
+
+def test_the_devices_of_a_topic_are_due_when_its_certificate_is_installed(apple: Apple) -> None:
+    mine, another = command(reachable(1), "ProfileList"), command(reachable(2), "ProfileList")
+    Enrollment.objects.update(topic="com.apple.mgmt.External.mistaken")
+    assert push.push_due() == 0
+    Enrollment.objects.filter(channels=mine.channel).update(topic=TOPIC)
+
+    push.revive_topic(TOPIC)
+
+    assert due_in(mine) <= timedelta(0)
+    assert due_in(another) > timedelta(hours=23)
 
 
 def test_a_refusal_that_is_older_than_the_token_is_passed_over(apple: Apple) -> None:
@@ -232,7 +256,7 @@ def test_a_refusal_that_is_older_than_the_token_is_passed_over(apple: Apple) -> 
     channel.refresh_from_db()
     assert channel.push_refused_at is None
     assert device_of(channel.enrollment).mdm_managed
-    assert timedelta(0) < (due_in(row) or DAY) <= timedelta(minutes=1)
+    assert timedelta(0) < due_in(row) <= timedelta(minutes=1)
 
 
 def test_a_user_of_a_mac_who_is_gone_leaves_the_mac_alone(apple: Apple) -> None:
@@ -261,7 +285,6 @@ def test_what_may_succeed_later_is_tried_later(apple: Apple, status: int, reason
     push.push_due()
 
     left = due_in(row)
-    assert left is not None
     assert after - timedelta(seconds=30) < left <= after
     assert device_of(channel.enrollment).mdm_managed
 
@@ -300,7 +323,7 @@ def test_what_is_queued_while_a_push_is_out_is_due_by_itself(apple: Apple, monke
     monkeypatch.setattr(push, "_send", send_slowly)
     push.push_due()
 
-    assert (due_in(queued[0]) or DAY) <= timedelta(0)
+    assert due_in(queued[0]) <= timedelta(0)
 
 
 def test_a_worker_that_dies_gives_its_batch_back(apple: Apple, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +334,6 @@ def test_a_worker_that_dies_gives_its_batch_back(apple: Apple, monkeypatch: pyte
             push.push_due()
 
     left = due_in(row)
-    assert left is not None
     assert timedelta(0) < left <= push.LEASE
     Command.objects.filter(pk=row.pk).update(push_at=timezone.now())
     assert push.push_due() == 1
