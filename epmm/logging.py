@@ -34,6 +34,11 @@ class BufferedHandler(logging.StreamHandler):  # type: ignore[type-arg] # not ge
         super().__init__()
         self._lines: list[str] = []
         self._writer: threading.Thread | None = None
+        self._ended = threading.Event()
+
+    def close(self) -> None:
+        self._ended.set()
+        super().close()
 
     def emit(self, record: logging.LogRecord) -> None:  # the caller holds the lock
         try:
@@ -58,8 +63,7 @@ class BufferedHandler(logging.StreamHandler):  # type: ignore[type-arg] # not ge
             self.release()
 
     def _write_later(self) -> None:
-        while True:
-            time.sleep(PAUSE_SECONDS)
+        while not self._ended.wait(PAUSE_SECONDS):
             if self._lines:
                 try:
                     self.flush()

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from contextlib import ExitStack
 from datetime import timedelta
+from time import sleep
 from typing import Final
 
 from celery import shared_task
@@ -71,7 +72,7 @@ def drain(kind: str) -> None:
         jobs.run(kind, {})
     except Exception:
         logger.exception("an outbox could not be worked off", extra={"kind": kind})
-        time.sleep(REST_AFTER_FAILURE_SECONDS)
+        sleep(REST_AFTER_FAILURE_SECONDS)
     finally:
         lock.release()
 

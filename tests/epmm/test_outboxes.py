@@ -27,7 +27,7 @@ def failing(waiting: list[str], monkeypatch: pytest.MonkeyPatch) -> list[float]:
         raise OSError
 
     rests: list[float] = []
-    monkeypatch.setattr("epmm.tasks.time.sleep", rests.append)
+    monkeypatch.setattr("epmm.tasks.sleep", rests.append)
     jobs.handles(KIND)(fail)
     return rests
 
