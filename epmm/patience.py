@@ -30,15 +30,16 @@ class ImpatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._running_out is not None:
+        if self._head > LARGEST_HEAD:
+            return  # refused already
+        before = self._running_out
+        super().data_received(data)
+        # What begins in this piece may be all of a head and much of its body: only a head that goes on is counted.
+        if before is not None and self._running_out is before:
             self._head += len(data)
-            if self._head - len(data) > LARGEST_HEAD:
-                return  # refused already
             if self._head > LARGEST_HEAD:
                 self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
                 self.loop.call_later(LINGER_SECONDS, self.transport.close)  # at once, the answer would be lost
-                return
-        super().data_received(data)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
