@@ -179,6 +179,7 @@ def test_a_device_that_calls_without_end_is_slowed_down_without_a_401(
 
 
 def test_figures_are_for_those_who_may_see_them(proxied: Production, device: SimulatedDevice) -> None:
+    assert device.send_status("Idle").status_code == 200
     outside = Network(trust=proxied.tls.ca)
     base = f"https://{HOST}:{proxied.port}"
     hidden = outside.client.get(f"{base}/metrics", headers={"X-Forwarded-For": "127.0.0.1"})
