@@ -21,6 +21,7 @@ PAUSE_SECONDS: Final = 0.1
 
 # No line of ours names them, and looking them up costs a tenth of an idle connect.
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+logging._srcfile = None  # noqa: SLF001 -- Python's HOWTO says so
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 

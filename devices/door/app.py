@@ -5,12 +5,11 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, Self, TypeVar
 
 from django.db import close_old_connections
 
@@ -67,17 +66,22 @@ class Door:
 
     async def open(self) -> None:
         await self._store.open()
+        self._figures.watch()
 
     async def close(self) -> None:
         """The server takes no more requests; what was begun ends here."""
+        self._figures.end()
         await asyncio.to_thread(close_connections, self._handler_threads, HANDLER_THREADS)
         for threads in (self._handler_threads, self._reader_threads):
             await asyncio.to_thread(threads.shutdown)
         await self._store.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._figures.inside():
+        self._figures.inside += 1
+        try:
             await self._serve_one(scope, receive, send)
+        finally:
+            self._figures.inside -= 1
 
     async def _serve_one(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -102,25 +106,25 @@ class Door:
             raise WrongMethod
         client = scope.get("client")
         caller = Caller.read(scope["headers"], client[0] if client else None)
-        with ExitStack() as held, ExitStack() as inside:
-            check = partial(self._check_size, held)
+        with _Visit(self._gate_for_large) as large:
+            check = partial(self._check_size, large)
             body = await read_body(scope, receive, check=check, seconds=self._limits.body_seconds)
-            self._gate.enter(inside)
-            request, content = await self._opened(caller, body)
-            if has_message_type(content):  # both URLs may be one, so the message says which kind it is
-                inside.close()  # check-ins may wait for something; connects must not wait for them
-                answer = await self._in_thread(self._handlers.check_in, request)
-            else:
-                answer = await self._connect(request, ConnectMessage.parse(content))
+            with _Visit(self._gate) as visit:
+                visit.enter()
+                request, content = await self._opened(caller, body)
+                if not has_message_type(content):  # both URLs may be one, so the message says which kind it is
+                    return await self._connect(request, ConnectMessage.parse(content))
+            # check-ins may wait for something; connects must not wait for them
+            answer = await self._in_thread(self._handlers.check_in, request)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise RuntimeError("a handler made a bare 401, which would unenroll the device")
         return answer
 
-    def _check_size(self, held: ExitStack, size: int) -> None:
+    def _check_size(self, large: "_Visit", size: int) -> None:
         if size > self._limits.body:
             raise BodyTooLarge
         if size > self._limits.large_body:
-            self._gate_for_large.enter(held)
+            large.enter()
 
     async def _opened(self, caller: Caller, body: bytes) -> tuple[DeviceRequest, TopLevel]:
         if caller.signature is None and len(body) <= self._limits.large_body:
@@ -169,21 +173,37 @@ class Door:
         self._checking_in -= 1
 
 
+@dataclass(slots=True)
 class _Gate:
     """Lets so many in at once, and turns the others away instead of letting them wait."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._inside: set[ExitStack] = set()
+    free: int
 
-    def enter(self, held: ExitStack) -> None:
-        """Until `held` is closed; more than once is once."""
-        if held in self._inside:
+
+class _Visit:
+    """Of a gate: it ends with its block, if it began at all."""
+
+    __slots__ = ("_gate", "_is_inside")
+
+    def __init__(self, gate: _Gate) -> None:
+        self._gate = gate
+        self._is_inside = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_inside:
+            self._gate.free += 1
+
+    def enter(self) -> None:
+        """More than once is once."""
+        if self._is_inside:
             return
-        if len(self._inside) >= self._size:
+        if not self._gate.free:
             raise Overloaded
-        self._inside.add(held)
-        held.callback(self._inside.discard, held)
+        self._gate.free -= 1
+        self._is_inside = True
 
 
 def _open(caller: Caller, body: bytes) -> tuple[DeviceRequest, TopLevel]:

@@ -1,4 +1,4 @@
-"""The store on PostgreSQL: one prepared statement for each connect, a pipeline for each batch.
+"""The store on PostgreSQL: one prepared statement a connect, a pipeline for each batch.
 
 However many travel together, there is one round trip and one commit.  That is libpq's pipeline mode; psycopg's own
 cursors cost five times as much as the statement.
@@ -8,7 +8,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from select import POLLIN, POLLOUT, poll
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 from uuid import UUID
 
 import psycopg
@@ -37,34 +37,37 @@ _NOT_LIBPQ: Final = {"pool", "isolation_level", "server_side_binding", "assume_r
 # All parts see the tables as they were before, so `next` passes over the command that is being answered, and the state
 # is asked for again where a row is written: it may have changed while we waited for its lock.
 # What was put off waits for the channel's next Idle (protocol reference, 4.6), or the two would never stop.
-CONNECT: Final = f"""
+# A statement for each kind of connect: parts that have nothing to do still cost PostgreSQL a third of an Idle.
+_CHANNEL: Final = f"""
 WITH channel AS (
-    UPDATE devices_channel AS channel
-    SET last_seen_at = {_NOW}, idle_at = CASE WHEN $5 THEN {_NOW} ELSE channel.idle_at END
+    UPDATE devices_channel AS channel SET last_seen_at = {_NOW}{{also}}
     FROM devices_identity AS identity JOIN devices_enrollment AS enrollment ON enrollment.id = identity.enrollment_id
     WHERE identity.sha256 = $1 AND identity.state = {Identity.State.CURRENT} AND identity.not_after > {_NOW}
       AND enrollment.state = {Enrollment.State.ACTIVE} AND enrollment.device_key = $2
       AND ($4 IS NULL OR enrollment.bearer_sha256 = $4)
       AND channel.enrollment_id = enrollment.id AND channel.user_key = $3
     RETURNING channel.id, channel.idle_at
-), answered AS (
+)"""  # noqa: S608 -- the names and numbers of our own models, here and below
+_ANSWERED: Final = f""", answered AS (
     DELETE FROM devices_command AS command USING channel
-    WHERE command.uuid = $7 AND command.channel_id = channel.id AND $6 > {Command.State.NOT_NOW}
+    WHERE command.uuid = $5 AND command.channel_id = channel.id
     RETURNING {", ".join(f"command.{column}" for column in MOVED)}
 ), kept AS (
     INSERT INTO devices_result ({", ".join(MOVED)}, state, body, received_at)
-    SELECT answered.*, $6, $8, {_NOW} FROM answered
-), put_off AS (
+    SELECT answered.*, $6, $7, {_NOW} FROM answered
+)"""  # noqa: S608
+_PUT_OFF: Final = f""", put_off AS (
     UPDATE devices_command AS command
-    SET state = {Command.State.NOT_NOW}, not_now_at = {_NOW}, not_now_count = command.not_now_count + 1,
+    SET state = $6, not_now_at = {_NOW}, not_now_count = command.not_now_count + 1,
         push_at = {_NOW} + least({LONGEST_PAUSE}, {FIRST_PAUSE} * 2 ^ least(command.not_now_count, 10))
                   * interval '1 second'
     FROM channel
-    WHERE command.uuid = $7 AND command.channel_id = channel.id AND $6 = {Command.State.NOT_NOW}
-), next AS (
+    WHERE command.uuid = $5 AND command.channel_id = channel.id
+)"""  # noqa: S608
+_NEXT: Final = f""", next AS (
     SELECT first.id, first.uuid, payload.rendered FROM channel CROSS JOIN LATERAL (
         SELECT command.id, command.uuid, command.payload_id FROM devices_command AS command
-        WHERE command.channel_id = channel.id AND command.uuid IS DISTINCT FROM $7
+        WHERE command.channel_id = channel.id AND command.uuid IS DISTINCT FROM $5
           AND (command.state < {Command.State.NOT_NOW} OR command.not_now_at < channel.idle_at)
         ORDER BY command.priority, command.id LIMIT 1
     ) AS first JOIN devices_payload AS payload ON payload.id = first.payload_id
@@ -73,15 +76,28 @@ WITH channel AS (
     FROM next WHERE command.id = next.id AND command.state = {Command.State.QUEUED}
 )
 SELECT next.uuid, next.rendered FROM channel LEFT JOIN next ON true
-"""  # noqa: S608 -- the names and numbers of our own models
+"""  # noqa: S608
 
-PARAMETERS: Final = ("bytea", "text", "text", "bytea", "boolean", "smallint", "uuid", "bytea")
+
+class Statement(NamedTuple):
+    name: bytes  # a pooler may hand us a server's connection on which another release has prepared another one
+    text: bytes
+
+    @classmethod
+    def of(cls, *parts: str) -> Self:
+        text = "".join(parts).encode()
+        return cls(b"door_" + hashlib.sha256(text).hexdigest()[:16].encode(), text)
+
+
+IDLE: Final = Statement.of(_CHANNEL.format(also=f", idle_at = {_NOW}"), _NEXT)
+NOT_NOW: Final = Statement.of(_CHANNEL.format(also=""), _PUT_OFF, _NEXT)
+ANSWER: Final = Statement.of(_CHANNEL.format(also=""), _ANSWERED, _NEXT)
+STATEMENTS: Final = dict.fromkeys(Status, ANSWER) | {Status.IDLE: IDLE, Status.NOT_NOW: NOT_NOW}
+
+PARAMETERS: Final = ("bytea", "text", "text", "bytea", "uuid", "smallint", "bytea")
 _TYPES: Final = [psycopg.adapters.types[name].oid for name in PARAMETERS]
 _FORMATS: Final = [pq.Format.BINARY if name == "bytea" else pq.Format.TEXT for name in PARAMETERS]
 _Row: TypeAlias = list[bytes | None]
-_TEXT: Final = CONNECT.encode()
-# A pooler may hand us a server's connection on which another release has prepared another statement.
-_NAME: Final = b"door_" + hashlib.sha256(_TEXT).hexdigest()[:16].encode()
 # For the pipeline's transaction alone: the connection may be a pooler's, and somebody else's next.
 SETTINGS: Final = {
     "statement_timeout": f"{SECONDS}s",
@@ -105,10 +121,11 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
     def _commit(self, exchanges: Sequence[Exchange], /) -> list[Outcome]:
         # two processes that update the same rows must lock them in one order
         order = sorted(range(len(exchanges)), key=lambda index: exchanges[index].sha256)
-        rows = [_values(exchanges[index]) for index in order]  # all of them before any is sent
+        # all values before any is sent
+        asked = [(STATEMENTS[exchanges[index].status], _values(exchanges[index])) for index in order]
         try:
             connection = self._connection or self._connect()
-            results = self._ask(connection.pgconn, rows)
+            results = self._ask(connection.pgconn, asked)
         except psycopg.Error as error:
             self._disconnect()
             raise StoreUnavailable(str(error).partition("\n")[0]) from error
@@ -128,21 +145,22 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
         pgconn.nonblocking = 1
         pgconn.enter_pipeline_mode()
         if self._prepares:
-            pgconn.send_prepare(_NAME, _TEXT, _TYPES)
+            for statement in (IDLE, NOT_NOW, ANSWER):
+                pgconn.send_prepare(*statement, _TYPES)
             pgconn.pipeline_sync()
             for result in _results(pgconn):
                 if _failed(result) and not issubclass(_kind(result), errors.DuplicatePreparedStatement):
                     raise psycopg.OperationalError(_message(result))
         return connection
 
-    def _ask(self, pgconn: pq.abc.PGconn, rows: Sequence[_Row]) -> list[pq.abc.PGresult]:
-        """What each row got, and first of all what the settings did."""
+    def _ask(self, pgconn: pq.abc.PGconn, asked: Sequence[tuple[Statement, _Row]]) -> list[pq.abc.PGresult]:
+        """What each connect got, and first of all what the settings did."""
         pgconn.send_query_params(_SET, None)
-        for values in rows:
+        for statement, values in asked:
             if self._prepares:
-                pgconn.send_query_prepared(_NAME, values, _FORMATS, pq.Format.BINARY)
+                pgconn.send_query_prepared(statement.name, values, _FORMATS, pq.Format.BINARY)
             else:
-                pgconn.send_query_params(_TEXT, values, _TYPES, _FORMATS, pq.Format.BINARY)
+                pgconn.send_query_params(statement.text, values, _TYPES, _FORMATS, pq.Format.BINARY)
         pgconn.pipeline_sync()
         return list(_results(pgconn))
 
@@ -164,10 +182,9 @@ def _values(exchange: Exchange) -> _Row:
         exchange.device_key.encode(),
         exchange.user_key.encode(),
         exchange.bearer_sha256,
-        b"t" if exchange.status is Status.IDLE else b"f",
-        None if state is None else b"%d" % state,
         None if command is None else command.hex.encode(),
-        exchange.body,
+        None if state is None else b"%d" % state,
+        None if exchange.status is Status.IDLE else exchange.body,
     ]
 
 

@@ -1,5 +1,6 @@
 """What monitoring is told, by whom it may be asked, and that asking often costs nothing."""
 
+import asyncio
 import itertools
 import subprocess
 import sys
@@ -280,3 +281,19 @@ def test_an_idle_connect_is_counted_by_status() -> None:
 
     assert counted("epmm_door_answers_total", endpoint="connect", status="403") == before + 2
     assert counted("epmm_door_answers_total", endpoint="other", status="403") >= 2
+
+
+def test_how_many_are_inside_is_told_each_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "LOOK_SECONDS", 0.001)
+
+    async def story() -> list[float]:
+        door = metrics.DoorFigures()
+        door.watch()
+        door.inside, told = 3, [counted("epmm_door_waiting")]
+        await asyncio.sleep(0.05)
+        told.append(counted("epmm_door_waiting"))
+        door.end()
+        await asyncio.sleep(0.05)
+        return [*told, counted("epmm_door_waiting")]
+
+    assert asyncio.run(story()) == [0, 3, 0]

@@ -158,8 +158,8 @@ def plan_of_next(device: FakeDevice) -> str:
     with connection.cursor() as cursor:
         for setting in postgresql.SETTINGS.items():
             cursor.execute("SELECT set_config(%s, %s, false)", setting)
-        cursor.execute(f"PREPARE door ({', '.join(postgresql.PARAMETERS)}) AS {postgresql.CONNECT}")
-        cursor.execute("EXPLAIN EXECUTE door ('', '', '', NULL, true, NULL, NULL, '')")
+        cursor.execute(f"PREPARE door ({', '.join(postgresql.PARAMETERS)}) AS {postgresql.IDLE.text.decode()}")
+        cursor.execute("EXPLAIN EXECUTE door ('', '', '', NULL, NULL, NULL, NULL)")
         plan = "\n".join(row[0] for row in cursor.fetchall())
     connection.close()
     assert "Seq Scan" not in plan
@@ -229,9 +229,10 @@ def test_an_sqlite_file_that_is_gone_does_not_come_back_empty(tmp_path: Path) ->
 
 @on_postgresql
 @pytest.mark.django_db(transaction=True)
-def test_postgresql_prepares_the_statement() -> None:
+@pytest.mark.parametrize("statement", sorted(set(postgresql.STATEMENTS.values())))
+def test_postgresql_prepares_each_statement(statement: postgresql.Statement) -> None:
     with psycopg.connect(postgresql._conninfo(connection.settings_dict)) as own:
-        own.execute(f"PREPARE door ({', '.join(postgresql.PARAMETERS)}) AS {postgresql.CONNECT}".encode())
+        own.execute(f"PREPARE door ({', '.join(postgresql.PARAMETERS)}) AS ".encode() + statement.text)
 
 
 @on_postgresql
@@ -269,7 +270,7 @@ def test_a_connection_that_others_use_next_keeps_nothing_of_ours(store: Postgres
 def test_a_statement_that_cannot_be_prepared_is_an_outage(
     store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "_TEXT", b"SELECT nothing FROM nowhere")
+    monkeypatch.setattr(postgresql, "IDLE", postgresql.Statement.of("SELECT nothing FROM nowhere"))
 
     with pytest.raises(StoreUnavailable, match="nowhere"):
         store._commit([Exchange(sha256=b"", device_key="")])
