@@ -1,12 +1,16 @@
 from django.urls import path, re_path
+from django.views.decorators.csrf import csrf_exempt
 
 from enrollment.views import discovery, enroll, home, scep, sign_in
 
+# Nothing here rests on a cookie: devices bring a token or a signed message, and each form carries its own signed proof.
 urlpatterns = [
     path("", home.home, name="home"),
     path(".well-known/com.apple.remotemanagement", discovery.well_known, name="well-known"),
-    path("enroll/sign-in/<str:sealed>", sign_in.page, name="sign-in"),
-    re_path(r"^enroll/(?P<kind>adde|aaue)/?$", enroll.enroll, name="enroll-anyone"),
-    re_path(r"^enroll/(?P<kind>adde|aaue)/(?P<reference>[A-Za-z0-9_-]{16,32})$", enroll.enroll, name="enroll"),
-    path("scep", scep.responder, name="scep"),
+    path("enroll/sign-in/<str:sealed>", csrf_exempt(sign_in.page), name="sign-in"),
+    re_path(r"^enroll/(?P<kind>adde|aaue)/?$", csrf_exempt(enroll.enroll), name="enroll-anyone"),
+    re_path(
+        r"^enroll/(?P<kind>adde|aaue)/(?P<reference>[A-Za-z0-9_-]{16,32})$", csrf_exempt(enroll.enroll), name="enroll"
+    ),
+    path("scep", csrf_exempt(scep.responder), name="scep"),
 ]

@@ -20,7 +20,7 @@ def record(
     AuditEntry.objects.create(
         action=action,
         actor=actor[:255],
-        address=_plain(address),
+        address=plain_address(address),
         subject_type=subject_type,
         subject=subject[:255],
         status=status,
@@ -36,7 +36,7 @@ def bound(action: str, *, since: datetime, newest: int) -> None:
         entries.filter(at__lte=one_too_many).delete()
 
 
-def _plain(address: str | None) -> str | None:
+def plain_address(address: str | None) -> str | None:
     """An address as the column takes it, without the name of a network interface; None when it is not one."""
     try:
         return str(ip_address((address or "").partition("%")[0]))

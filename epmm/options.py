@@ -153,6 +153,23 @@ ENTERPRISE_NAME: Final = parsed(
     accepts=gettext_lazy("a name of up to 64 characters"),
     help=gettext_lazy("Enterprise Name: shown on sign-in pages and in profiles."),
 )
+IDLE_MINUTES: Final = number(
+    "general.timeout",
+    default=15,
+    low=5,
+    high=90,
+    help=gettext_lazy("Timeout (minutes): after so long without a click the portal signs out."),
+)
+LOGIN_TEXT: Final = parsed(
+    "general.login_text",
+    default="",
+    parse=lambda text: text[:4000],
+    accepts=gettext_lazy("a text of up to 4,000 characters; empty means none"),
+    help=gettext_lazy("Login text: shown beside the sign-in of the portal."),
+)
+SHOW_LAST_SIGN_IN: Final = flag(
+    "general.last_login", default=True, help=gettext_lazy("Show when and from where an administrator signed in last.")
+)
 LEGACY_CIPHERS: Final = flag(
     "scep.legacy_ciphers", default=False, help=gettext_lazy("Accept single DES from SCEP clients. Unsafe.")
 )

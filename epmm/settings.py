@@ -62,7 +62,13 @@ INSTALLED_APPS = [
     "enrollment",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django_htmx",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "lucide",
 ]
 AUTH_USER_MODEL = "users.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
@@ -75,15 +81,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# No session, CSRF or locale redirect stands in the way of a device; what a page needs, its view says.
+# Nothing here asks the database for a session, or a form for its token, on the way of a device: sessions are read when
+# somebody asks for them, and its views carry proofs of their own and are exempt from CSRF.
 MIDDLEWARE = [
     "epmm.middleware.accounted",
     "epmm.middleware.content_length",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "users.middleware.PortalGuard",
 ]
 ROOT_URLCONF = "epmm.urls"
 WSGI_APPLICATION = "epmm.wsgi.application"
@@ -93,7 +105,14 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "OPTIONS": {"context_processors": ["django.template.context_processors.i18n"]},
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.i18n",
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "epmm.portal.navigation.context",
+            ]
+        },
     }
 ]
 
@@ -102,7 +121,12 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "no-referrer"  # addresses of the sign-in hold its state
 SECURE_HSTS_SECONDS = env.integer("EPMM_HSTS_SECONDS", default=0)
 SECURE_SSL_REDIRECT = False  # no door listens without TLS
+SESSION_ENGINE = "users.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-epmm-session", "__Host-epmm-csrf"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # a mailed address opens where its reader is signed in
+CSRF_COOKIE_HTTPONLY = True
+OTP_TOTP_ISSUER = "EPMM"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -168,7 +192,6 @@ LOGGING = {
     },
 }
 SILENCED_SYSTEM_CHECKS = [
-    "security.W003",  # CSRF: the sign-in pages hold no ambient authority, see enrollment/views/sign_in.py
     "security.W004",  # HSTS is EPMM_HSTS_SECONDS: a development CA must not be pinned for a year
     "security.W008",  # no redirect to TLS: no door listens without it
 ]

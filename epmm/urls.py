@@ -1,14 +1,18 @@
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from devices.services import figures as _devices  # noqa: F401 - these three register what `/metrics` tells
 from enrollment.services import figures as _enrollment  # noqa: F401
 from epmm import health
 from epmm import work_figures as _work  # noqa: F401
+from users.portal_urls import urlpatterns as users_portal
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics_page, name="metrics"),
+    path("admin", RedirectView.as_view(url="/admin/"), name="admin"),
+    path("admin/", include(([*users_portal], "portal"))),
     path("", include("devices.urls")),
     path("", include("enrollment.urls")),
 ]

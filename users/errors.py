@@ -29,6 +29,10 @@ class InvalidPerson(PeopleError):
     sentence = gettext_lazy("This could not be saved, since something else changed at the same moment. Try again.")
 
 
+class SamePassword(InvalidPerson):
+    sentence = gettext_lazy("This is the password that you were given. Choose another one.")
+
+
 class InvalidAccount(InvalidPerson):
     """The Managed Apple Account cannot be saved."""
 
@@ -73,3 +77,13 @@ class AccountDisabled(SignInRefused):
 
 class PasswordMustChange(SignInRefused):
     sentence = gettext_lazy("Choose a new password in the portal first, then try again.")
+
+
+class NoAdministrator(SignInRefused):
+    """The right password, and no role of the portal."""
+
+    sentence = gettext_lazy("Your account may not use the Admin Portal. An administrator can give it a role there.")
+
+
+class WrongCode(SignInRefused):
+    sentence = gettext_lazy("This code is not right. Wait for the next one, or use one of your backup codes.")

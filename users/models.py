@@ -3,6 +3,8 @@ from datetime import datetime
 from typing import Any, ClassVar, Final, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -32,6 +34,28 @@ class Role(models.TextChoices):
 ACCOUNT_DRIVEN: Final = frozenset({Role.ADDE, Role.AAUE})
 
 
+class AdminRole(models.TextChoices):
+    """What an administrator may do in the portal and the API; grouped by what stands before the dot."""
+
+    DEVICE_VIEW = "device.view", _("View dashboard, device page, device details")
+    DEVICE_ENROLL = "device.enroll", _("Manage device enrollment (iOS only)")
+    DEVICE_MANAGE = "device.manage", _("Manage devices")
+    DEVICE_WIPE = "device.wipe", _("Wipe device")
+    DEVICE_DELETE_RETIRED = "device.delete_retired", _("Delete retired device")
+    USER_VIEW = "user.view", _("View user")
+    USER_MANAGE = "user.manage", _("Manage user")
+    LABEL_VIEW = "label.view", _("View label")
+    LABEL_MANAGE = "label.manage", _("Manage label")
+    LABEL_APPLY = "label.apply", _("Apply and remove label")
+    CONFIGURATION_VIEW = "configuration.view", _("View configuration")
+    CONFIGURATION_MANAGE = "configuration.manage", _("Manage configuration")
+    LOGS_VIEW = "logs.view", _("View logs and events")
+    SETTINGS_VIEW = "settings.view", _("View settings")
+    SETTINGS_MANAGE = "settings.manage", _("Manage settings")
+    ADMIN_MANAGE = "admin.manage", _("Manage administrators and device spaces")
+    API = "api", _("API")
+
+
 class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(user_id__iexact=username)
@@ -56,7 +80,9 @@ class User(AbstractBaseUser):
     managed_apple_account = models.CharField(max_length=320, null=True, blank=True, unique=True)
     source = models.CharField(max_length=8, choices=Source.choices, default=Source.LOCAL)
     is_active = models.BooleanField(default=True)
-    is_admin = models.BooleanField(default=False)
+    is_admin = models.BooleanField(default=False)  # may sign in to the portal; AdminGrant says what for
+    last_portal_login_at = models.DateTimeField(null=True, blank=True)
+    last_portal_login_from = models.GenericIPAddressField(null=True, blank=True)
     must_change_password = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
     space_id = models.PositiveIntegerField(default=GLOBAL_SPACE)
@@ -87,6 +113,10 @@ class User(AbstractBaseUser):
         """Read each time: a revoked role acts at once."""
         return frozenset(self.role_grants.values_list("key", flat=True))
 
+    def admin_role_keys(self) -> frozenset[str]:
+        """Read each time, as `role_keys`."""
+        return frozenset(self.admin_grants.values_list("key", flat=True)) if self.is_admin else frozenset()
+
     def has_perm(self, perm: str, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
         return self.is_active and self.is_admin
 
@@ -105,6 +135,41 @@ class RoleGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.key}"
+
+
+class AdminGrant(models.Model):
+    """One administrator's role in one device space."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="admin_grants")
+    key = models.CharField(max_length=32, choices=AdminRole.choices)
+    space_id = models.PositiveIntegerField(default=GLOBAL_SPACE)
+    granted_at = models.DateTimeField(default=timezone.now)
+    granted_by = models.CharField(max_length=255)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "key", "space_id"], name="admin_role_granted_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.key}"
+
+
+class PortalSession(AbstractBaseSession):
+    """A session of the portal: whose it is, so that it can be found and ended."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="portal_sessions")
+    address = models.GenericIPAddressField(null=True)
+    started_at = models.DateTimeField(default=timezone.now)
+
+    class Meta(AbstractBaseSession.Meta):
+        abstract = False
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        from users.sessions import SessionStore
+
+        return SessionStore
 
 
 class PinQuerySet(models.QuerySet["RegistrationPin"]):

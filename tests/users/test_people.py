@@ -10,7 +10,7 @@ from epmm.models import AuditEntry
 from tests import factories
 from tests.together import together
 from users.errors import InvalidPerson, UnknownPerson
-from users.models import Role, User
+from users.models import AdminRole, Role, User
 from users.services import people
 from users.services.people import NewPerson
 
@@ -40,9 +40,10 @@ def test_a_new_person_may_use_the_portal_and_is_audited() -> None:
     assert alice.check_password("correct horse battery")
     assert alice.is_admin
     assert not alice.must_change_password
-    created, granted = AuditEntry.objects.order_by("pk")
+    created, granted, appointed = AuditEntry.objects.order_by("pk")
     assert (created.action, created.actor, created.subject) == ("user.created", "root", "alice")
     assert granted.details == {"before": [], "after": ["apple.adde", "portal"]}
+    assert appointed.details == {"added": sorted(AdminRole.values), "removed": []}
     assert "battery" not in str(list(AuditEntry.objects.values()))
 
 

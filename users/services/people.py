@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 
 from epmm import audit
 from users.errors import InvalidPerson, UnknownPerson
-from users.models import Role, User
-from users.services import accounts, roles
+from users.models import AdminRole, Role, User
+from users.services import accounts, administrators, roles
 
 LONGEST_NAME: Final = 320  # what anyone may type to say who they are: an address
 LONGEST_PASSWORD: Final = 1024
@@ -50,6 +50,8 @@ def create(new: NewPerson, *, actor: str) -> User:
                 details={"admin": user.is_admin, "account": user.managed_apple_account},
             )
             roles.grant(user, [Role.PORTAL, *new.roles], actor=actor)
+            if new.is_admin:
+                administrators.set_roles(user, AdminRole.values, actor=actor)
     except IntegrityError as error:
         _refuse_taken(user)
         raise InvalidPerson from error  # whoever had it has just let go
@@ -64,6 +66,19 @@ def set_active(user: User, *, is_active: bool, actor: str) -> User:
     action = "user.enabled" if is_active else "user.disabled"
     audit.record(action, actor=actor, subject_type="user", subject=user.user_id)
     return user
+
+
+@transaction.atomic
+def set_password(user: User, password: str, *, actor: str, must_change: bool = False) -> None:
+    """Raises InvalidPerson.  `must_change` is for one that somebody else has thought of."""
+    try:
+        _check_password(password, user)
+    except ValidationError as error:
+        raise InvalidPerson(" ".join(error.messages)) from error
+    user.set_password(password)
+    user.must_change_password = must_change
+    user.save(update_fields=["password", "must_change_password"])
+    audit.record("user.password_changed", actor=actor, subject_type="user", subject=user.user_id)
 
 
 def resolve(typed: str, domains: Sequence[str]) -> User | None:

@@ -1,0 +1,205 @@
+"""The one list of the portal: search, ticked rows, columns to choose, sorting, pages, a capped count, CSV.
+
+All that a reader chooses stands in the address, so a view can be kept or mailed.
+"""
+
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import urlencode
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.functional import Promise
+
+from epmm.portal import keyset
+from epmm.portal.keyset import Order, Page
+
+M = TypeVar("M", bound=Model)
+COUNT_CAP: Final = 10_000
+SIZES: Final = (25, 50, 100, 200)
+EXPORTED_AT_ONCE: Final = 1_000
+LONGEST_SEARCH: Final = 200
+MOST_TICKED: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A short word with a colour that only underlines it: good, bad, waiting or plain."""
+
+    text: str | Promise
+    tone: str = "plain"
+
+    def __str__(self) -> str:
+        return str(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    text: str
+    address: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Cell = str | int | bool | datetime | Badge | Link | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column(Generic[M]):
+    key: str
+    label: str | Promise
+    value: Callable[[M], Cell]
+    order: str = ""  # the field it is sorted by, which has an index; empty: not sortable
+    is_shown: bool = True  # until a reader chooses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """Something to do with ticked rows; `name` is the address of its dialog in the namespace `portal`."""
+
+    label: str | Promise
+    name: str
+    icon: str
+    is_dangerous: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing(Generic[M]):
+    name: str  # of its address in the namespace `portal`
+    title: str | Promise
+    columns: Sequence[Column[M]]
+    sorted_by: str  # key of a column, with `-` before it when descending
+    find: Callable[[QuerySet[M], str], QuerySet[M]] | None = None  # by what is typed into the search box
+    search_hint: str | Promise = ""
+    actions: Sequence[Action] = ()
+    empty: str | Promise = ""  # what to do where there is nothing at all
+    keys: Callable[[M], str] = field(default=lambda row: str(row.pk))
+
+    def view(self, request: HttpRequest, everything: QuerySet[M]) -> "View[M]":
+        return View(self, request, everything)
+
+
+class View(Generic[M]):
+    """A listing as one reader looks at it; `queryset` is what is listed, on whatever page."""
+
+    def __init__(self, listing: Listing[M], request: HttpRequest, everything: QuerySet[M]) -> None:
+        self.listing = listing
+        self._asked: Mapping[str, str] = request.GET.dict()
+        self.path = request.path
+        self.text = self._asked.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
+        self.queryset = listing.find(everything, self.text) if listing.find and self.text else everything
+        size = self._asked.get("size", "")
+        self.size = int(size) if size in map(str, SIZES) else SIZES[1]
+        self.columns = self._chosen_columns()
+        self.sort = self._chosen_sort()
+
+    @property
+    def order(self) -> Order:
+        column = self._column(self.sort.removeprefix("-"))
+        if column is None:
+            raise LookupError(self.sort)
+        return Order(column.order, self.sort.startswith("-"))
+
+    def page(self) -> Page[M]:
+        after, before = self._asked.get("after", ""), self._asked.get("before", "")
+        return keyset.page(self.queryset, self.order, size=self.size, after=after, before=before)
+
+    def count(self) -> str:
+        """Exact up to a cap: nobody reads the difference between 61,212 and 61,213, and it costs a second."""
+        counted = self.queryset.order_by()[: COUNT_CAP + 1].count()
+        return f"{COUNT_CAP:,}+" if counted > COUNT_CAP else f"{counted:,}"
+
+    def context(self) -> dict[str, Any]:
+        page = self.page()
+        return {
+            "list": self,
+            "listing": self.listing,
+            "rows": [(self.listing.keys(row), [column.value(row) for column in self.columns]) for row in page.rows],
+            "count": self.count() if page.after or page.before else f"{len(page.rows):,}",
+            "next_address": self.address(after=page.after) if page.after else "",
+            "previous_address": self.address(before=page.before) if page.before else "",
+            "sizes": [(size, self.address(size=str(size)), size == self.size) for size in SIZES],
+            "headings": [self._heading(column) for column in self.columns],
+            "choices": [(column, column in self.columns) for column in self.listing.columns],
+            "csv_address": self.address(format="csv"),
+            "kept": [(name, value) for name, value in self._kept().items() if name not in ("q", "columns")],
+        }
+
+    def address(self, **changed: str) -> str:
+        """This view with something else; a page belongs to one order of one selection, so it goes."""
+        chosen = {name: value for name, value in (self._kept() | changed).items() if value}
+        return f"{self.path}?{urlencode(chosen)}" if chosen else self.path
+
+    def csv(self) -> StreamingHttpResponse:
+        """All that is listed, in this order, a thousand rows in memory at a time."""
+        name = f"{self.listing.name}-{timezone.now():%Y-%m-%d}.csv"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingHttpResponse(self._lines(), content_type="text/csv; charset=utf-8", headers=headers)
+
+    def _lines(self) -> Iterator[str]:
+        writer = csv.writer(_Echo())
+        yield "\N{BYTE ORDER MARK}" + str(writer.writerow([str(column.label) for column in self.columns]))
+        after = ""
+        while True:
+            page = keyset.page(self.queryset, self.order, size=EXPORTED_AT_ONCE, after=after)
+            for row in page.rows:
+                yield str(writer.writerow([_plain(column.value(row)) for column in self.columns]))
+            if not (after := page.after):
+                return
+
+    def _kept(self) -> dict[str, str]:
+        return {name: value for name, value in self._asked.items() if name not in ("after", "before", "format")}
+
+    def _column(self, key: str) -> Column[M] | None:
+        return next((column for column in self.listing.columns if column.key == key), None)
+
+    def _chosen_columns(self) -> list[Column[M]]:
+        chosen = self._asked.get("columns", "").split(",")
+        columns = [column for column in self.listing.columns if column.key in chosen]
+        return columns or [column for column in self.listing.columns if column.is_shown]
+
+    def _chosen_sort(self) -> str:
+        asked = self._asked.get("sort", "")
+        column = self._column(asked.removeprefix("-"))
+        return asked if column is not None and column.order else self.listing.sorted_by
+
+    def _heading(self, column: Column[M]) -> dict[str, Any]:
+        is_sorted = self.sort.removeprefix("-") == column.key
+        is_descending = is_sorted and self.sort.startswith("-")
+        return {
+            "label": column.label,
+            "address": self.address(sort=column.key if is_descending or not is_sorted else f"-{column.key}")
+            if column.order
+            else "",
+            "sorted": ("descending" if is_descending else "ascending") if is_sorted else "",
+        }
+
+
+class _Echo:
+    def write(self, line: str) -> str:
+        return line
+
+
+def _plain(cell: Cell) -> str:
+    match cell:
+        case None:
+            return ""
+        case bool():
+            return "true" if cell else "false"
+        case datetime():
+            return cell.isoformat(timespec="seconds")
+        case _:
+            text = str(cell)
+    # a spreadsheet takes what begins like this for a formula, whoever wrote it
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def ticked(request: HttpRequest) -> list[str]:
+    """The keys of the ticked rows, as the list's form sends them."""
+    return [str(key)[:64] for key in request.POST.getlist("row")[:MOST_TICKED]]

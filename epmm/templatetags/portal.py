@@ -1,0 +1,33 @@
+"""How the portal shows a value: one way for each kind, everywhere."""
+
+from datetime import datetime
+
+from django import template
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from epmm.portal.lists import Badge, Cell, Link
+
+register = template.Library()
+
+
+@register.filter
+def cell(value: Cell) -> SafeString | str:
+    match value:
+        case None | "":
+            return format_html('<span class="quiet" aria-label="{}">&ndash;</span>', _("none"))
+        case bool():
+            return _("true") if value else _("false")
+        case datetime():
+            shown = date_format(localtime(value), "SHORT_DATETIME_FORMAT")
+            return format_html('<time datetime="{}">{}</time>', value.isoformat(), shown)
+        case Badge():
+            return format_html('<span class="badge {}">{}</span>', value.tone, value.text)
+        case Link():
+            note = format_html(' <span class="quiet">{}</span>', value.note) if value.note else ""
+            return format_html('<a href="{}">{}</a>{}', value.address, value.text, note)
+        case _:
+            return str(value)

@@ -1,0 +1,119 @@
+// The little that HTML cannot do alone: menus, ticked rows, dialogs, idle time.  All works on what the server sent.
+"use strict";
+
+const one = (selector, inside = document) => inside.querySelector(selector);
+const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
+
+// --- Menus: one open at a time, closed by Escape or a click elsewhere ---
+document.addEventListener("click", (event) => {
+  const disabled = event.target.closest("summary[aria-disabled='true']");
+  if (disabled) event.preventDefault();
+  for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    const menu = one("details.menu[open]");
+    if (menu) {
+      menu.open = false;
+      one("summary", menu).focus();
+    }
+  }
+  const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key === "/" && !isTyping && one("[data-search]")) {
+    event.preventDefault();
+    one("[data-search]").focus();
+  }
+});
+
+// --- Ticked rows ---
+function showTicked() {
+  const rows = one("#rows");
+  if (!rows || !one("[data-ticked]", rows)) return;
+  const boxes = all("tbody input[name='row']", rows);
+  const ticked = boxes.filter((box) => box.checked).length;
+  const text = one("[data-ticked-text]", rows);
+  text.textContent = ticked === 1 ? text.dataset.one : text.dataset.many.replace("#", ticked);
+  one("[data-ticked]", rows).hidden = !ticked;
+  const heading = one("[data-tick-all]", rows);
+  if (heading) {
+    heading.checked = ticked > 0 && ticked === boxes.length;
+    heading.indeterminate = ticked > 0 && ticked < boxes.length;
+  }
+  if (ticked < boxes.length) one("[data-all-input]", rows).value = "";
+  const actions = one("[data-actions] > summary");
+  if (actions) actions.setAttribute("aria-disabled", String(!ticked));
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-tick-all]")) {
+    for (const box of all("#rows tbody input[name='row']")) box.checked = event.target.checked;
+  }
+  showTicked();
+});
+
+document.addEventListener("click", (event) => {
+  const everything = event.target.closest("[data-all]");
+  if (!everything) return;
+  for (const box of all("#rows tbody input[name='row']")) box.checked = true;
+  showTicked();
+  one("[data-all-input]").value = "1";
+  one("[data-ticked-text]").textContent = everything.textContent;
+});
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-columns]")) return;
+  const chosen = all("input[type='checkbox']:checked", event.target).map((box) => box.value);
+  one("input[name='columns']", event.target).value = chosen.join(",");
+});
+
+// --- Dialogs: what the server sends into #dialog is shown at once ---
+document.addEventListener("htmx:afterSwap", (event) => {
+  const dialog = event.detail.target;
+  if (dialog.matches("dialog") && dialog.childElementCount && !dialog.open) {
+    for (const menu of all("details.menu[open]")) menu.open = false;
+    dialog.showModal();
+  }
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
+});
+
+// An answer of 4xx to a form is the form again, with what is wrong in it.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if ([400, 403, 404, 409, 422, 429].includes(event.detail.xhr.status)) {
+    event.detail.shouldSwap = true;
+    event.detail.isError = false;
+  }
+});
+
+// --- Pages that look for news stop while nobody sees them ---
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.matches("[data-poll]") && document.hidden) event.preventDefault();
+});
+
+// --- Idle time ---
+const idle = one("#idle");
+if (idle && Number(idle.dataset.seconds)) {
+  const seconds = Number(idle.dataset.seconds);
+  const warning = Math.min(120, seconds / 3);
+  let last = Date.now();
+  let told = Date.now();
+  const keep = () => {
+    last = told = Date.now();
+    fetch(idle.dataset.keep, { credentials: "same-origin" });
+  };
+  for (const sign of ["keydown", "pointerdown", "scroll"]) {
+    document.addEventListener(sign, () => { if (!idle.open) last = Date.now(); }, { passive: true });
+  }
+  one("[data-idle-keep]", idle).addEventListener("click", () => { idle.close(); keep(); });
+  setInterval(() => {
+    const quiet = (Date.now() - last) / 1000;
+    if (quiet >= seconds) location.assign(`${idle.dataset.leave}?next=${encodeURIComponent(location.pathname + location.search)}`);
+    else if (quiet >= seconds - warning && !idle.open) idle.showModal();
+    else if (quiet < 60 && Date.now() - told > 60000) keep();
+  }, 5000);
+}
+
+showTicked();

@@ -1,0 +1,65 @@
+"""What people and administrators type about people."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from users.services.people import LONGEST_NAME, LONGEST_PASSWORD
+
+
+class SignInForm(forms.Form):
+    user_id = forms.CharField(
+        label=_("User ID"),
+        max_length=LONGEST_NAME,
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "off", "autofocus": True}),
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=LONGEST_PASSWORD,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
+class NewPasswordForm(forms.Form):
+    password = forms.CharField(
+        label=_("New password"),
+        max_length=LONGEST_PASSWORD,
+        strip=False,
+        help_text=_("At least 8 characters, and nothing that is easy to guess."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "autofocus": True}),
+    )
+    again = forms.CharField(
+        label=_("The same again"),
+        max_length=LONGEST_PASSWORD,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if given.get("password") != given.get("again"):
+            self.add_error("again", _("The two are not the same."))
+        return given
+
+
+class CodeForm(forms.Form):
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=16,
+        help_text=_("The six digits that your authenticator shows, or a backup code."),
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}),
+    )
+
+
+class ConfirmForm(forms.Form):
+    password = SignInForm.base_fields["password"]
+    code = forms.CharField(label=_("Code"), max_length=16, required=False, widget=CodeForm.base_fields["code"].widget)
+
+    def __init__(self, *arguments: object, asks_code: bool, **keywords: object) -> None:
+        super().__init__(*arguments, **keywords)  # type: ignore[arg-type] # passed on as they come
+        if asks_code:
+            self.fields["code"].required = True
+        else:
+            del self.fields["code"]

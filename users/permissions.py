@@ -1,0 +1,55 @@
+"""The one table of what an administrator needs for each page of the portal.
+
+`users/middleware.py` holds every request against it, so that no view can forget to ask.  A page that is not listed does
+not open (`epmm.checks` says so at start), and a page may ask for more by itself with `require`.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from users.models import AdminRole
+
+ANYONE: Final = "anyone"  # also who has not signed in
+ADMINISTRATOR: Final = "administrator"  # whoever has signed in
+
+# By the name of the address in the namespace `portal`.
+NEEDED: Final[Mapping[str, str]] = {
+    "sign-in": ANYONE,
+    "second-factor": ANYONE,
+    "new-password": ANYONE,
+    "sign-out": ANYONE,
+    "theme": ANYONE,
+    "language": ANYONE,
+    "start": ADMINISTRATOR,
+    "session": ADMINISTRATOR,
+    "confirm": ADMINISTRATOR,
+    "users": AdminRole.USER_VIEW,
+}
+
+
+def roles_of(request: HttpRequest) -> frozenset[str]:
+    """The administrator's roles: read once a request."""
+    found: frozenset[str] | None = getattr(request, "admin_roles", None)
+    if found is None:
+        found = request.user.admin_role_keys() if request.user.is_authenticated else frozenset()
+        request.admin_roles = found  # type: ignore[attr-defined] # kept for this request
+    return found
+
+
+def may(request: HttpRequest, role: str) -> bool:
+    return role == ADMINISTRATOR or role in roles_of(request)
+
+
+def may_open(request: HttpRequest, name: str) -> bool:
+    """Whether the page with this name opens for this administrator."""
+    needed = NEEDED[name]
+    return needed == ANYONE or may(request, needed)
+
+
+def require(request: HttpRequest, role: str) -> None:
+    """Raises PermissionDenied, whose page names the role that is missing."""
+    if not may(request, role):
+        raise PermissionDenied(AdminRole(role).label)

@@ -1,0 +1,47 @@
+"""Who administers: roles of the portal, granted and taken; both act on open sessions at once."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from epmm import audit
+from users.errors import InvalidGrant
+from users.models import AdminGrant, AdminRole, PortalSession, User
+
+
+@transaction.atomic
+def set_roles(user: User, keys: Iterable[str], *, actor: str) -> None:
+    """These and no others; none at all ends the person's sessions.  The last one who may appoint others stays."""
+    wanted = _known(keys)
+    person = User.objects.select_for_update().get(pk=user.pk)
+    before = frozenset(person.admin_grants.values_list("key", flat=True))
+    if AdminRole.ADMIN_MANAGE in before - wanted and not _others_who_appoint(person):
+        raise InvalidGrant(_("Nobody else could appoint administrators: give that role to somebody first."))
+    person.admin_grants.exclude(key__in=wanted).delete()
+    AdminGrant.objects.bulk_create(
+        [AdminGrant(user=person, key=key, granted_by=actor[:255]) for key in sorted(wanted - before)]
+    )
+    person.is_admin = user.is_admin = bool(wanted)
+    person.save(update_fields=["is_admin"])
+    if not wanted:
+        PortalSession.objects.filter(user=person).delete()
+    audit.record(
+        "admin.roles_set",
+        actor=actor,
+        subject_type="user",
+        subject=person.user_id,
+        details={"added": sorted(wanted - before), "removed": sorted(before - wanted)},
+    )
+
+
+def _known(keys: Iterable[str]) -> frozenset[str]:
+    asked = frozenset(keys)
+    if unknown := asked - frozenset(AdminRole.values):
+        raise InvalidGrant(_("There is no administrator role {keys}.").format(keys=", ".join(sorted(unknown))))
+    return asked
+
+
+def _others_who_appoint(person: User) -> bool:
+    others = AdminGrant.objects.filter(key=AdminRole.ADMIN_MANAGE, user__is_active=True)
+    return others.exclude(user=person).exists()

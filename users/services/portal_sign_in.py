@@ -1,0 +1,179 @@
+"""Signing in to the portal: password, then the second factor of whoever has one."""
+
+import time
+from enum import StrEnum
+from typing import Final
+
+from django.contrib.auth import login, logout
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django_otp import devices_for_user, match_token
+
+from epmm import audit, options, settings_store
+from epmm.client_address import client_address
+from epmm.models import AuditEntry
+from users.errors import NoAdministrator, PasswordMustChange, SamePassword, WrongCode
+from users.models import PortalSession, User
+from users.services import lock_out, people
+from users.services import sign_in as credentials
+from users.services.sign_in import Requirement
+from users.sessions import ADDRESS
+
+PENDING: Final = "pending_user"
+MUST_CHANGE: Final = "must_change_password"
+CONFIRMED: Final = "confirmed_at"
+PREVIOUS: Final = "previous_sign_in"
+CONFIRMED_SECONDS: Final = 300
+MOST_SESSIONS: Final = 3
+BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
+
+
+class Step(StrEnum):
+    """What is left to do after the right password, each with the name of its page."""
+
+    DONE = "start"
+    CODE = "second-factor"
+    NEW_PASSWORD = "new-password"  # noqa: S105 - a page
+
+
+def begin(request: HttpRequest, name: str, password: str) -> Step:
+    """Check the password.  Raises SignInRefused."""
+    try:
+        user = _checked(request, name, password)
+    except PasswordMustChange:
+        user = _known(name)
+        request.session.cycle_key()
+        request.session[PENDING], request.session[MUST_CHANGE] = user.pk, True
+        return Step.NEW_PASSWORD
+    return _go_on(request, user)
+
+
+def choose_password(request: HttpRequest, user: User, password: str) -> Step:
+    """Of one's own, in the place of the one that was handed out.  Raises InvalidPerson."""
+    if user.check_password(password):
+        raise SamePassword
+    people.set_password(user, password, actor=user.user_id)
+    request.session.pop(MUST_CHANGE)
+    return _go_on(request, user)
+
+
+def must_change(request: HttpRequest) -> bool:
+    return bool(request.session.get(MUST_CHANGE))
+
+
+def _go_on(request: HttpRequest, user: User) -> Step:
+    if has_second_factor(user):
+        request.session.cycle_key()
+        request.session[PENDING] = user.pk
+        return Step.CODE
+    _enter(request, user)
+    return Step.DONE
+
+
+def _known(name: str) -> User:
+    user = people.resolve(name, options.enrollment_domains())
+    if user is None or not user.is_admin:
+        raise NoAdministrator
+    return user
+
+
+def pending(request: HttpRequest) -> User | None:
+    """Who gave the right password and owes a code."""
+    user_id = request.session.get(PENDING)
+    return User.objects.enabled().filter(pk=user_id).first() if user_id else None
+
+
+def finish(request: HttpRequest, user: User, code: str) -> None:
+    """Raises SignInRefused."""
+    _check_code(request, user, code)
+    _enter(request, user)
+
+
+def confirm(request: HttpRequest, user: User, password: str, code: str) -> None:
+    """Once more, before something that cannot be undone.  Raises SignInRefused."""
+    _checked(request, user.user_id, password)
+    if has_second_factor(user):
+        _check_code(request, user, code)
+    request.session[CONFIRMED] = int(time.time())
+
+
+def is_confirmed(request: HttpRequest) -> bool:
+    return time.time() - int(request.session.get(CONFIRMED, 0)) < CONFIRMED_SECONDS
+
+
+def leave(request: HttpRequest) -> None:
+    if isinstance(request.user, User):
+        _record("portal.signed_out", request, request.user)
+    logout(request)
+
+
+def has_second_factor(user: User) -> bool:
+    return any(True for _ in devices_for_user(user))
+
+
+def safe(request: HttpRequest, address: str) -> str:
+    """An address of ours to go on to; empty when it is not one."""
+    own = url_has_allowed_host_and_scheme(address, allowed_hosts={request.get_host()}, require_https=True)
+    return address if own and address.startswith("/") else ""
+
+
+def _checked(request: HttpRequest, name: str, password: str) -> User:
+    signed_in = credentials.verify(
+        name,
+        password=password,
+        pin="",
+        requirement=Requirement.PASSWORD,
+        address=client_address(request),
+        used_for="",
+        domains=options.enrollment_domains(),
+    )
+    if not signed_in.user.is_admin:
+        _record("portal.refused", request, signed_in.user, AuditEntry.Status.FAILED)
+        raise NoAdministrator
+    return signed_in.user
+
+
+def _check_code(request: HttpRequest, user: User, code: str) -> None:
+    counted, address = f"code of {user.user_id}", client_address(request)
+    lock_out.count_attempt(counted, address)
+    if match_token(user, code.replace(" ", "")[:16]) is None:
+        _record("portal.wrong_code", request, user, AuditEntry.Status.FAILED)
+        raise WrongCode
+    lock_out.clear(counted, address)
+
+
+def _enter(request: HttpRequest, user: User) -> None:
+    address = audit.plain_address(client_address(request))
+    previous = [user.last_portal_login_at.isoformat() if user.last_portal_login_at else "", user.last_portal_login_from]
+    request.session.pop(PENDING, None)
+    login(request, user, backend=BACKEND)
+    request.session[ADDRESS] = address
+    request.session[CONFIRMED] = int(time.time())
+    request.session.set_expiry(settings_store.read(options.IDLE_MINUTES) * 60)
+    if settings_store.read(options.SHOW_LAST_SIGN_IN):
+        request.session[PREVIOUS] = previous
+    user.last_portal_login_at, user.last_portal_login_from = timezone.now(), address
+    user.save(update_fields=["last_portal_login_at", "last_portal_login_from"])
+    _end_oldest(user)
+    _record("portal.signed_in", request, user)
+
+
+def _end_oldest(user: User) -> None:
+    """With the one that begins, so many at once."""
+    newest = PortalSession.objects.filter(user=user, expire_date__gt=timezone.now()).order_by("-started_at")
+    kept = newest.values_list("pk", flat=True)[: MOST_SESSIONS - 1]
+    PortalSession.objects.filter(user=user).exclude(pk__in=list(kept)).delete()
+
+
+def _record(
+    action: str, request: HttpRequest, user: User, status: AuditEntry.Status = AuditEntry.Status.SUCCESS
+) -> None:
+    audit.record(
+        action,
+        actor=user.user_id,
+        subject_type="user",
+        subject=user.user_id,
+        address=client_address(request),
+        status=status,
+    )

@@ -1,0 +1,82 @@
+"""Devices & Users > Users (portal specification, section 3)."""
+
+from typing import Any, Final
+
+from django.apps import apps
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from epmm.portal.lists import Badge, Column, Listing
+from users.models import Role, User
+
+_LABELS: Final = dict(Role.choices)
+
+
+def _find(people: QuerySet[User], text: str) -> QuerySet[User]:
+    """By how a name begins: that is what the indexes answer."""
+    typed = text.lower()
+    starts = Q(user_id__istartswith=typed) | Q(email__istartswith=typed) | Q(managed_apple_account__startswith=typed)
+    return people.filter(
+        starts | Q(last_name__istartswith=typed) | Q(first_name__istartswith=typed) | Q(full_name__istartswith=typed)
+    )
+
+
+def _devices() -> QuerySet[Any]:
+    """How many each has, counted for those that are shown alone; people know nothing else of devices."""
+    theirs = apps.get_model("devices", "Device").objects.filter(user=OuterRef("pk")).exclude(status="RETIRED")
+    counted: QuerySet[Any] = theirs.order_by().values("user").annotate(count=Count("pk")).values("count")
+    return counted
+
+
+def _roles(user: User) -> str:
+    keys = sorted(grant.key for grant in user.role_grants.all() if "." not in grant.key or grant.key[:5] == "apple")
+    return ", ".join(str(_LABELS.get(key, key)) for key in keys)
+
+
+LISTING: Final = Listing[User](
+    name="users",
+    title=_("Users"),
+    columns=(
+        Column(key="name", label=_("Name"), value=lambda user: user.display_name),
+        Column(key="user_id", label=_("User ID"), value=lambda user: user.user_id, order="user_id"),
+        Column(key="email", label=_("Email"), value=lambda user: user.email, order="email"),
+        Column(key="source", label=_("Source"), value=lambda user: user.get_source_display()),
+        Column(key="roles", label=_("Roles"), value=_roles),
+        Column(
+            key="account",
+            label=_("Managed Apple Account"),
+            value=lambda user: user.managed_apple_account,
+            order="managed_apple_account",
+        ),
+        Column(key="devices", label=_("Devices"), value=lambda user: user.device_count),  # type: ignore[attr-defined] # annotated
+        Column(
+            key="last_login",
+            label=_("Last admin login"),
+            value=lambda user: user.last_portal_login_at,
+            is_shown=False,
+        ),
+        Column(
+            key="state",
+            label=_("State"),
+            value=lambda user: Badge(_("Enabled"), "good") if user.is_active else Badge(_("Disabled"), "bad"),
+        ),
+    ),
+    sorted_by="user_id",
+    find=_find,
+    search_hint=_("Name, user ID, email, account"),
+    empty=_("There are no users yet. Add one, or connect a directory."),
+)
+
+
+@require_safe
+def users(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    people = User.objects.prefetch_related("role_grants").annotate(device_count=Coalesce(Subquery(_devices()), 0))
+    view = LISTING.view(request, people)
+    if request.GET.get("format") == "csv":
+        return view.csv()
+    return render(request, "portal/list.html", view.context())
