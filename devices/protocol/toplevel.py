@@ -9,16 +9,13 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 from xml.parsers import expat
 
-from lxml import etree
-
-from epmm.wire import binary_plist
+from epmm.wire import binary_plist, xml_tree
 from epmm.wire.errors import WireError, edge
 from epmm.wire.plist import load_dict
 
 # A string's text; None where the value is anything else.  Of a repeated key the last one counts, as for plistlib.
 TopLevel: TypeAlias = Mapping[str, str | None]
 
-LARGEST_TREE: Final = 65_536  # sixteen megabytes of empty elements would be a tree of half a gigabyte
 MOST_KEYS: Final = 1000  # the longest results have a dozen
 
 # The whole document or nothing: ASCII text without references, comments or `>` (and so without `]]>`).  What one part
@@ -35,15 +32,12 @@ _FLAT: Final = re.compile(
     rf"(?P<pairs>(?:{_PAIR.pattern.replace('(', '(?:')})+)"
     rf"</dict>{_SPACE}</plist>{_SPACE}"
 )
-_TREE_PARSER: Final = etree.XMLParser(
-    resolve_entities=False, load_dtd=False, no_network=True, remove_comments=True, remove_pis=True
-)
 
 
 def read_top_level(raw: bytes) -> TopLevel:
     if raw.startswith(binary_plist.MAGIC):
         return {key: value if isinstance(value, str) else None for key, value in load_dict(raw).items()}
-    if len(raw) > LARGEST_TREE:
+    if len(raw) > xml_tree.LARGEST:
         return _StreamReader().read(raw)
     flat = _read_flat(raw)
     return _read_tree(raw) if flat is None else flat
@@ -58,11 +52,7 @@ def _read_flat(raw: bytes) -> TopLevel | None:
 
 
 def _read_tree(raw: bytes) -> TopLevel:
-    with edge(WireError, "not a property list"):
-        root = etree.fromstring(raw, _TREE_PARSER)
-    declared: Any = root.getroottree().docinfo.internalDTD  # the stubs lack its methods
-    if declared is not None and any(True for _ in declared.iterentities()):
-        raise WireError("entities are not allowed in a property list")
+    root = xml_tree.root_of(raw)
     if root.tag != "plist" or [child.tag for child in root] != ["dict"]:
         raise WireError("property list is not a dictionary")
     pairs = _Pairs()

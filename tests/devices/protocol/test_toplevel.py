@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.protocol import toplevel
-from devices.protocol.toplevel import LARGEST_TREE, MOST_KEYS, TopLevel, read_top_level
+from devices.protocol.toplevel import MOST_KEYS, TopLevel, read_top_level
+from epmm.wire import xml_tree
 from epmm.wire.errors import WireError
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -115,7 +116,7 @@ def test_a_value_that_is_no_string_hides_an_earlier_one() -> None:
 
 
 def test_a_large_message_is_read_without_a_tree() -> None:
-    items = b"<dict><key>Status</key><string>inner</string></dict>" * (LARGEST_TREE // 20)
+    items = b"<dict><key>Status</key><string>inner</string></dict>" * (xml_tree.LARGEST // 20)
     raw = APPLE % (b"<key>Status</key><string>Idle</string><key>List</key><array>" + items + b"</array>")
 
     assert read_top_level(raw) == {"Status": "Idle", "List": None}

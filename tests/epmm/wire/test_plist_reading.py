@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from epmm.wire import xml_plist
 from epmm.wire.errors import WireError
 from epmm.wire.limits import DEEPEST
 from epmm.wire.plist import MAX_BYTES, dump, load_dict
@@ -297,3 +298,36 @@ def test_mutated_list_reads_as_plistlib_reads_it_or_is_refused(raw: bytes) -> No
         return
     form = plistlib.FMT_BINARY if raw.startswith(b"bplist00") else plistlib.FMT_XML  # it knows XML by its first word
     assert as_plistlib(value) == as_plistlib(plistlib.loads(raw, fmt=form))
+
+
+PIECES = [
+    "<!-- c -->", "<?pi?>", "<![CDATA[x]]>", "]]>", "&amp;", "&#65;", "&x;", " a='b'", "<true/>", "<key>a</key>",
+    "<key/>", "<dict>", "</dict>", "<string/>", "<plist>", "\r\n", "\0", "\ufeff", "ü",
+]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2000), st.sampled_from(PIECES)), max_size=3))
+def test_both_readers_of_xml_agree(put_in: list[tuple[int, str]]) -> None:
+    text = plistlib.dumps(SAMPLE).decode()
+    for place, piece in put_in:
+        text = text[:place] + piece + text[place:]
+    raw = text.encode()
+    if not xml_plist._is_plain(raw):
+        return
+    try:
+        value = xml_plist._value_of_tree(raw)
+    except (WireError, ValueError, TypeError, StopIteration):
+        return
+    assert as_plistlib(value) == as_plistlib(xml_plist._Reader().read(raw))
+
+
+@pytest.mark.parametrize("told", [SAMPLE, {"Text": "x" * 100_000}])
+def test_what_apple_writes_is_read_as_a_tree_unless_it_is_large(
+    told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = plistlib.dumps(told)
+    is_large = len(raw) > 65_536
+    monkeypatch.delattr(xml_plist, "_value_of_tree" if is_large else "_Reader")
+
+    assert load_dict(raw)
