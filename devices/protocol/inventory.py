@@ -105,9 +105,9 @@ def read_device_information(answer: Mapping[str, Any], kind: Kind) -> Reading:
     """https://developer.apple.com/documentation/devicemanagement/device-information-response."""
     told = _told(answer, "QueryResponses", kind)
     reading = _read(told, DEVICE_INFORMATION)
-    for key, value in _preferred_subscription(told).items():
-        if key in OF_A_SUBSCRIPTION and not told.get(key):
-            reading.fields.update(_read({key: value}, DEVICE_INFORMATION).fields)
+    sim = _preferred_subscription(told)
+    silent = {key: sim[key] for key in OF_A_SUBSCRIPTION if key in sim and not told.get(key)}
+    reading.fields.update(_read(silent, DEVICE_INFORMATION).fields)
     return reading
 
 

@@ -4,9 +4,9 @@ A profile that does not stay is installed again after growing pauses, and in the
 none of our business.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Coalesce
@@ -16,7 +16,7 @@ from devices.models import Channel, Command, ConfigurationDelivery, Configuratio
 from devices.models.delivery import after_failures
 from devices.protocol.commands import ProfileList, why_not
 from devices.protocol.error_chain import DeviceError
-from devices.protocol.installed import Profile, read_profiles
+from devices.protocol.installed import Profile
 from devices.services import queue
 from devices.services.target import target_of
 from epmm import options, settings_store
@@ -54,7 +54,7 @@ def ask_where_due() -> None:
         last = chunk[-1]
 
 
-def compare(result: Result, answer: Mapping[str, Any]) -> None:
+def compare(result: Result, profiles: Iterable[Profile]) -> None:
     """A device's answer to ProfileList.  Call it within a transaction."""
     rows = list(
         ConfigurationDelivery.objects.filter(channel=result.channel_id)
@@ -65,7 +65,7 @@ def compare(result: Result, answer: Mapping[str, Any]) -> None:
     )
     if not rows:
         return
-    listed = {profile.identifier: profile for profile in read_profiles(answer)}
+    listed = {profile.identifier: profile for profile in profiles}
     for row in rows:
         _compare(row, listed.get(row.configuration.identifier), result.received_at)
     ConfigurationDelivery.objects.write(rows)

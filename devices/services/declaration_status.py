@@ -23,7 +23,7 @@ from devices.protocol.declarative.status import State, StateKey, StatusReport, m
 from devices.protocol.reading import Reading
 from devices.protocol.status_items import CAPABILITIES, COLUMNS, personal, read_status
 from devices.services import declaration_sets
-from devices.services.record import Record
+from devices.services.record import Record, save
 
 NAME: Final = "DeclarativeStatus"
 MOST_BYTES: Final = 4 << 20  # of all that is known of one channel
@@ -122,10 +122,10 @@ def _feed(channel: Channel, report: StatusReport, items: Mapping[str, Any], now:
     device = Device.objects.select_for_update().only(*_NEEDED).filter(pk=enrollment.device_id or 0).first()
     if device is None:
         return
-    record = Record(device, enrollment)
+    record = Record(device)
     if channel.user_key:
         if record.receive(f"{NAME} {channel.user_key}", now):
             record.keep_for_user(channel.user_key, NAME, known.fields | known.rest)
     elif record.receive(NAME, now):
-        record.keep(NAME, record.take(Reading(fields=told.fields, rest=known.rest)))
-    record.save()
+        record.keep(NAME, record.take(Reading(fields=told.fields, rest=known.rest), enrollment))
+    save([record])

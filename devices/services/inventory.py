@@ -1,6 +1,6 @@
 """From a device's answers to its record, and to the tables of what is on it."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -11,8 +11,9 @@ from devices.protocol.inventory import DEVICE_INFORMATION, MANAGEMENT_STATUS, SE
 from devices.protocol.queries import PERSONAL
 from devices.protocol.reading import Reader, Reading, json_of
 from devices.services import installed, secrets
-from devices.services.record import Record
+from devices.services.record import Record, save
 from epmm.models import Job
+from epmm.wire import plist
 
 READERS: Final[dict[str, Reader]] = {
     name: command.reads for name, command in REGISTRY.items() if command.reads is not None
@@ -29,6 +30,7 @@ _CHANGED_BY: Final[dict[str, tuple[str, ...]]] = {
 IN_THE_RECORD: Final = frozenset(
     {"DeviceInformation", "SecurityInfo", "InstalledApplicationList", "ProfileList", "CertificateList"}
 )
+MOST_BYTES: Final = 64 << 20  # what the door stored is within its own limit; this one only says that there is one
 LARGEST_KEPT: Final = 262_144  # bytes of an answer whose unknown keys are kept; real ones have a tenth
 ENVELOPE: Final = frozenset(
     {
@@ -38,26 +40,54 @@ ENVELOPE: Final = frozenset(
 )  # fmt: skip
 
 
-def store(result: Result, answer: Mapping[str, Any]) -> None:
-    """Bring the record of the device up to this answer.  Call it within a transaction."""
-    channel, request_type = result.channel, result.request_type
-    columns = (*_ALWAYS, *_CHANGED_BY.get(request_type, ()))
-    device = Device.objects.select_for_update().only(*columns).get(pk=channel.enrollment.device_id or 0)
-    record = Record(device, channel.enrollment)
-    reading = _read(result, answer)
+def read(result: Result) -> Reading:
+    """The values of the record; with what stands beside them in the answer, unless it is suspiciously much."""
+    request_type, body, kind = result.request_type, bytes(result.body), Kind(result.channel.enrollment.kind)
+    answer = plist.load_dict(body, max_bytes=MOST_BYTES)
+    reader = READERS[request_type]
+    reading = reader.read(answer, kind)
+    if len(body) > LARGEST_KEPT:
+        return replace(reading, rest={})
+    taken = ENVELOPE.union(reader.keys)
+    if result.channel.user_key and request_type not in IN_THE_RECORD:
+        taken = ENVELOPE  # what no table holds
+    if kind is Kind.AAUE:
+        taken |= PERSONAL
+    beside = json_of({key: value for key, value in answer.items() if key not in taken})
+    return replace(reading, rest=beside | reading.rest) if beside else reading
+
+
+def store(received: Sequence[tuple[Result, Reading]]) -> None:
+    """Bring the records of the devices up to these answers, in their order.  Call it within a transaction."""
+    records = _records([result for result, _ in received])
+    for result, reading in received:
+        device_id = result.channel.enrollment.device_id
+        if device_id in records:
+            _store(records[device_id], result, reading)
+    save(records.values())
+
+
+def _records(results: Sequence[Result]) -> dict[int, Record]:
+    """By device; locked in one order, as whoever locks several of them does."""
+    columns = set(_ALWAYS).union(*(_CHANGED_BY.get(result.request_type, ()) for result in results))
+    ids = {result.channel.enrollment.device_id or 0 for result in results}
+    devices = Device.objects.select_for_update().only(*columns).filter(pk__in=ids).order_by("pk") if ids else ()
+    return {device.pk: Record(device) for device in devices}
+
+
+def _store(record: Record, result: Result, reading: Reading) -> None:
     if record.receive(name_of(result), result.received_at):
-        if channel.user_key:
-            _keep_for_user(record, device, result, reading)
+        if result.channel.user_key:
+            _keep_for_user(record, result, reading)
         else:
-            _keep(record, device, result, reading)
+            _keep(record, result, reading)
         record.seen(result.received_at)
-        record.save()
-        secrets.keep(channel.enrollment, reading.secrets, result.received_at)
+        secrets.keep(result.channel.enrollment, reading.secrets, result.received_at)
 
 
-def _keep(record: Record, device: Device, result: Result, reading: Reading) -> None:
-    request_type = result.request_type
-    rest = record.take(reading)
+def _keep(record: Record, result: Result, reading: Reading) -> None:
+    request_type, device = result.request_type, record.device
+    rest = record.take(reading, result.channel.enrollment)
     if request_type in IN_THE_RECORD:
         record.keep(request_type, rest)
     else:
@@ -71,13 +101,13 @@ def _keep(record: Record, device: Device, result: Result, reading: Reading) -> N
         record.set("inventory_at", result.received_at)
 
 
-def _keep_for_user(record: Record, device: Device, result: Result, reading: Reading) -> None:
+def _keep_for_user(record: Record, result: Result, reading: Reading) -> None:
     """What a Mac answers for one of its users stands apart from what it says about itself, and has no table."""
     request_type, user_key = result.request_type, result.channel.user_key
     if request_type in IN_THE_RECORD:
         record.keep_for_user(user_key, request_type, reading.fields | reading.rest)
     else:
-        _answer(device, result, reading.rest)
+        _answer(record.device, result, reading.rest)
 
 
 def _answer(device: Device, result: Result, content: dict[str, Any]) -> None:
@@ -105,26 +135,10 @@ def note_unread(result: Result, why: str, now: datetime) -> None:
     enrollment = result.channel.enrollment
     device = Device.objects.select_for_update().only(*_ALWAYS).filter(pk=enrollment.device_id or 0).first()
     if device is not None:
-        record = Record(device, enrollment)
+        record = Record(device)
         record.keep_unread(name_of(result), command=result, why=why, now=now)
-        record.save()
+        save([record])
 
 
 def name_of(command: CommandRow) -> str:
     return f"{command.request_type} {command.channel.user_key}".rstrip()
-
-
-def _read(result: Result, answer: Mapping[str, Any]) -> Reading:
-    """The values of the record; with what stands beside them in the answer, unless it is suspiciously much."""
-    channel, request_type = result.channel, result.request_type
-    reader = READERS[request_type]
-    reading = reader.read(answer, Kind(channel.enrollment.kind))
-    if len(result.body) > LARGEST_KEPT:
-        return replace(reading, rest={})
-    taken = ENVELOPE.union(reader.keys)
-    if channel.user_key and request_type not in IN_THE_RECORD:
-        taken = ENVELOPE  # what no table holds
-    if channel.enrollment.kind == Enrollment.Kind.AAUE:
-        taken |= PERSONAL
-    beside = json_of({key: value for key, value in answer.items() if key not in taken})
-    return replace(reading, rest=beside | reading.rest)

@@ -1,26 +1,31 @@
+"""The records of devices while answers are read into them."""
+
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from devices.models import CommandRow, Device, Enrollment, os_version_number
 from devices.protocol.reading import Reading
+from epmm.given import update_each
 
 logger = logging.getLogger(__name__)
 
 
 class Record:
-    """A device's row while answers are read into it; only what changed is written."""
+    """One device's row, which is locked; what changes in it is written by `save`."""
 
-    def __init__(self, device: Device, enrollment: Enrollment) -> None:
-        self._device = device
-        self._enrollment = enrollment
+    def __init__(self, device: Device) -> None:
+        self.device = device
         self._details: dict[str, Any] = dict(device.details)
         self._changed: set[str] = set()
 
     def set(self, column: str, value: Any) -> None:
-        if getattr(self._device, column) != value:
-            setattr(self._device, column, value)
+        if getattr(self.device, column) != value:
+            setattr(self.device, column, value)
             self._changed.add(column)
 
     def receive(self, name: str, at: datetime) -> bool:
@@ -32,23 +37,23 @@ class Record:
         self._details["unread"] = {key: why for key, why in self._details.get("unread", {}).items() if key != name}
         return True
 
-    def take(self, reading: Reading) -> dict[str, Any]:
+    def take(self, reading: Reading, enrollment: Enrollment) -> dict[str, Any]:
         """Set the columns; return what has none.
 
         Who a device is, its enrollment says.  An answer that says otherwise is worth knowing, and changes nothing.
         """
         fields, rest = dict(reading.fields), dict(reading.rest)
-        if rest.get("UDID") == self._enrollment.udid:
+        if rest.get("UDID") == enrollment.udid:
             del rest["UDID"]
         elif "UDID" in rest:
             self._contradicted("UDID")
-        if (serial_number := fields.pop("serial_number", "")) and self._device.serial_number != serial_number:
-            if self._device.serial_number:
+        if (serial_number := fields.pop("serial_number", "")) and self.device.serial_number != serial_number:
+            if self.device.serial_number:
                 rest["SerialNumber"] = serial_number
                 self._contradicted("SerialNumber")
             else:
                 self.set("serial_number", serial_number)
-        if fields.get("is_user_enrollment") is (self._enrollment.kind == Enrollment.Kind.ADDE):
+        if fields.get("is_user_enrollment") is (enrollment.kind == Enrollment.Kind.ADDE):
             self._contradicted("IsUserEnrollment")
         if "os_version" in fields:
             self.set("os_version_number", os_version_number(str(fields["os_version"])))
@@ -67,18 +72,29 @@ class Record:
         self._put("unread", name, {"command": str(command.uuid), "why": why, "at": now.isoformat()})
 
     def seen(self, at: datetime) -> None:
-        if self._device.last_seen_at is None or self._device.last_seen_at < at:
+        if self.device.last_seen_at is None or self.device.last_seen_at < at:
             self.set("last_seen_at", at)
 
-    def save(self) -> None:
+    def complete(self) -> AbstractSet[str]:
+        """Put the details together; the columns that have changed."""
         self.set("details", {key: value for key, value in self._details.items() if value})
-        if self._changed:
-            self._device.save(update_fields=[*self._changed, "modified_at"])
+        return self._changed
 
     def _put(self, section: str, key: str, value: Any) -> None:
         self._details[section] = self._details.get(section, {}) | {key: value}
 
     def _contradicted(self, key: str) -> None:
         logger.warning(
-            "a device's answer contradicts its enrollment", extra={"device": str(self._device.uuid), "key": key}
+            "a device's answer contradicts its enrollment", extra={"device": str(self.device.uuid), "key": key}
         )
+
+
+def save(records: Collection[Record]) -> None:
+    """Write what has changed: one statement for all of them, and those columns that changed in any."""
+    changed = [(record.device, columns) for record in records if (columns := record.complete())]
+    if changed:
+        now = timezone.now()
+        for device, _ in changed:
+            device.modified_at = now
+        columns = {"modified_at"}.union(*(columns for _, columns in changed))
+        update_each([device for device, _ in changed], sorted(columns))

@@ -4,27 +4,35 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
 
 from devices.models import Command, CommandRow, Enrollment, FinishedCommand, Result
+from devices.models.command import MOVED
+from devices.protocol.installed import Profile
+from devices.protocol.reading import Reading
 from devices.services import configuration_answers, configuration_drift, departure, inventory, secrets
-from epmm.wire import plist
+from epmm.given import NAME, Given
 
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 200
-TOGETHER: Final = 25
+TOGETHER: Final = 50
 LARGE: Final = 64 << 10  # bytes
-MOST_BYTES: Final = 64 << 20  # what the door stored is within its own limit; this one only says that there is one
 GIVE_UP: Final = 5  # failures of one result while the database serves others
 
-# What reading an answer needs of the tables that lead to it: not the secrets, which would be decrypted.
+# What an answer's effects need of it and of the tables that lead to it: not the secrets, which would be decrypted.
 _NEEDED: Final = (
-    *(field.name for field in Result._meta.concrete_fields),
+    "uuid",
+    "request_type",
+    "state",
+    "received_at",
+    "payload_id",
+    "body",
     "channel__user_key",
     "channel__enrollment__state",
     "channel__enrollment__kind",
@@ -32,6 +40,7 @@ _NEEDED: Final = (
     "channel__enrollment__udid",
     "channel__enrollment__device_id",
 )
+_NOTHING: Final[Mapping[int, Reading | None]] = {}
 _failures: Final[Counter[int]] = Counter()
 
 
@@ -42,8 +51,8 @@ def waiting() -> bool:
 def read_results(limit: int = BATCH) -> int:
     """Read the oldest results that wait; return how many are done with.
 
-    Some together share a transaction; when one of them fails, each gets its own.  A result stays until it is read:
-    killed in between, a worker loses nothing.
+    Some together share their statements and a transaction; when one of them fails, each gets its own, and so does each
+    large one.  A result stays until it is read: killed in between, a worker loses nothing.
     """
     sizes = dict(Result.objects.order_by("pk").values_list("pk", Length("body"))[:limit])
     small = [result_id for result_id, size in sizes.items() if size <= LARGE]
@@ -54,14 +63,14 @@ def read_results(limit: int = BATCH) -> int:
             done += _read(together)
         except Exception:  # noqa: BLE001 - which of them it was, and what of it, shows when each is read alone
             done += _read_one_by_one(together)
-    return done + _read_one_by_one([result_id for result_id, size in sizes.items() if size > LARGE], is_large=True)
+    return done + _read_one_by_one([result_id for result_id, size in sizes.items() if size > LARGE], are_large=True)
 
 
-def _read_one_by_one(ids: Sequence[int], *, is_large: bool = False) -> int:
+def _read_one_by_one(ids: Sequence[int], *, are_large: bool = False) -> int:
     done = 0
     for result_id in ids:
         try:
-            done += read_result(result_id, _parsed(result_id) if is_large else None)
+            done += _read([result_id], _read_ahead(result_id) if are_large else _NOTHING)
         except (OperationalError, InterfaceError) as error:
             if _is_the_databases(error):
                 raise
@@ -73,55 +82,53 @@ def _read_one_by_one(ids: Sequence[int], *, is_large: bool = False) -> int:
     return done
 
 
-def read_result(result_id: int, answer: Mapping[str, Any] | None = None) -> bool:
-    """False when another worker holds it or has read it.  `answer`: where it was parsed beforehand."""
-    return _read([result_id], answer) == 1
+def read_result(result_id: int) -> bool:
+    """False when another worker holds it or has read it."""
+    return _read([result_id]) == 1
 
 
 @transaction.atomic
-def _read(ids: Sequence[int], answer: Mapping[str, Any] | None = None) -> int:
-    wanted = Result.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk__in=ids)
-    results = list(wanted.select_related("channel__enrollment").only(*_NEEDED).order_by("pk"))
-    for result in results:
-        _take_effect(result, answer)
+def _read(ids: Sequence[int], ahead: Mapping[int, Reading | None] = _NOTHING) -> int:
+    """`ahead`: what has been read of them beforehand, by result."""
+    results = list(_needed().select_for_update(skip_locked=True, of=("self",)).filter(pk__in=ids).order_by("pk"))
+    standing = [result for result in results if _stands(result)]
+    read = [(result, ahead[result.pk] if result.pk in ahead else _reading(result)) for result in standing]
+    inventory.store([(result, reading) for result, reading in read if reading is not None])
+    for result, reading in read:
+        _settle(result, reading)
     _archive(results)
     return len(results)
 
 
-def _parsed(result_id: int) -> Mapping[str, Any] | None:
-    """Of a large answer, before anything is locked for it: on SQLite one lock holds up the door."""
-    body = Result.objects.filter(pk=result_id, request_type__in=inventory.REQUEST_TYPES).values_list("body", flat=True)
-    return next((plist.load_dict(bytes(each), max_bytes=MOST_BYTES) for each in body), None)
+def _read_ahead(result_id: int) -> dict[int, Reading | None]:
+    """Before anything is locked for a large answer: on SQLite one lock holds up the door."""
+    return {result.pk: _reading(result) for result in _needed().filter(pk=result_id) if _stands(result)}
 
 
-def _archive(results: Sequence[Result]) -> None:
-    FinishedCommand.objects.bulk_create(
-        FinishedCommand.of(result, Command.State(result.state), result.received_at, _kept_body(result))
-        for result in results
-    )
-    Result.objects.filter(pk__in=[result.pk for result in results]).delete()
+def _needed() -> QuerySet[Result]:
+    return Result.objects.select_related("channel__enrollment").only(*_NEEDED)
 
 
-def _kept_body(result: Result) -> bytes | None:
-    """What hands over secrets stands sealed elsewhere, or nowhere: never in the archive, also where it was not read."""
-    return None if result.request_type in secrets.BEARERS else bytes(result.body)
-
-
-def _take_effect(result: Result, answer: Mapping[str, Any] | None) -> None:
+def _stands(result: Result) -> bool:
     """Only the enrollment that stands may change the record: a late answer of an earlier one says nothing now."""
-    channel = result.channel
-    if channel.enrollment.state != Enrollment.State.ACTIVE or channel.enrollment.device_id is None:
-        return
+    enrollment = result.channel.enrollment
+    return enrollment.state == Enrollment.State.ACTIVE and enrollment.device_id is not None
+
+
+def _reading(result: Result) -> Reading | None:
+    """What it says for the record."""
+    is_told = result.state == Command.State.ACKNOWLEDGED and result.request_type in inventory.REQUEST_TYPES
+    return inventory.read(result) if is_told else None
+
+
+def _settle(result: Result, reading: Reading | None) -> None:
+    """What follows from an answer beside the record."""
     if result.state != Command.State.ACKNOWLEDGED:
         _refused(result)
-    elif result.request_type in inventory.REQUEST_TYPES:
-        if answer is None:
-            answer = plist.load_dict(bytes(result.body), max_bytes=MOST_BYTES)
-        inventory.store(result, answer)
-        if result.request_type == "ProfileList":
-            configuration_drift.compare(result, answer)
-    else:
+    elif reading is None:
         departure.confirm(result, result.received_at)
+    elif result.request_type == "ProfileList":
+        configuration_drift.compare(result, reading.lists[Profile])
     if result.request_type in configuration_answers.REQUEST_TYPES:
         configuration_answers.settle(result)
 
@@ -130,6 +137,27 @@ def _refused(result: Result) -> None:
     if result.state == Command.State.FORMAT_ERROR:  # a fault of ours, which repeating does not mend
         logger.error("a device calls a command malformed", extra=_about(result))
     departure.refuse(result)
+
+
+def _archive(results: Sequence[Result]) -> None:
+    """Moved within the database; only the bodies, which are compressed on the way, come from here."""
+    if not results:
+        return
+    given = Given(FinishedCommand, ("id", "body"), [(result.pk, _kept_body(result)) for result in results])
+    moved = ", ".join(f"result.{column}" for column in MOVED)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{given.clause} INSERT INTO {FinishedCommand._meta.db_table} ({', '.join(MOVED)}, state, done_at, body)"  # noqa: S608 -- names of our own models
+            f" SELECT {moved}, result.state, result.received_at, {given['body']}"
+            f" FROM {Result._meta.db_table} AS result JOIN {NAME} ON result.id = {given['id']}",
+            given.parameters,
+        )
+    Result.objects.filter(pk__in=[result.pk for result in results]).delete()
+
+
+def _kept_body(result: Result) -> bytes | None:
+    """What hands over secrets stands sealed elsewhere, or nowhere: never in the archive, also where it was not read."""
+    return None if result.request_type in secrets.BEARERS else bytes(result.body)
 
 
 def _is_the_databases(error: Exception) -> bool:
@@ -149,8 +177,7 @@ def _set_aside(result_id: int, error: Exception) -> int:
     The message of the exception may quote the answer: its type must do.
     """
     with transaction.atomic():
-        results = Result.objects.select_for_update(of=("self",)).only(*_NEEDED)
-        result = results.select_related("channel__enrollment").filter(pk=result_id).first()
+        result = _needed().select_for_update(of=("self",)).filter(pk=result_id).first()
         if result is not None:
             why, where = type(error).__name__, traceback.extract_tb(error.__traceback__)[-1]
             at = f"{where.filename}:{where.lineno}"

@@ -67,12 +67,12 @@ def to_json(value: Any, *, deepest: int = DEEPEST) -> Any:
     if deepest < 0:
         raise WireError("value is nested too deeply")
     match value:
+        case str():
+            return _clean(value)
         case dict():
             return {_clean(str(key)): to_json(item, deepest=deepest - 1) for key, item in value.items()}
         case list() | tuple():
             return [to_json(item, deepest=deepest - 1) for item in value]
-        case str():
-            return _clean(value)
         case bytes():
             return b64encode(value).decode("ascii")
         case datetime():

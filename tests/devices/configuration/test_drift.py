@@ -7,6 +7,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from devices.models import Command, Configuration, ConfigurationDelivery, Device, Enrollment, InstalledProfile
+from devices.protocol.installed import read_profiles
 from devices.services import configuration_drift, configurations, results
 from tests.devices.configuration.lab import (
     ERROR,
@@ -274,5 +275,7 @@ def test_a_list_takes_the_same_number_of_statements(django_assert_num_queries: D
         result = answered(command(channel_of(iphone), "ProfileList"))
         result.received_at = later(hours=1)
         with django_assert_num_queries(2):
-            configuration_drift.compare(result, {"ProfileList": [item(each) for each in configurations_]})
+            configuration_drift.compare(
+                result, read_profiles({"ProfileList": [item(each) for each in configurations_]})
+            )
         assert set(ConfigurationDelivery.objects.values_list("state", flat=True)) == {State.APPLIED}

@@ -1,9 +1,9 @@
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from django.db import DataError, OperationalError, connection, transaction
@@ -12,7 +12,8 @@ from pytest_django import DjangoAssertNumQueries
 from devices import tasks
 from devices.models import Command, Device, Enrollment, FinishedCommand, Result
 from devices.protocol import commands
-from devices.services import installed, inventory, queue, results
+from devices.protocol.reading import Reading
+from devices.services import installed, inventory, queue, record, results
 from epmm.models import Job
 from tests.devices.services.rows import (
     NOW,
@@ -28,6 +29,7 @@ from tests.devices.services.rows import (
 
 pytestmark = pytest.mark.django_db
 VECTORS = Path(__file__).parents[2] / "vectors"
+Received: TypeAlias = Sequence[tuple[Result, Reading]]
 ERROR, FORMAT_ERROR = Command.State.ERROR, Command.State.FORMAT_ERROR
 
 
@@ -130,8 +132,8 @@ def test_an_answer_cannot_make_the_device_another(
     device = device_of(enrollment)
     assert (device.udid, device.serial_number, device.os_version) == (UDID, "SERIAL", "18.2")
     assert device.details["DeviceInformation"] == told
-    (record,) = caplog.records
-    assert (record.levelno, vars(record)["key"]) == (logging.WARNING, key)
+    (line,) = caplog.records
+    assert (line.levelno, vars(line)["key"]) == (logging.WARNING, key)
     assert "OTHER" not in caplog.text
 
 
@@ -144,7 +146,7 @@ def test_a_device_that_calls_itself_user_enrolled_is_worth_a_line(caplog: pytest
     results.read_results()
 
     assert device_of(enrollment).is_user_enrollment is True
-    assert [vars(record)["key"] for record in caplog.records] == ["IsUserEnrollment"]
+    assert [vars(line)["key"] for line in caplog.records] == ["IsUserEnrollment"]
 
 
 def test_of_a_users_own_device_no_identity_is_stored() -> None:
@@ -228,14 +230,47 @@ def test_one_answer_takes_five_statements(
         results.read_result(result.pk)
 
 
-def test_answers_that_wait_together_share_all_that_can_be_shared(
+@pytest.mark.parametrize("devices", [1, 10])
+def test_answers_that_wait_together_share_their_statements(
+    devices: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(devices):
+        information(enrolled(udid=f"device-{number}", inventory_at=NOW), OSVersion="18.2", DeviceName=str(number))
+
+    with django_assert_num_queries(1 + 5 + 2):  # which there are; as for one answer
+        assert results.read_results() == devices
+
+    names = {device.udid: device.device_name for device in Device.objects.all()}
+    assert names == {f"device-{number}": str(number) for number in range(devices)}
+
+
+def test_what_one_device_answers_to_several_commands_is_put_together(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    for number in range(10):
-        information(enrolled(udid=f"device-{number}", inventory_at=NOW), OSVersion="18.2")
+    enrollment = enrolled(inventory_at=NOW)
+    information(enrollment, OSVersion="18.1", TimeZone="UTC")
+    answered(command(channel_of(enrollment), "SecurityInfo"), SecurityInfo={"PasscodePresent": True, "Other": 1})
+    information(enrollment, OSVersion="18.2", TimeZone="Europe/Berlin")
 
-    with django_assert_num_queries(1 + 2 + 3 + 10 * 2):  # the transaction, what is shared, and a record each
-        assert results.read_results() == 10
+    with django_assert_num_queries(1 + 5 + 2):
+        assert results.read_results() == 3
+
+    device = device_of(enrollment)
+    assert (device.os_version, device.passcode_present) == ("18.2", True)
+    assert device.details["DeviceInformation"] == {"TimeZone": "Europe/Berlin"}
+    assert device.details["SecurityInfo"] == {"Other": 1}
+
+
+def test_a_device_whose_answer_changes_little_keeps_what_its_neighbours_change() -> None:
+    quiet, news = enrolled(udid="a", device_name="Anna's", storage_free=1.5, inventory_at=NOW), enrolled(udid="b")
+    information(quiet, OSVersion="18.2")
+    information(news, DeviceName="Ben's", AvailableDeviceCapacity=2, IsRoaming=True, OSVersion="no version")
+
+    results.read_results()
+
+    known = [(row.device_name, row.storage_free, row.is_roaming, row.os_version_number) for row in
+             Device.objects.order_by("udid")]  # fmt: skip
+    assert known == [("Anna's", 1.5, None, 18_002_000), ("Ben's", 2.0, True, None)]
 
 
 @pytest.mark.parametrize("status", [ERROR, FORMAT_ERROR])
@@ -257,8 +292,8 @@ def test_a_malformed_command_is_our_fault_and_told(caplog: pytest.LogCaptureFixt
 
     results.read_results()
 
-    (record,) = caplog.records
-    assert (record.levelno, vars(record)["command"]) == (logging.ERROR, str(row.uuid))
+    (line,) = caplog.records
+    assert (line.levelno, vars(line)["command"]) == (logging.ERROR, str(row.uuid))
 
 
 def test_an_answer_to_anything_else_is_only_marked() -> None:
@@ -350,9 +385,9 @@ def test_an_answer_that_cannot_be_read_is_set_aside(raw: bytes, caplog: pytest.L
     device = device_of(enrollment)
     assert device.os_version == "18.2"
     assert FinishedCommand.objects.get(pk=broken.pk).body == raw
-    (record,) = caplog.records
-    assert (vars(record)["command"], vars(record)["error"]) == (str(row.uuid), "WireError")
-    assert record.exc_info is None
+    (line,) = caplog.records
+    assert (vars(line)["command"], vars(line)["error"]) == (str(row.uuid), "WireError")
+    assert line.exc_info is None
 
 
 def test_a_large_answer_is_read_like_a_small_one() -> None:
@@ -365,6 +400,27 @@ def test_a_large_answer_is_read_like_a_small_one() -> None:
 
     assert device_of(enrollment).applications.count() == 1000
     assert FinishedCommand.objects.get(pk=broken.pk).body == b"x" * 100_000
+
+
+@pytest.mark.parametrize(("size", "depth"), [(10, 1), (100_000, 0)])
+def test_a_large_answer_is_read_before_anything_is_locked(
+    size: int, depth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depths: list[int] = []
+    read = inventory.read
+
+    def noting(result: Result) -> Reading:
+        depths.append(len(connection.savepoint_ids))
+        return read(result)
+
+    monkeypatch.setattr(inventory, "read", noting)
+    enrollment = enrolled()
+    information(enrollment, OSVersion="18.2", Filler="x" * size)
+
+    assert results.read_results() == 1
+
+    assert depths == [depth]
+    assert device_of(enrollment).os_version == "18.2"
 
 
 def test_of_an_endless_list_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,10 +453,10 @@ def failing(monkeypatch: pytest.MonkeyPatch, broken: Result, error: Exception) -
     mended: list[int] = []
     store = inventory.store
 
-    def fail(result: Result, answer: dict[str, Any]) -> None:
-        if result.pk == broken.pk and not mended:
+    def fail(received: Received) -> None:
+        if broken.pk in {result.pk for result, _ in received} and not mended:
             raise error
-        store(result, answer)
+        store(received)
 
     monkeypatch.setattr(inventory, "store", fail)
     return mended
@@ -456,10 +512,10 @@ def test_answers_that_the_database_refuses_do_not_hold_up_the_ones_behind_them()
     readable = information(enrolled(), OSVersion="18.2")
     store = inventory.store
 
-    def refuse(result: Result, answer: dict[str, Any]) -> None:
-        if result.pk in {row.pk for row in refused}:
+    def refuse(received: Received) -> None:
+        if {result.pk for result, _ in received} & {row.pk for row in refused}:
             raise OperationalError("canceling statement due to statement timeout")
-        store(result, answer)
+        store(received)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(inventory, "store", refuse)
@@ -497,13 +553,13 @@ class Killed(BaseException):
 def test_a_worker_that_is_killed_leaves_the_answer_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     enrollment = enrolled()
     result = information(enrollment, OSVersion="18.2")
-    save = Device.save
+    save = record.save
 
-    def die(device: Device, *, update_fields: list[str]) -> None:
-        save(device, update_fields=update_fields)
+    def die(records: Collection[record.Record]) -> None:
+        save(records)
         raise Killed
 
-    monkeypatch.setattr(Device, "save", die)
+    monkeypatch.setattr(inventory, "save", die)
     with pytest.raises(Killed):
         results.read_results()
     assert device_of(enrollment).os_version == ""
