@@ -2,13 +2,11 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
-
-from django.db.models import QuerySet
 
 from devices.models import (
     AvailableUpdate,
@@ -22,6 +20,7 @@ from devices.models import (
 from devices.protocol import installed, system
 
 MOST: Final = 20_000  # of one kind on one device: what lists more is no device, and must not hold up the others
+_JSON: Final = json.JSONEncoder(sort_keys=True).encode
 MANY: Final = 500  # rows to name in one statement; when more are gone, all go
 
 
@@ -37,7 +36,10 @@ class Table:
     complete: Callable[[Any], None] | None = None  # what only new rows need
 
     def row(self, device: Device, item: Any) -> Any:
-        return self.model(device=device, **{column: getattr(item, column) for column in self.columns + self.beside})
+        row = self.model(device=device, **{column: getattr(item, column) for column in self.columns + self.beside})
+        if self.complete is not None:
+            self.complete(row)
+        return row
 
 
 TABLES: Final[dict[type[Any], Table]] = {
@@ -72,10 +74,26 @@ TABLES: Final[dict[type[Any], Table]] = {
 
 
 def replace(device: Device, kind: type[Any], items: Iterable[Any]) -> None:
-    """The whole set of one kind of thing, as the device lists it."""
-    table = TABLES[kind]
+    """The whole set of one kind of thing, as the device lists it: three statements, however many."""
+    table, listed = TABLES[kind], list(islice(items, MOST))
     stored = table.model.objects.filter(device=device)
-    _replace(stored, [table.row(device, item) for item in islice(items, MOST)], table)
+    surplus: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for pk, *content in stored.values_list("pk", *table.columns):
+        surplus[_comparable(content)].append(pk)
+    content_of = attrgetter(*table.columns)
+    fresh = []
+    for item in listed:
+        if same := surplus.get(_comparable(content_of(item))):
+            same.pop()
+        else:
+            fresh.append(item)
+    gone = [pk for same in surplus.values() for pk in same]
+    if len(gone) > MANY:
+        stored.delete()
+        fresh = listed
+    elif gone:
+        stored.filter(pk__in=gone).delete()
+    table.model.objects.bulk_create([table.row(device, item) for item in fresh])
 
 
 def put(device: Device, item: installed.ManagedApplication) -> None:
@@ -85,29 +103,5 @@ def put(device: Device, item: installed.ManagedApplication) -> None:
         TABLES[type(item)].row(device, item).save()
 
 
-def _replace(stored: QuerySet[Any], rows: Sequence[Any], table: Table) -> None:
-    """Make `rows` the stored set: three statements, however many."""
-    surplus: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for pk, *content in stored.values_list("pk", *table.columns):
-        surplus[_comparable(content)].append(pk)
-    content_of = attrgetter(*table.columns)
-    fresh = []
-    for row in rows:
-        if same := surplus.get(_comparable(content_of(row))):
-            same.pop()
-        else:
-            fresh.append(row)
-    gone = [pk for same in surplus.values() for pk in same]
-    if len(gone) > MANY:
-        stored.delete()
-        fresh = list(rows)
-    elif gone:
-        stored.filter(pk__in=gone).delete()
-    if table.complete is not None:
-        for row in fresh:
-            table.complete(row)
-    stored.bulk_create(fresh)
-
-
 def _comparable(content: Iterable[Any]) -> tuple[Any, ...]:
-    return tuple(json.dumps(value, sort_keys=True) if isinstance(value, dict) else value for value in content)
+    return tuple(_JSON(value) if isinstance(value, dict) else value for value in content)
