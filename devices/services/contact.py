@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from django.db.models import F, Max, OuterRef, Q, Subquery
+from django.db import transaction
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from devices.models import Channel, Device, Enrollment
@@ -24,7 +25,12 @@ def copy_last_seen() -> int:
     of_device = heard.filter(enrollment__device=OuterRef("pk")).values("enrollment__device")
     latest = Subquery(of_device.annotate(latest=Max("last_seen_at")).values("latest"))
     for start in range(0, len(ids), CHUNK):
-        devices = Device.objects.filter(pk__in=ids[start : start + CHUNK])
-        # an enrollment that ends in between leaves no contact to copy
-        devices.update(last_seen_at=Coalesce(latest, F("last_seen_at")))
+        _move(Device.objects.filter(pk__in=ids[start : start + CHUNK]), latest)
     return len(ids)
+
+
+@transaction.atomic
+def _move(devices: QuerySet[Device], latest: Subquery) -> None:
+    list(devices.select_for_update().order_by("pk").values_list("pk"))  # the order of whoever locks several of them
+    # an enrollment that ends in between leaves no contact to copy
+    devices.update(last_seen_at=Coalesce(latest, F("last_seen_at")))
