@@ -62,6 +62,7 @@ def _digest(devices: int, applications: int) -> None:
     rounds: list[tuple[str, str, dict[str, Any]]] = [
         ("DeviceInformation, first", "DeviceInformation", {"QueryResponses": TOLD}),
         ("DeviceInformation, again", "DeviceInformation", {"QueryResponses": TOLD | {"BatteryLevel": 0.5}}),
+        ("DeviceInformation, same", "DeviceInformation", {"QueryResponses": TOLD | {"BatteryLevel": 0.5}}),
         (f"{applications} applications, first", "InstalledApplicationList", {"InstalledApplicationList": listed}),
         (f"{applications} applications, same", "InstalledApplicationList", {"InstalledApplicationList": listed}),
         (f"{applications} applications, 10 % new", "InstalledApplicationList", {"InstalledApplicationList": changed}),
