@@ -12,3 +12,10 @@ def forget_failed_sign_ins() -> None:
     now = timezone.now()
     lock_out.forget(now)
     sign_in.forget(now)
+
+
+@jobs.handles("users.forget_ended_sessions", every=timedelta(hours=1))
+def forget_ended_sessions() -> None:
+    from users.sessions import SessionStore
+
+    SessionStore.clear_expired()

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from epmm import jobs
 from epmm.models import AuditEntry
 from epmm.portal import navigation
 from tests.portal.conftest import PASSWORD, SignedIn, browser, make_administrator
@@ -135,6 +136,16 @@ def test_a_session_ends_by_idleness_and_a_page_that_polls_is_idle(
 
     PortalSession.objects.update(expire_date=timezone.now())
     assert not opens(client)
+
+
+def test_sessions_that_ended_are_forgotten(signed_in: SignedIn) -> None:
+    client = signed_in()
+    signed_in("other")
+    PortalSession.objects.filter(user__user_id="other").update(expire_date=timezone.now())
+
+    jobs.run("users.forget_ended_sessions", {})
+    assert PortalSession.objects.get().user == User.objects.get(user_id="admin")
+    assert opens(client)
 
 
 def test_three_sessions_at_once_and_the_oldest_ends(signed_in: SignedIn) -> None:
