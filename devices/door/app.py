@@ -47,6 +47,7 @@ class Limits:
     body_seconds: float = 60
     large_body: int = 64 << 10  # larger ones are read in a thread
     large_bodies: int = 8
+    large_signature: int = 4096  # so are these; checking a device's, of half that size, takes less than handing it over
     requests: int = 256
     check_ins: int = 32
     check_in_seconds: float = 30
@@ -127,7 +128,7 @@ class Door:
             large.enter()
 
     async def _opened(self, caller: Caller, body: bytes) -> tuple[DeviceRequest, TopLevel]:
-        if caller.signature is None and len(body) <= self._limits.large_body:
+        if len(body) <= self._limits.large_body and len(caller.signature or b"") <= self._limits.large_signature:
             return _open(caller, body)
         return await asyncio.get_running_loop().run_in_executor(self._reader_threads, _open, caller, body)
 

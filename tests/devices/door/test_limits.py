@@ -203,7 +203,9 @@ def test_without_credentials_no_body_is_read() -> None:
     [
         (len(IDLE), [(b"client-cert", b":aGVsbG8=:")], "MainThread"),
         (100_000, [(b"client-cert", b":aGVsbG8=:")], "door-reader_0"),
-        (len(IDLE), [(b"mdm-signature", b"aGVsbG8=")], "door-reader_0"),
+        (len(IDLE), [(b"mdm-signature", b"aGVsbG8=")], "MainThread"),
+        (100_000, [(b"mdm-signature", b"aGVsbG8=")], "door-reader_0"),
+        (len(IDLE), [(b"mdm-signature", b"aGVs" * 2000)], "door-reader_0"),
     ],
 )
 def test_what_takes_long_is_done_off_the_loop(
