@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
@@ -54,22 +55,21 @@ class BufferedHandler(logging.StreamHandler):  # type: ignore[type-arg] # not ge
             self._writer.start()
 
     def flush(self) -> None:
+        """A full disk, or a reader that is gone, costs the lines: whoever spoke goes on with its work."""
         self.acquire()
         try:
             lines, self._lines = self._lines, []
-            if lines:
-                self.stream.write("".join(lines))
-            super().flush()
+            with suppress(OSError, ValueError):
+                if lines:
+                    self.stream.write("".join(lines))
+                super().flush()
         finally:
             self.release()
 
     def _write_later(self) -> None:
         while not self._ended.wait(PAUSE_SECONDS):
             if self._lines:
-                try:
-                    self.flush()
-                except (OSError, ValueError):  # whoever read our output is gone
-                    self._lines.clear()
+                self.flush()
 
 
 class AddressFilter(logging.Filter):

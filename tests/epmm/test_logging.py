@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import logging
@@ -129,3 +130,21 @@ def test_django_does_not_log_where_a_request_failed() -> None:
     assert AddressFilter().filter(record)
 
     assert LineFormatter().format(record).endswith("django.request: Server Error: enroll")
+
+
+class Full(io.StringIO):
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(written: tuple[logging.Logger, io.StringIO]) -> None:
+    """A full disk, or a reader that is gone: the lines are lost, and the work goes on."""
+    logger, handler = written[0], written[0].handlers[0]
+    assert isinstance(handler, BufferedHandler)
+    handler.setStream(Full())
+    logger.info("first")
+    logger.warning("second")
+    handler.setStream(written[1])
+    logger.warning("third")
+
+    assert written[1].getvalue().endswith(" third\n")
