@@ -37,6 +37,7 @@ _NOT_LIBPQ: Final = {"pool", "isolation_level", "server_side_binding", "assume_r
 # All parts see the tables as they were before, so `next` passes over the command that is being answered, and the state
 # is asked for again where a row is written: it may have changed while we waited for its lock.
 # What was put off waits for the channel's next Idle (protocol reference, 4.6), or the two would never stop.
+# What lies ahead of the clock was written before it was put back: neither waits until it is that late again.
 # A statement for each kind of connect: parts that have nothing to do still cost PostgreSQL a third of an Idle.
 _CHANNEL: Final = f"""
 WITH channel AS (
@@ -68,7 +69,8 @@ _NEXT: Final = f""", next AS (
     SELECT first.id, first.uuid, payload.rendered FROM channel CROSS JOIN LATERAL (
         SELECT command.id, command.uuid, command.payload_id FROM devices_command AS command
         WHERE command.channel_id = channel.id AND command.uuid IS DISTINCT FROM $5
-          AND (command.state < {Command.State.NOT_NOW} OR command.not_now_at < channel.idle_at)
+          AND (command.state < {Command.State.NOT_NOW} OR command.not_now_at < channel.idle_at
+               OR command.not_now_at > {_NOW})
         ORDER BY command.priority, command.id LIMIT 1
     ) AS first JOIN devices_payload AS payload ON payload.id = first.payload_id
 ), offered AS (
@@ -90,7 +92,8 @@ class Statement(NamedTuple):
 
 
 IDLE: Final = Statement.of(_CHANNEL.format(also=f", idle_at = {_NOW}"), _NEXT)
-NOT_NOW: Final = Statement.of(_CHANNEL.format(also=""), _PUT_OFF, _NEXT)
+_NOT_AHEAD: Final = f", idle_at = CASE WHEN channel.idle_at > {_NOW} THEN {_NOW} ELSE channel.idle_at END"
+NOT_NOW: Final = Statement.of(_CHANNEL.format(also=_NOT_AHEAD), _PUT_OFF, _NEXT)
 ANSWER: Final = Statement.of(_CHANNEL.format(also=""), _ANSWERED, _NEXT)
 STATEMENTS: Final = dict.fromkeys(Status, ANSWER) | {Status.IDLE: IDLE, Status.NOT_NOW: NOT_NOW}
 

@@ -24,7 +24,8 @@ from epmm.batching import BatchingStore, StoreUnavailable
 BUSY_SECONDS: Final = 5
 
 CHANNEL: Final = f"""
-UPDATE devices_channel AS channel SET last_seen_at = :now, idle_at = iif(:idle, :now, channel.idle_at)
+UPDATE devices_channel AS channel SET last_seen_at = :now,
+    idle_at = iif(:idle OR channel.idle_at > :now, :now, channel.idle_at)
 FROM devices_identity AS identity JOIN devices_enrollment AS enrollment ON enrollment.id = identity.enrollment_id
 WHERE identity.sha256 = :sha256 AND identity.state = {Identity.State.CURRENT} AND identity.not_after > :now
   AND enrollment.state = {Enrollment.State.ACTIVE} AND enrollment.device_key = :device_key
@@ -43,11 +44,12 @@ SELECT {", ".join(MOVED)}, :state, :body, :now FROM devices_command WHERE uuid =
 """  # noqa: S608
 CLOSE: Final = "DELETE FROM devices_command WHERE uuid = :command AND channel_id = :channel"
 # What was put off waits for the channel's next Idle (protocol reference, 4.6), or the two would never stop.
+# What lies ahead of the clock was written before it was put back: neither waits until it is that late again.
 NEXT: Final = f"""
 SELECT command.id, command.uuid, command.state, payload.rendered
 FROM devices_command AS command JOIN devices_payload AS payload ON payload.id = command.payload_id
 WHERE command.channel_id = :channel AND command.uuid IS NOT :command
-  AND (command.state < {Command.State.NOT_NOW} OR command.not_now_at < :idle_at)
+  AND (command.state < {Command.State.NOT_NOW} OR command.not_now_at < :idle_at OR command.not_now_at > :now)
 ORDER BY command.priority, command.id LIMIT 1
 """  # noqa: S608
 OFFER: Final = f"UPDATE devices_command SET state = {Command.State.OFFERED}, offered_at = :now WHERE id = :id"  # noqa: S608

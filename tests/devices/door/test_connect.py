@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from devices.models import Command, Result
+from devices.models import Channel, Command, Result
 from devices.services import history
 from tests.devices.door.fakes import FakeDevice, Site
 
@@ -170,6 +170,27 @@ def test_the_others_go_on_when_one_is_put_off(device: FakeDevice) -> None:
     assert device.report("Acknowledged", busy).command == other.uuid  # put off before this session began
     assert device.report("NotNow", other).command is None
     assert now(other).not_now_count == 2
+
+
+def test_what_was_put_off_by_a_clock_that_was_ahead_does_not_wait_for_it(device: FakeDevice) -> None:
+    """An hour ahead, and put back between two sessions."""
+    command = device.queue()
+    device.idle()
+    device.report("NotNow", command)
+    Command.objects.update(not_now_at=timezone.now() + timedelta(hours=1))
+
+    assert device.idle().command == command.uuid
+    assert device.report("NotNow", command).command is None
+
+
+def test_a_session_that_began_by_a_clock_that_was_ahead_ends(device: FakeDevice) -> None:
+    """Put back in the middle of a session: without an end to it, two commands would be put off for ever."""
+    first, second = device.queue(), device.queue()
+    device.idle()
+    Channel.objects.filter(pk=device.channel.pk).update(idle_at=timezone.now() + timedelta(hours=1))
+
+    assert device.report("NotNow", first).command == second.uuid
+    assert device.report("NotNow", second).command is None
 
 
 def test_a_repeated_not_now_counts_and_does_not_loop(device: FakeDevice) -> None:

@@ -152,7 +152,7 @@ def test_what_others_have_to_do_is_not_looked_at(device: FakeDevice, store: Door
 
 def plan_of_next(device: FakeDevice) -> str:
     if connection.vendor == "sqlite":
-        values = {"channel": device.channel.pk, "command": None, "idle_at": None}
+        values = {"channel": device.channel.pk, "command": None, "idle_at": None, "now": None}
         with contextlib.closing(sqlite3.connect(str(connection.settings_dict["NAME"]))) as own:
             return str(own.execute(f"EXPLAIN QUERY PLAN {sqlite.NEXT}", values).fetchall())
     with connection.cursor() as cursor:
