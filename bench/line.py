@@ -19,11 +19,15 @@ class Line:
         return cls(url, *await asyncio.open_connection(url.hostname, url.port))
 
     async def put(self, body: bytes, header: str, proof: str) -> tuple[int, bytes]:
-        head = f"PUT {self.url.path} HTTP/1.1\r\nHost: {self.url.netloc}\r\n{header}: {proof}\r\n"
-        self.writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        self.begin(body, header, proof)
         answer = await self.reader.readuntil(b"\r\n\r\n")
         length = answer.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
         return int(answer.split(b" ", 2)[1]), await self.reader.readexactly(int(length or 0))
+
+    def begin(self, body: bytes, header: str, proof: str) -> None:
+        """Send it, and wait for nothing."""
+        head = f"PUT {self.url.path} HTTP/1.1\r\nHost: {self.url.netloc}\r\n{header}: {proof}\r\n"
+        self.writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
     def close(self) -> None:
         self.writer.close()

@@ -46,6 +46,11 @@ class LightDevice:
         return sha256(self.certificate).digest()
 
     @property
+    def forwarded(self) -> str:
+        """As a proxy says it (RFC 9440)."""
+        return f":{b64encode(self.certificate).decode()}:"
+
+    @property
     def token(self) -> bytes:
         return self.number.to_bytes(32, "big")
 
@@ -91,10 +96,9 @@ async def _live(line: Line, woken: asyncio.Queue[LightDevice], counters: Any) ->
 
 async def _session(line: Line, device: LightDevice, counters: Any) -> bool:
     """False when it was turned away, and has to come again."""
-    proof = f":{b64encode(device.certificate).decode()}:"
     said = _IDLE.replace(_UDID, device.udid.encode())
     while True:
-        status, command = await line.put(said, "Client-Cert", proof)
+        status, command = await line.put(said, "Client-Cert", device.forwarded)
         if status != OK:
             return False
         if not command:

@@ -19,7 +19,7 @@ from tests.ports import free_port
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PROC: Final = Path("/proc")
-_STATE, _SESSION, _USER, _SYSTEM = 0, 3, 11, 12  # of /proc/PID/stat behind the name, see proc(5)
+_STATE, _PARENT, _SESSION, _USER, _SYSTEM = 0, 1, 3, 11, 12  # of /proc/PID/stat behind the name, see proc(5)
 START_SECONDS: Final = 60
 STOP_SECONDS: Final = 20
 
@@ -89,6 +89,15 @@ def resident_megabytes(pid: int) -> float:
     except FileNotFoundError:
         return 0.0
     return int(status.partition("VmRSS:")[2].split()[0] if "VmRSS:" in status else 0) / 1024
+
+
+def descendants(pid: int) -> list[int]:
+    """A process that runs, and what it started; also where that has a session of its own, as PostgreSQL's have."""
+    parents = {child: int(fields[_PARENT]) for child, fields in _all() if fields[_STATE] != "Z"}
+    found = [pid] if pid in parents else []
+    for parent in found:
+        found += [child for child, its in parents.items() if its == parent]
+    return found
 
 
 def _all() -> Iterator[tuple[int, list[str]]]:

@@ -38,15 +38,20 @@ class Site:
 @contextmanager
 def opened(database: str, *, port: int = 8443, **environment: str) -> Iterator[Site]:
     """`database` is `postgresql` or `sqlite`."""
-    with tempfile.TemporaryDirectory(prefix="epmm-bench-") as name:
-        directory = Path(name)
-        directory.chmod(0o755)  # PostgreSQL runs as an account of its own
+    with scratch() as directory:
         if database == "sqlite":
-            yield _set_up(directory, "", port, environment)
+            yield set_up(directory, "", port, environment)
         else:
             with postgresql(directory / "postgresql", CLUSTER) as url:
-                yield _set_up(directory, new_database(url, "epmm"), port, environment)
-        _close_connections()
+                yield set_up(directory, new_database(url, "epmm"), port, environment)
+        close_connections()
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="epmm-bench-") as name:
+        Path(name).chmod(0o755)  # PostgreSQL runs as an account of its own
+        yield Path(name)
 
 
 def new_database(cluster_url: str, name: str) -> str:
@@ -68,7 +73,7 @@ def _first_connection(url: str) -> psycopg.Connection:
             time.sleep(0.1)
 
 
-def _set_up(directory: Path, database_url: str, port: int, more: Mapping[str, str]) -> Site:
+def set_up(directory: Path, database_url: str, port: int, more: Mapping[str, str]) -> Site:
     ours = {
         "EPMM_DATA_DIR": str(directory / "data"),
         "EPMM_PUBLIC_URL": f"https://{HOST}:{port}",
@@ -114,7 +119,7 @@ def _about(database_url: str) -> str:
     return f"PostgreSQL {version}, {said}, pg_stat_statements counts"
 
 
-def _close_connections() -> None:
+def close_connections() -> None:
     """What measured in threads has closed its own."""
     from django.db import connections
 

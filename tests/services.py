@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,7 @@ def missing(service: str) -> str | None:
             return None if on_postgresql == (service == "postgresql") else f"this run is not on {service}"
         case "redis":
             return None if os.environ.get("EPMM_TEST_REDIS_URL") else "EPMM_TEST_REDIS_URL is not set"
-        case "chromium" | "openssl" | "pki" | "nginx" | "haproxy" | "pgbouncer" | "systemd-analyze":
+        case "chromium" | "faketime" | "openssl" | "pki" | "nginx" | "haproxy" | "pgbouncer" | "systemd-analyze":
             return None if shutil.which(service, path=PROGRAMS) else f"no program {service}"
         case "apple-schema":
             return None if os.environ.get("EPMM_APPLE_SCHEMA") else "EPMM_APPLE_SCHEMA names no checkout of the schema"
@@ -85,9 +86,22 @@ def _python(module: str, *arguments: str, environment: Mapping[str, str]) -> int
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
 
 
-@contextmanager
-def postgresql(directory: Path, options: Sequence[str] = FORGETFUL) -> Iterator[str]:
-    """A cluster that is thrown away at the end, and so need not remember.  Yields the URL of an empty database."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A PostgreSQL that can be started."""
+
+    directory: Path
+    command: Sequence[str | Path]
+    port: int
+    account: str | None  # whose process it must be
+
+    @property
+    def url(self) -> str:
+        """Of a database that is empty."""
+        return f"postgresql://epmm@127.0.0.1:{self.port}/postgres"
+
+
+def new_cluster(directory: Path, options: Sequence[str]) -> Cluster:
     account = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
     directory.mkdir()
     if account:
@@ -100,17 +114,27 @@ def postgresql(directory: Path, options: Sequence[str] = FORGETFUL) -> Iterator[
     server: list[str | Path] = [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port)]
     for option in ("max_connections=200", "unix_socket_directories=", *options):
         server += ["-c", option]
-    with _running(server, directory=directory, port=port, account=account):
-        yield f"postgresql://epmm@127.0.0.1:{port}/postgres"
+    return Cluster(directory=directory, command=server, port=port, account=account)
+
+
+@contextmanager
+def postgresql(directory: Path, options: Sequence[str] = FORGETFUL) -> Iterator[str]:
+    """A cluster that is thrown away at the end, and so need not remember.  Yields the URL of an empty database."""
+    cluster = new_cluster(directory, options)
+    with _running(cluster.command, directory=directory, port=cluster.port, account=cluster.account):
+        yield cluster.url
 
 
 @contextmanager
 def redis(directory: Path) -> Iterator[str]:
     directory.mkdir()
     port = free_port()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with _running(command, directory=directory, port=port):
+    with _running(redis_command(port), directory=directory, port=port):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+def redis_command(port: int) -> list[str]:
+    return ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
 
 
 @contextmanager

@@ -1,0 +1,61 @@
+"""Faults while devices work: processes killed, disk full, clock moved, database slow; afterwards nothing is lost."""
+
+import argparse
+import random
+import secrets
+import shutil
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from bench import calibration
+from bench.faults import installation, kinds, work
+from bench.faults.rounds import Plan, Rounds
+
+# A worker that was killed holds its job for five minutes (epmm/models.py, LEASE).
+PATIENCE: Final = 420
+out: Final = sys.stdout.write
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--devices", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, help="begin no round after so many")
+    parser.add_argument("--seed", default=secrets.token_hex(3), help="the same faults in the same order")
+    parser.add_argument("--kind", action="append", choices=list(kinds.BY_NAME), help="these faults only")
+    parser.add_argument("--brief", action="store_true", help="one round in which each fault happens once, and shortly")
+    parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds after healing until all is done")
+    parser.add_argument("--logs", type=Path, help="a directory in which the logs of all processes stay")
+
+
+def main(options: argparse.Namespace) -> None:
+    chosen = [kind for kind in kinds.possible(options.database) if not options.kind or kind.name in options.kind]
+    if missing := sorted({kind.needs for kind in chosen if kind.needs and not shutil.which(kind.needs)}):
+        raise SystemExit(f"install {', '.join(missing)}, or choose other faults with --kind")
+    plan = replace(Plan.brief() if options.brief else Plan(), patience=options.patience)
+    with tempfile.TemporaryDirectory(prefix="epmm-faults-") as scratch:
+        logs = options.logs or Path(scratch)
+        logs.mkdir(parents=True, exist_ok=True)
+        with installation.opened(
+            options.database, devices=options.devices, seed=options.seed, manner=plan.manner(0), logs=logs
+        ) as made:
+            work.prepare()
+            out(f"{made.site.about}\n{calibration.line()}\nload: {calibration.load()}\n")
+            out(f"{options.devices} devices, seed {options.seed}\n")
+            rounds = Rounds(made, plan, seed=options.seed, logs=logs)
+            rounds.play(_in_order(chosen, options), minutes=options.minutes)
+    out("nothing was lost\n")
+
+
+def _in_order(chosen: list[kinds.Kind], options: argparse.Namespace) -> list[list[kinds.Kind]]:
+    """Each as often as the others, shuffled; in brief all of them in one round."""
+    chance = random.Random(f"{options.seed} order")  # noqa: S311 -- to be repeated
+    if options.brief:
+        return [chosen]
+    order: list[list[kinds.Kind]] = []
+    while len(order) < options.rounds:
+        order += [[kind] for kind in chance.sample(chosen, len(chosen))]
+    return order[: options.rounds]

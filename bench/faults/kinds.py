@@ -1,0 +1,236 @@
+"""The faults: each is injected, lasts a while and is healed before its function returns."""
+
+import os
+import random
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from bench.faults.installation import Installation
+from bench.faults.kept import Kept
+from bench.faults.players import Manner
+from bench.processes import descendants
+from bench.site import HERE
+
+LARGEST_FILE: Final = 64 << 10  # while the disk is full: of what is larger nothing grows
+HOUR: Final = 3600
+NOTICED_SECONDS: Final = 1.5  # libfaketime looks at its file once a second
+SLOW: Final = 0.3  # for each piece between product and database
+LOCK_SECONDS: Final = 30
+BREAKS: Final = 0.15  # of the pieces
+# What a process may say about a database or a broker that is away.
+DATABASE: Final = ("OperationalError", "InterfaceError", "AdminShutdown", "CrashShutdown")
+# Of libfaketime 0.9.10: a process that sleeps while the clock is moved may find its sleep to be invalid.
+FAKED: Final = ("OSError: [Errno 22] Invalid argument",)
+DISK: Final = ("OSError: [Errno 27]",)
+BROKER: Final = (
+    "redis.exceptions.",
+    "kombu.exceptions.OperationalError",
+    "ConnectionRefusedError",
+    "ConnectionResetError",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    installation: Installation
+    manner: Manner  # of the devices, before and after
+    chance: random.Random
+    seconds: float  # how long what lasts does last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    name: str
+    strike: Callable[[Strike], None]
+    explains: tuple[str, ...] = ()  # tracebacks that may stand in the logs then, by the kind of the last line
+    on_sqlite: bool = True
+    needs: str = ""  # a program
+    times: int = 3  # in one round
+
+
+def _kill_gateway(strike: Strike) -> None:
+    """One, or all of them."""
+    gateways = strike.installation.gateways
+    for gateway in strike.chance.sample(gateways, strike.chance.randint(1, len(gateways))):
+        gateway.kill()
+
+
+def _kill_web(strike: Strike) -> None:
+    strike.installation.web.kill()
+
+
+def _kill_worker(strike: Strike) -> None:
+    strike.installation.worker.kill()
+
+
+def _kill_backend(strike: Strike) -> None:
+    """One session's process: PostgreSQL then ends all the others, and recovers from its log."""
+    database = _there(strike.installation.database)
+    backends = [pid for pid in descendants(database.pids[0]) if _serves_a_session(pid)]
+    if backends:
+        os.kill(strike.chance.choice(backends), signal.SIGKILL)
+
+
+def _kill_database(strike: Strike) -> None:
+    """All of PostgreSQL at once, as when its machine loses power and comes back."""
+    _there(strike.installation.database).kill(pause=strike.seconds)
+
+
+def _kill_broker(strike: Strike) -> None:
+    """What Redis knew is gone."""
+    _there(strike.installation.broker).kill(pause=strike.seconds)
+
+
+def _fill_disk(strike: Strike) -> None:
+    """Of every process but the broker, which has no file; what starts meanwhile finds the disk as full."""
+    here = strike.installation
+    full = [*here.product, *([here.database] if here.database else [])]
+    for kept in full:
+        kept.limit_files(LARGEST_FILE)
+    try:
+        time.sleep(strike.seconds)
+    finally:
+        for kept in full:
+            kept.limit_files(None)
+
+
+def _move_clock(strike: Strike) -> None:
+    """Of product and database, which share a machine here: an hour on, back, an hour back, on again."""
+    here = strike.installation
+    clocked = [*here.product, *([here.database] if here.database else [])]
+    with _faked(here, clocked):
+        for offset in (HOUR, 0, -HOUR, 0):
+            _set_clock(here.clock, offset)
+            time.sleep(NOTICED_SECONDS + strike.seconds / 2)
+
+
+def _slow_database(strike: Strike) -> None:
+    """Slow, then silent; on SQLite somebody else holds its one lock."""
+    wire = strike.installation.wire
+    if wire is None:
+        _hold_lock(strike)
+        return
+    wire.delay = SLOW
+    time.sleep(strike.seconds / 2)
+    wire.delay, wire.is_silent = 0, True
+    time.sleep(strike.seconds)
+    wire.is_silent = False
+
+
+def _stop_database(strike: Strike) -> None:
+    """Its processes stand still; what they were asked before that, they do afterwards."""
+    pids = _there(strike.installation.database).pids
+    _signal(pids, signal.SIGSTOP)
+    time.sleep(strike.seconds)
+    _signal(pids, signal.SIGCONT)
+
+
+def _break_connections(strike: Strike) -> None:
+    """Between devices and gateways, between product and database: in the middle of questions and of answers."""
+    here = strike.installation
+    networks = [here.network, *([here.wire] if here.wire else [])]
+    for network in networks:
+        network.breaks = BREAKS if network is here.network else BREAKS / 10
+    for _ in range(4):
+        time.sleep(strike.seconds / 4)
+        strike.chance.choice(networks).break_all()
+    for network in networks:
+        network.breaks = 0
+
+
+def _repeat_requests(strike: Strike) -> None:
+    """Every one comes on two connections at once, as from a proxy that did not wait long enough."""
+    devices = strike.installation.devices
+    devices.behave(replace(strike.manner, twice=1, repeated=0.5))
+    time.sleep(strike.seconds)
+    devices.behave(strike.manner)
+
+
+# --- How --------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _faked(here: Installation, clocked: Sequence[Kept]) -> Iterator[None]:
+    """The processes start again with a clock that can be moved, and at the end with that of the machine."""
+    _set_clock(here.clock, 0)
+    fake = {
+        "LD_PRELOAD": str(next(_LIBRARIES.glob("*/faketime/libfaketimeMT.so.1"))),
+        "FAKETIME_TIMESTAMP_FILE": str(here.clock),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # a clock that is set leaves that one alone
+        "FAKETIME_DISABLE_SHM": "1",  # each process for itself: one that is killed would leave its lock behind
+    }
+    _restart(here, clocked, fake)
+    try:
+        yield
+    finally:
+        _restart(here, clocked, {})
+
+
+def _restart(here: Installation, clocked: Sequence[Kept], extra: dict[str, str]) -> None:
+    for kept in clocked:
+        kept.extra = extra
+        kept.restart()
+    here.until_answering()
+
+
+def _set_clock(clock: Path, offset: int) -> None:
+    clock.write_text(f"{offset:+d}\n")
+    clock.chmod(0o644)  # also PostgreSQL's account goes by it
+
+
+def _hold_lock(strike: Strike) -> None:
+    from django.conf import settings
+
+    connection = sqlite3.connect(settings.DATABASES["default"]["NAME"], isolation_level=None, timeout=LOCK_SECONDS)
+    connection.execute("BEGIN IMMEDIATE")
+    time.sleep(strike.seconds)
+    connection.execute("ROLLBACK")
+    connection.close()
+
+
+def _serves_a_session(pid: int) -> bool:
+    try:
+        return HERE.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _signal(pids: Sequence[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _there(kept: Kept | None) -> Kept:
+    if kept is None:
+        raise SystemExit("this fault needs PostgreSQL and Redis")
+    return kept
+
+
+_LIBRARIES: Final = Path("/usr/lib")
+ALL: Final = (
+    Kind(name="gateway", strike=_kill_gateway),
+    Kind(name="web", strike=_kill_web),
+    Kind(name="worker", strike=_kill_worker),
+    Kind(name="backend", strike=_kill_backend, explains=DATABASE, on_sqlite=False),
+    Kind(name="database", strike=_kill_database, explains=DATABASE, on_sqlite=False),
+    Kind(name="broker", strike=_kill_broker, explains=BROKER, on_sqlite=False),
+    Kind(name="disk", strike=_fill_disk, explains=(*DATABASE, *DISK)),
+    Kind(name="clock", strike=_move_clock, explains=(*DATABASE, *FAKED), needs="faketime", times=1),
+    Kind(name="slow", strike=_slow_database, explains=DATABASE),
+    Kind(name="stopped", strike=_stop_database, explains=DATABASE, on_sqlite=False),
+    Kind(name="dropped", strike=_break_connections, explains=DATABASE),
+    Kind(name="repeated", strike=_repeat_requests),
+)
+BY_NAME: Final = {kind.name: kind for kind in ALL}
+
+
+def possible(database: str) -> list[Kind]:
+    return [kind for kind in ALL if kind.on_sqlite or database == "postgresql"]

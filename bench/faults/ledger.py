@@ -1,0 +1,134 @@
+"""The comparison: what devices and administrators were told against what the database holds."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from bench.faults.players import Told
+from bench.faults.work import Newcomer, Ordered
+
+SHOWN: Final = 10  # of many that are missing
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    status: str
+    sha256: bytes
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Of all rounds: what was kept must stay."""
+
+    told: dict[UUID, Told] = field(default_factory=dict)
+    commands: set[UUID] = field(default_factory=set)
+    broadcasts: set[int] = field(default_factory=set)
+    mistakes: list[str] = field(default_factory=list)
+
+    def enter(self, told: Sequence[Told]) -> None:
+        for each in told:
+            before = self.told.setdefault(each.uuid, each)
+            if (before.status, before.sha256) != (each.status, each.sha256):
+                self.mistakes.append(f"{each.uuid}: the device was asked again after its answer was kept")
+
+    def add(self, ordered: Ordered) -> None:
+        self.commands |= ordered.commands
+        self.broadcasts |= ordered.broadcasts
+
+    def compare(self) -> None:
+        """When nothing is left to do."""
+        books = _books()
+        said = {uuid: Kept(each.status, each.sha256) for uuid, each in self.told.items()}
+        self._complain("told 200, and not in the books", [uuid for uuid in said if uuid not in books])
+        self._complain("in the books more than once", [uuid for uuid, rows in books.items() if len(rows) > 1])
+        self._complain(
+            "in the books with another answer", [uuid for uuid, one in said.items() if books.get(uuid, [one]) != [one]]
+        )
+        self._complain("answered in the books, by no device", [uuid for uuid in books if uuid not in said])
+        self._complain("queued, and not in the books", [uuid for uuid in self.commands if uuid not in books])
+        self.mistakes += _of_broadcasts(self.broadcasts)
+
+    def check_records(self, told: Sequence[Told], version: str) -> None:
+        """Inventory was read: whoever told its version in this round is known by it."""
+        self._complain(f"told {version}, and the record says otherwise", sorted(_behind(told, version)))
+
+    def check_newcomer(self, newcomer: Newcomer) -> None:
+        from devices.models import Enrollment
+
+        serial = newcomer.device.hardware.serial
+        if newcomer.error is not None:
+            self.mistakes.append(f"{serial} was not enrolled: {type(newcomer.error).__name__}: {newcomer.error}")
+        elif Enrollment.objects.active().filter(device__serial_number=serial).count() != 1:
+            self.mistakes.append(f"{serial} enrolled, and has not one active enrollment")
+
+    def _complain(self, what: str, whom: Sequence[Any]) -> None:
+        if whom:
+            names = ", ".join(map(str, whom[:SHOWN]))
+            more = f" and {len(whom) - SHOWN} more" if len(whom) > SHOWN else ""
+            self.mistakes.append(f"{what}: {names}{more}")
+
+
+def is_all_done(ordered: Ordered) -> bool:
+    """Nothing queued, nothing unread, every broadcast looked at everybody."""
+    from devices.models import Broadcast, Command, Result
+
+    waiting = Broadcast.objects.filter(pk__in=ordered.broadcasts, queued_at=None)
+    return not (Command.objects.exists() or Result.objects.exists() or waiting.exists())
+
+
+def what_is_left(ordered: Ordered) -> str:
+    from devices.models import Broadcast, Command, Result
+
+    waiting = Broadcast.objects.filter(pk__in=ordered.broadcasts, queued_at=None).count()
+    states = Counter(Command.State(state).label for state in Command.objects.values_list("state", flat=True))
+    some = ", ".join(str(uuid) for uuid in Command.objects.order_by("pk").values_list("uuid", flat=True)[:SHOWN])
+    open_ = ", ".join(f"{count} {state}" for state, count in states.items()) or "none"
+    return (
+        f"commands open: {open_} ({some}); answers unread: {Result.objects.count()}; broadcasts unfinished: {waiting}"
+    )
+
+
+def _books() -> Mapping[UUID, list[Kept]]:
+    """Of the devices that are played; what newcomers answered is their affair."""
+    from devices.models import Command, FinishedCommand, Result
+
+    words = {
+        Command.State.ACKNOWLEDGED: "Acknowledged",
+        Command.State.ERROR: "Error",
+        Command.State.FORMAT_ERROR: "CommandFormatError",
+    }
+    books: defaultdict[UUID, list[Kept]] = defaultdict(list)
+    for rows in (FinishedCommand.objects, Result.objects):
+        ours = rows.filter(channel__enrollment__user__user_id="bench")
+        for uuid, state, body in ours.values_list("uuid", "state", "body").iterator(chunk_size=500):
+            books[uuid].append(Kept(words.get(state, str(state)), hashlib.sha256(body or b"").digest()))
+    return books
+
+
+def _of_broadcasts(ids: set[int]) -> Iterator[str]:
+    """Everybody whom a broadcast was queued for has answered it."""
+    from devices.models import Broadcast, Device
+    from devices.services import broadcast
+
+    fleet = Device.objects.filter(user__user_id="bench").count()
+    for row in Broadcast.objects.filter(pk__in=ids).order_by("pk"):
+        told = broadcast.progress(row)
+        if (told.queued, told.acknowledged + told.failed) != (fleet, fleet):
+            yield f"broadcast {row.pk}: {told}"
+
+
+def _behind(told: Sequence[Told], version: str) -> set[int]:
+    from bench.players import LightDevice
+    from devices.models import Device, FinishedCommand
+
+    uuids = {each.uuid: each.device for each in told if each.status == "Acknowledged"}
+    informed: set[int] = set()
+    ids = list(uuids)
+    for start in range(0, len(ids), 500):
+        some = FinishedCommand.objects.filter(uuid__in=ids[start : start + 500], request_type="DeviceInformation")
+        informed |= {uuids[uuid] for uuid in some.values_list("uuid", flat=True)}
+    current = set(Device.objects.filter(os_version=version).values_list("udid", flat=True))
+    return {number for number in informed if LightDevice(number).udid not in current}

@@ -1,0 +1,267 @@
+"""A thousand devices in one process, over a network that breaks, with an account of what they were told is kept."""
+
+import asyncio
+import hashlib
+import random
+import re
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+from uuid import UUID
+
+from bench.answers import TOLD
+from bench.line import OK, Line
+from bench.players import LightDevice
+from devices.apns_standin.script import Script
+from devices.apns_standin.server import Seen, StandIn
+from devices.apns_standin.tls import server_context
+from epmm.dev_tls import ServerFiles
+from epmm.patience import allow_descriptors
+from epmm.wire.plist import dump
+
+PATIENCE_SECONDS: Final = 20  # longer than the door takes to give up
+COME_AGAIN_SECONDS: Final = 2.0
+BUSY: Final = 503
+SHOWN: Final = 500  # characters of an answer that must not be
+MOST_PUT_OFF: Final = 2  # times that a command is answered with NotNow
+_COMMAND: Final = re.compile(
+    rb"<key>(CommandUUID|RequestType)</key>\s*<string>([^<]+)</string>.*"
+    rb"<key>(CommandUUID|RequestType)</key>\s*<string>([^<]+)</string>",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How devices behave just now; what is a share is one of requests."""
+
+    pause: float  # seconds between two connects that nobody asked for
+    version: str  # of the system, which the inventory must show in the end
+    dropped: float = 0.02  # sent, and the connection closed
+    twice: float = 0.02  # sent on two connections at once
+    repeated: float = 0.02  # an answer of long ago
+    put_off: float = 0.05
+    failed: float = 0.02
+
+    def gentle(self, pause: float) -> "Manner":
+        return replace(self, pause=pause, dropped=0, twice=0, repeated=0, put_off=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer that a device was told is kept."""
+
+    device: int
+    uuid: UUID
+    status: str
+    sha256: bytes
+
+
+@dataclass(slots=True)
+class Account:
+    """Since it was last asked for."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    told: list[Told] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)  # what no genuine device may be answered
+    unsure: int = 0  # devices with an answer that they do not know to be kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    uuid: UUID
+    status: str
+    body: bytes
+
+
+class Fleet:
+    """What the devices have in common."""
+
+    def __init__(self, url: SplitResult, manner: Manner) -> None:
+        self.url, self.manner, self.account = url, manner, Account()
+
+    def take_account(self, devices: Mapping[int, "Device"]) -> Account:
+        taken, self.account = self.account, Account()
+        taken.unsure = sum(device.unsure is not None for device in devices.values())
+        return taken
+
+
+class Device:
+    def __init__(self, number: int, fleet: Fleet, seed: str) -> None:
+        self._light, self._fleet = LightDevice(number), fleet
+        self._chance = random.Random(f"{seed} {number}")  # noqa: S311 -- to be repeated
+        self._proof = self._light.forwarded
+        self._woken = asyncio.Event()
+        self.unsure: _Answer | None = None
+        self._last: _Answer | None = None
+        self._put_off: Counter[UUID] = Counter()
+
+    def wake(self) -> None:
+        self._fleet.account.counts["pushed"] += 1
+        self._woken.set()
+
+    async def live(self) -> None:
+        await asyncio.sleep(self._chance.uniform(0, self._fleet.manner.pause))
+        while True:
+            self._woken.clear()
+            is_done = await self._session()
+            pause = self._fleet.manner.pause if is_done else COME_AGAIN_SECONDS
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), pause * self._chance.uniform(0.5, 1.5))
+
+    async def _session(self) -> bool:
+        """False when it has to come again soon."""
+        try:
+            line = await Line.open(self._fleet.url)
+        except OSError:
+            self._fleet.account.counts["broken"] += 1
+            return False
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._talk(line)
+        except (OSError, EOFError, TimeoutError, ValueError):
+            self._fleet.account.counts["broken"] += 1
+            return False
+        finally:
+            line.close()
+
+    async def _talk(self, line: Line) -> bool:
+        if self._last is not None and self._happens(self._fleet.manner.repeated):
+            self._note((await self._put(line, self._last.body)), self._last)
+        said = self.unsure
+        while True:
+            status, command = await self._say(line, said)
+            if said is not None:
+                self._note((status, command), said)
+            if status != OK:
+                return False
+            if not command:
+                return True
+            said = self._answered(command)
+
+    async def _say(self, line: Line, said: _Answer | None) -> tuple[int, bytes]:
+        body = _IDLE.replace(_UDID, self._light.udid.encode()) if said is None else said.body
+        if self._happens(self._fleet.manner.dropped):
+            line.begin(body, "Client-Cert", self._proof)
+            await asyncio.sleep(self._chance.uniform(0, 0.01))
+            self._fleet.account.counts["dropped"] += 1
+            raise EOFError
+        if said is not None and self._happens(self._fleet.manner.twice):
+            return await self._say_twice(line, body)
+        return await self._put(line, body)
+
+    async def _say_twice(self, line: Line, body: bytes) -> tuple[int, bytes]:
+        other = await Line.open(self._fleet.url)
+        self._fleet.account.counts["twice"] += 1
+        try:
+            first, second = await asyncio.gather(self._put(line, body), self._put(other, body), return_exceptions=True)
+        finally:
+            other.close()
+        for each in (first, second):
+            if not isinstance(each, BaseException) and each[0] == OK:
+                return each
+        if isinstance(first, BaseException):
+            raise first
+        return first
+
+    async def _put(self, line: Line, body: bytes) -> tuple[int, bytes]:
+        counts = self._fleet.account.counts
+        counts["requests"] += 1
+        status, answer = await line.put(body, "Client-Cert", self._proof)
+        counts[str(status)] += 1
+        if status not in (OK, BUSY):
+            self._fleet.account.wrong.append(f"device {self._light.number}: {status} {answer[:SHOWN]!r}")
+        return status, answer
+
+    def _note(self, answered: tuple[int, bytes], said: _Answer) -> None:
+        if answered[0] != OK:
+            return
+        if self.unsure is said:
+            self.unsure = None
+        if said.status != "NotNow":
+            self._last = said
+            digest = hashlib.sha256(said.body).digest()
+            self._fleet.account.told.append(Told(self._light.number, said.uuid, said.status, digest))
+
+    def _answered(self, command: bytes) -> _Answer:
+        found = _COMMAND.search(command)
+        if found is None:
+            raise ValueError("a command without its UUID")
+        keys = {found[1]: found[2], found[3]: found[4]}
+        uuid, request_type = keys[b"CommandUUID"], keys[b"RequestType"].decode()
+        answer = self._answer(UUID(uuid.decode()), request_type)
+        if answer.status != "NotNow":
+            self.unsure = answer  # it is said again until it is known to be kept
+        return answer
+
+    def _answer(self, uuid: UUID, request_type: str) -> _Answer:
+        if self._put_off[uuid] < MOST_PUT_OFF and self._happens(self._fleet.manner.put_off):
+            self._put_off[uuid] += 1
+            return self._made(uuid, "NotNow", {})
+        self._put_off.pop(uuid, None)
+        if self._happens(self._fleet.manner.failed):
+            return self._made(uuid, "Error", {"ErrorChain": _ERROR_CHAIN})
+        return self._made(uuid, "Acknowledged", self._details(request_type))
+
+    def _details(self, request_type: str) -> dict[str, Any]:
+        if request_type != "DeviceInformation":
+            return {request_type: []}
+        udid = self._light.udid
+        told = TOLD | {"UDID": udid, "SerialNumber": udid, "OSVersion": self._fleet.manner.version}
+        return {"QueryResponses": told}
+
+    def _made(self, uuid: UUID, status: str, details: dict[str, Any]) -> _Answer:
+        keys = {"UDID": self._light.udid, "CommandUUID": str(uuid).upper(), "Status": status}
+        return _Answer(uuid, status, dump(keys | details))
+
+    def _happens(self, share: float) -> bool:
+        return self._chance.random() < share
+
+
+def play(devices: int, seed: str, files: ServerFiles, told: Connection) -> None:
+    """The process: says at which port APNs is, hears where the gateway is and how to behave, gives account."""
+    asyncio.run(_play(devices, seed, files, told))  # the stand-in works on asyncio's own loop only
+
+
+async def _play(count: int, seed: str, files: ServerFiles, told: Connection) -> None:
+    allow_descriptors()
+    devices: dict[int, Device] = {}
+    stand_in = await StandIn(
+        tls=server_context(files, clients=files.ca), script=Script(), watcher=partial(_wake, devices)
+    ).start()
+    told.send(stand_in.port)
+    url, manner = await asyncio.to_thread(told.recv)
+    fleet = Fleet(urlsplit(url), manner)
+    devices |= {number: Device(number, fleet, seed) for number in range(1, count + 1)}
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(stand_in.serve())
+        tasks.create_task(_obey(fleet, devices, told))
+        for device in devices.values():
+            tasks.create_task(device.live())
+
+
+async def _obey(fleet: Fleet, devices: Mapping[int, Device], told: Connection) -> None:
+    while True:
+        match await asyncio.to_thread(told.recv):
+            case Manner() as manner:
+                fleet.manner = manner
+            case _:
+                told.send(fleet.take_account(devices))
+
+
+def _wake(devices: Mapping[int, Device], seen: Seen) -> None:
+    device = devices.get(LightDevice.of(seen.asked.token).number) if seen.answer.status == OK else None
+    if device is not None:
+        device.wake()
+
+
+_UDID: Final = b"@UDID@"
+_IDLE: Final = dump({"UDID": _UDID.decode(), "Status": "Idle"})
+_ERROR_CHAIN: Final = [
+    {"ErrorCode": 12021, "ErrorDomain": "MCMDMErrorDomain", "LocalizedDescription": "It does not work here."}
+]

@@ -1,0 +1,149 @@
+"""A round: devices work, faults strike, all heals, devices go on until all is done, and the books are read."""
+
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+from bench.faults import ledger
+from bench.faults.installation import Installation, is_database_there
+from bench.faults.kinds import Kind, Strike
+from bench.faults.ledger import Ledger
+from bench.faults.logs import Logs
+from bench.faults.players import Manner, Told
+from bench.faults.work import Newcomer, Ordered, Work
+
+LOOK_SECONDS: Final = 0.3
+FIGURES: Final = ("requests", "200", "503", "broken", "dropped", "twice", "pushed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    pause: float = 8.0  # of a device, between two connects that nobody asked for
+    settling: float = 2.0
+    before: float = 3.0  # the first strike, and after each
+    lasting: float = 6.0  # longer than the door waits for its database
+    patience: float = 60  # after healing, until all is done
+    per_second: float = 20.0  # commands to single devices
+    is_brief: bool = False
+
+    @classmethod
+    def brief(cls) -> Self:
+        return cls(pause=1.5, settling=0.7, before=0.3, lasting=1.2, per_second=10, is_brief=True)
+
+    def manner(self, number: int) -> Manner:
+        return Manner(pause=self.pause, version=f"18.{number}")
+
+    def strikes(self, kind: Kind) -> int:
+        return 1 if self.is_brief else kind.times
+
+
+@dataclass
+class Rounds:
+    installation: Installation
+    plan: Plan
+    seed: str = field(kw_only=True)
+    logs: Path = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        self._ledger, self._logs = Ledger(), Logs(self.logs)
+        self._enrolled = 0
+
+    def play(self, order: Sequence[Sequence[Kind]], *, minutes: float | None = None) -> None:
+        began = time.monotonic()
+        for number, kinds in enumerate(order, 1):
+            if minutes is not None and time.monotonic() - began > minutes * 60:
+                break
+            played = Round(self.installation, self.plan, number, f"{self.seed} {number}", kinds)
+            self._ledger.mistakes += played.play()
+            self._look(played)
+            sys.stdout.write(f"{number:3} of {len(order)}  {played}\n")
+            sys.stdout.flush()
+            if self._ledger.mistakes:
+                raise SystemExit("\n".join([f"seed {self.seed}, round {number}:", *self._ledger.mistakes]))
+
+    def _look(self, played: "Round") -> None:
+        self._ledger.enter(played.told)
+        self._ledger.add(played.ordered)
+        self._ledger.check_records(played.told, self.plan.manner(played.number).version)
+        if played.newcomer is not None:
+            self._ledger.check_newcomer(played.newcomer)
+        self._ledger.compare()
+        explains = [each for kind in played.kinds for each in kind.explains]
+        self._ledger.mistakes += self._logs.unexplained(explains)
+
+
+@dataclass
+class Round:
+    installation: Installation
+    plan: Plan
+    number: int
+    seed: str
+    kinds: Sequence[Kind]
+
+    def __post_init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.told: list[Told] = []
+        self.wrong: list[str] = []
+        self.unsure = 0
+        self.ordered = Ordered()
+        self.newcomer: Newcomer | None = None
+        self.seconds = 0.0
+
+    def __str__(self) -> str:
+        figures = ", ".join(f"{self.counts[name]} {name}" for name in FIGURES)
+        ordered = f"{len(self.ordered.commands)} commands and {len(self.ordered.broadcasts)} broadcasts queued"
+        names = " ".join(kind.name for kind in self.kinds)
+        return (
+            f"{names:<9}  {figures}; {ordered}, {len(set(self._answered()))} answered, "
+            f"{self.ordered.pages} pages; all done {self.seconds:.1f} s after healing"
+        )
+
+    def play(self) -> list[str]:
+        """What went wrong; what was told is compared elsewhere."""
+        manner = self.plan.manner(self.number)
+        chance = random.Random(self.seed)  # noqa: S311 -- to be repeated
+        self.installation.devices.behave(manner)
+        work = Work(self.installation, chance, per_second=self.plan.per_second)
+        jumps = any(kind.name == "clock" for kind in self.kinds)
+        self.newcomer = Newcomer(self.installation, self.number, patience=5 if jumps else 0)
+        time.sleep(self.plan.before)
+        for kind in self.kinds:
+            for _ in range(self.plan.strikes(kind)):
+                kind.strike(Strike(self.installation, manner, chance, self.plan.lasting))
+                self._take_account()
+                time.sleep(chance.uniform(0, 2 * self.plan.before))
+        self.ordered = work.stop()
+        left = self._settle(manner)
+        self.newcomer.leave()
+        return [*left, *self.wrong]
+
+    def _settle(self, manner: Manner) -> list[str]:
+        healed = time.monotonic()
+        self.installation.until_answering()
+        self.installation.devices.behave(manner.gentle(self.plan.settling))
+        while not self._is_done():
+            if time.monotonic() - healed > self.plan.patience:
+                return [f"not done after {self.plan.patience:.0f} s: {ledger.what_is_left(self.ordered)}"]
+            time.sleep(LOOK_SECONDS)
+        self.seconds = time.monotonic() - healed
+        return []
+
+    def _is_done(self) -> bool:
+        self._take_account()
+        is_settled = self.newcomer is None or self.newcomer.is_enrolled
+        return is_settled and is_database_there() and ledger.is_all_done(self.ordered) and not self.unsure
+
+    def _take_account(self) -> None:
+        account = self.installation.devices.account()
+        self.counts += account.counts
+        self.told += account.told
+        self.wrong += account.wrong
+        self.unsure = account.unsure
+
+    def _answered(self) -> list[object]:
+        return [each.uuid for each in self.told]
