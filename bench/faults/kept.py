@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -59,11 +59,11 @@ class Kept:
 
     def kill(self, *, pause: float = PAUSE) -> None:
         """The process and all that it started, with SIGKILL; returns when its successor has begun."""
-        self._end(lambda: [_send(pid, signal.SIGKILL) for pid in self.pids], pause)
+        self._end(signal.SIGKILL, self.pids, pause)
 
     def restart(self) -> None:
         """In good order."""
-        self._end(lambda: _send(self._process.pid, self._farewell), 0)
+        self._end(self._farewell, [self._process.pid], 0)
 
     def limit_files(self, size: int | None) -> None:
         """What any file may grow to, for all that runs and all that starts: SIGXFSZ is ignored, and a write fails."""
@@ -80,9 +80,10 @@ class Kept:
             _send(pid, signal.SIGKILL)
         self._keeper.join()
 
-    def _end(self, how: Callable[[], object], pause: float) -> None:
+    def _end(self, number: signal.Signals, pids: Sequence[int], pause: float) -> None:
         before, self.pause = self.starts, pause
-        how()
+        for pid in pids:
+            _send(pid, number)
         deadline = time.monotonic() + pause + START_SECONDS
         while self.starts == before:
             if time.monotonic() > deadline:

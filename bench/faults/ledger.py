@@ -61,8 +61,9 @@ class Ledger:
         serial = newcomer.device.hardware.serial
         if newcomer.error is not None:
             self.mistakes.append(f"{serial} was not enrolled: {type(newcomer.error).__name__}: {newcomer.error}")
-        elif Enrollment.objects.active().filter(device__serial_number=serial).count() != 1:
-            self.mistakes.append(f"{serial} enrolled, and has not one active enrollment")
+        states = list(Enrollment.objects.filter(device__serial_number=serial).values_list("state", flat=True))
+        if newcomer.error is None and (not states or set(states) != {Enrollment.State.ENDED}):
+            self.mistakes.append(f"{serial} enrolled and left, and its enrollments say {states}")
 
     def _complain(self, what: str, whom: Sequence[Any]) -> None:
         if whom:
@@ -95,7 +96,7 @@ def _books() -> Mapping[UUID, list[Kept]]:
     """Of the devices that are played; what newcomers answered is their affair."""
     from devices.models import Command, FinishedCommand, Result
 
-    words = {
+    words: dict[int, str] = {
         Command.State.ACKNOWLEDGED: "Acknowledged",
         Command.State.ERROR: "Error",
         Command.State.FORMAT_ERROR: "CommandFormatError",

@@ -100,6 +100,7 @@ class Device:
         self.unsure: _Answer | None = None
         self._last: _Answer | None = None
         self._put_off: Counter[UUID] = Counter()
+        self._done: set[UUID] = set()
 
     def wake(self) -> None:
         self._fleet.account.counts["pushed"] += 1
@@ -185,6 +186,7 @@ class Device:
             self.unsure = None
         if said.status != "NotNow":
             self._last = said
+            self._done.add(said.uuid)
             digest = hashlib.sha256(said.body).digest()
             self._fleet.account.told.append(Told(self._light.number, said.uuid, said.status, digest))
 
@@ -195,6 +197,8 @@ class Device:
         keys = {found[1]: found[2], found[3]: found[4]}
         uuid, request_type = keys[b"CommandUUID"], keys[b"RequestType"].decode()
         answer = self._answer(UUID(uuid.decode()), request_type)
+        if answer.uuid in self._done:
+            self._fleet.account.wrong.append(f"{answer.uuid}: asked again after its answer was kept")
         if answer.status != "NotNow":
             self.unsure = answer  # it is said again until it is known to be kept
         return answer

@@ -108,3 +108,4 @@ async def _end(networks: Sequence[BadNetwork]) -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0)  # what was closed is let go of in the next turn

@@ -130,9 +130,11 @@ class Newcomer:
         return self._enrolled.is_set()
 
     def leave(self) -> None:
-        """Its device works no more."""
+        """The person signs out, and what was queued for the device meanwhile ends with that."""
         self._leave.set()
         self._thread.join()
+        if self.error is None:
+            _persistently(self.device.check_out)
 
     def _run(self) -> None:
         try:

@@ -1,0 +1,224 @@
+"""The fault harness notices what it is there for: its books, its eye on the logs, its way with processes and lines."""
+
+import asyncio
+import hashlib
+import random
+import socket
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from bench.faults.kept import Kept
+from bench.faults.ledger import Ledger, is_all_done, what_is_left
+from bench.faults.logs import Logs
+from bench.faults.players import Told
+from bench.faults.relay import BadNetwork, opened
+from bench.faults.work import Ordered
+from devices.models import Channel, Command, FinishedCommand, Payload, Result
+from tests.devices.services.rows import channel_of, enrolled, person
+from tests.epmm.processes import eventually, is_alive
+
+TRACE = """2026-11-27 00:53:00,225 ERROR epmm.tasks: a job failed job=101
+Traceback (most recent call last):
+  File "one.py", line 1, in one
+    fail()
+KeyError: 'first'
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "two.py", line 2, in two
+    fail()
+{}
+2026-11-27 00:53:01,000 INFO epmm.tasks: goes on
+"""
+SAID = "worker.log: ValueError: second"
+PARENT = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def channel(db: None) -> Channel:
+    return channel_of(enrolled(user=person("bench")))
+
+
+def order(channel: Channel) -> Command:
+    (payload,) = Payload.objects.of([b"said"])
+    return Command.objects.create(channel=channel, request_type="ProfileList", payload=payload)
+
+
+def keep(command: Command, body: bytes = b"answer") -> Told:
+    """As the door does it; and what the device was told then."""
+    Result.of(command, Command.State.ACKNOWLEDGED, timezone.now(), body).save(force_insert=True)
+    command.delete()
+    return told(command.uuid)
+
+
+def told(uuid: UUID, body: bytes = b"answer", status: str = "Acknowledged") -> Told:
+    return Told(1, uuid, status, hashlib.sha256(body).digest())
+
+
+def mistakes(answers: list[Told], ordered: Ordered | None = None) -> list[str]:
+    ledger = Ledger()
+    ledger.enter(answers)
+    ledger.add(ordered or Ordered())
+    ledger.compare()
+    return ledger.mistakes
+
+
+def test_what_was_told_and_kept_is_in_order(channel: Channel) -> None:
+    command = order(channel)
+    ordered = Ordered(commands={command.uuid})
+    assert not is_all_done(ordered)
+    assert str(command.uuid) in what_is_left(ordered)
+
+    assert mistakes([keep(command)], ordered) == []
+
+
+def test_what_was_told_and_is_lost_is_named(channel: Channel) -> None:
+    lost = uuid4()
+
+    assert mistakes([told(lost)]) == [f"told 200, and not in the books: {lost}"]
+
+
+def test_what_was_queued_and_is_lost_is_named(channel: Channel) -> None:
+    lost = uuid4()
+
+    assert mistakes([], Ordered(commands={lost})) == [f"queued, and not in the books: {lost}"]
+
+
+def test_an_answer_that_stands_twice_is_named(channel: Channel) -> None:
+    command = order(channel)
+    FinishedCommand.of(command, Command.State.ACKNOWLEDGED, timezone.now(), b"answer").save(force_insert=True)
+    answer = keep(command)
+
+    assert f"in the books more than once: {answer.uuid}" in mistakes([answer])
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"another", "Acknowledged"), (b"answer", "Error")])
+def test_another_answer_than_the_device_gave_is_named(channel: Channel, body: bytes, status: str) -> None:
+    answer = keep(order(channel))
+
+    assert mistakes([told(answer.uuid, body, status)]) == [f"in the books with another answer: {answer.uuid}"]
+
+
+def test_an_answer_that_no_device_gave_is_named(channel: Channel) -> None:
+    answer = keep(order(channel))
+
+    assert mistakes([]) == [f"answered in the books, by no device: {answer.uuid}"]
+
+
+@pytest.mark.parametrize(
+    ("explains", "found"),
+    [((), [SAID]), (("OperationalError",), [SAID]), (("ValueError",), [])],
+)
+def test_a_traceback_needs_a_fault_that_explains_it(
+    tmp_path: Path, explains: tuple[str, ...], found: list[str]
+) -> None:
+    (tmp_path / "worker.log").write_text(TRACE.format("ValueError: second"))
+    (tmp_path / "redis.log").write_text(TRACE.format("of another program"))
+    logs = Logs(tmp_path)
+
+    assert logs.unexplained(explains) == found
+    assert logs.unexplained(()) == []  # once is enough
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    made = Kept("sleeper", [sys.executable, "-c", PARENT], environment={}, log=tmp_path / "log")
+    yield made
+    made.close()
+
+
+def test_a_killed_process_is_gone_with_all_that_it_started_and_comes_back(kept: Kept) -> None:
+    eventually(lambda: len(kept.pids) == 2)
+    before = kept.pids
+    kept.kill(pause=0)
+
+    eventually(lambda: not any(map(is_alive, before)))
+    eventually(lambda: len(kept.pids) == 2)
+
+
+def test_files_are_limited_now_and_after_a_start(kept: Kept) -> None:
+    def limits() -> set[str]:
+        texts = [Path(f"/proc/{pid}/limits").read_text() for pid in kept.pids]
+        return {line.split()[3] for text in texts for line in text.splitlines() if line.startswith("Max file size")}
+
+    eventually(lambda: len(kept.pids) == 2)
+    kept.limit_files(4096)
+    assert limits() == {"4096"}
+    kept.kill(pause=0)
+    eventually(lambda: limits() == {"4096"})
+    kept.limit_files(None)
+
+    assert limits() == {"unlimited"}
+
+
+@pytest.fixture
+def echo() -> Iterator[BadNetwork]:
+    """A network to somebody who says everything again."""
+
+    async def say_again(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while piece := await reader.read(100):
+                writer.write(piece)
+        finally:
+            writer.close()
+
+    class Echo(BadNetwork):
+        async def open(self) -> None:
+            self.echo = await asyncio.start_server(say_again, "127.0.0.1", 0)
+            self._servers = [self.echo.sockets[0].getsockname()]
+            await super().open()
+
+        async def close(self) -> None:
+            self.echo.close()
+            await super().close()
+
+    network = Echo([], random.Random(1))
+    with opened(network):
+        yield network
+
+
+def connected(network: BadNetwork) -> socket.socket:
+    caller = socket.create_connection(("127.0.0.1", network.port), timeout=10)
+    caller.sendall(b"hello")
+    return caller
+
+
+def is_over(caller: socket.socket) -> bool:
+    try:
+        return caller.recv(100) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_a_network_passes_on_and_breaks_off(echo: BadNetwork) -> None:
+    with connected(echo) as caller:
+        assert caller.recv(100) == b"hello"
+        echo.break_all()
+        assert is_over(caller)
+
+    echo.breaks = 1
+    with connected(echo) as caller:
+        assert is_over(caller)
+    assert echo.broken == 2
+
+
+def test_a_silent_network_loses_nothing(echo: BadNetwork) -> None:
+    echo.is_silent = True
+    with connected(echo) as caller:
+        caller.settimeout(timedelta(milliseconds=200).total_seconds())
+        with pytest.raises(TimeoutError):
+            caller.recv(100)
+        echo.is_silent = False
+        caller.settimeout(10)
+        assert caller.recv(100) == b"hello"

@@ -1,0 +1,29 @@
+"""The fault harness in brief: each fault once, while devices work; docs/faults.md tells of the long form."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.epmm.processes import ROOT
+
+SECONDS = 500  # a worker that was killed may hold its job for five minutes, though it hardly ever does
+WITHOUT_CLOCK = ("gateway", "web", "worker", "disk", "slow", "dropped", "repeated")
+
+
+@pytest.mark.parametrize(
+    ("database", "kinds"),
+    [
+        pytest.param("sqlite", WITHOUT_CLOCK, marks=pytest.mark.service("sqlite"), id="sqlite"),
+        pytest.param("sqlite", ("clock",), marks=pytest.mark.service("sqlite", "faketime"), id="sqlite-clock"),
+        pytest.param("postgresql", (), marks=pytest.mark.service("postgresql", "redis", "faketime"), id="postgresql"),
+    ],
+)
+def test_nothing_is_lost(database: str, kinds: tuple[str, ...], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench", "faults", "--brief", "--devices=40", f"--database={database}"]
+    command += [f"--logs={tmp_path}", *(f"--kind={kind}" for kind in kinds)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("nothing was lost\n")
