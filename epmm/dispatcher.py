@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from epmm import jobs
-from epmm.models import RING_AGAIN, Job
+from epmm.models import AHEAD, RING_AGAIN, Job
 
 logger = logging.getLogger(__name__)
 BATCH: Final = 200
@@ -44,11 +45,21 @@ def dispatch_due(send: Callable[[int], object]) -> int:
 
 def keep_periodic_jobs_coming() -> None:
     """One open job for each periodic kind; a finished one is followed by the next."""
-    coming = Job.objects.open().filter(dedupe_key__in=jobs.PERIODIC).values_list("dedupe_key", flat=True)
+    now = timezone.now()
+    open_jobs = Job.objects.open().filter(dedupe_key__in=jobs.PERIODIC)
+    coming = dict(open_jobs.values_list("kind", "run_at"))
+    for kind, run_at in coming.items():
+        if _by_its_period(kind, run_at, now) != run_at:
+            open_jobs.filter(kind=kind).update(run_at=now)
     for kind in jobs.PERIODIC.keys() - set(coming):
-        now = timezone.now()
         last = Job.objects.filter(kind=kind).aggregate(at=Max("run_at"))["at"]
-        Job.enqueue(kind, run_at=now if last is None else max(last + jobs.PERIODIC[kind], now), dedupe_key=kind)
+        run_at = now if last is None else max(last + jobs.PERIODIC[kind], now)
+        Job.enqueue(kind, run_at=_by_its_period(kind, run_at, now), dedupe_key=kind)
+
+
+def _by_its_period(kind: str, run_at: datetime, now: datetime) -> datetime:
+    """Now, where a clock that was ahead has been put back: else even the heartbeat would wait for it."""
+    return now if run_at > now + jobs.PERIODIC[kind] + AHEAD else run_at
 
 
 def ring_for_outboxes(ring: Callable[[str], object]) -> None:

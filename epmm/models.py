@@ -12,6 +12,7 @@ from epmm import request_id
 
 LEASE: Final = timedelta(minutes=5)  # renewed while the job runs; a worker that died gives it back after this
 RING_AGAIN: Final = timedelta(seconds=30)  # a doorbell that nobody heard is rung again after this
+AHEAD: Final = timedelta(minutes=10)  # what lies further ahead than it can was written before the clock was put back
 FIRST_RETRY: Final = timedelta(seconds=5)
 LAST_RETRY: Final = timedelta(hours=1)
 
@@ -76,15 +77,19 @@ def _kept(held: "JobQuerySet") -> Iterator[None]:
         done.set()
 
 
+def _is_over(until: str, now: datetime, longest: timedelta) -> Q:
+    ahead = {f"{until}__gt": now + longest + AHEAD}
+    return Q(**{until: None}) | Q(**{f"{until}__lte": now}) | Q(**ahead)
+
+
 class JobQuerySet(models.QuerySet["Job"]):
     def open(self) -> Self:
         return self.filter(done_at=None)
 
     def due(self, now: datetime) -> Self:
         """Neither finished, put off, being worked on, nor rung a moment ago."""
-        return self.open().filter(
-            Q(lease_until=None) | Q(lease_until__lte=now), Q(rung_until=None) | Q(rung_until__lte=now), run_at__lte=now
-        )
+        rung = _is_over("rung_until", now, RING_AGAIN)
+        return self.open().filter(_is_over("lease_until", now, LEASE), rung, run_at__lte=now)
 
 
 class Job(models.Model):
@@ -140,7 +145,7 @@ class Job(models.Model):
         An exception puts it off, longer each time, and goes on to the caller.
         """
         now = timezone.now()
-        free = Q(lease_until=None) | Q(lease_until__lte=now)
+        free = _is_over("lease_until", now, LEASE)
         taken = cls.objects.open().filter(free, pk=job_id).update(lease_until=now + LEASE, attempts=F("attempts") + 1)
         if not taken:
             yield None

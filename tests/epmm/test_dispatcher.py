@@ -8,7 +8,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from epmm import dispatcher, jobs
-from epmm.models import RING_AGAIN, Job
+from epmm.models import LEASE, RING_AGAIN, Job
 from tests.together import together
 
 KIND = "tests.work"
@@ -37,7 +37,7 @@ def test_what_is_due_is_rung_for_the_oldest_first() -> None:
     later, first = waiting(since=timedelta(minutes=1)), waiting(since=HOUR)
     waiting(since=-HOUR)  # in the future
     waiting(since=HOUR, done_at=timezone.now())
-    waiting(since=HOUR, lease_until=timezone.now() + HOUR)
+    waiting(since=HOUR, lease_until=timezone.now() + LEASE)
 
     assert rung() == [first, later]
 
@@ -69,6 +69,17 @@ def test_a_lease_that_is_over_is_rung_for() -> None:
     pk = waiting(lease_until=timezone.now())
 
     assert rung() == [pk]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("column", ["lease_until", "rung_until"])
+def test_what_a_clock_that_was_ahead_put_off_does_not_wait_for_it(column: str) -> None:
+    pk = waiting()
+    Job.objects.update(**{column: timezone.now() + HOUR})
+
+    assert rung() == [pk]
+    with Job.leased(pk) as job:
+        assert job is not None
 
 
 @pytest.mark.django_db
@@ -125,6 +136,17 @@ def test_a_periodic_job_comes_at_once_and_then_by_its_period(periodic: timedelta
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_periodic_job_does_not_wait_for_a_clock_that_was_ahead(periodic: timedelta, *, is_done: bool) -> None:
+    ahead = timezone.now() + 2 * periodic
+    done_at = ahead if is_done else None
+    Job.objects.create(kind="tests.periodic", dedupe_key="tests.periodic", run_at=ahead, done_at=done_at)
+    dispatcher.keep_periodic_jobs_coming()
+
+    assert Job.objects.open().get().run_at <= timezone.now()
+
+
+@pytest.mark.django_db
 def test_a_period_missed_is_made_up_for_once(periodic: timedelta) -> None:
     long_ago = timezone.now() - 10 * periodic
     Job.objects.create(kind="tests.periodic", run_at=long_ago, done_at=long_ago)
@@ -168,7 +190,7 @@ def test_an_embedded_worker_takes_over_what_a_killed_one_held(
 ) -> None:
     settings.BROKER_URL = broker
     monkeypatch.setattr("epmm.dispatcher.connection.vendor", vendor)
-    pk = waiting(lease_until=timezone.now() + HOUR, rung_until=timezone.now() + HOUR)
+    pk = waiting(lease_until=timezone.now() + RING_AGAIN, rung_until=timezone.now() + RING_AGAIN)
 
     dispatcher.take_over()
 
