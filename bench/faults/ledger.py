@@ -28,11 +28,14 @@ class Ledger:
     broadcasts: set[int] = field(default_factory=set)
     mistakes: list[str] = field(default_factory=list)
 
-    def enter(self, told: Sequence[Told]) -> None:
+    def enter(self, told: Sequence[Told]) -> list[Told]:
+        """Return those that are news: devices repeat themselves."""
+        news = [each for each in told if each.uuid not in self.told]
         for each in told:
             before = self.told.setdefault(each.uuid, each)
             if (before.status, before.sha256) != (each.status, each.sha256):
                 self.mistakes.append(f"{each.uuid}: the device was asked again after its answer was kept")
+        return news
 
     def add(self, ordered: Ordered) -> None:
         self.commands |= ordered.commands

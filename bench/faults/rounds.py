@@ -67,9 +67,9 @@ class Rounds:
                 raise SystemExit("\n".join([f"seed {self.seed}, round {number}:", *self._ledger.mistakes]))
 
     def _look(self, played: "Round") -> None:
-        self._ledger.enter(played.told)
+        news = self._ledger.enter(played.told)
         self._ledger.add(played.ordered)
-        self._ledger.check_records(played.told, self.plan.manner(played.number).version)
+        self._ledger.check_records(news, self.plan.manner(played.number).version)
         if played.newcomer is not None:
             self._ledger.check_newcomer(played.newcomer)
         self._ledger.compare()

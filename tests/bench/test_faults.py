@@ -20,6 +20,7 @@ from bench.faults.players import Told
 from bench.faults.relay import BadNetwork, opened
 from bench.faults.work import Ordered
 from devices.models import Channel, Command, FinishedCommand, Payload, Result
+from devices.services import results
 from tests.devices.services.rows import channel_of, enrolled, person
 from tests.epmm.processes import eventually, is_alive
 
@@ -50,9 +51,9 @@ def channel(db: None) -> Channel:
     return channel_of(enrolled(user=person("bench")))
 
 
-def order(channel: Channel) -> Command:
+def order(channel: Channel, request_type: str = "ProfileList") -> Command:
     (payload,) = Payload.objects.of([b"said"])
-    return Command.objects.create(channel=channel, request_type="ProfileList", payload=payload)
+    return Command.objects.create(channel=channel, request_type=request_type, payload=payload)
 
 
 def keep(command: Command, body: bytes = b"answer") -> Told:
@@ -108,6 +109,20 @@ def test_another_answer_than_the_device_gave_is_named(channel: Channel, body: by
     answer = keep(order(channel))
 
     assert mistakes([told(answer.uuid, body, status)]) == [f"in the books with another answer: {answer.uuid}"]
+
+
+def test_a_version_that_a_record_does_not_show_is_named(channel: Channel) -> None:
+    command = order(channel, "DeviceInformation")
+    answer = keep(command)
+    results.read_results()
+    ledger = Ledger()
+    ledger.check_records(ledger.enter([answer]), "18.2")
+    assert ledger.mistakes == ["told 18.2, and the record says otherwise: 1"]
+
+    ledger = Ledger()
+    ledger.enter([answer])
+    ledger.check_records(ledger.enter([answer]), "18.2")  # of an earlier round, and only repeated
+    assert ledger.mistakes == []
 
 
 def test_an_answer_that_no_device_gave_is_named(channel: Channel) -> None:
