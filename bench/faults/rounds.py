@@ -108,6 +108,7 @@ class Round:
         manner = self.plan.manner(self.number)
         chance = random.Random(self.seed)  # noqa: S311 -- to be repeated
         self.installation.devices.behave(manner)
+        self._take_account()  # and they have heard it
         work = Work(self.installation, chance, per_second=self.plan.per_second)
         jumps = any(kind.name == "clock" for kind in self.kinds)
         self.newcomer = Newcomer(self.installation, self.number, patience=5 if jumps else 0)
@@ -134,9 +135,11 @@ class Round:
         return []
 
     def _is_done(self) -> bool:
-        self._take_account()
+        """The books first: who answers between two looks must be in the account."""
         is_settled = self.newcomer is None or self.newcomer.is_enrolled
-        return is_settled and is_database_there() and ledger.is_all_done(self.ordered) and not self.unsure
+        is_done = is_settled and is_database_there() and ledger.is_all_done(self.ordered)
+        self._take_account()
+        return is_done and not self.unsure
 
     def _take_account(self) -> None:
         account = self.installation.devices.account()
