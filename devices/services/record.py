@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.utils import timezone
 
@@ -13,6 +13,7 @@ from devices.protocol.reading import Reading
 from epmm.given import update_each
 
 logger = logging.getLogger(__name__)
+CLOCKS_APART: Final = timedelta(minutes=1)  # the database's and ours, at most
 
 
 class Record:
@@ -29,9 +30,12 @@ class Record:
             self._changed.add(column)
 
     def receive(self, name: str, at: datetime) -> bool:
-        """False for an answer older than one already read: two workers may read a device's answers at once."""
-        text = at.isoformat(timespec="microseconds")
-        if self._details.get("received", {}).get(name, "") > text:
+        """False for an answer older than one already read: two workers may read a device's answers at once.
+
+        One that lies ahead came while the clock did: nothing of what follows would be read until it is that late.
+        """
+        text, latest = _text(at), _text(timezone.now() + CLOCKS_APART)
+        if text < self._details.get("received", {}).get(name, "") <= latest:
             return False
         self._put("received", name, text)
         self._details["unread"] = {key: why for key, why in self._details.get("unread", {}).items() if key != name}
@@ -87,6 +91,10 @@ class Record:
         logger.warning(
             "a device's answer contradicts its enrollment", extra={"device": str(self.device.uuid), "key": key}
         )
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds")
 
 
 def save(records: Collection[Record]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from django.db import DataError, OperationalError, connection, transaction
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from devices import tasks
@@ -184,13 +185,29 @@ def test_an_enrollment_without_a_record_has_nothing_to_change() -> None:
 def test_an_answer_that_is_older_than_one_already_read_changes_nothing() -> None:
     enrollment = enrolled()
     newer, older = information(enrollment, OSVersion="18.2"), information(enrollment, OSVersion="18.1")
-    Result.objects.filter(pk=older.pk).update(received_at=NOW - timedelta(minutes=1))
+    now = timezone.now()
+    Result.objects.filter(pk=newer.pk).update(received_at=now)
+    Result.objects.filter(pk=older.pk).update(received_at=now - timedelta(minutes=1))
 
     results.read_results()
 
     assert device_of(enrollment).os_version == "18.2"
     assert digested(newer)
     assert digested(older)
+
+
+def test_an_answer_that_came_while_the_clock_was_ahead_does_not_keep_out_the_next_ones() -> None:
+    enrollment = enrolled()
+    ahead = information(enrollment, OSVersion="18.1")
+    Result.objects.filter(pk=ahead.pk).update(received_at=timezone.now() + timedelta(hours=1))
+    results.read_results()
+    assert device_of(enrollment).os_version == "18.1"
+
+    put_back = information(enrollment, OSVersion="18.2")
+    Result.objects.filter(pk=put_back.pk).update(received_at=timezone.now())
+    results.read_results()
+
+    assert device_of(enrollment).os_version == "18.2"
 
 
 def test_what_a_mac_says_of_its_user_stands_apart() -> None:
