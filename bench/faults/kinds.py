@@ -15,7 +15,6 @@ from typing import Final
 from bench.faults.installation import Installation
 from bench.faults.kept import Kept
 from bench.faults.players import Manner
-from bench.processes import descendants
 from bench.site import HERE
 
 LARGEST_FILE: Final = 64 << 10  # while the disk is full: of what is larger nothing grows
@@ -75,7 +74,7 @@ def _kill_worker(strike: Strike) -> None:
 def _kill_backend(strike: Strike) -> None:
     """One session's process: PostgreSQL then ends all the others, and recovers from its log."""
     database = _there(strike.installation.database)
-    backends = [pid for pid in descendants(database.pids[0]) if _serves_a_session(pid)]
+    backends = [pid for pid in database.pids if _serves_a_session(pid)]
     if backends:
         os.kill(strike.chance.choice(backends), signal.SIGKILL)
 
@@ -201,9 +200,10 @@ def _hold_lock(strike: Strike) -> None:
 
 def _serves_a_session(pid: int) -> bool:
     try:
-        return HERE.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+        title = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
+    return title.startswith(b"postgres: ") and HERE.encode() in title
 
 
 def _signal(pids: Sequence[int], number: signal.Signals) -> None:

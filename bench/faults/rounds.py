@@ -25,7 +25,7 @@ FIGURES: Final = ("requests", "200", "503", "broken", "dropped", "twice", "pushe
 class Plan:
     pause: float = 8.0  # of a device, between two connects that nobody asked for
     settling: float = 2.0
-    before: float = 3.0  # the first strike, and after each
+    before: float = 3.0  # at most until the first strike; half of what may lie between two
     lasting: float = 6.0  # longer than the door waits for its database
     patience: float = 60  # after healing, until all is done
     per_second: float = 20.0  # commands to single devices
@@ -112,7 +112,7 @@ class Round:
         work = Work(self.installation, chance, per_second=self.plan.per_second)
         jumps = any(kind.name == "clock" for kind in self.kinds)
         self.newcomer = Newcomer(self.installation, self.number, patience=5 if jumps else 0)
-        time.sleep(self.plan.before)
+        time.sleep(chance.uniform(0, self.plan.before))  # the broadcast may be under way
         for kind in self.kinds:
             for _ in range(self.plan.strikes(kind)):
                 kind.strike(Strike(self.installation, manner, chance, self.plan.lasting))
