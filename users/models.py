@@ -1,15 +1,19 @@
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar, Final, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from epmm.folding import FoldedField, fold
+from epmm.models import Job
 
 GLOBAL_SPACE: Final = 1  # device spaces come later; every row carries its space all the same
 
@@ -31,6 +35,7 @@ class Role(models.TextChoices):
     AAUE = "apple.aaue", _("Allow Account Driven Apple User Enrollment")
 
 
+NAMES: Final = frozenset({"user_id", "first_name", "last_name", "full_name", "email"})
 ACCOUNT_DRIVEN: Final = frozenset({Role.ADDE, Role.AAUE})
 
 
@@ -86,6 +91,8 @@ class User(AbstractBaseUser):
     must_change_password = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
     space_id = models.PositiveIntegerField(default=GLOBAL_SPACE)
+    first_name_folded = FoldedField()
+    last_name_folded = FoldedField()
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -104,6 +111,20 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.user_id
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        if update_fields is not None:
+            update_fields = frozenset(update_fields)
+        is_new = self._state.adding
+        is_named = update_fields is None or update_fields & NAMES
+        if is_named:
+            self.first_name_folded, self.last_name_folded = fold(self.first_name), fold(self.last_name)
+            update_fields = update_fields and update_fields | {"first_name_folded", "last_name_folded"}
+        with transaction.atomic():
+            super().save(*args, update_fields=update_fields, **options)
+            if is_named and not is_new:
+                # the records of devices hold copies; they belong to another app, and the handler of this kind with them
+                Job.enqueue("devices.person_named", user=self.pk)
 
     @property
     def display_name(self) -> str:

@@ -1,12 +1,26 @@
 import uuid
-from typing import ClassVar, Final, Self
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final, Self
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from devices.search.sql import AsciiLower
+from epmm.folding import FoldedField, fold
 from users.models import GLOBAL_SPACE, RegistrationPin, User
+
+# What a lone word is looked for in, besides the names of the user.
+_SEARCHED: Final = (
+    "device_name", "serial_number", "product_name", "model", "model_name", "phone_number", "imei",
+    "managed_apple_account",
+)  # fmt: skip
+DESCRIBED_BY: Final = frozenset({*_SEARCHED, "user"})
+OWN_DESCRIPTION: Final = frozenset({"name_folded", "search_text"})
+DESCRIPTION: Final = OWN_DESCRIPTION | {"user_id_folded", "user_name_folded", "user_email_folded"}
+BETWEEN: Final = "\x1f"  # in no expression, so nothing is found across two of them
+_STANDING: Final = ~Q(status="RETIRED")
 
 VERSION_PARTS: Final = 3
 VERSION_BASE: Final = 1000
@@ -22,6 +36,12 @@ def os_version_number(text: str) -> int | None:
 
 
 class DeviceQuerySet(models.QuerySet["Device"]):
+    def bulk_create(self, objs: Iterable["Device"], *args: Any, **options: Any) -> list["Device"]:
+        objs = list(objs)
+        for device in objs:
+            device.describe()
+        return super().bulk_create(objs, *args, **options)
+
     def enrolled(self) -> Self:
         """Devices that count against a person's limit: managed now, or on their way out."""
         return self.filter(status__in=Device.ENROLLED)
@@ -82,6 +102,7 @@ class Device(models.Model):
     unreachable_since = models.DateTimeField(null=True)  # when the push service stopped knowing it
     retired_at = models.DateTimeField(null=True)
     retired_reason = models.CharField(max_length=64, blank=True)
+    enrollment_failed_at = models.DateTimeField(null=True)
 
     # Three names that must never be mixed: a user enrollment has an EnrollmentID and neither of the others.
     udid = models.CharField(max_length=128, blank=True)
@@ -128,6 +149,14 @@ class Device(models.Model):
     # the last answers whole, by query, for what has no column yet
     details = models.JSONField(default=dict)
 
+    # For the search, kept by `describe`.  Those of the user stand here because a join to a million users costs more
+    # than the search itself.
+    name_folded = FoldedField()
+    user_id_folded = FoldedField()
+    user_name_folded = FoldedField()
+    user_email_folded = FoldedField()
+    search_text = FoldedField()  # what a lone word is looked for in, and the one trigram index
+
     objects = DeviceQuerySet.as_manager()
 
     class Meta:
@@ -136,6 +165,15 @@ class Device(models.Model):
             models.Index(fields=["serial_number"], name="device_serial"),
             models.Index(fields=["user", "status"], name="device_user_status"),
             models.Index(fields=["status", "-last_seen_at", "-id"], name="device_status_seen"),
+            # Pages of the list, in each order that it offers; retired records pile up and must not slow it.
+            models.Index(fields=["-last_seen_at", "-id"], condition=_STANDING, name="device_seen"),
+            models.Index(fields=["user_name_folded", "id"], condition=_STANDING, name="device_user_name"),
+            models.Index(fields=["name_folded", "id"], condition=_STANDING, name="device_name"),
+            models.Index(fields=["-registered_at", "-id"], condition=_STANDING, name="device_registered"),
+            # connectors ask for devices by it, in any case
+            models.Index(AsciiLower("serial_number"), name="device_serial_any_case"),
+            # what has changed since labels were last looked at
+            models.Index(fields=["modified_at"], name="device_modified"),
         ]
         constraints: ClassVar = [
             # Two records of one UDID may exist (under two people, one after the other); only one is managed.
@@ -146,3 +184,22 @@ class Device(models.Model):
 
     def __str__(self) -> str:
         return self.device_name or self.serial_number or str(self.uuid)
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        if update_fields is not None:
+            update_fields = frozenset(update_fields)
+        if update_fields is None or update_fields & DESCRIBED_BY:
+            self.describe(copy_user=update_fields is not None and "user" in update_fields)
+            update_fields = update_fields and update_fields | DESCRIPTION
+        super().save(*args, update_fields=update_fields, **options)
+
+    def describe(self, *, copy_user: bool = False) -> None:
+        """Bring the columns of the search up to the others."""
+        if copy_user or self._state.adding:
+            self.user_id_folded = fold(self.user.user_id)
+            self.user_name_folded = fold(self.user.display_name)
+            self.user_email_folded = fold(self.user.email)
+        self.name_folded = fold(self.device_name)
+        named = (self.user_id_folded, self.user_name_folded, self.user_email_folded)
+        own = (fold(getattr(self, column)) for column in _SEARCHED)
+        self.search_text = BETWEEN.join(dict.fromkeys(text for text in (*named, *own) if text))

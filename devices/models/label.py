@@ -1,23 +1,52 @@
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from devices.models.device import Device
 
 
+class LabelQuerySet(models.QuerySet["Label"]):
+    def followed(self) -> Self:
+        """Filter labels that something is assigned to: the worker keeps their members as rows."""
+        from devices.models.configuration import ConfigurationAssignment  # which imports this module
+
+        assigned = ConfigurationAssignment.objects.filter(label=OuterRef("pk"))
+        return self.filter(Exists(assigned), kind=Label.Kind.FILTER)
+
+
 class Label(models.Model):
-    """A named set of devices, to which things are assigned.  Whoever keeps its members, they are rows."""
+    """A named set of devices, to which things are assigned.
+
+    Who belongs to a manual label, its rows say.  A filter label has criteria: whoever looks at it asks them, and only
+    where something is assigned to it there are rows as well, see `devices/services/label_members.py`.
+    """
+
+    class Kind(models.TextChoices):
+        MANUAL = "manual", _("Manual")
+        FILTER = "filter", _("Filter")
 
     name = models.CharField(max_length=255, unique=True)
     description = models.CharField(max_length=1000, blank=True)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.MANUAL, db_default=Kind.MANUAL)
+    criteria = models.TextField(blank=True, default="", db_default="")
+    is_built_in = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now)
+    evaluated_at = models.DateTimeField(null=True)  # the rows of a filter label are as of then
     devices: "models.ManyToManyField[Device, LabelMember]" = models.ManyToManyField(
         Device, through="LabelMember", related_name="labels"
     )
 
+    objects = LabelQuerySet.as_manager()
+
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_filter(self) -> bool:
+        return self.kind == Label.Kind.FILTER
 
 
 class LabelMember(models.Model):

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from devices.models import Answer, CommandRow, Device, Enrollment, Result
+from devices.models.device import DESCRIPTION
 from devices.protocol.commands import REGISTRY, Kind
 from devices.protocol.inventory import DEVICE_INFORMATION, MANAGEMENT_STATUS, SECURITY_INFO
 from devices.protocol.queries import PERSONAL
@@ -23,7 +24,13 @@ REQUEST_TYPES: Final = READERS.keys()
 # Half of what a small digest costs is naming the columns of a wide table: only those that it may change are read.
 _ALWAYS: Final = ("uuid", "details", "last_seen_at")
 _CHANGED_BY: Final[dict[str, tuple[str, ...]]] = {
-    "DeviceInformation": ("os_version_number", "inventory_at", *(column for column, _ in DEVICE_INFORMATION.values())),
+    "DeviceInformation": (
+        "os_version_number",
+        "inventory_at",
+        "managed_apple_account",
+        *DESCRIPTION,
+        *(column for column, _ in DEVICE_INFORMATION.values()),
+    ),
     "SecurityInfo": tuple(column for column, _ in (SECURITY_INFO | MANAGEMENT_STATUS).values()),
 }
 # What has no column stands in the record itself for these, for every inventory asks them; for the others apart from it.

@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from devices.models import CommandRow, Device, Enrollment, os_version_number
+from devices.models.device import DESCRIBED_BY, OWN_DESCRIPTION
 from devices.protocol.reading import Reading
 from epmm.given import update_each
 
@@ -82,6 +83,9 @@ class Record:
     def complete(self) -> AbstractSet[str]:
         """Put the details together; the columns that have changed."""
         self.set("details", {key: value for key, value in self._details.items() if value})
+        if self._changed & DESCRIBED_BY:
+            self.device.describe()
+            self._changed |= OWN_DESCRIPTION
         return self._changed
 
     def _put(self, section: str, key: str, value: Any) -> None:

@@ -1,0 +1,117 @@
+"""What the ORM does not say the same way to PostgreSQL and SQLite."""
+# ruff: noqa: ARG002 - the signatures are Django's
+
+from typing import Any, Final
+
+from django.db.models import BooleanField, CharField, F, Func, Q, TextField, Value
+from django.db.models.lookups import Exact
+
+NOTHING: Final = Q(pk__in=[])
+EVERYTHING: Final = ~NOTHING
+
+
+class AsciiLower(Func):
+    """Without regard to the locale: for what machines name."""
+
+    output_field = TextField()
+    function = "lower"
+    arity = 1
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template='lower(%(expressions)s COLLATE "C")', **context)
+
+
+class UuidText(Func):
+    """As people write one; SQLite keeps 32 digits."""
+
+    output_field = CharField()
+    arity = 1
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(%(expressions)s)::text", **context)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        sql, parameters = compiler.compile(self.source_expressions[0])
+        parts = " || '-' || ".join(
+            f"substr({sql}, {start}, {length})" for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+        )
+        return f"({parts})", tuple(parameters) * 5
+
+
+class _Found(Func):
+    output_field = BooleanField()
+    conditional = True
+
+
+class _Holds(_Found):
+    """LIKE needs escapes and, on SQLite, ignores the case of some letters."""
+
+    template = "(%(function)s(%(expressions)s) > 0)"
+    function = "instr"
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="strpos", **context)
+
+
+class _HoldsIndeed(_Holds):
+    """Of rows that an index has led to: PostgreSQL estimates that nearly all of them are meant, as they are."""
+
+    template = "(%(function)s(%(expressions)s) <> 0)"
+
+
+class _Begins(_Found):
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="starts_with(%(expressions)s)", **context)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        text, found = map(compiler.compile, self.source_expressions)
+        return f"(substr({text[0]}, 1, length({found[0]})) = {found[0]})", (*text[1], *found[1], *found[1])
+
+
+class _MayHold(_Found):
+    """For PostgreSQL's trigram index, which knows LIKE.  SQLite has none; there it is always true."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " LIKE "
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return "1", ()
+
+
+class _IndexedHolds(_Found):
+    """Of a column, the text, and the pattern that means it."""
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        column, _text, pattern = map(compiler.compile, self.source_expressions)
+        return f"({column[0]} LIKE {pattern[0]})", (*column[1], *pattern[1])
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        column, text, _pattern = map(compiler.compile, self.source_expressions)
+        return f"(instr({column[0]}, {text[0]}) > 0)", (*column[1], *text[1])
+
+
+def holds(expression: Any, text: str, *, is_likely: bool = False) -> Q:
+    return Q((_HoldsIndeed if is_likely else _Holds)(expression, Value(text)))
+
+
+def begins(expression: Any, text: str) -> Q:
+    return Q(_Begins(expression, Value(text)))
+
+
+def is_text(expression: Any, text: str) -> Q:
+    return Q(Exact(expression, Value(text)))
+
+
+def may_hold(column: str, text: str) -> Q:
+    """True of each row whose column holds the text, found through the trigram index."""
+    return Q(_MayHold(F(column), Value(_pattern(text))))
+
+
+def column_holds(column: str, text: str) -> Q:
+    """As `holds`, through the trigram index of this column."""
+    return Q(_IndexedHolds(F(column), Value(text), Value(_pattern(text))))
+
+
+def _pattern(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
