@@ -1,0 +1,244 @@
+"""Where a field lives, and how one test of it is asked of the database.
+
+A database knows three truth values, the language two.  So each source says for itself which rows a test matches and
+which it misses; together they are all rows, whatever is unset.
+"""
+# ruff: noqa: ARG002 - some sources need not know what is asked
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+from django.db.models import F, Q
+
+from devices.search.sql import EVERYTHING, NOTHING, AsciiLower, UuidText, begins, holds, is_text, may_hold
+from devices.search.tree import Operator
+from devices.search.values import Period
+from epmm.folding import fold
+
+# A field's value as its kind reads it.
+Value: TypeAlias = str | float | bool | Period | None
+_LOOKUPS: Final = {
+    Operator.GREATER: "gt",
+    Operator.AT_LEAST: "gte",
+    Operator.LESS: "lt",
+    Operator.AT_MOST: "lte",
+    Operator.EQUALS: "exact",
+}
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+TRIGRAM: Final = 3
+
+
+class Source(ABC):
+    @abstractmethod
+    def matches(self, operator: Operator, value: Value) -> Q:
+        """The operator is a positive one: `compile.py` turns the others round."""
+
+    @abstractmethod
+    def misses(self, operator: Operator, value: Value) -> Q: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere(Source):
+    """Known, and unset for every device."""
+
+    def matches(self, operator: Operator, value: Value) -> Q:
+        return NOTHING
+
+    def misses(self, operator: Operator, value: Value) -> Q:
+        return EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Always(Source):
+    """The same for every device."""
+
+    text: str
+
+    def matches(self, operator: Operator, value: Value) -> Q:
+        return EVERYTHING if self._is_true(operator, value) else NOTHING
+
+    def misses(self, operator: Operator, value: Value) -> Q:
+        return NOTHING if self._is_true(operator, value) else EVERYTHING
+
+    def _is_true(self, operator: Operator, value: Value) -> bool:
+        own, other = fold(self.text), fold(str(value))
+        match operator:
+            case Operator.EQUALS:
+                return own == other
+            case Operator.CONTAINS:
+                return other in own
+            case Operator.BEGINS:
+                return own.startswith(other)
+        return operator == Operator.IS_NOT_EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Source):
+    """A column, or what is made of columns; never null, empty where it is unset.
+
+    `indexed`: it stands in `Device.search_text`, whose index leads to the rows that come into question.  Where many
+    rows have the same text, that helps to find a part of it alone; where few have, it is `identifying`.
+    """
+
+    expression: Any
+    normalize: Callable[[str], str] = fold
+    indexed: bool = False
+    identifying: bool = False
+
+    def matches(self, operator: Operator, value: Value) -> Q:
+        text = str(value)
+        has_index = self.identifying if operator == Operator.EQUALS else self.indexed
+        if has_index and value is not None and len(text) >= TRIGRAM:
+            return may_hold("search_text", fold(text)) & self._found(operator, text, is_likely=True)
+        return self._found(operator, text)
+
+    def misses(self, operator: Operator, value: Value) -> Q:
+        return ~self._found(operator, str(value))
+
+    def _found(self, operator: Operator, value: str, *, is_likely: bool = False) -> Q:
+        wanted = self.normalize(value)
+        if operator == Operator.IS_NOT_EMPTY:
+            return ~is_text(self.expression, "")
+        if not wanted:  # each text holds and begins with it, but for none that is unset
+            return NOTHING if operator == Operator.EQUALS else ~is_text(self.expression, "")
+        match operator:
+            case Operator.CONTAINS:
+                return holds(self.expression, wanted, is_likely=is_likely)
+            case Operator.BEGINS:
+                return begins(self.expression, wanted)
+        return is_text(self.expression, wanted)
+
+
+def ascii_lower(text: str) -> str:
+    return "".join(character.lower() if character.isascii() else character for character in text)
+
+
+def machine_text(expression: Any, *, indexed: bool = False, identifying: bool = False) -> Text:
+    """What machines name: ASCII, so that no column of its own is kept for it."""
+    return Text(AsciiLower(expression), ascii_lower, indexed, identifying)
+
+
+def people_text(column: str, *, indexed: bool = True, identifying: bool = False) -> Text:
+    return Text(F(column), fold, indexed, identifying)
+
+
+@dataclass(frozen=True, slots=True)
+class Uuid(Source):
+    """Compared as text; a whole one through the column's index."""
+
+    column: str
+
+    def matches(self, operator: Operator, value: Value) -> Q:
+        if operator == Operator.EQUALS:
+            uuid = as_uuid(str(value))
+            return NOTHING if uuid is None else Q((self.column, uuid))
+        return machine_text(UuidText(F(self.column))).matches(operator, value)
+
+    def misses(self, operator: Operator, value: Value) -> Q:
+        return ~self.matches(operator, value)
+
+
+def as_uuid(text: str) -> UUID | None:
+    return UUID(text) if _UUID.fullmatch(text) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Source):
+    column: str
+    scale: float = 1
+
+    def matches(self, operator: Operator, value: Value) -> Q:
+        if not isinstance(value, float):
+            return Q((f"{self.column}__isnull", False))
+        return Q((f"{self.column}__{_LOOKUPS[operator]}", value / self.scale))
+
+    def misses(self, operator: Operator, value: Value) -> Q:
+        unset = Q((f"{self.column}__isnull", True))
+        return unset | ~self.matches(operator, value) if isinstance(value, float) else unset
+
+
+@dataclass(frozen=True, slots=True)
+class Moment(Source):
+    column: str
+
+    def matches(self, operator: Operator, value: Value) -> Q:
+        if not isinstance(value, Period):
+            return Q((f"{self.column}__isnull", False))
+        before, within = Q((f"{self.column}__lt", value.start)), Q((f"{self.column}__lt", value.end))
+        since, after = Q((f"{self.column}__gte", value.start)), Q((f"{self.column}__gte", value.end))
+        return {
+            Operator.EQUALS: since & within,
+            Operator.LESS: before,
+            Operator.AT_MOST: within,
+            Operator.GREATER: after,
+            Operator.AT_LEAST: since,
+        }[operator]
+
+    def misses(self, operator: Operator, value: Value) -> Q:
+        unset = Q((f"{self.column}__isnull", True))
+        return unset | ~self.matches(operator, value) if isinstance(value, Period) else unset
+
+
+@dataclass(frozen=True, slots=True)
+class Flag(Source):
+    """True for some rows, false for others, unset for the rest."""
+
+    true: Q
+    false: Q
+
+    def matches(self, operator: Operator, value: Value) -> Q:
+        if operator == Operator.IS_NOT_EMPTY:
+            return self.true | self.false
+        return self.true if value else self.false
+
+    def misses(self, operator: Operator, value: Value) -> Q:
+        return ~self.matches(operator, value)
+
+
+def flag_column(column: str) -> Flag:
+    return Flag(Q((column, True)), Q((column, False)))
+
+
+def condition(true: Q) -> Flag:
+    """Never unset.  Its columns are never null."""
+    return Flag(true, ~true)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Source):
+    """One of a few values; `stored`: what stands in the column for each, where that is something else."""
+
+    column: str
+    stored: Mapping[str, Any]
+    unset: Q
+
+    def matches(self, operator: Operator, value: Value) -> Q:
+        if operator == Operator.IS_NOT_EMPTY:
+            return ~self.unset
+        if value not in self.stored:
+            return NOTHING
+        return Q((self.column, self.stored[str(value)]))
+
+    def misses(self, operator: Operator, value: Value) -> Q:
+        return ~self.matches(operator, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Version(Source):
+    """The text, and beside it the number that versions are compared by."""
+
+    text: Text
+    number: Number
+
+    def matches(self, operator: Operator, value: Value) -> Q:
+        return self._of(value).matches(operator, value)
+
+    def misses(self, operator: Operator, value: Value) -> Q:
+        return self._of(value).misses(operator, value)
+
+    def _of(self, value: Value) -> Source:
+        return self.number if isinstance(value, float) else self.text
