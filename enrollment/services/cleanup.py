@@ -35,4 +35,4 @@ def abandon_unfinished() -> None:
         nothing = never.exclude(enrollments__active_at__isnull=False)
         locked = list(nothing.select_for_update().values_list("pk", flat=True))
         Device.objects.filter(pk__in=locked).delete()
-        stale.exclude(retired_at=None).update(status=Device.Status.RETIRED)
+        stale.exclude(retired_at=None).update(status=Device.Status.RETIRED, modified_at=timezone.now())

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db.models import Q
 from django.utils import timezone
 
-from devices.models import Enrollment
+from devices.models import Device, Enrollment
 from enrollment import reasons
 from enrollment.models import Attempt, AttemptStep
 from enrollment.models.attempt import OPEN_FOR
@@ -104,12 +104,20 @@ def step(
         return  # what follows a refusal does not fit any more, and says nothing of its own
     if result == REFUSED:
         attempt.last_code, attempt.state = code, Attempt.State.FAILED
+        _note_failure(attempt)
     else:
         attempt.last_code = ""
         if attempt.state in {Attempt.State.FAILED, Attempt.State.WAITING_FOR_APPLE}:
             attempt.state = Attempt.State.OPEN
     if (attempt.last_code, attempt.state) != before:
         attempt.save(update_fields=["last_code", "state"])
+
+
+def _note_failure(attempt: Attempt) -> None:
+    """With its device, where one is known: administrators look for these."""
+    now = timezone.now()
+    devices = Device.objects.filter(enrollments=attempt.enrollment_id or 0)
+    devices.update(enrollment_failed_at=now, modified_at=now)
 
 
 def move(attempt: Attempt | None, state: Attempt.State, **changes: Any) -> None:

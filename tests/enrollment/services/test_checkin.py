@@ -221,9 +221,12 @@ def test_checking_out_retires_and_enrolling_again_works_at_once(phone: Phone, an
     with pytest.raises(UnrecognizedDevice):
         phone.send("tokenupdate-adde-ios")
 
+    Device.objects.update(enrollment_failed_at=device.retired_at)
+
     new_phone(anna, number=46).enroll()
     device.refresh_from_db()
     assert (device.status, device.retired_at, device.retired_reason) == (Device.Status.ACTIVE, None, "")
+    assert device.enrollment_failed_at is None
     assert Device.objects.count() == 1
 
 

@@ -3,9 +3,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from devices.services import search
 from enrollment import reasons
 from enrollment.models import Attempt
 from enrollment.services import trace
+from tests.devices.services.rows import device_of, enrolled
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +57,18 @@ def test_what_an_active_device_is_refused_later_does_not_unmake_its_enrollment()
     attempt.refresh_from_db()
     assert (attempt.state, attempt.last_code) == (Attempt.State.ACTIVE, "")
     assert attempt.steps.filter(code="E-502").exists()
+
+
+def test_the_device_that_was_refused_is_labelled_so() -> None:
+    refused, other = enrolled(), enrolled(udid="another")
+    attempt = opened()
+    trace.move(attempt, Attempt.State.OPEN, enrollment=refused)
+
+    trace.step(attempt, "authenticate", result=trace.REFUSED, reason=reasons.WRONG_DEVICE)
+
+    found = search.find("ios.enrollment_failed_at = today").devices
+    assert found == [device_of(refused)]
+    assert device_of(other).enrollment_failed_at is None
 
 
 def test_what_does_not_fit_after_a_refusal_does_not_hide_why() -> None:
