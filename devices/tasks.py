@@ -9,6 +9,8 @@ from devices.services import (
     contact,
     declarations,
     declarative,
+    description,
+    label_members,
     push,
     push_expiry,
     results,
@@ -99,3 +101,24 @@ def look_after_configurations() -> None:
     configuration_plan.plan_everything()
     configuration_drift.ask_where_due()
     configurations.forget_removed()
+
+
+@jobs.handles("devices.evaluate_label")
+def evaluate_label(label: int) -> None:
+    label_members.evaluate(label)
+
+
+@jobs.handles("devices.follow_changes", every=timedelta(seconds=10))
+def follow_changes() -> None:
+    label_members.follow_changes()
+
+
+@jobs.handles("devices.follow_time", every=timedelta(hours=1))
+def follow_time() -> None:
+    description.describe_new()
+    label_members.follow_time()
+
+
+@jobs.handles("devices.person_named")
+def person_named(user: int) -> None:
+    description.person_named(user)

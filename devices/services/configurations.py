@@ -26,7 +26,7 @@ from devices.protocol.configuration_profile import (
     judge,
     read,
 )
-from devices.services import configuration_plan
+from devices.services import configuration_plan, label_members
 from devices.services.target import target_of
 from epmm import audit
 
@@ -217,6 +217,9 @@ def _check_device(configuration: Configuration, device: Device) -> None:
 def _plan(configuration: Configuration, target: Device | Label) -> None:
     if isinstance(target, Device):
         configuration_plan.plan_device_soon(target.pk)
+    elif target.is_filter:
+        label_members.evaluate_soon(target)
+        configuration_plan.plan_soon(configuration)  # what has just been unassigned
     else:
         configuration_plan.plan_soon(configuration)
 
