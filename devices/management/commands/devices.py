@@ -8,8 +8,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
 from devices.models import CommandRow, Device
-from devices.services import history, secrets
+from devices.services import history, search, secrets
 from devices.services.find import DeviceNotFound, find_device
+from devices.services.search import SearchRefused
 
 LAST_COMMANDS: Final = 20
 COLUMNS: Final = ("STATUS", "SERIAL NUMBER", "MODEL", "OS", "USER", "MANAGED APPLE ACCOUNT", "LAST CONTACT")
@@ -22,6 +23,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("device", nargs="?", help="UUID, UDID or serial number")
         parser.add_argument("--all", action="store_true", help="retired ones too")
+        parser.add_argument("--search", metavar="EXPRESSION", help="only those it matches: docs/search.md")
         parser.add_argument("--json", action="store_true")
         parser.add_argument("--reveal", metavar="NAME", help="print a secret that the device gave us; audited")
 
@@ -29,12 +31,15 @@ class Command(BaseCommand):
         if options["reveal"] is not None:
             self._reveal(options["device"] or "", options["reveal"])
         elif options["device"] is None:
-            self._list(everything=options["all"], as_json=options["json"])
+            self._list(options["search"] or "", everything=options["all"], as_json=options["json"])
         else:
             self._show(options["device"], as_json=options["json"])
 
-    def _list(self, *, everything: bool, as_json: bool) -> None:
-        devices = Device.objects.all() if everything else Device.objects.not_retired()
+    def _list(self, expression: str, *, everything: bool, as_json: bool) -> None:
+        try:
+            devices = search.matching(expression, exclude_retired=not everything)
+        except SearchRefused as refused:
+            raise CommandError(_pointed(expression, refused)) from refused
         found = devices.select_related("user").defer("details").order_by("pk").iterator(chunk_size=1000)
         if as_json:
             self._json([_summary(device) for device in found])
@@ -142,3 +147,10 @@ def _text(value: Any) -> str:
 def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def _pointed(expression: str, refused: SearchRefused) -> str:
+    """The sentence, and a mark below the place that it speaks of."""
+    if refused.at is None or not expression.isprintable():
+        return str(refused)
+    return f"{refused}\n{expression}\n{' ' * (refused.at - 1)}^"

@@ -3,9 +3,10 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from devices.services import labels
+from devices.services import label_members, labels
 from devices.services.find import DeviceNotFound, find_device
 from devices.services.labels import LabelRefused
+from devices.services.search import SearchRefused
 
 ACTOR: Final = "manage.py"
 
@@ -15,15 +16,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        create = actions.add_parser("create", help="a label without members")
+        create = actions.add_parser("create", help="a label without members, or one with criteria")
         create.add_argument("--description", default="")
+        create.add_argument("--criteria", metavar="EXPRESSION", help="which devices belong to it: docs/search.md")
+        change = actions.add_parser("change", help="give it other criteria")
+        change.add_argument("--criteria", metavar="EXPRESSION", required=True)
         delete = actions.add_parser("delete", help="what was assigned to it goes from its members")
         add = actions.add_parser("add", help="make devices members of it")
         remove = actions.add_parser("remove", help="devices are no longer members of it")
         listed = actions.add_parser("list", help="list the labels, or the members of one")
         listed.add_argument("name", nargs="?")
         listed.add_argument("--json", action="store_true")
-        for action in (create, delete, add, remove):
+        for action in (create, change, delete, add, remove):
             action.add_argument("name")
         for action in (add, remove):
             action.add_argument("devices", nargs="+", metavar="device", help="UUID, UDID or serial number")
@@ -31,12 +35,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             getattr(self, f"_{options['action']}")(options)
-        except (LabelRefused, DeviceNotFound) as refused:
+        except (LabelRefused, DeviceNotFound, SearchRefused) as refused:
             raise CommandError(str(refused)) from refused
 
     def _create(self, options: dict[str, Any]) -> None:
-        labels.create(options["name"], description=options["description"], actor=ACTOR)
+        labels.create(options["name"], description=options["description"], criteria=options["criteria"], actor=ACTOR)
         self.stdout.write("Created.")
+
+    def _change(self, options: dict[str, Any]) -> None:
+        labels.change_criteria(labels.find(options["name"]), options["criteria"], actor=ACTOR)
+        self.stdout.write("Changed.")
 
     def _delete(self, options: dict[str, Any]) -> None:
         labels.delete(labels.find(options["name"]), actor=ACTOR)
@@ -54,14 +62,19 @@ class Command(BaseCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         if options["name"] is not None:
-            members = labels.find(options["name"]).devices.order_by("pk")
-            found = [{"device": str(device.uuid), "name": str(device)} for device in members]
+            members = label_members.members(labels.find(options["name"])).defer("details").order_by("pk")
+            found = [{"device": str(device.uuid), "name": str(device)} for device in members.iterator(chunk_size=1000)]
             lines = [f"{facts['device']}  {facts['name']}" for facts in found]
         else:
             found = labels.with_sizes()
-            lines = [f"{facts['name']}  {facts['devices']}  {facts['description']}".rstrip() for facts in found]
+            lines = [_line(facts) for facts in found]
         if options["json"]:
             self.stdout.write(json.dumps(found, indent=2))
             return
         for line in lines:
             self.stdout.write(line)
+
+
+def _line(facts: dict[str, Any]) -> str:
+    devices = "?" if facts["devices"] is None else f"{facts['devices']}{'+' * facts['is_capped']}"
+    return "  ".join(filter(None, (facts["name"], devices, facts["description"], facts["criteria"])))
