@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +36,13 @@ class Site:
 
 
 @contextmanager
-def opened(database: str, *, port: int = 8443, **environment: str) -> Iterator[Site]:
-    """`database` is `postgresql` or `sqlite`."""
+def opened(database: str, *, port: int = 8443, server: Sequence[str] = (), **environment: str) -> Iterator[Site]:
+    """`database` is `postgresql` or `sqlite`; `server`: more settings of the first."""
     with scratch() as directory:
         if database == "sqlite":
             yield set_up(directory, "", port, environment)
         else:
-            with postgresql(directory / "postgresql", CLUSTER) as url:
+            with postgresql(directory / "postgresql", (*CLUSTER, *server)) as url:
                 yield set_up(directory, new_database(url, "epmm"), port, environment)
         close_connections()
 
