@@ -25,6 +25,30 @@ class InvalidSetting(ValueError):
     """The message says what the setting accepts."""
 
 
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """On or off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Whatever the setting's own reader takes."""
+
+
+Shape = Flag | Number | Choice | Text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting(Generic[T]):
     name: str
@@ -32,6 +56,7 @@ class Setting(Generic[T]):
     parse: Callable[[str], T]
     accepts: str | Promise
     help: str | Promise
+    shape: Shape = Text()  # how a form asks for it
 
 
 REGISTRY: Final[dict[str, Setting[Any]]] = {}
@@ -48,7 +73,8 @@ def flag(name: str, *, default: bool, help: str | Promise) -> Setting[bool]:  # 
             raise InvalidSetting(_("on or off"))
         return text.lower() in {"on", "true"}
 
-    return _register(Setting(name=name, default=default, parse=parse, accepts=gettext_lazy("on or off"), help=help))
+    accepts = gettext_lazy("on or off")
+    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help, shape=Flag()))
 
 
 def choice(name: str, *, default: str, values: tuple[str, ...], help: str | Promise) -> Setting[str]:  # noqa: A002
@@ -59,7 +85,8 @@ def choice(name: str, *, default: str, values: tuple[str, ...], help: str | Prom
             raise InvalidSetting(accepts)
         return text
 
-    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help))
+    shape = Choice(values)
+    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help, shape=shape))
 
 
 def whole_number(text: str) -> int | None:
@@ -75,7 +102,8 @@ def number(name: str, *, default: int, low: int, high: int, help: str | Promise)
             raise InvalidSetting(accepts)
         return int(text)
 
-    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help))
+    shape = Number(low, high)
+    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help, shape=shape))
 
 
 def parsed(
@@ -131,7 +159,7 @@ def shown(setting: Setting[Any]) -> str:
 
 
 @transaction.atomic
-def change(name: str, text: str, *, actor: str) -> None:
+def change(name: str, text: str, *, actor: str, address: str | None = None) -> None:
     """Validate, store and audit.  Raises KeyError for an unknown name, InvalidSetting for a refused value."""
     setting = REGISTRY[name]
     text = text.strip()
@@ -142,6 +170,7 @@ def change(name: str, text: str, *, actor: str) -> None:
     audit.record(
         "setting.changed",
         actor=actor,
+        address=address,
         subject_type="setting",
         subject=name,
         details={"from": before, "to": text.strip()},

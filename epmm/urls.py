@@ -1,7 +1,9 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from devices.portal_urls import urlpatterns as devices_portal
 from devices.services import figures as _devices  # noqa: F401 - these three register what `/metrics` tells
+from enrollment.portal_urls import urlpatterns as enrollment_portal
 from enrollment.services import figures as _enrollment  # noqa: F401
 from epmm import health
 from epmm import work_figures as _work  # noqa: F401
@@ -12,7 +14,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics_page, name="metrics"),
     path("admin", RedirectView.as_view(url="/admin/"), name="admin"),
-    path("admin/", include(([*users_portal], "portal"))),
+    path("admin/", include(([*users_portal, *devices_portal, *enrollment_portal], "portal"))),
     path("", include("devices.urls")),
     path("", include("enrollment.urls")),
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from users.views import sign_in, start, users
+from users.views import audit_log, settings, sign_in, start, users
 
 urlpatterns = [
     path("", start.start, name="start"),
@@ -15,4 +15,7 @@ urlpatterns = [
     path("theme", sign_in.theme, name="theme"),
     path("language", sign_in.language, name="language"),
     path("users", users.users, name="users"),
+    path("settings", settings.settings, name="settings"),
+    path("settings/system/<slug:slug>", settings.page, name="settings-page"),
+    path("logs/audit", audit_log.audit_log, name="logs-audit"),
 ]

@@ -4,7 +4,7 @@ A bite is a transaction: killed in between, the worker goes on after the last on
 one payload, or one refusal; each gets a command of its own.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -105,18 +105,32 @@ def cancel(row: Broadcast, *, actor: str, address: str | None = None) -> int:
 def progress(row: Broadcast) -> Progress:
     """Counted where the commands stand: nothing that could disagree with them."""
     row.refresh_from_db()
-    finished = dict(FinishedCommand.objects.filter(broadcast=row).order_by().values_list("state").annotate(Count("pk")))
-    for (state,) in Result.objects.filter(broadcast=row).values_list("state"):
-        finished[state] = finished.get(state, 0) + 1
+    return progress_of([row])[row.pk]
+
+
+def _progress(row: Broadcast, still_open: int, finished: Mapping[int, int]) -> Progress:
     return Progress(
         queued=row.queued,
         refused=row.refused,
-        open=Command.objects.filter(broadcast=row).count(),
+        open=still_open,
         acknowledged=finished.get(Command.State.ACKNOWLEDGED, 0),
         failed=finished.get(Command.State.ERROR, 0) + finished.get(Command.State.FORMAT_ERROR, 0),
         cancelled=finished.get(Command.State.CANCELLED, 0),
         is_complete=row.queued_at is not None or row.cancelled_at is not None,
     )
+
+
+def progress_of(rows: Sequence[Broadcast]) -> dict[int, Progress]:
+    """Of many at once: three questions, however many there are."""
+    states: dict[int, Counter[int]] = {row.pk: Counter() for row in rows}
+    finished = FinishedCommand.objects.filter(broadcast__in=rows).order_by().values_list("broadcast", "state")
+    for broadcast_id, state, count in finished.annotate(Count("pk")):
+        states[broadcast_id][state] += count
+    for broadcast_id, state in Result.objects.filter(broadcast__in=rows).values_list("broadcast", "state"):
+        states[broadcast_id][state] += 1
+    waiting = Command.objects.filter(broadcast__in=rows).order_by().values_list("broadcast").annotate(Count("pk"))
+    still_open = dict(waiting)
+    return {row.pk: _progress(row, still_open.get(row.pk, 0), states[row.pk]) for row in rows}
 
 
 def find(uuid: str) -> Broadcast:

@@ -58,6 +58,16 @@ def condition(now: datetime) -> Condition:
     return Condition(state=State.EXPIRES, sentence=f"{sentence} {_how_to_renew(row)}")
 
 
+def state(row: PushCertificate | None, now: datetime) -> State:
+    """None: no certificate is installed."""
+    if row is None:
+        return State.NONE
+    threshold = reached(row, now)
+    if threshold is None:
+        return State.VALID
+    return State.EXPIRED if threshold == EXPIRED else State.EXPIRES
+
+
 def reached(row: PushCertificate, now: datetime) -> int | None:
     """The nearest threshold that has come; None while there is time."""
     left = row.not_after - now

@@ -1,18 +1,21 @@
 """Which kind of enrollment a device is led to.  The answer never tells whether a person exists."""
 
 import hmac
+from typing import Final
 
 from django.conf import settings
 
 from devices.models import Enrollment
 from enrollment import reasons
 from enrollment.models import Attempt
-from enrollment.protocol.discovery import DiscoveryRequest
+from enrollment.protocol.discovery import DiscoveryRequest, Version
 from enrollment.services import policy, trace
 from enrollment.services.policy import Refused
 from epmm import options, settings_store
 from users.models import Role
 from users.services import people
+
+VERSION: Final = {Enrollment.Kind.ADDE: Version.ADDE, Enrollment.Kind.AAUE: Version.BYOD}
 
 
 def choose(request: DiscoveryRequest, *, address: str | None) -> tuple[Enrollment.Kind, Attempt | None]:

@@ -2,9 +2,7 @@
 
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,7 +17,8 @@ from devices.models import Enrollment
 from devices.services import push_expiry, push_topics
 from devices.services.push_expiry import State
 from enrollment.models import Authority
-from enrollment.services import policy
+from enrollment.services import domain_check, policy
+from enrollment.services.findings import Finding, Verdict
 from enrollment.simulator import discovery
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.network import Network
@@ -32,37 +31,12 @@ from users.services import people
 EXPIRES_SOON: Final = timedelta(days=30)
 
 
-class Verdict(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    STOPS = "stops"
-
-
 PUSH_VERDICT: Final = {
     State.NONE: Verdict.WARNING,
     State.VALID: Verdict.OK,
     State.EXPIRES: Verdict.WARNING,
     State.EXPIRED: Verdict.STOPS,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    subject: str
-    verdict: Verdict
-    sentence: str
-
-    @classmethod
-    def ok(cls, subject: str, sentence: str = "") -> "Finding":
-        return cls(subject=subject, verdict=Verdict.OK, sentence=sentence)
-
-    @classmethod
-    def warning(cls, subject: str, sentence: str) -> "Finding":
-        return cls(subject=subject, verdict=Verdict.WARNING, sentence=sentence)
-
-    @classmethod
-    def stops(cls, subject: str, sentence: str) -> "Finding":
-        return cls(subject=subject, verdict=Verdict.STOPS, sentence=sentence)
 
 
 def examine(identifier: str | None) -> Iterator[Finding]:
@@ -166,6 +140,8 @@ def discovered(identifier: str | None) -> Iterator[Finding]:
     finally:
         network.close()
     yield Finding.ok("discovery", f"{asked} is led to {server.version} at {urlsplit(server.base_url).netloc}")
+    if not domain_check.leads_here(server):
+        yield Finding.warning("discovery", f"{urlsplit(server.base_url).netloc} is another server than this one.")
 
 
 def person(identifier: str) -> Iterator[Finding]:

@@ -3,16 +3,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from devices.models import Enrollment
 from enrollment.protocol import discovery as protocol
-from enrollment.protocol.discovery import DiscoveryRequest, Version
+from enrollment.protocol.discovery import DiscoveryRequest
 from enrollment.services import discovery, policy
 from epmm.client_address import client_address
 from epmm.rate_limit import limited
 from epmm.wire.errors import WireError
 from epmm.wire.refusal import well_known_failed
 
-VERSION = {Enrollment.Kind.ADDE: Version.ADDE, Enrollment.Kind.AAUE: Version.BYOD}
 NO_STORE = {"Cache-Control": "no-store"}  # the answer differs by person and model
 
 
@@ -31,5 +29,5 @@ def well_known(request: HttpRequest) -> HttpResponse:
         body, content_type = refusal.render(request.headers.get("Accept", ""))
         return HttpResponse(body, status=403, content_type=content_type, headers=NO_STORE)
     reference = f"/{attempt.reference}" if attempt else ""
-    document = protocol.document(VERSION[kind], f"{settings.PUBLIC_URL}/enroll/{kind.value}{reference}")
+    document = protocol.document(discovery.VERSION[kind], f"{settings.PUBLIC_URL}/enroll/{kind.value}{reference}")
     return HttpResponse(document, content_type=protocol.CONTENT_TYPE, headers=NO_STORE)

@@ -33,7 +33,20 @@ class Tab:
     pages: tuple[Page, ...]
 
 
-TABS: Final = (Tab(_("Devices & Users"), (Page(_("Users"), "users"),)),)
+TABS: Final = (
+    Tab(_("Dashboard"), (Page(_("Dashboard"), "dashboard"),)),
+    Tab(_("Devices & Users"), (Page(_("Users"), "users"),)),
+    Tab(_("Settings"), (Page(_("System Settings"), "settings"),)),
+    Tab(
+        _("Logs"),
+        (
+            Page(_("Audit Logs"), "logs-audit"),
+            Page(_("Enrollment log"), "logs-enrollment"),
+            Page(_("MDM command queue"), "logs-queue"),
+            Page(_("Broadcasts"), "logs-broadcasts"),
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from enrollment.services import doctor
-from enrollment.services.doctor import Verdict
+from enrollment.services.findings import Verdict
 
 MARK: Final = {Verdict.OK: "ok  ", Verdict.WARNING: "warn", Verdict.STOPS: "STOP"}
 

@@ -1,0 +1,17 @@
+"""Pages of the portal about enrollments, under `/admin/`; who may open them stands in `users/permissions.py`."""
+
+from django.urls import path
+
+from enrollment.views import dashboard, domains, enrollment_log
+
+urlpatterns = [
+    path("dashboard", dashboard.dashboard, name="dashboard"),
+    path("dashboard/state", dashboard.state, name="dashboard-state"),
+    path("settings/domains", domains.listed, name="settings-domains"),
+    path("settings/domains/add", domains.add, name="settings-domains-add"),
+    path("settings/domains/remove", domains.remove, name="settings-domains-remove"),
+    path("settings/domains/files", domains.show, name="settings-domains-show"),
+    path("settings/domains/test", domains.test, name="settings-domains-test"),
+    path("logs/enrollment", enrollment_log.attempts, name="logs-enrollment"),
+    path("logs/enrollment/<int:number>", enrollment_log.attempt, name="logs-enrollment-attempt"),
+]

@@ -1,0 +1,134 @@
+"""Enrollment domains: what people may type after the @, and what the web server of each has to say."""
+
+from dataclasses import dataclass
+from string import Template
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from devices.models import Enrollment
+from enrollment.protocol import discovery as protocol
+from enrollment.services import discovery, policy
+from epmm import options, settings_store
+from epmm.models import SettingRow
+from epmm.settings_store import InvalidSetting
+from users.models import User
+
+PATH: Final = "/.well-known/com.apple.remotemanagement"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    server: str
+    where: str
+    text: str
+
+
+def is_own(domain: str) -> bool:
+    return domain == settings.PUBLIC_HOST
+
+
+def add(domain: str, *, actor: str, address: str | None) -> str:
+    """The domain as it is kept.  Raises InvalidSetting."""
+    (added,) = options.ENROLLMENT_DOMAINS.parse(domain) or ("",)
+    if not added:
+        raise InvalidSetting(_("a domain, for example example.com"))
+    with transaction.atomic():
+        present = _locked()
+        if added in present:
+            raise InvalidSetting(_("a domain that is not in the list yet"))
+        _write((*present, added), actor=actor, address=address)
+    return added
+
+
+def remove(domain: str, *, actor: str, address: str | None) -> bool:
+    """False when it was not there.  Without any the host of the public URL stands in."""
+    with transaction.atomic():
+        present = _locked()
+        if domain not in present:
+            return False
+        _write(tuple(each for each in present if each != domain), actor=actor, address=address)
+    return True
+
+
+def accounts_in(domain: str) -> int:
+    """How many people could no longer enroll without it."""
+    return User.objects.filter(managed_apple_account__endswith=f"@{domain}").count()
+
+
+def _locked() -> tuple[str, ...]:
+    """As they stand now, not as this process last read them; two who add at once wait for one another."""
+    list(SettingRow.objects.select_for_update().filter(name=options.ENROLLMENT_DOMAINS.name))
+    settings_store.clear_cache()
+    return options.enrollment_domains()
+
+
+def _write(domains: tuple[str, ...], *, actor: str, address: str | None) -> None:
+    """The public host alone is what an empty list says, whatever it will be called."""
+    only_own = all(map(is_own, domains))
+    text = "" if only_own else ",".join(domains)
+    settings_store.change(options.ENROLLMENT_DOMAINS.name, text, actor=actor, address=address)
+
+
+def offered() -> list[Enrollment.Kind]:
+    return [kind for kind, setting in policy.FEATURE.items() if settings_store.read(setting)]
+
+
+def files() -> list[tuple[str, str]]:
+    """The document as a file, one for each kind that is switched on: a file cannot tell people apart."""
+    kinds = offered() or [Enrollment.Kind.ADDE]
+    base = f"{settings.PUBLIC_URL}/enroll"
+    return [
+        (discovery.VERSION[kind], protocol.document(discovery.VERSION[kind], f"{base}/{kind.value}").decode())
+        for kind in kinds
+    ]
+
+
+def rules(domain: str) -> list[Rules]:
+    """A redirect that keeps the query, which devices do not add again."""
+    values = {
+        "domain": domain,
+        "path": PATH,
+        "pattern": PATH.replace(".", r"\."),
+        "url": f"{settings.PUBLIC_URL}{PATH}",
+    }
+    values["iis"] = values["pattern"].removeprefix("/")
+    return [Rules(server, where, Template(text).substitute(values)) for server, where, text in _RULES]
+
+
+_RULES: Final = (
+    (
+        "nginx",
+        "server { … }",
+        """location = $path {
+    return 307 $url$$is_args$$args;
+}
+""",
+    ),
+    (
+        "Apache",
+        "<VirtualHost> / .htaccess",
+        """RedirectMatch 307 "^$pattern$$" "$url"
+""",
+    ),
+    (
+        "IIS",
+        "web.config, URL Rewrite",
+        """<rule name="Apple device enrollment" stopProcessing="true">
+  <match url="^$iis$$" />
+  <action type="Redirect" url="$url"
+          appendQueryString="true" redirectType="Temporary" />
+</rule>
+""",
+    ),
+    (
+        "Cloudflare",
+        "Rules > Redirect Rules",
+        """When:  http.host eq "$domain" and http.request.uri.path eq "$path"
+Then:  Static, URL $url
+       Status code 307, Preserve query string: on
+""",
+    ),
+)

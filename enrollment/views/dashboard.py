@@ -1,0 +1,78 @@
+"""The Dashboard: what the fleet is, how enrollments go, and what will need somebody soon."""
+
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from devices.models import Device
+from enrollment.reasons import BY_CODE
+from enrollment.services import charts, health, overview
+from enrollment.services.overview import Expiry
+from epmm.portal.lists import Badge
+
+SOON_DAYS: Final = 30
+CERTIFICATES: Final[dict[str, str | Promise]] = {
+    "device_ca": _("Device CA"),
+    "scep_ra": _("SCEP registration authority"),
+    "profile_signer": _("Profile signer"),
+    "push": _("MDM certificate"),
+    "tls": "HTTPS",
+    "signing": _("Profile signing certificate"),
+}
+
+
+@require_safe
+def dashboard(request: HttpRequest) -> HttpResponse:
+    now, fleet = timezone.now(), overview.fleet()
+    may_open = request.may_open  # type: ignore[attr-defined] # users/middleware.py
+    status = dict(Device.Status.choices)
+    kinds = dict(Device.EnrollmentType.choices)
+    unknown = _("Unknown")
+    context = {
+        "active": fleet.status[Device.Status.ACTIVE],
+        "pending": sum(fleet.status[each] for each in (Device.Status.VERIFICATION_PENDING, *Device.PROVISIONAL)),
+        "retired": fleet.status[Device.Status.RETIRED],
+        "groups": (
+            (_("Status"), charts.shares(fleet.status, status, unknown=unknown)),
+            (_("Platform"), charts.shares(fleet.platform, {}, unknown=unknown)),
+            (_("Enrollment kind"), charts.shares(fleet.kind, kinds, unknown=unknown)),
+            (_("OS version"), charts.shares(fleet.version, {}, unknown=unknown, most=overview.MOST_VERSIONS)),
+        ),
+        "chart": charts.over_time(overview.days(now)),
+        "failures": [_failure(code, count) for code, count in overview.failures(now)],
+        "certificates": [_certificate(each) for each in overview.expiries()],
+        "may_see_log": may_open("logs-enrollment"),
+    }
+    return render(request, "portal/dashboard.html", context)
+
+
+@require_safe
+def state(request: HttpRequest) -> HttpResponse:
+    """The part that looks for news by itself."""
+    return render(request, "portal/dashboard_health.html", {"health": health.look()})
+
+
+def _failure(code: str, count: int) -> dict[str, Any]:
+    asked = {"code": code, "state": "failed", "from": f"{timezone.localdate() - timedelta(days=1):%Y-%m-%d}"}
+    reason = BY_CODE.get(code)
+    return {
+        "code": code,
+        "count": count,
+        "sentence": reason.operator if reason else "",
+        "address": f"{reverse('portal:logs-enrollment')}?{urlencode(asked)}",
+    }
+
+
+def _certificate(expiry: Expiry) -> dict[str, Any]:
+    days = int(expiry.days // 1)
+    tone = "bad" if days < 0 else "waiting" if days < SOON_DAYS else "good"
+    text = _("Expired") if days < 0 else _("Expires soon") if days < SOON_DAYS else _("Valid")
+    return {"name": CERTIFICATES.get(expiry.certificate, expiry.certificate), "days": days, "badge": Badge(text, tone)}

@@ -1,0 +1,111 @@
+"""Settings > Enrollment domains (portal specification, section 9.5)."""
+
+from typing import Final
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from enrollment.services import domain_check, domains
+from enrollment.services.findings import Verdict
+from epmm import audit, options
+from epmm.client_address import client_address
+from epmm.models import AuditEntry
+from epmm.portal import settings_tree
+from epmm.portal.lists import Badge
+from epmm.rate_limit import limited
+from epmm.settings_store import InvalidSetting
+from users.views.settings import may_change
+
+PAGE: Final = "portal:settings-domains"
+LONGEST: Final = 253
+BADGES: Final = {
+    Verdict.OK: Badge(gettext_lazy("OK"), "good"),
+    Verdict.WARNING: Badge(gettext_lazy("Look at this"), "waiting"),
+    Verdict.STOPS: Badge(gettext_lazy("Stops enrollment"), "bad"),
+}
+
+
+@require_safe
+def listed(request: HttpRequest) -> HttpResponse:
+    return _page(request)
+
+
+def _page(request: HttpRequest, *, typed: str = "", error: str = "") -> HttpResponse:
+    rows = [(domain, domains.is_own(domain)) for domain in options.enrollment_domains()]
+    context = settings_tree.context(settings_tree.DOMAINS) | {
+        "domains": rows,
+        "offered": domains.offered(),
+        "can_change": may_change(request),
+        "typed": typed,
+        "error": error,
+    }
+    return render(request, "portal/settings/domains.html", context, status=422 if error else 200)
+
+
+@require_POST
+def add(request: HttpRequest) -> HttpResponse:
+    typed = request.POST.get("domain", "").strip()[: LONGEST + 1]
+    try:
+        added = domains.add(typed, actor=str(request.user), address=client_address(request))
+    except (InvalidSetting, ValueError) as error:
+        accepted = str(error) if isinstance(error, InvalidSetting) else _("one domain at a time")
+        return _page(
+            request, typed=typed, error=_("This value is not possible. Accepted: %(values)s.") % {"values": accepted}
+        )
+    messages.success(request, _("%(domain)s is an enrollment domain now. Test it next.") % {"domain": added})
+    return redirect(PAGE)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove(request: HttpRequest) -> HttpResponse:
+    domain = _known(request)
+    if request.method == "POST":
+        if domains.remove(domain, actor=str(request.user), address=client_address(request)):
+            messages.success(request, _("%(domain)s is no enrollment domain any more.") % {"domain": domain})
+        return redirect(PAGE)
+    context = {
+        "domain": domain,
+        "accounts": domains.accounts_in(domain),
+        "is_last": len(options.enrollment_domains()) == 1,
+    }
+    return render(request, "portal/settings/domain_remove.html", context)
+
+
+@require_safe
+def show(request: HttpRequest) -> HttpResponse:
+    """**Show file**, **Show server rules**."""
+    domain = _known(request)
+    context = {"domain": domain, "path": domains.PATH, "files": domains.files(), "rules": domains.rules(domain)}
+    context["wants_rules"] = request.GET.get("what") == "rules"
+    return render(request, "portal/settings/domain_files.html", context)
+
+
+@limited
+@require_POST
+def test(request: HttpRequest) -> HttpResponse:
+    """**Test now**.  Only what stands in the list is asked."""
+    domain = _known(request)
+    findings = domain_check.check(domain)
+    is_good = all(finding.verdict is Verdict.OK for finding in findings)
+    audit.record(
+        "enrollment_domain.tested",
+        actor=str(request.user),
+        address=client_address(request),
+        subject_type="enrollment_domain",
+        subject=domain,
+        status=AuditEntry.Status.SUCCESS if is_good else AuditEntry.Status.FAILED,
+        details={finding.subject: finding.sentence for finding in findings if finding.verdict is not Verdict.OK},
+    )
+    shown = [(finding, BADGES[finding.verdict]) for finding in findings]
+    return render(request, "portal/settings/domain_test.html", {"domain": domain, "findings": shown})
+
+
+def _known(request: HttpRequest) -> str:
+    domain = request.POST.get("domain", "") or request.GET.get("domain", "")
+    if domain not in options.enrollment_domains():
+        raise Http404
+    return domain

@@ -1,0 +1,103 @@
+"""Logs > Enrollment log: attempts, and the trace of one with what to do (portal specification, section 16)."""
+
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from devices.models import Device
+from enrollment.models import Attempt, AttemptStep
+from enrollment.protocol.discovery import ModelFamily
+from enrollment.reasons import BY_CODE
+from epmm.portal.filters import Filter, Filters, days
+from epmm.portal.lists import Badge, Cell, Column, Link, Listing
+
+TONES: Final = {
+    Attempt.State.OPEN: "waiting",
+    Attempt.State.WAITING_FOR_APPLE: "waiting",
+    Attempt.State.ACTIVE: "good",
+    Attempt.State.FAILED: "bad",
+    Attempt.State.ABANDONED: "plain",
+}
+RESULTS: Final = {
+    AttemptStep.Result.OK: "good",
+    AttemptStep.Result.NOTED: "plain",
+    AttemptStep.Result.REFUSED: "bad",
+}
+KINDS: Final = dict(Device.EnrollmentType.choices)
+
+
+def _state(attempt: Attempt) -> Badge:
+    return Badge(attempt.get_state_display(), TONES[Attempt.State(attempt.state)])
+
+
+def _identifier(attempt: Attempt) -> Cell:
+    shown = attempt.identifier or str(_("(no address)"))
+    return Link(shown, reverse("portal:logs-enrollment-attempt", args=[attempt.pk]))
+
+
+FILTERS: Final = (
+    Filter(key="user", label=_("User or address"), lookup="identifier", or_lookup="user__user_id"),
+    Filter(key="domain", label=_("Domain"), lookup="domain", is_lower=True),
+    Filter(key="model", label=_("Model"), lookup="model_family", values=[(family, family) for family in ModelFamily]),
+    Filter(key="code", label=_("Code"), lookup="last_code", values=[(code, code) for code in BY_CODE]),
+    Filter(key="state", label=_("State"), lookup="state", values=Attempt.State.choices),
+    *days("opened_at", since=_("From"), until=_("To")),
+)
+LISTING: Final = Listing[Attempt](
+    name="logs-enrollment",
+    title=_("Enrollment log"),
+    columns=(
+        Column(key="opened", label=_("Time"), value=lambda attempt: attempt.opened_at, order="opened_at"),
+        Column(key="identifier", label=_("Typed address"), value=_identifier),
+        Column(key="user", label=_("User"), value=lambda attempt: attempt.user.user_id if attempt.user else None),
+        Column(key="model", label=_("Model"), value=lambda attempt: attempt.product or attempt.model_family),
+        Column(key="os", label=_("OS version"), value=lambda attempt: attempt.os_version),
+        Column(key="kind", label=_("Enrollment kind"), value=lambda attempt: KINDS.get(attempt.kind)),
+        Column(key="state", label=_("State"), value=_state),
+        Column(key="code", label=_("Code"), value=lambda attempt: attempt.last_code),
+        Column(key="address", label=_("Address"), value=lambda attempt: attempt.address, is_shown=False),
+    ),
+    sorted_by="-opened",
+    empty=_("Nobody has tried to enroll a device yet."),
+)
+
+
+@require_safe
+def attempts(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    filters = Filters(request, FILTERS)
+    view = LISTING.view(request, filters.apply(Attempt.objects.select_related("user")))
+    if request.GET.get("format") == "csv":
+        return view.csv()
+    return render(request, "portal/logs/list.html", view.context() | filters.context())
+
+
+@require_safe
+def attempt(request: HttpRequest, number: int) -> HttpResponse:
+    found = get_object_or_404(Attempt.objects.select_related("user", "enrollment__device"), pk=number)
+    device = found.enrollment.device if found.enrollment else None
+    reason = BY_CODE.get(found.last_code)
+    context = {
+        "attempt": found,
+        "state": _state(found),
+        "kind": KINDS.get(found.kind),
+        "device": device,
+        "reason": reason,
+        "steps": [(step, _result(step), _advice(step), _details(step)) for step in found.steps.all()],
+    }
+    return render(request, "portal/logs/attempt.html", context)
+
+
+def _result(step: AttemptStep) -> Badge:
+    return Badge(step.get_result_display(), RESULTS[AttemptStep.Result(step.result)])
+
+
+def _advice(step: AttemptStep) -> str:
+    return str(BY_CODE[step.code].operator) if step.code in BY_CODE else ""
+
+
+def _details(step: AttemptStep) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in step.details.items())

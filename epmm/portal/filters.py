@@ -1,0 +1,79 @@
+"""Filters of a list, each a value in the address: exact words, choices, and days from and to."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.timezone import make_aware
+
+M = TypeVar("M", bound=Model)
+LONGEST: Final = 255
+PLACE: Final = ("after", "before", "format")  # of a page of what was listed before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """`lookup` as Django writes it; a choice knows its values, anything else is typed."""
+
+    key: str
+    label: str | Promise
+    lookup: str
+    or_lookup: str = ""  # another column that may hold it
+    values: Sequence[tuple[str, str | Promise]] = ()
+    known: Callable[[], Iterable[str]] | None = None  # offered while typing
+    is_lower: bool = False  # kept in lower case
+    day: int | None = None  # a date; how many days are added, so that a `to` includes its day
+
+    def condition(self, text: str) -> Q | None:
+        """None when the text means nothing to it."""
+        if self.day is not None:
+            try:
+                at = datetime.combine(date.fromisoformat(text) + timedelta(days=self.day), time())
+                return Q(**{self.lookup: make_aware(at)})
+            except (ValueError, OverflowError):
+                return None
+        if self.values and text not in dict(self.values):
+            return None
+        value = text.lower() if self.is_lower else text
+        condition = Q(**{self.lookup: value})
+        return condition | Q(**{self.or_lookup: value}) if self.or_lookup else condition
+
+
+def days(column: str, *, since: str | Promise, until: str | Promise) -> tuple[Filter, Filter]:
+    return (
+        Filter(key="from", label=since, lookup=f"{column}__gte", day=0),
+        Filter(key="to", label=until, lookup=f"{column}__lt", day=1),
+    )
+
+
+class Filters:
+    """As one reader has set them."""
+
+    def __init__(self, request: HttpRequest, filters: Sequence[Filter]) -> None:
+        self._filters = filters
+        self._asked = request.GET.dict()
+        self.path = request.path
+
+    def apply(self, queryset: QuerySet[M]) -> QuerySet[M]:
+        for each in self._filters:
+            condition = each.condition(text) if (text := self._text(each)) else None
+            if condition is not None:
+                queryset = queryset.filter(condition)
+        return queryset
+
+    def context(self) -> dict[str, Any]:
+        """A filter whose value means nothing shows it all the same, so that it can be corrected."""
+        own = {each.key for each in self._filters}
+        kept = [(name, value) for name, value in self._asked.items() if name not in own and name not in PLACE]
+        return {
+            "filters": [(each, self._text(each), list(each.known()) if each.known else []) for each in self._filters],
+            "is_filtered": any(map(self._text, self._filters)),
+            "filters_kept": kept,
+        }
+
+    def _text(self, each: Filter) -> str:
+        return self._asked.get(each.key, "")[:LONGEST].replace("\0", "").strip()
