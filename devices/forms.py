@@ -11,9 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from devices.protocol.push_certificate import LARGEST
 
 
-def content(upload: UploadedFile | None) -> bytes | None:
+def content(upload: "UploadedFile[bytes] | None") -> bytes | None:
     """A byte more than is accepted says that there are too many."""
-    return None if upload is None else upload.read(LARGEST + 1)
+    if upload is None:
+        return None
+    upload.seek(0)
+    return bytes(upload.read(LARGEST + 1))
 
 
 class PushCertificateForm(forms.Form):

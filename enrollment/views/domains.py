@@ -79,8 +79,9 @@ def remove(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest) -> HttpResponse:
     """**Show file**, **Show server rules**."""
     domain = _known(request)
-    context = {"domain": domain, "path": domains.PATH, "files": domains.files(), "rules": domains.rules(domain)}
-    context["wants_rules"] = request.GET.get("what") == "rules"
+    wants_rules = request.GET.get("what") == "rules"
+    context = {"domain": domain, "path": domains.PATH, "wants_rules": wants_rules}
+    context |= {"rules": domains.rules(domain)} if wants_rules else {"files": domains.files()}
     return render(request, "portal/settings/domain_files.html", context)
 
 

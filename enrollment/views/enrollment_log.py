@@ -5,6 +5,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
@@ -27,11 +28,15 @@ RESULTS: Final = {
     AttemptStep.Result.NOTED: "plain",
     AttemptStep.Result.REFUSED: "bad",
 }
-KINDS: Final = dict(Device.EnrollmentType.choices)
+KINDS: Final[dict[str, str | Promise]] = dict(Device.EnrollmentType.choices)
 
 
 def _state(attempt: Attempt) -> Badge:
     return Badge(attempt.get_state_display(), TONES[Attempt.State(attempt.state)])
+
+
+def _kind(attempt: Attempt) -> str:
+    return str(KINDS.get(attempt.kind, ""))
 
 
 def _identifier(attempt: Attempt) -> Cell:
@@ -56,7 +61,7 @@ LISTING: Final = Listing[Attempt](
         Column(key="user", label=_("User"), value=lambda attempt: attempt.user.user_id if attempt.user else None),
         Column(key="model", label=_("Model"), value=lambda attempt: attempt.product or attempt.model_family),
         Column(key="os", label=_("OS version"), value=lambda attempt: attempt.os_version),
-        Column(key="kind", label=_("Enrollment kind"), value=lambda attempt: KINDS.get(attempt.kind)),
+        Column(key="kind", label=_("Enrollment kind"), value=_kind),
         Column(key="state", label=_("State"), value=_state),
         Column(key="code", label=_("Code"), value=lambda attempt: attempt.last_code),
         Column(key="address", label=_("Address"), value=lambda attempt: attempt.address, is_shown=False),
@@ -83,7 +88,7 @@ def attempt(request: HttpRequest, number: int) -> HttpResponse:
     context = {
         "attempt": found,
         "state": _state(found),
-        "kind": KINDS.get(found.kind),
+        "kind": _kind(found),
         "device": device,
         "reason": reason,
         "steps": [(step, _result(step), _advice(step), _details(step)) for step in found.steps.all()],

@@ -1,0 +1,234 @@
+"""Logs: who did what, why an enrollment stopped, and what devices have not answered."""
+
+import csv
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from devices.models import Broadcast, Command
+from devices.services import broadcast
+from enrollment.models import Attempt, AttemptStep
+from epmm import audit, settings_store
+from epmm.models import AuditEntry
+from tests.devices.services.test_broadcast import fleet
+from tests.portal.conftest import SignedIn
+from users.models import AdminRole
+
+pytestmark = pytest.mark.django_db(transaction=True)
+AUDIT = "/admin/logs/audit"
+ENROLLMENT = "/admin/logs/enrollment"
+QUEUE = "/admin/logs/queue"
+BROADCASTS = "/admin/logs/broadcasts"
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    settings_store.clear_cache()
+    yield
+    settings_store.clear_cache()
+
+
+def text(response: Any) -> str:
+    return str(response.content.decode())
+
+
+def subjects(client: Client, query: str) -> list[str]:
+    """Of the table, newest first."""
+    page = text(client.get(f"{AUDIT}?columns=subject&{query}"))
+    body = page.partition("<tbody>")[2].partition("</tbody>")[0]
+    return re.findall(r"<td>([^<]*)</td>", body)
+
+
+def entry(subject: str, *, days: float = 0, **columns: Any) -> None:
+    given = {"action": "user.created", "actor": "root", "subject_type": "user", "status": "Success", **columns}
+    AuditEntry.objects.create(at=timezone.now() - timedelta(days=days), subject=subject, **given)
+
+
+# --- Audit Logs -------------------------------------------------------------------------------------------------------
+
+
+def test_entries_are_found_by_what_they_say(signed_in: SignedIn) -> None:
+    client = signed_in()
+    AuditEntry.objects.all().delete()
+    entry("anna", days=3)
+    entry("berta", days=2, action="device.wiped", status="Failed")
+    entry("carla", days=1, actor="boss", details={"note": "lost"})
+    day = f"{timezone.localdate() - timedelta(days=2):%Y-%m-%d}"
+
+    assert subjects(client, "") == ["carla", "berta", "anna"]
+    assert subjects(client, "action=device.wiped") == ["berta"]
+    assert subjects(client, "status=Failed") == ["berta"]
+    assert subjects(client, "actor=boss&status=Success") == ["carla"]
+    assert subjects(client, "subject=anna") == ["anna"]
+    assert subjects(client, f"from={day}") == ["carla", "berta"]
+    assert subjects(client, f"to={day}") == ["berta", "anna"]
+    assert subjects(client, f"from={day}&to={day}") == ["berta"]
+    assert subjects(client, "sort=at") == ["anna", "berta", "carla"]
+    assert "note: lost" in text(client.get(AUDIT))
+
+
+@pytest.mark.parametrize("query", ["from=yesterday", "to=9999-12-31", "status=Perhaps", "from=0000", "q=%00"])
+def test_a_filter_that_means_nothing_filters_nothing(signed_in: SignedIn, query: str) -> None:
+    client = signed_in()
+    AuditEntry.objects.all().delete()
+    entry("anna")
+
+    assert subjects(client, query) == ["anna"]
+
+
+def test_nothing_found_is_said_and_the_way_back_shown(signed_in: SignedIn) -> None:
+    page = text(signed_in().get(f"{AUDIT}?actor=nobody"))
+
+    assert "Nothing matches these filters." in page
+    assert f'href="{AUDIT}"' in page
+
+
+def test_a_filter_goes_along_to_the_next_page_and_into_the_file(signed_in: SignedIn) -> None:
+    client = signed_in()
+    for number in range(30):
+        audit.record("label.made", actor="boss", subject_type="label", subject=f"=label{number}")
+
+    page = text(client.get(f"{AUDIT}?actor=boss&size=25"))
+    following = re.search(r'rel="next" href="([^"]+)"', page)
+    assert following is not None
+    assert len(subjects(client, following[1].replace("&amp;", "&").partition("?")[2])) == 5
+    lines = list(csv.reader(b"".join(client.get(f"{AUDIT}?actor=boss&format=csv")).decode("utf-8-sig").splitlines()))
+    assert len(lines) == 31
+    assert lines[1][5].startswith("'=label")
+
+
+def test_a_page_costs_the_same_however_long_the_log_is(signed_in: SignedIn, django_assert_max_num_queries: Any) -> None:
+    client = signed_in()
+    for number in range(200):
+        entry(f"person{number}", details={"note": "x" * 400})
+
+    for address in (AUDIT, f"{AUDIT}?size=25&actor=root"):
+        with django_assert_max_num_queries(12):
+            page = client.get(address)
+        assert len(page.content) < 60_000
+
+
+def test_who_may_not_look_at_logs_does_not(signed_in: SignedIn) -> None:
+    client = signed_in("reader", [AdminRole.USER_VIEW])
+
+    assert [client.get(page).status_code for page in (AUDIT, ENROLLMENT, f"{ENROLLMENT}/1", QUEUE, BROADCASTS)] == [
+        403
+    ] * 5
+
+
+# --- Enrollment log ---------------------------------------------------------------------------------------------------
+
+
+def attempt(identifier: str, **columns: Any) -> Attempt:
+    given = {"domain": identifier.partition("@")[2], "model_family": "iPhone", "kind": "adde", **columns}
+    return Attempt.objects.create(reference=identifier, identifier=identifier, **given)
+
+
+def found(client: Client, query: str) -> list[str]:
+    return re.findall(r'<a href="/admin/logs/enrollment/\d+">([^<]+)</a>', text(client.get(f"{ENROLLMENT}?{query}")))
+
+
+def test_attempts_are_found_by_user_domain_model_and_code(signed_in: SignedIn) -> None:
+    client = signed_in()
+    attempt("anna@a.test")
+    attempt("berta@b.test", model_family="Mac", state=Attempt.State.FAILED, last_code="E-303")
+
+    assert found(client, "") == ["berta@b.test", "anna@a.test"]
+    assert found(client, "user=anna@a.test") == ["anna@a.test"]
+    assert found(client, "domain=B.test") == ["berta@b.test"]
+    assert found(client, "model=Mac") == ["berta@b.test"]
+    assert found(client, "code=E-303&state=failed") == ["berta@b.test"]
+    assert found(client, "code=E-201") == []
+
+
+def test_an_attempt_tells_each_step_and_what_to_do(signed_in: SignedIn, django_assert_max_num_queries: Any) -> None:
+    client = signed_in()
+    row = attempt("anna@a.test", state=Attempt.State.FAILED, last_code="E-303")
+    row.steps.create(step="discovery", result=AttemptStep.Result.OK, details={"kind": "adde"})
+    row.steps.create(step="role_granted", result=AttemptStep.Result.REFUSED, code="E-303")
+
+    with django_assert_max_num_queries(12):
+        page = text(client.get(f"{ENROLLMENT}/{row.pk}"))
+    assert page.index("discovery") < page.index("role_granted")
+    assert page.count("The person lacks the role for this enrollment.") == 2
+    assert client.get(f"{ENROLLMENT}/{row.pk + 1}").status_code == 404
+
+
+def test_silence_at_apples_sign_in_is_no_error(signed_in: SignedIn) -> None:
+    row = attempt("anna@a.test", state=Attempt.State.WAITING_FOR_APPLE)
+
+    assert "Silence is no error here" in text(signed_in().get(f"{ENROLLMENT}/{row.pk}"))
+
+
+def test_many_attempts_cost_what_few_do(signed_in: SignedIn, django_assert_max_num_queries: Any) -> None:
+    client = signed_in()
+    for number in range(120):
+        attempt(f"person{number}@a.test", product="iPhone17,1", os_version="18.2")
+
+    with django_assert_max_num_queries(12):
+        page = client.get(ENROLLMENT)
+    assert len(page.content) < 60_000
+
+
+# --- MDM command queue ------------------------------------------------------------------------------------------------
+
+
+def test_open_commands_are_listed_with_their_devices(signed_in: SignedIn, django_assert_max_num_queries: Any) -> None:
+    client = signed_in()
+    fleet(60)
+    broadcast.work(broadcast.begin("SecurityInfo", selection={}, actor="admin").pk)
+
+    with django_assert_max_num_queries(12):
+        page = client.get(QUEUE)
+    assert text(page).count("<td>SecurityInfo</td>") == 50
+    assert len(page.content) < 60_000
+    assert "SecurityInfo" not in text(client.get(f"{QUEUE}?command=RestartDevice")).partition("<tbody>")[2]
+    assert text(client.get(f"{QUEUE}?state=0&size=25")).count("<td>SecurityInfo</td>") == 25
+
+
+def test_broadcasts_show_how_far_they_have_come(signed_in: SignedIn, django_assert_max_num_queries: Any) -> None:
+    client = signed_in()
+    fleet(3)
+    client.get(BROADCASTS)  # what a process asks once
+    counts = []
+    for _ in range(2):
+        for _ in range(5):
+            broadcast.work(broadcast.begin("SecurityInfo", selection={}, actor="admin").pk)
+        with django_assert_max_num_queries(12) as captured:
+            page = text(client.get(BROADCASTS))
+        counts.append(len(captured))
+    assert page.count("Under way") == 10
+    assert counts[0] == counts[1]
+
+
+def test_a_broadcast_is_called_back_after_a_question(signed_in: SignedIn) -> None:
+    client = signed_in()
+    fleet(3)
+    row = broadcast.begin("SecurityInfo", selection={}, actor="admin")
+    broadcast.work(row.pk)
+
+    asked = text(client.post(f"{BROADCASTS}/call-back", {"row": [row.pk]}))
+    assert "Broadcasts: 1 (SecurityInfo)" in asked
+    assert Command.objects.count() == 3
+    done = client.post(f"{BROADCASTS}/call-back", {"row": [row.pk], "sure": "1"})
+    assert done["HX-Redirect"] == BROADCASTS
+    assert not Command.objects.exists()
+    assert AuditEntry.objects.get(action="broadcast.cancelled").actor == "admin"
+    page = text(client.get(BROADCASTS))
+    assert "Called back from devices: 3." in page
+    assert "None of these can be called back" in text(client.post(f"{BROADCASTS}/call-back", {"row": [row.pk, "x"]}))
+
+
+def test_calling_back_needs_the_right_to_manage_devices(signed_in: SignedIn) -> None:
+    client = signed_in("reader", [AdminRole.LOGS_VIEW])
+    row = Broadcast.objects.create(request_type="SecurityInfo", actor="admin")
+
+    assert "call-back" not in text(client.get(BROADCASTS))
+    assert client.post(f"{BROADCASTS}/call-back", {"row": [row.pk], "sure": "1"}).status_code == 403
+    row.refresh_from_db()
+    assert row.cancelled_at is None
