@@ -15,6 +15,7 @@ from epmm.models import AuditEntry
 from epmm.portal import navigation
 from tests.portal.conftest import PASSWORD, SignedIn, browser, make_administrator
 from users import permissions
+from users import tasks as _tasks  # noqa: F401 - registers its job, as the worker does
 from users.models import AdminRole, PortalSession, User
 from users.services import administrators
 
