@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from devices.views import command_queue, mdm_settings
+from devices.services.actions import ACTIONS
+from devices.views import command_queue, device_actions, device_details, device_list, labels, mdm_settings
 
 urlpatterns = [
     path("settings/ios-mdm", mdm_settings.mdm, name="settings-ios-mdm"),
@@ -12,4 +13,24 @@ urlpatterns = [
     path("logs/queue", command_queue.commands, name="logs-queue"),
     path("logs/broadcasts", command_queue.broadcasts, name="logs-broadcasts"),
     path("logs/broadcasts/call-back", command_queue.call_back, name="logs-broadcasts-call-back"),
+    path("devices", device_list.devices, name="devices"),
+    path("devices/statuses", device_list.statuses, name="devices-statuses"),
+    *(
+        path(f"devices/{action.key}", device_actions.dialog(action.key), name=f"devices-{action.key}")
+        for action in ACTIONS
+    ),
+    path("devices/<uuid:uuid>", device_details.details, name="devices-details"),
+    path("devices/<uuid:uuid>/configurations", device_details.configurations, name="devices-configurations"),
+    path("devices/<uuid:uuid>/declarations", device_details.declarations, name="devices-declarations"),
+    path("devices/<uuid:uuid>/apps", device_details.apps, name="devices-apps"),
+    path("devices/<uuid:uuid>/certificates", device_details.certificates, name="devices-certificates"),
+    path("devices/<uuid:uuid>/commands", device_details.commands, name="devices-commands"),
+    path("devices/<uuid:uuid>/commands/<int:number>", device_details.command, name="devices-command"),
+    path("devices/<uuid:uuid>/commands/<int:number>/cancel", device_details.cancel, name="devices-command-cancel"),
+    path("devices/<uuid:uuid>/logs", device_details.logs, name="devices-logs"),
+    path("labels", labels.labels, name="labels"),
+    path("labels/add", labels.add, name="labels-add"),
+    path("labels/<int:number>/edit", labels.edit, name="labels-edit"),
+    path("labels/edit", labels.edit_ticked, name="labels-edit-ticked"),
+    path("labels/delete", labels.delete, name="labels-delete"),
 ]

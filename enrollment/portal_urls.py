@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from enrollment.views import dashboard, domains, enrollment_log
+from enrollment.views import dashboard, device_trace, domains, enrollment_log
 
 urlpatterns = [
     path("dashboard", dashboard.dashboard, name="dashboard"),
@@ -14,4 +14,5 @@ urlpatterns = [
     path("settings/domains/test", domains.test, name="settings-domains-test"),
     path("logs/enrollment", enrollment_log.attempts, name="logs-enrollment"),
     path("logs/enrollment/<int:number>", enrollment_log.attempt, name="logs-enrollment-attempt"),
+    path("devices/<uuid:uuid>/enrollment", device_trace.trace, name="devices-enrollment"),
 ]

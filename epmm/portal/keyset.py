@@ -35,9 +35,10 @@ def page(queryset: QuerySet[M], order: Order, *, size: int, after: str = "", bef
     column = order.column
     place = _read(queryset, column, after or before)
     is_backwards = bool(before and not after and place)
-    if place is not None:
-        queryset = queryset.filter(_beyond(order, place, is_backwards=is_backwards))
-    rows = list(_ordered(queryset, order, is_backwards=is_backwards)[: size + 1])
+    rows: list[M] = []
+    for part in _parts(queryset, order, place, is_backwards=is_backwards):
+        if len(rows) <= size:
+            rows += part[: size + 1 - len(rows)]
     has_more, rows = len(rows) > size, rows[:size]
     if is_backwards:
         rows.reverse()
@@ -50,23 +51,43 @@ def page(queryset: QuerySet[M], order: Order, *, size: int, after: str = "", bef
     )
 
 
-def _ordered(queryset: QuerySet[M], order: Order, *, is_backwards: bool) -> QuerySet[M]:
-    field, key = F(order.column), F("pk")
-    if order.is_descending != is_backwards:
-        by = field.desc(nulls_first=True) if is_backwards else field.desc(nulls_last=True)
-        return queryset.order_by(by, key.desc())
-    return queryset.order_by(field.asc(nulls_first=True) if is_backwards else field.asc(nulls_last=True), key.asc())
-
-
-def _beyond(order: Order, place: tuple[Any, int], *, is_backwards: bool) -> Q:
-    value, key = place
-    name, forward = order.column, order.is_descending == is_backwards
-    later = Q(pk__gt=key) if forward else Q(pk__lt=key)
+def _parts(
+    queryset: QuerySet[M], order: Order, place: tuple[Any, int] | None, *, is_backwards: bool
+) -> list[QuerySet[M]]:
+    """Rows with a value, and those without by a question of their own: an index has its own place for nulls."""
+    name, is_descending = order.column, order.is_descending != is_backwards
+    known = unknown = queryset
+    is_nullable = _is_nullable(queryset, name)
+    if is_nullable:
+        known, unknown = queryset.filter(**{f"{name}__isnull": False}), queryset.filter(**{f"{name}__isnull": True})
+    value, key = place or (None, 0)
+    further_key = Q(pk__lt=key) if is_descending else Q(pk__gt=key)
+    if place is not None and value is None:
+        unknown = unknown.filter(further_key)
+    elif place is not None:
+        beyond, edge = ("lt", "lte") if is_descending else ("gt", "gte")
+        # the first half is what an index is entered with
+        known = known.filter(
+            Q(**{f"{name}__{edge}": value}) & (Q(**{f"{name}__{beyond}": value}) | (Q(**{name: value}) & further_key))
+        )
+    known = known.order_by(F(name).desc() if is_descending else F(name).asc(), "-pk" if is_descending else "pk")
+    unknown = unknown.order_by("-pk" if is_descending else "pk")
+    if not is_nullable:
+        return [known]
+    if place is None:
+        return [known, unknown]
     if value is None:
-        empty = Q(**{f"{name}__isnull": True}) & later
-        return empty | Q(**{f"{name}__isnull": False}) if is_backwards else empty
-    further = Q(**{f"{name}__gt" if forward else f"{name}__lt": value}) | (Q(**{name: value}) & later)
-    return further if is_backwards else further | Q(**{f"{name}__isnull": True})
+        return [unknown, known] if is_backwards else [unknown]
+    return [known] if is_backwards else [known, unknown]
+
+
+def _is_nullable(queryset: QuerySet[M], column: str) -> bool:
+    model: Any = queryset.model
+    fields = []
+    for part in column.split("__"):
+        fields.append(model._meta.get_field(part))
+        model = fields[-1].related_model
+    return any(field.null for field in fields)
 
 
 def _cursor(row: Model, column: str) -> str:

@@ -32,6 +32,7 @@ class Badge:
 
     text: str | Promise
     tone: str = "plain"
+    key: str = ""  # of the element, for what a poll puts in its place
 
     def __str__(self) -> str:
         return str(self.text)
@@ -67,6 +68,7 @@ class Action:
     name: str
     icon: str
     is_dangerous: bool = False
+    why_not: str | Promise = ""  # greyed, and this says why
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,7 @@ class View(Generic[M]):
         self.size = int(size) if size in map(str, SIZES) else SIZES[1]
         self.columns = self._chosen_columns()
         self.sort = self._chosen_sort()
+        self.shown: list[M] = []  # the rows of the page, once it is read
 
     @property
     def order(self) -> Order:
@@ -117,6 +120,7 @@ class View(Generic[M]):
 
     def context(self) -> dict[str, Any]:
         page = self.page()
+        self.shown = page.rows
         return {
             "list": self,
             "listing": self.listing,

@@ -35,7 +35,7 @@ class Tab:
 
 TABS: Final = (
     Tab(_("Dashboard"), (Page(_("Dashboard"), "dashboard"),)),
-    Tab(_("Devices & Users"), (Page(_("Users"), "users"),)),
+    Tab(_("Devices & Users"), (Page(_("Devices"), "devices"), Page(_("Users"), "users"), Page(_("Labels"), "labels"))),
     Tab(_("Settings"), (Page(_("System Settings"), "settings"),)),
     Tab(
         _("Logs"),

@@ -25,7 +25,8 @@ def cell(value: Cell) -> SafeString | str:
             shown = date_format(localtime(value), "SHORT_DATETIME_FORMAT")
             return format_html('<time datetime="{}">{}</time>', value.isoformat(), shown)
         case Badge():
-            return format_html('<span class="badge {}">{}</span>', value.tone, value.text)
+            key = format_html(' id="{}"', value.key) if value.key else ""
+            return format_html('<span class="badge {}"{}>{}</span>', value.tone, key, value.text)
         case Link():
             note = format_html(' <span class="quiet">{}</span>', value.note) if value.note else ""
             return format_html('<a href="{}">{}</a>{}', value.address, value.text, note)

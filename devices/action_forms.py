@@ -1,0 +1,112 @@
+"""What administrators type about devices."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from devices.models import Device, Label
+from devices.protocol.commands.lifecycle import MAC_PIN_LENGTH
+from devices.services.labels import LONGEST_DESCRIPTION, LONGEST_NAME
+
+LONGEST_MESSAGE = 500
+LONGEST_PHONE_NUMBER = 32
+
+
+class ActionForm(forms.Form):
+    """Of an action that asks nothing; `names` are those of the devices it goes to."""
+
+    def __init__(self, *arguments: Any, names: list[str], has_macs: bool, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.names = names
+        if not has_macs:
+            self.fields.pop("pin", None)
+
+
+class PinForm(ActionForm):
+    pin = forms.RegexField(
+        rf"^[0-9]{{{MAC_PIN_LENGTH}}}\Z",
+        label=gettext_lazy("PIN for Macs"),
+        required=False,
+        help_text=gettext_lazy("Six digits that unlock the Mac again. Note them: they are shown nowhere."),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+
+
+class LockForm(PinForm):
+    message = forms.CharField(
+        label=gettext_lazy("Message"),
+        required=False,
+        max_length=LONGEST_MESSAGE,
+        widget=forms.Textarea(attrs={"rows": 2, "autofocus": True}),
+    )
+    phone_number = forms.CharField(
+        label=gettext_lazy("Phone number"),
+        required=False,
+        max_length=LONGEST_PHONE_NUMBER,
+        widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "off"}),
+    )
+    field_order = ("message", "phone_number", "pin")
+
+
+class WipeForm(PinForm):
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"), max_length=LONGEST_MESSAGE, help_text=gettext_lazy("Kept in the audit log.")
+    )
+    typed = forms.CharField(
+        label=gettext_lazy("Confirmation"),
+        max_length=255,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off"}),
+    )
+    field_order = ("reason", "pin", "typed")
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.wanted = self.names[0] if len(self.names) == 1 else str(len(self.names))
+        if len(self.names) == 1:
+            says = _("This erases {device} completely and cannot be undone. Type the device name to continue.")
+            self.fields["typed"].help_text = says.format(device=self.wanted)
+        else:
+            says = _("This erases {n} devices completely and cannot be undone. Type {n} to continue.")
+            self.fields["typed"].help_text = says.format(n=self.wanted)
+
+    def clean_typed(self) -> str:
+        typed = str(self.cleaned_data["typed"])
+        if typed.strip().casefold() != self.wanted.strip().casefold():
+            raise forms.ValidationError(_("This is not “{text}”.").format(text=self.wanted))
+        return typed
+
+
+class RetireForm(ActionForm):
+    at_once = forms.BooleanField(
+        label=gettext_lazy("Retire the record at once"),
+        required=False,
+        help_text=gettext_lazy("For a device that will not come back. Should it, it is told to leave."),
+    )
+
+
+class OwnershipForm(ActionForm):
+    owner = forms.ChoiceField(label=gettext_lazy("Owner"), choices=Device.Owner.choices)
+
+
+class LabelChoiceForm(ActionForm):
+    label = forms.ModelChoiceField(Label.objects.none(), label=gettext_lazy("Label"), empty_label=None)
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        field = self.fields["label"]
+        if isinstance(field, forms.ModelChoiceField):
+            field.queryset = Label.objects.filter(kind=Label.Kind.MANUAL).order_by("name")
+
+
+class LabelForm(forms.Form):
+    name = forms.CharField(
+        label=gettext_lazy("Name"), max_length=LONGEST_NAME, widget=forms.TextInput(attrs={"autofocus": True})
+    )
+    description = forms.CharField(
+        label=gettext_lazy("Description"),
+        max_length=LONGEST_DESCRIPTION,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )

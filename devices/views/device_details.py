@@ -1,0 +1,140 @@
+"""The tabs of one device (portal specification, section 5.4)."""
+
+from typing import Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from devices.models import Command, CommandRow, Identity
+from devices.services import cancelling, configuration_status, declaration_overview, history, raw_answer
+from devices.services.queue import CommandRefused
+from devices.views import device_fields
+from devices.views.device_page import device_or_404, newest_enrollment, tab
+from epmm.client_address import client_address
+from epmm.models import AuditEntry
+from epmm.portal.lists import Badge
+from users import permissions
+from users.models import AdminRole, User
+
+LAST: Final = 50  # commands, audit entries
+MOST_ROWS: Final = 300  # applications, certificates
+STATES: Final = {
+    CommandRow.State.QUEUED: (gettext_lazy("Queued"), "waiting"),
+    CommandRow.State.OFFERED: (gettext_lazy("Sent"), "waiting"),
+    CommandRow.State.NOT_NOW: (gettext_lazy("Not now"), "waiting"),
+    CommandRow.State.ACKNOWLEDGED: (gettext_lazy("Acknowledged"), "good"),
+    CommandRow.State.ERROR: (gettext_lazy("Error"), "bad"),
+    CommandRow.State.FORMAT_ERROR: (gettext_lazy("Format error"), "bad"),
+    CommandRow.State.CANCELLED: (gettext_lazy("Cancelled"), "plain"),
+}
+DELIVERED: Final = {"APPLIED": "good", "FAILED": "bad", "UPDATE_FAILED": "bad", "PENDING": "waiting", "SENT": "waiting"}
+DECLARED: Final = {"valid": "good", "invalid": "bad"}
+
+
+@require_safe
+def details(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    device = device_or_404(uuid)
+    enrollment = newest_enrollment(device)
+    identities = Identity.objects.filter(enrollment=enrollment) if enrollment else Identity.objects.none()
+    # the one in use, else the newest
+    by_use = sorted(identities.defer("der").order_by("-pk")[:20], key=lambda each: each.state != Identity.State.CURRENT)
+    groups = list(device_fields.groups(device, enrollment, next(iter(by_use), None)))
+    return tab(request, device, "portal/device/details.html", groups=groups)
+
+
+@require_safe
+def configurations(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    device = device_or_404(uuid)
+    rows = [
+        (row, Badge(row.shown_state.label, DELIVERED.get(row.shown_state, "plain")))
+        for row in configuration_status.of_device(device)[:MOST_ROWS]
+    ]
+    return tab(request, device, "portal/device/configurations.html", rows=rows)
+
+
+@require_safe
+def declarations(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    device = device_or_404(uuid)
+    channels = [
+        (
+            channel["user"],
+            declaration_overview.sentence(channel),
+            [(each, Badge(each["state"], DECLARED.get(each["state"], "plain"))) for each in channel["declarations"]],
+        )
+        for channel in declaration_overview.of_device(device)[:2]  # each costs four statements
+    ]
+    return tab(request, device, "portal/device/declarations.html", channels=channels)
+
+
+@require_safe
+def apps(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    device = device_or_404(uuid)
+    managed = {row.identifier: row for row in device.managed_applications.order_by("identifier")[:MOST_ROWS]}
+    installed = list(device.applications.order_by("name", "identifier").defer("details")[:MOST_ROWS])
+    waiting = managed.keys() - {row.identifier for row in installed}
+    rows = [
+        (row.name, row.identifier, row.short_version or row.version, managed.get(row.identifier)) for row in installed
+    ]
+    rows += [("", identifier, "", managed[identifier]) for identifier in sorted(waiting)]
+    return tab(request, device, "portal/device/apps.html", rows=rows)
+
+
+@require_safe
+def certificates(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    device = device_or_404(uuid)
+    rows = device.certificates.order_by("common_name", "pk").defer("der")[:MOST_ROWS]
+    return tab(request, device, "portal/device/certificates.html", rows=rows)
+
+
+@require_safe
+def commands(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    device = device_or_404(uuid)
+    rows = [(row, command_badge(row), isinstance(row, Command)) for row in history.newest(device, LAST)]
+    return tab(
+        request,
+        device,
+        "portal/device/commands.html",
+        rows=rows,
+        may_manage=permissions.may(request, AdminRole.DEVICE_MANAGE),
+    )
+
+
+@require_safe
+def command(request: HttpRequest, uuid: UUID, number: int) -> HttpResponse:
+    """What was asked and what was answered, in a dialog."""
+    exchange = raw_answer.of(device_or_404(uuid), number)
+    if exchange is None:
+        raise Http404
+    context = {"exchange": exchange, "command": exchange.command, "state": command_badge(exchange.command)}
+    return render(request, "portal/device/command.html", context)
+
+
+@require_POST
+def cancel(request: HttpRequest, uuid: UUID, number: int) -> HttpResponse:
+    device = device_or_404(uuid)
+    if not isinstance(request.user, User):
+        raise TypeError
+    try:
+        cancelling.cancel(device, number, actor=request.user.user_id, address=client_address(request))
+        messages.success(request, _("The command is cancelled."))
+    except CommandRefused as refused:
+        messages.error(request, str(refused))
+    return redirect("portal:devices-commands", uuid=uuid)
+
+
+@require_safe
+def logs(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    device = device_or_404(uuid)
+    entries = AuditEntry.objects.filter(subject_type="device", subject=str(device.uuid)).order_by("-pk")[:LAST]
+    rows = [(entry, ", ".join(f"{key}: {value}" for key, value in entry.details.items() if value)) for entry in entries]
+    return tab(request, device, "portal/device/logs.html", rows=rows)
+
+
+def command_badge(row: CommandRow) -> Badge:
+    text, tone = STATES[CommandRow.State(row.state)]
+    return Badge(text, tone)

@@ -1,0 +1,159 @@
+"""The field table of a device: what is known, in groups, by the names of the portal specification (section 7)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from devices.models import Device, Enrollment, Identity
+from devices.views.wording import STATES, family_of, model_of, owner_of, status_badge, system_of
+from epmm.portal.lists import Badge, Cell
+
+Fields: TypeAlias = list[tuple[str | Promise, Cell]]
+EXPIRES_SOON: Final = 30  # days
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str | Promise
+    fields: Fields
+
+
+def groups(device: Device, enrollment: Enrollment | None, identity: Identity | None) -> Iterator[Group]:
+    """Whatever is unknown is left out, but for what administrators come to look for."""
+    for title, fields, always in (
+        (gettext_lazy("Enrollment"), _enrollment(device, enrollment), True),
+        (gettext_lazy("MDM identity certificate"), _certificate(identity), False),
+        (gettext_lazy("Device"), _device(device), False),
+        (gettext_lazy("System"), _system(device), False),
+        (gettext_lazy("Security"), _security(device, enrollment), False),
+        (gettext_lazy("Phone and network"), _network(device), False),
+        (gettext_lazy("Storage and battery"), _storage(device), False),
+        (gettext_lazy("Dates"), _dates(device), False),
+    ):
+        shown: Fields = fields if always else [(label, value) for label, value in fields if value not in (None, "")]
+        if shown:
+            yield Group(title, shown)
+
+
+def _enrollment(device: Device, enrollment: Enrollment | None) -> Fields:
+    return [
+        (gettext_lazy("Account Driven Device Enrolled"), device.enrollment_type == Device.EnrollmentType.ADDE),
+        (gettext_lazy("Apple User Enrolled Device"), device.enrollment_type == Device.EnrollmentType.AAUE),
+        (gettext_lazy("Enrollment type"), device.get_enrollment_type_display()),
+        (gettext_lazy("Enrollment ID"), device.enrollment_id or (enrollment.enrollment_id if enrollment else "")),
+        (gettext_lazy("Managed Apple Account"), device.managed_apple_account),
+        (gettext_lazy("MDM managed"), device.mdm_managed),
+        (
+            gettext_lazy("State of the enrollment"),
+            str(STATES[Enrollment.State(enrollment.state)]) if enrollment else "",
+        ),
+        (gettext_lazy("User"), f"{device.user.display_name} ({device.user.user_id})"),
+        (gettext_lazy("Supervised"), device.is_supervised),
+    ]
+
+
+def _certificate(identity: Identity | None) -> Fields:
+    if identity is None:
+        return []
+    return [
+        (gettext_lazy("Serial number"), identity.serial_number),
+        (gettext_lazy("Expires"), identity.not_after),
+        (gettext_lazy("State"), _state(identity)),
+    ]
+
+
+def _state(identity: Identity) -> Badge:
+    days = (identity.not_after - timezone.now()).days
+    if identity.state == Identity.State.REVOKED:
+        return Badge(_("Revoked"), "bad")
+    if days < 0:
+        return Badge(_("Expired"), "bad")
+    if days < EXPIRES_SOON:
+        return Badge(_("Expires soon"), "waiting")
+    return Badge(_("Valid"), "good") if identity.state == Identity.State.CURRENT else Badge(_("Not in use"), "plain")
+
+
+def _device(device: Device) -> Fields:
+    return [
+        (gettext_lazy("Device UUID"), str(device.uuid)),
+        (gettext_lazy("Status"), status_badge(device)),
+        (gettext_lazy("Device name"), device.device_name),
+        (gettext_lazy("Model name"), model_of(device)),
+        (gettext_lazy("Model"), device.product_name),
+        (gettext_lazy("Model number"), device.model),
+        (gettext_lazy("Manufacturer"), "Apple"),
+        (gettext_lazy("Family"), family_of(device)),
+        (gettext_lazy("Serial number"), device.serial_number),
+        (gettext_lazy("UDID"), device.udid),
+        (gettext_lazy("Owner"), owner_of(device)),
+    ]
+
+
+def _system(device: Device) -> Fields:
+    return [
+        (gettext_lazy("Platform name"), system_of(device)),
+        (gettext_lazy("OS version"), device.os_version),
+        (gettext_lazy("Build"), device.build_version),
+        (gettext_lazy("Language"), device.language),
+        (gettext_lazy("iCloud backup"), device.is_cloud_backup_enabled),
+        (gettext_lazy("Signed in to the App Store"), device.store_account_is_active),
+    ]
+
+
+def _security(device: Device, enrollment: Enrollment | None) -> Fields:
+    return [
+        (gettext_lazy("Passcode present"), device.passcode_present),
+        (gettext_lazy("Passcode compliant"), device.passcode_is_compliant),
+        (gettext_lazy("Passcode compliant with profiles"), device.passcode_is_compliant_with_profiles),
+        (gettext_lazy("Encrypted"), None if device.hardware_encryption is None else device.hardware_encryption > 0),
+        (gettext_lazy("FileVault"), device.filevault_enabled),
+        (gettext_lazy("System Integrity Protection"), device.system_integrity_protection),
+        (gettext_lazy("Activation Lock"), device.activation_lock_enabled),
+        (gettext_lazy("Unlock token held"), getattr(enrollment, "has_unlock_token", None)),
+        (gettext_lazy("Bootstrap token held"), getattr(enrollment, "has_bootstrap_token", None)),
+    ]
+
+
+def _network(device: Device) -> Fields:
+    return [
+        (gettext_lazy("Current phone number"), device.phone_number),
+        (gettext_lazy("Home operator"), device.home_carrier),
+        (gettext_lazy("Current operator"), device.current_carrier),
+        (gettext_lazy("IMEI"), device.imei),
+        (gettext_lazy("MEID"), device.meid),
+        (gettext_lazy("ICCID"), device.iccid),
+        (gettext_lazy("Roaming"), device.is_roaming),
+        (gettext_lazy("Data roaming enabled"), device.data_roaming_enabled),
+        (gettext_lazy("Wi-Fi MAC"), device.wifi_mac),
+        (gettext_lazy("Bluetooth MAC"), device.bluetooth_mac),
+        (gettext_lazy("Ethernet MAC"), device.ethernet_mac),
+    ]
+
+
+def _storage(device: Device) -> Fields:
+    return [
+        (gettext_lazy("Storage capacity"), _gigabytes(device.storage_capacity)),
+        (gettext_lazy("Storage free"), _gigabytes(device.storage_free)),
+        (gettext_lazy("Battery level"), None if device.battery_level is None else f"{device.battery_level:.0%}"),
+    ]
+
+
+def _dates(device: Device) -> Fields:
+    return [
+        (gettext_lazy("Creation date"), device.created_at),
+        (gettext_lazy("Registration date"), device.registered_at),
+        (gettext_lazy("Last check-in"), device.last_seen_at),
+        (gettext_lazy("Inventory of"), device.inventory_at),
+        (gettext_lazy("Unreachable since"), device.unreachable_since),
+        (gettext_lazy("Retired"), device.retired_at),
+        (gettext_lazy("Retired because"), device.retired_reason),
+    ]
+
+
+def _gigabytes(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1f} GB"

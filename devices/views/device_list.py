@@ -1,0 +1,216 @@
+"""Devices & Users > Devices (portal specification, section 5)."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from devices.models import Device, Label
+from devices.services import listing
+from devices.services.actions import ACTIONS, Action
+from devices.views.wording import model_of, owner_of, status_badge, system_of
+from epmm.portal.lists import LONGEST_SEARCH, SIZES, Cell, Column, Link, Listing
+from epmm.portal.lists import Action as MenuItem
+from users import permissions
+from users.models import AdminRole
+
+MANUFACTURER: Final = "Apple"
+MOST_POLLED: Final = max(SIZES)
+Asked: TypeAlias = Mapping[str, str]
+Address: TypeAlias = Callable[..., str]
+
+
+def _name(device: Device) -> Cell:
+    return Link(device.user.display_name, reverse("portal:devices-details", args=[device.uuid]))
+
+
+def _labels(device: Device) -> Cell:
+    return ", ".join(label.name for label in device.labels.all())
+
+
+def _country(device: Device) -> Cell:
+    """As the SIM says it: the code of its country, for devices tell no name."""
+    code = (device.details.get("DeviceInformation") or {}).get("SubscriberMCC")
+    return f"MCC {code}" if code else None
+
+
+LISTING: Final = Listing[Device](
+    name="devices",
+    title=gettext_lazy("Devices"),
+    columns=(
+        Column(key="display_name", label=gettext_lazy("Display name"), value=_name, order="user_name_folded"),
+        Column(
+            key="device_name",
+            label=gettext_lazy("Device name"),
+            value=lambda device: device.device_name,
+            order="name_folded",
+        ),
+        Column(
+            key="phone_number", label=gettext_lazy("Current phone number"), value=lambda device: device.phone_number
+        ),
+        Column(key="model", label=gettext_lazy("Model"), value=model_of),
+        Column(
+            key="manufacturer", label=gettext_lazy("Manufacturer"), value=lambda _device: MANUFACTURER, is_shown=False
+        ),
+        Column(key="platform", label=gettext_lazy("Platform name"), value=system_of),
+        Column(
+            key="country",
+            label=gettext_lazy("Home country"),
+            value=_country,
+            is_shown=False,
+        ),
+        Column(key="status", label=gettext_lazy("Status"), value=lambda device: status_badge(device, is_live=True)),
+        Column(
+            key="registered",
+            label=gettext_lazy("Registration date"),
+            value=lambda device: device.registered_at,
+            order="registered_at",
+        ),
+        Column(
+            key="seen",
+            label=gettext_lazy("Last check-in"),
+            value=lambda device: device.last_seen_at,
+            order="last_seen_at",
+        ),
+        Column(key="owner", label=gettext_lazy("Owner"), value=owner_of),
+        Column(
+            key="operator",
+            label=gettext_lazy("Operator"),
+            value=lambda device: device.home_carrier or device.current_carrier,
+            is_shown=False,
+        ),
+        Column(key="language", label=gettext_lazy("Language"), value=lambda device: device.language, is_shown=False),
+        Column(
+            key="enrollment_type",
+            label=gettext_lazy("Enrollment type"),
+            value=lambda device: device.get_enrollment_type_display(),
+            is_shown=False,
+        ),
+        Column(
+            key="serial",
+            label=gettext_lazy("Serial number"),
+            value=lambda device: device.serial_number,
+            order="serial_number",
+        ),
+        Column(
+            key="account",
+            label=gettext_lazy("Managed Apple Account"),
+            value=lambda device: device.managed_apple_account,
+            is_shown=False,
+        ),
+        Column(key="user", label=gettext_lazy("User ID"), value=lambda device: device.user.user_id, is_shown=False),
+        Column(key="labels", label=gettext_lazy("Labels"), value=_labels, is_shown=False),
+    ),
+    sorted_by="display_name",
+    find=listing.named,
+    search_hint=gettext_lazy("Name, serial number, user, account"),
+    empty=gettext_lazy("No device matches. Devices appear here as soon as a person signs in on one."),
+    keys=lambda device: str(device.uuid),
+)
+
+
+def chosen(asked: Asked) -> QuerySet[Device]:
+    """What an address of this page lists, its search left out."""
+    label = asked.get("label", "")
+    return listing.devices(
+        status=asked.get("status", ""),
+        label=int(label) if label.isdecimal() and len(label) < 10 else None,  # noqa: PLR2004
+        with_retired=asked.get("retired") == "1",
+    )
+
+
+def matching(asked: Asked) -> QuerySet[Device]:
+    """What an address of this page lists, on whatever page."""
+    text = asked.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
+    return listing.named(chosen(asked), text) if text else chosen(asked)
+
+
+@require_safe
+def devices(request: HttpRequest) -> HttpResponseBase:
+    asked = request.GET.dict()
+    rows = chosen(asked).prefetch_related("user")
+    if "country" not in asked.get("columns", ""):
+        rows = rows.defer("details")
+    if "labels" in asked.get("columns", "").split(","):
+        rows = rows.prefetch_related("labels")
+    view = LISTING.view(request, rows)
+    if asked.get("format") == "csv":
+        return view.csv()
+    context = view.context()
+    shown = [device.pk for device in view.shown]
+    poll = {"poll": _poll_address(shown, _seen(view.shown))} if shown else {}
+    return render(
+        request,
+        "portal/devices.html",
+        context
+        | _filters(asked, view.address)
+        | {"actions": [menu_item(request, action) for action in ACTIONS]}
+        | poll,
+    )
+
+
+@require_safe
+def statuses(request: HttpRequest) -> HttpResponse:
+    """The status cells of the devices on a page; nothing while they stay as they are."""
+    ids = [int(text) for text in request.GET.get("ids", "").split(".") if text.isdecimal() and len(text) < 19]  # noqa: PLR2004
+    shown = list(
+        Device.objects.filter(pk__in=ids[:MOST_POLLED]).only("uuid", "status", "mdm_managed", "unreachable_since")
+    )
+    seen = _seen(shown)
+    if seen == request.GET.get("seen", ""):
+        return HttpResponse(status=204)
+    badges = [status_badge(device, is_live=True) for device in shown]
+    return render(
+        request, "portal/device_statuses.html", {"badges": badges, "poll": _poll_address(ids[:MOST_POLLED], seen)}
+    )
+
+
+def menu_item(request: HttpRequest, action: Action) -> MenuItem:
+    """Greyed for who may not."""
+    missing = _("Needs the role “{role}”.").format(role=AdminRole(action.role).label)
+    return MenuItem(
+        label=action.label,
+        name=f"devices-{action.key}",
+        icon=action.icon,
+        is_dangerous=action.is_dangerous,
+        why_not="" if permissions.may(request, action.role) else missing,
+    )
+
+
+def _poll_address(ids: list[int], seen: str) -> str:
+    query = urlencode({"ids": ".".join(map(str, ids)), "seen": seen})
+    return f"{reverse('portal:devices-statuses')}?{query}"
+
+
+def _seen(shown: list[Device]) -> str:
+    told = [f"{device.pk}{device.status}{device.unreachable_since is None}" for device in sorted(shown, key=_key)]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+
+def _key(device: Device) -> int:
+    return device.pk
+
+
+def _filters(asked: Asked, address: Address) -> dict[str, object]:
+    status = asked.get("status", "")
+    label = asked.get("label", "")
+    with_retired = asked.get("retired") == "1"
+    return {
+        "status_choices": [("", _("Any status"), address(status=""))]
+        + [(key, text, address(status=key)) for key, text in Device.Status.choices],
+        "status": status if status in Device.Status.values else "",
+        "status_text": dict(Device.Status.choices).get(status, _("Any status")),
+        "label": Label.objects.filter(pk=int(label)).first() if label.isdecimal() and len(label) < 10 else None,  # noqa: PLR2004
+        "without_label": address(label=""),
+        "excludes_retired": not with_retired,
+        "retired_address": address(retired="" if with_retired else "1"),
+    }

@@ -1,0 +1,238 @@
+"""What administrators do to devices, and to whom it is refused."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from devices.models import Command, Device, Enrollment, Label
+from devices.protocol.stamp import stamp
+from devices.services import labels
+from devices.services.actions import ACTIONS
+from epmm.models import AuditEntry
+from tests.devices.services.rows import channel_of, device_of, enrolled
+from tests.portal.conftest import PASSWORD, SignedIn
+from users.models import AdminRole
+from users.services import portal_sign_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def ask(client: Client, key: str, *devices: Device, **more: Any) -> Any:
+    return client.post(f"/admin/devices/{key}", {"row": [str(device.uuid) for device in devices], **more})
+
+
+def go(client: Client, key: str, *devices: Device, **values: Any) -> Any:
+    return client.post(
+        f"/admin/devices/{key}", {"go": "1", "devices": ",".join(str(device.uuid) for device in devices), **values}
+    )
+
+
+def forget_who(client: Client) -> None:
+    """As if the sign-in were long ago."""
+    session = client.session
+    session[portal_sign_in.CONFIRMED] = 0
+    session.save()
+
+
+def phone(name: str = "a", **fields: Any) -> Device:
+    return device_of(enrolled(udid=name, device_name=f"phone {name}", **fields))
+
+
+def gone() -> Device:
+    enrollment = enrolled(udid="gone", device_name="gone", status=Device.Status.RETIRED, mdm_managed=False)
+    Enrollment.objects.filter(pk=enrollment.pk).update(state=Enrollment.State.ENDED)
+    return device_of(enrollment)
+
+
+@pytest.mark.parametrize("role", AdminRole.values)
+def test_each_action_opens_for_its_role_alone(signed_in: SignedIn, role: str) -> None:
+    client, device = signed_in("clerk", roles=[role]), phone()
+
+    opened = {action.key for action in ACTIONS if ask(client, action.key, device).status_code == 200}
+    assert opened == {action.key for action in ACTIONS if action.role == role}
+
+
+def test_what_a_viewer_may_not_do_is_grey_and_says_why(signed_in: SignedIn) -> None:
+    device = phone()
+    client = signed_in("viewer", roles=[AdminRole.DEVICE_VIEW])
+
+    for address in ("/admin/devices", f"/admin/devices/{device.uuid}"):
+        shown = client.get(address).content.decode()
+        assert shown.count("Needs the role “Manage devices”") == 5, address
+        assert "Needs the role “Wipe device”" in shown
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "why"),
+    [
+        ("lock", {"status": Device.Status.RETIRED}, "This device is retired."),
+        (
+            "lock",
+            {"kind": Enrollment.Kind.AAUE, "platform": Device.Platform.MACOS},
+            "not allowed on a device that is enrolled as a user",
+        ),
+        ("unlock", {"kind": Enrollment.Kind.AAUE}, "not allowed on a device that is enrolled as a user"),
+        ("unlock", {}, "it has given us none"),
+        ("unlock", {"platform": Device.Platform.MACOS}, "macOS does not know ClearPasscode."),
+        ("wipe", {"kind": Enrollment.Kind.AAUE}, "not allowed on a device that is enrolled as a user"),
+        ("wipe", {"access_rights": 1}, "needs the access right 8"),
+        ("wipe", {"status": Device.Status.WIPE_PENDING}, "A wipe is pending already."),
+        ("check-in", {}, "has not said yet how it is woken"),
+        ("delete-retired", {}, "Only a device that is retired or wiped"),
+        ("retire", {"state": Enrollment.State.ENDED}, "not under management"),
+    ],
+)
+def test_a_greyed_action_says_why_on_the_device_and_in_the_dialog(
+    signed_in: SignedIn, key: str, fields: dict[str, Any], why: str
+) -> None:
+    device, client = phone(**fields), signed_in()
+
+    assert why in client.get(f"/admin/devices/{device.uuid}").content.decode().replace("&#x27;", "'")
+    dialog = ask(client, key, device).content.decode()
+    assert why in dialog
+    assert "none of the chosen devices" in dialog
+    go(client, key, device, message="x", reason="x", typed="phone a")
+    assert not Command.objects.exists()
+    assert Device.objects.get().status == device.status
+
+
+def test_one_that_cannot_holds_up_no_other(signed_in: SignedIn) -> None:
+    able, own, client = phone("a"), phone("b", kind=Enrollment.Kind.AAUE), signed_in()
+
+    dialog = ask(client, "wipe", able, own).content.decode()
+    assert "1 device:" in dialog
+    assert "1 device is skipped" in dialog
+    said = go(client, "wipe", able, own, reason="stolen", typed="PHONE A").content.decode()
+    assert "Done for 1 device." in said
+    assert "1 was skipped." in said
+    assert Command.objects.get().channel.enrollment.device == able
+    assert Device.objects.get(pk=able.pk).status == Device.Status.WIPE_PENDING
+    assert AuditEntry.objects.get(action="device.wipe_ordered").details == {"reason": "stolen"}
+
+
+def test_a_wipe_is_typed_and_asks_who_is_there(signed_in: SignedIn) -> None:
+    device, client = phone(), signed_in()
+    forget_who(client)
+
+    dialog = ask(client, "wipe", device).content.decode()
+    assert "This erases phone a completely and cannot be undone." in dialog
+    assert "Confirm that it is you" in dialog
+    given = {"reason": "stolen", "typed": "phone a"}
+    assert go(client, "wipe", device, **given).status_code == 422
+    assert go(client, "wipe", device, **given, password="wrong").status_code == 422
+    assert go(client, "wipe", device, **given | {"typed": "phone b"}, password=PASSWORD).status_code == 422
+    assert not Command.objects.exists()
+    assert go(client, "wipe", device, **given, password=PASSWORD).status_code == 200
+    assert Command.objects.get().request_type == "EraseDevice"
+
+
+def test_several_are_wiped_by_their_number(signed_in: SignedIn) -> None:
+    devices, client = [phone("a"), phone("b")], signed_in()
+
+    assert go(client, "wipe", *devices, reason="x", typed="phone a").status_code == 422
+    assert go(client, "wipe", *devices, reason="x", typed="2").status_code == 200
+    assert Command.objects.filter(request_type="EraseDevice").count() == 2
+
+
+@pytest.mark.parametrize(("number", "asks"), [(1, False), (2, True)])
+def test_retiring_more_than_one_asks_who_is_there(signed_in: SignedIn, number: int, *, asks: bool) -> None:
+    devices, client = [phone(name) for name in "ab"[:number]], signed_in()
+    forget_who(client)
+
+    assert ("Confirm that it is you" in ask(client, "retire", *devices).content.decode()) == asks
+    assert (go(client, "retire", *devices).status_code == 422) == asks
+    assert go(client, "retire", *devices, password=PASSWORD).status_code == 200
+    assert {device.status for device in Device.objects.all()} == {Device.Status.RETIRE_PENDING}
+
+
+def test_one_that_will_not_come_back_is_retired_at_once(signed_in: SignedIn) -> None:
+    device, client = phone(), signed_in()
+
+    go(client, "retire", device)
+    assert "pending already" in go(client, "retire", device).content.decode()
+    go(client, "retire", device, at_once="on")
+    assert Device.objects.get().status == Device.Status.RETIRED
+
+
+def test_a_lock_carries_what_each_device_can_show(signed_in: SignedIn) -> None:
+    devices = [phone("a"), phone("b", platform=Device.Platform.MACOS), phone("c", platform=Device.Platform.VISIONOS)]
+    client = signed_in()
+
+    assert "PIN for Macs" in ask(client, "lock", *devices).content.decode()
+    assert "PIN for Macs" not in ask(client, "lock", devices[0]).content.decode()
+    assert go(client, "lock", *devices, message="Call us", pin="12").status_code == 422
+    said = go(client, "lock", *devices, message="Call us", phone_number="+49 30 1", pin="123456").content.decode()
+    assert "Done for 3 devices." in said
+    sent = {row.channel.enrollment.device_id: row for row in Command.objects.select_related("payload")}
+    texts = [stamp(sent[device.pk].payload.rendered, sent[device.pk].uuid).decode() for device in devices]
+    assert ["Call us" in text for text in texts] == [True, True, False]
+    assert ["123456" in text for text in texts] == [False, True, False]
+    assert "123456" not in str(list(AuditEntry.objects.values_list("details", flat=True)))
+
+
+def test_an_owner_changes_and_it_is_written_down(signed_in: SignedIn) -> None:
+    device, client = phone(), signed_in()
+
+    assert go(client, "ownership", device, owner="NOBODY").status_code == 422
+    assert "Changed" in go(client, "ownership", device, owner="EMPLOYEE").content.decode()
+    assert "It is already: Employee." in go(client, "ownership", device, owner="EMPLOYEE").content.decode()
+    assert Device.objects.get().owner == Device.Owner.EMPLOYEE
+    entry = AuditEntry.objects.get(action="device.owner_changed")
+    assert (entry.actor, entry.details) == ("admin", {"from": "COMPANY", "to": "EMPLOYEE"})
+
+
+def test_a_label_is_applied_and_taken_away(signed_in: SignedIn) -> None:
+    device, client, label = phone(), signed_in(), labels.create("Sales", actor="test")
+
+    assert go(client, "apply-label", device, label="99").status_code == 422
+    assert "Applied" in go(client, "apply-label", device, label=label.pk).content.decode()
+    assert "already" in go(client, "apply-label", device, label=label.pk).content.decode()
+    assert list(device.labels.all()) == [label]
+    assert "Removed" in go(client, "remove-label", device, label=label.pk).content.decode()
+    assert not Label.objects.get(pk=label.pk).members.exists()
+
+
+def test_a_retired_device_is_deleted_and_its_enrollment_remembers(signed_in: SignedIn) -> None:
+    device, client = gone(), signed_in()
+
+    assert go(client, "delete-retired", device).status_code == 200
+    assert not Device.objects.exists()
+    assert Enrollment.objects.get().device is None
+    assert AuditEntry.objects.filter(action="device.deleted", subject=str(device.uuid)).exists()
+
+
+def test_everything_that_matches_is_what_the_address_says(signed_in: SignedIn) -> None:
+    phone("a"), phone("b"), gone()
+    client = signed_in()
+
+    dialog = client.post("/admin/devices/lock", {"all": "1", "matching": "q=phone", "row": []}).content.decode()
+    assert "2 devices:" in dialog
+    assert "skipped" not in dialog
+    nothing = client.post("/admin/devices/lock", {"row": ["x", ""]}).content.decode()
+    assert "none of the chosen devices" in nothing
+
+
+def test_a_dialog_for_many_asks_little_of_the_database(signed_in: SignedIn, django_assert_max_num_queries: Any) -> None:
+    devices, client = [phone(f"p{index}") for index in range(20)], signed_in()
+    Enrollment.objects.update(unlock_token=b"token")
+
+    with django_assert_max_num_queries(12):
+        dialog = ask(client, "unlock", *devices).content.decode()
+    assert "20 devices:" in dialog
+    assert "and 15 more" in dialog
+
+
+def test_a_device_whose_push_token_is_dead_is_not_woken(signed_in: SignedIn) -> None:
+    enrollment = enrolled(device_name="phone a")
+    channel = channel_of(enrollment)
+    channel.push_token = b"x"
+    channel.save()
+    client, device = signed_in(), device_of(enrollment)
+
+    assert "There is no MDM certificate" in go(client, "check-in", device).content.decode()
+    channel.push_refused_at = timezone.now() - timedelta(days=1)
+    channel.save()
+    assert "does not know this device any more" in ask(client, "check-in", device).content.decode()
