@@ -5,7 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -15,7 +15,7 @@ from bench.faults.kinds import Kind, Strike
 from bench.faults.ledger import Ledger
 from bench.faults.logs import Logs
 from bench.faults.players import Manner, Told
-from bench.faults.work import Newcomer, Ordered, Work
+from bench.faults.work import Newcomer, Ordered, Work, broadcast
 
 LOOK_SECONDS: Final = 0.3
 FIGURES: Final = ("requests", "200", "503", "broken", "dropped", "twice", "pushed")
@@ -69,7 +69,9 @@ class Rounds:
     def _look(self, played: "Round") -> None:
         news = self._ledger.enter(played.told)
         self._ledger.add(played.ordered)
-        self._ledger.check_records(news, self.plan.manner(played.number).version)
+        repeated = {each.uuid for each in played.told} - {each.uuid for each in news}
+        current = [each for each in played.current if each.uuid not in repeated]
+        self._ledger.check_records(current, played.manner.version)
         if played.newcomer is not None:
             self._ledger.check_newcomer(played.newcomer)
         self._ledger.compare()
@@ -86,7 +88,9 @@ class Round:
     kinds: Sequence[Kind]
 
     def __post_init__(self) -> None:
+        self.manner = self.plan.manner(self.number)
         self.counts: Counter[str] = Counter()
+        self._first_current = 0
         self.told: list[Told] = []
         self.wrong: list[str] = []
         self.unsure = 0
@@ -103,11 +107,15 @@ class Round:
             f"{self.ordered.pages} pages; all done {self.seconds:.1f} s after healing"
         )
 
+    @property
+    def current(self) -> list[Told]:
+        """What the records must show."""
+        return self.told[self._first_current :]
+
     def play(self) -> list[str]:
         """What went wrong; what was told is compared elsewhere."""
-        manner = self.plan.manner(self.number)
         chance = random.Random(self.seed)  # noqa: S311 -- to be repeated
-        self.installation.devices.behave(manner)
+        self.installation.devices.behave(self.manner)
         self._take_account()  # and they have heard it
         work = Work(self.installation, chance, per_second=self.plan.per_second)
         jumps = any(kind.name == "clock" for kind in self.kinds)
@@ -115,18 +123,29 @@ class Round:
         time.sleep(chance.uniform(0, self.plan.before))  # the broadcast may be under way
         for kind in self.kinds:
             for _ in range(self.plan.strikes(kind)):
-                kind.strike(Strike(self.installation, manner, chance, self.plan.lasting))
+                kind.strike(Strike(self.installation, self.manner, chance, self.plan.lasting))
                 self._take_account()
                 time.sleep(chance.uniform(0, 2 * self.plan.before))
         self.ordered = work.stop()
-        left = self._settle(manner)
+        left = self._settle()
+        if jumps and not left:
+            left = self._ask_again()
         self.newcomer.leave()
         return [*left, *self.wrong]
 
-    def _settle(self, manner: Manner) -> list[str]:
+    def _ask_again(self) -> list[str]:
+        """Which of two answers is the later one, a clock that moved cannot say: the records must follow the next."""
+        self._first_current = len(self.told)
+        self.manner = replace(self.manner, version=f"{self.manner.version}.1")
+        self.installation.devices.behave(self.manner)
+        self._take_account()
+        self.ordered.broadcasts.add(broadcast())
+        return self._settle()
+
+    def _settle(self) -> list[str]:
         healed = time.monotonic()
         self.installation.until_answering()
-        self.installation.devices.behave(manner.gentle(self.plan.settling))
+        self.installation.devices.behave(self.manner.gentle(self.plan.settling))
         while not self._is_done():
             if time.monotonic() - healed > self.plan.patience:
                 return [f"not done after {self.plan.patience:.0f} s: {ledger.what_is_left(self.ordered)}"]

@@ -41,6 +41,13 @@ def prepare() -> None:
     people.create(new, actor="bench")
 
 
+def broadcast() -> int:
+    """Everybody is to tell of itself."""
+    from devices.services import broadcast as service
+
+    return service.begin("DeviceInformation", selection=SELECTION, actor="bench").pk
+
+
 @dataclass(slots=True)
 class Ordered:
     """What was queued and is known to be: somebody was told so."""
@@ -88,9 +95,7 @@ class Work:
             self._stop.wait(PAUSE)
 
     def _broadcast(self) -> None:
-        from devices.services import broadcast
-
-        self.ordered.broadcasts.add(broadcast.begin("DeviceInformation", selection=SELECTION, actor="bench").pk)
+        self.ordered.broadcasts.add(broadcast())
 
     def _single(self) -> None:
         from devices.models import Device
