@@ -41,22 +41,23 @@ class Ledger:
         self.commands |= ordered.commands
         self.broadcasts |= ordered.broadcasts
 
-    def compare(self) -> None:
-        """When nothing is left to do."""
+    def compare(self) -> list[str]:
+        """What is wrong in the books when nothing is left to do."""
         books = _books()
         said = {uuid: Kept(each.status, each.sha256) for uuid, each in self.told.items()}
-        self._complain("told 200, and not in the books", [uuid for uuid in said if uuid not in books])
-        self._complain("in the books more than once", [uuid for uuid, rows in books.items() if len(rows) > 1])
-        self._complain(
-            "in the books with another answer", [uuid for uuid, one in said.items() if books.get(uuid, [one]) != [one]]
-        )
-        self._complain("answered in the books, by no device", [uuid for uuid in books if uuid not in said])
-        self._complain("queued, and not in the books", [uuid for uuid in self.commands if uuid not in books])
-        self.mistakes += _of_broadcasts(self.broadcasts)
+        wrong = {
+            "told 200, and not in the books": [uuid for uuid in said if uuid not in books],
+            "in the books more than once": [uuid for uuid, rows in books.items() if len(rows) > 1],
+            "in the books with another answer": [uuid for uuid, one in said.items() if books.get(uuid, [one]) != [one]],
+            "answered in the books, by no device": [uuid for uuid in books if uuid not in said],
+            "queued, and not in the books": [uuid for uuid in self.commands if uuid not in books],
+        }
+        return [_named(what, whom) for what, whom in wrong.items() if whom] + list(_of_broadcasts(self.broadcasts))
 
     def check_records(self, told: Sequence[Told], version: str) -> None:
         """Inventory was read: whoever told its version in this round is known by it."""
-        self._complain(f"told {version}, and the record says otherwise", sorted(_behind(told, version)))
+        if behind := sorted(_behind(told, version)):
+            self.mistakes.append(_named(f"told {version}, and the record says otherwise", behind))
 
     def check_newcomer(self, newcomer: Newcomer) -> None:
         from devices.models import Enrollment
@@ -68,11 +69,10 @@ class Ledger:
         if newcomer.error is None and (not states or set(states) != {Enrollment.State.ENDED}):
             self.mistakes.append(f"{serial} enrolled and left, and its enrollments say {states}")
 
-    def _complain(self, what: str, whom: Sequence[Any]) -> None:
-        if whom:
-            names = ", ".join(map(str, whom[:SHOWN]))
-            more = f" and {len(whom) - SHOWN} more" if len(whom) > SHOWN else ""
-            self.mistakes.append(f"{what}: {names}{more}")
+
+def _named(what: str, whom: Sequence[Any]) -> str:
+    more = f" and {len(whom) - SHOWN} more" if len(whom) > SHOWN else ""
+    return f"{what}: {', '.join(map(str, whom[:SHOWN]))}{more}"
 
 
 def is_all_done(ordered: Ordered) -> bool:

@@ -18,6 +18,7 @@ from bench.faults.players import Manner, Told
 from bench.faults.work import Newcomer, Ordered, Work, broadcast
 
 LOOK_SECONDS: Final = 0.3
+LOOKS: Final = 3
 FIGURES: Final = ("requests", "200", "503", "broken", "dropped", "twice", "pushed")
 
 
@@ -74,9 +75,18 @@ class Rounds:
         self._ledger.check_records(current, played.manner.version)
         if played.newcomer is not None:
             self._ledger.check_newcomer(played.newcomer)
-        self._ledger.compare()
+        self._ledger.mistakes += [*self._compare(played), *played.wrong]
         explains = [each for kind in played.kinds for each in kind.explains]
         self._ledger.mistakes += self._logs.unexplained(explains)
+
+    def _compare(self, played: "Round") -> list[str]:
+        """What the product itself queues may be on its way while the books are read; what is wrong stays so."""
+        for _ in range(LOOKS):
+            if not (wrong := self._ledger.compare()):
+                return []
+            wrong += played.until_done()
+            self._ledger.enter(played.told)
+        return wrong
 
 
 @dataclass
@@ -113,7 +123,7 @@ class Round:
         return self.told[self._first_current :]
 
     def play(self) -> list[str]:
-        """What went wrong; what was told is compared elsewhere."""
+        """What is not done in the end."""
         chance = random.Random(self.seed)  # noqa: S311 -- to be repeated
         self.installation.devices.behave(self.manner)
         self._take_account()  # and they have heard it
@@ -131,7 +141,7 @@ class Round:
         if jumps and not left:
             left = self._ask_again()
         self.newcomer.leave()
-        return [*left, *self.wrong]
+        return left
 
     def _ask_again(self) -> list[str]:
         """Which of two answers is the later one, a clock that moved cannot say: the records must follow the next."""
@@ -146,11 +156,17 @@ class Round:
         healed = time.monotonic()
         self.installation.until_answering()
         self.installation.devices.behave(self.manner.gentle(self.plan.settling))
+        left = self.until_done()
+        self.seconds = time.monotonic() - healed
+        return left
+
+    def until_done(self) -> list[str]:
+        """Or what is not."""
+        began = time.monotonic()
         while not self._is_done():
-            if time.monotonic() - healed > self.plan.patience:
+            if time.monotonic() - began > self.plan.patience:
                 return [f"not done after {self.plan.patience:.0f} s: {ledger.what_is_left(self.ordered)}"]
             time.sleep(LOOK_SECONDS)
-        self.seconds = time.monotonic() - healed
         return []
 
     def _is_done(self) -> bool:

@@ -71,8 +71,7 @@ def mistakes(answers: list[Told], ordered: Ordered | None = None) -> list[str]:
     ledger = Ledger()
     ledger.enter(answers)
     ledger.add(ordered or Ordered())
-    ledger.compare()
-    return ledger.mistakes
+    return ledger.compare()
 
 
 def test_what_was_told_and_kept_is_in_order(channel: Channel) -> None:
