@@ -63,3 +63,72 @@ class ConfirmForm(forms.Form):
             self.fields["code"].required = True
         else:
             del self.fields["code"]
+
+
+class PersonForm(forms.Form):
+    """Of somebody else: a browser must not fill in its owner."""
+
+    def __init__(self, *arguments: object, **keywords: object) -> None:
+        super().__init__(*arguments, **keywords)  # type: ignore[arg-type] # passed on as they come
+        for field in self.fields.values():
+            field.widget.attrs.setdefault("autocomplete", "off")
+
+    first_name = forms.CharField(label=_("First name"), max_length=150, required=False)
+    last_name = forms.CharField(label=_("Last name"), max_length=150, required=False)
+    display_name = forms.CharField(
+        label=_("Display name"),
+        max_length=300,
+        required=False,
+        help_text=_("Empty: first and last name, else the user ID."),
+    )
+    email = forms.EmailField(label=_("Email"), max_length=320, required=False, help_text=_("Needed for invitations."))
+    managed_apple_account = forms.CharField(
+        label=_("Managed Apple Account"),
+        max_length=320,
+        required=False,
+        help_text=_("Needed for account-driven enrollment."),
+        widget=forms.TextInput(attrs={"autocapitalize": "off", "spellcheck": "false", "inputmode": "email"}),
+    )
+
+
+class NewPersonForm(PersonForm):
+    user_id = forms.CharField(
+        label=_("User ID"),
+        max_length=150,
+        help_text=_("Letters, digits and - _ . @ $ # without spaces."),
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "off", "autofocus": True}),
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=LONGEST_PASSWORD,
+        strip=False,
+        help_text=_("At least 8 characters, and nothing that is easy to guess."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    again = forms.CharField(
+        label=_("Confirm password"),
+        max_length=LONGEST_PASSWORD,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    field_order = ("user_id", "first_name", "last_name", "display_name", "password", "again", "email")
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if given.get("password") != given.get("again"):
+            self.add_error("again", _("The two are not the same."))
+        return given
+
+
+class OwnPasswordForm(NewPasswordForm):
+    current = forms.CharField(
+        label=_("Current password"),
+        max_length=LONGEST_PASSWORD,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    field_order = ("current", "password", "again")
+
+    def __init__(self, *arguments: object, **keywords: object) -> None:
+        super().__init__(*arguments, **keywords)  # type: ignore[arg-type] # passed on as they come
+        self.fields["password"].widget.attrs.pop("autofocus", None)

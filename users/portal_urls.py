@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from users.views import audit_log, settings, sign_in, start, users
+from users.views import account, actions, admins, audit_log, person, roles, settings, sign_in, start, users
 
 urlpatterns = [
     path("", start.start, name="start"),
@@ -14,8 +14,22 @@ urlpatterns = [
     path("confirm", sign_in.confirm, name="confirm"),
     path("theme", sign_in.theme, name="theme"),
     path("language", sign_in.language, name="language"),
+    path("account", account.account, name="account"),
+    path("account/password", account.password, name="account-password"),
+    path("account/second-factor", account.set_up, name="account-second-factor"),
+    path("account/second-factor/codes", account.codes, name="account-codes"),
+    path("account/second-factor/off", account.switch_off, name="account-second-factor-off"),
+    path("account/sessions", account.end_sessions, name="account-sessions"),
     path("users", users.users, name="users"),
     path("settings", settings.settings, name="settings"),
     path("settings/system/<slug:slug>", settings.page, name="settings-page"),
     path("logs/audit", audit_log.audit_log, name="logs-audit"),
+    path("users/add", person.add, name="users-add"),
+    path("users/<int:number>", person.edit, name="users-edit"),
+    path("users/roles", roles.assign, name="users-roles"),
+    path("users/roles/preview", roles.preview, name="users-roles-preview"),
+    *(path(f"users/{name}", actions.dialog(name), name=f"users-{name}") for name in actions.DEEDS),
+    path("admins", admins.admins, name="admins"),
+    path("admins/add", admins.add, name="admins-add"),
+    path("admins/roles", admins.assign, name="admins-roles"),
 ]

@@ -76,8 +76,55 @@ document.addEventListener("htmx:afterSwap", (event) => {
   }
 });
 
+// What came of an action is shown in a dialog; the page below it is old then.
+document.addEventListener("close", (event) => {
+  if (event.target.matches("#dialog") && one("[data-reload]", event.target)) location.reload();
+}, true);
+
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
+});
+
+// --- Boxes with three states: some have it, all, none.  `mixed` is sent for those that stay as they are. ---
+function showState(box, state) {
+  box.dataset.mixed = state;
+  box.indeterminate = state === "mixed";
+  one(`input[name='mixed'][value='${CSS.escape(box.value)}']`, box.form).disabled = state !== "mixed";
+}
+
+function showForm(form) {
+  for (const children of all("[data-children-of]", form)) {
+    const parent = one(`input[value='${CSS.escape(children.dataset.childrenOf)}'][type='checkbox']`, form);
+    const isCleared = !parent.checked && !parent.indeterminate;
+    for (const box of all("input[type='checkbox']", children)) {
+      if (isCleared) {
+        if (box.dataset.mixed) showState(box, "set");
+        box.checked = false;
+      }
+      box.disabled = isCleared;
+    }
+  }
+  const source = one("[data-source]", form);
+  if (!source) return;
+  for (const part of all("[data-for-source]", form)) part.hidden = !part.dataset.forSource.split(" ").includes(source.value);
+}
+
+document.addEventListener("change", (event) => {
+  const box = event.target;
+  if (!box.form) return;
+  // a browser goes from some to all and to none; back to some leads from none
+  if (box.dataset.mixed === "mixed") showState(box, "set");
+  else if (box.dataset.mixed && box.checked) {
+    box.checked = false;
+    showState(box, "mixed");
+  }
+  showForm(box.form);
+}, true);
+
+document.addEventListener("htmx:load", (event) => {
+  for (const box of all("[data-mixed='mixed']", event.detail.elt)) box.indeterminate = true;
+  const form = event.detail.elt.closest("form") || one("form", event.detail.elt);
+  if (form) showForm(form);
 });
 
 // An answer of 4xx to a form is the form again, with what is wrong in it.

@@ -169,7 +169,7 @@ def test_of_two_who_take_a_name_at_once_one_gets_it() -> None:
 @pytest.mark.django_db
 def test_a_name_that_was_let_go_in_the_same_moment_is_refused_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     factories.user("alice")
-    monkeypatch.setattr(people, "_refuse_taken", lambda _: User.objects.all().delete())
+    monkeypatch.setattr(people, "refuse_taken", lambda _: User.objects.all().delete())
 
     with pytest.raises(InvalidPerson, match=r"changed at the same moment\. Try again\."):
         people.create(ALICE, actor="root")

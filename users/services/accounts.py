@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from epmm import audit, options
 from users.errors import InvalidAccount
-from users.models import User
+from users.models import ACCOUNT_DRIVEN, User
 
 LONGEST: Final = 320
 LOCAL_PART: Final = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+")  # RFC 5322, 3.2.3: the characters of an atom, and dots
@@ -59,10 +59,32 @@ def assign(user: User, text: str, *, actor: str) -> None:
     user.managed_apple_account = value
 
 
+@transaction.atomic
+def clear(user: User, *, actor: str) -> None:
+    """Take the account away, unless a role of the person needs one."""
+    person = User.objects.select_for_update().get(pk=user.pk)
+    before = person.managed_apple_account
+    if before is None:
+        return
+    if person.role_keys() & ACCOUNT_DRIVEN:
+        raise InvalidAccount(_("A role of this person needs the Managed Apple Account: remove the role first."))
+    User.objects.filter(pk=user.pk).update(managed_apple_account=None)
+    user.managed_apple_account = None
+    audit.record(
+        "user.account_changed",
+        actor=actor,
+        subject_type="user",
+        subject=user.user_id,
+        details={"from": before, "to": None},
+    )
+
+
 def refuse_taken(value: str) -> None:
     """Raise InvalidAccount when a stored person has this account."""
     holder = User.objects.filter(managed_apple_account=value).first()
     if holder is not None:
-        raise InvalidAccount(
-            _("Another user ({name}) already has this Managed Apple Account.").format(name=holder.display_name)
-        )
+        raise InvalidAccount(taken_sentence(holder))
+
+
+def taken_sentence(holder: User) -> str:
+    return _("Another user ({name}) already has this Managed Apple Account.").format(name=holder.display_name)

@@ -16,8 +16,8 @@ def set_roles(user: User, keys: Iterable[str], *, actor: str) -> None:
     wanted = _known(keys)
     person = User.objects.select_for_update().get(pk=user.pk)
     before = frozenset(person.admin_grants.values_list("key", flat=True))
-    if AdminRole.ADMIN_MANAGE in before - wanted and not _others_who_appoint(person):
-        raise InvalidGrant(_("Nobody else could appoint administrators: give that role to somebody first."))
+    if AdminRole.ADMIN_MANAGE in before - wanted:
+        keep_an_appointer(person)
     person.admin_grants.exclude(key__in=wanted).delete()
     AdminGrant.objects.bulk_create(
         [AdminGrant(user=person, key=key, granted_by=actor[:255]) for key in sorted(wanted - before)]
@@ -35,13 +35,18 @@ def set_roles(user: User, keys: Iterable[str], *, actor: str) -> None:
     )
 
 
+def keep_an_appointer(person: User) -> None:
+    """Raises InvalidGrant when, without this person, nobody could appoint administrators."""
+    if not person.is_active or AdminRole.ADMIN_MANAGE not in person.admin_role_keys():
+        return
+    # two who dismiss each other at once wait for each other here
+    appointing = AdminGrant.objects.select_for_update().filter(key=AdminRole.ADMIN_MANAGE, user__is_active=True)
+    if all(grant.user_id == person.pk for grant in appointing):
+        raise InvalidGrant(_("Nobody else could appoint administrators: give that role to somebody first."))
+
+
 def _known(keys: Iterable[str]) -> frozenset[str]:
     asked = frozenset(keys)
     if unknown := asked - frozenset(AdminRole.values):
         raise InvalidGrant(_("There is no administrator role {keys}.").format(keys=", ".join(sorted(unknown))))
     return asked
-
-
-def _others_who_appoint(person: User) -> bool:
-    others = AdminGrant.objects.filter(key=AdminRole.ADMIN_MANAGE, user__is_active=True)
-    return others.exclude(user=person).exists()

@@ -5,10 +5,12 @@ elsewhere, and a name that nobody has behaves like any other.
 """
 
 import math
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -47,6 +49,17 @@ def count_attempt(name: str, address: str | None) -> None:
 
 def clear(name: str, address: str | None) -> None:
     SignInFailures.objects.filter(name_hash=_name_hash(name), address=network(address)).delete()
+
+
+def locked_until(names: Iterable[str]) -> datetime | None:
+    """Until when the last of these names is locked, from whatever address."""
+    rows = SignInFailures.objects.filter(name_hash__in=[*map(_name_hash, names)], locked_until__gt=timezone.now())
+    return rows.aggregate(last=Max("locked_until"))["last"]  # type: ignore[no-any-return] # of an aggregate
+
+
+def unlock(names: Iterable[str]) -> int:
+    """Forget the failures of these names from every address; how many there were."""
+    return SignInFailures.objects.filter(name_hash__in=[*map(_name_hash, names)]).delete()[0]
 
 
 def forget(now: datetime) -> None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from epmm import audit
 from users.errors import InvalidPerson, UnknownPerson
-from users.models import AdminRole, Role, User
+from users.models import AdminRole, PortalSession, Role, User
 from users.services import accounts, administrators, roles
 
 LONGEST_NAME: Final = 320  # what anyone may type to say who they are: an address
@@ -53,7 +53,7 @@ def create(new: NewPerson, *, actor: str) -> User:
             if new.is_admin:
                 administrators.set_roles(user, AdminRole.values, actor=actor)
     except IntegrityError as error:
-        _refuse_taken(user)
+        refuse_taken(user)
         raise InvalidPerson from error  # whoever had it has just let go
     return user
 
@@ -61,6 +61,9 @@ def create(new: NewPerson, *, actor: str) -> User:
 @transaction.atomic
 def set_active(user: User, *, is_active: bool, actor: str) -> User:
     """Whether the person may sign in and enroll; what they have enrolled stays."""
+    if not is_active:
+        administrators.keep_an_appointer(user)
+        PortalSession.objects.filter(user=user).delete()
     user.is_active = is_active
     user.save(update_fields=["is_active"])
     action = "user.enabled" if is_active else "user.disabled"
@@ -130,8 +133,7 @@ def _checked(new: NewPerson) -> User:
         managed_apple_account=accounts.normalized(new.managed_apple_account) if new.managed_apple_account else None,
         is_admin=new.is_admin,
     )
-    if not (user.full_name + user.first_name + user.last_name).isprintable():
-        raise InvalidPerson(_("A name must not contain line breaks or control characters."))
+    check_names(user)
     try:
         user.clean_fields(exclude=["password"])
         if new.password is not None:
@@ -140,6 +142,11 @@ def _checked(new: NewPerson) -> User:
         raise InvalidPerson(" ".join(error.messages)) from error
     user.set_password(new.password)
     return user
+
+
+def check_names(user: User) -> None:
+    if not (user.full_name + user.first_name + user.last_name).isprintable():
+        raise InvalidPerson(_("A name must not contain line breaks or control characters."))
 
 
 def _check_user_id(user_id: str) -> None:
@@ -161,9 +168,9 @@ def _check_password(password: str, user: User) -> None:
     validate_password(password, user)
 
 
-def _refuse_taken(user: User) -> None:
+def refuse_taken(user: User) -> None:
     """Say which value another person had first."""
-    others = User.objects.alias(lower_id=Lower("user_id"), lower_email=Lower("email"))
+    others = User.objects.exclude(pk=user.pk).alias(lower_id=Lower("user_id"), lower_email=Lower("email"))
     if others.filter(lower_id=user.user_id.lower()).exists():
         raise InvalidPerson(_("The user ID {user_id} is taken.").format(user_id=user.user_id))
     if user.email and others.filter(lower_email=user.email.lower()).exists():

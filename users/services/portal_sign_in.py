@@ -4,7 +4,7 @@ import time
 from enum import StrEnum
 from typing import Final
 
-from django.contrib.auth import login, logout
+from django.contrib.auth import login, logout, update_session_auth_hash
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -100,6 +100,21 @@ def confirm(request: HttpRequest, user: User, password: str, code: str) -> None:
 
 def is_confirmed(request: HttpRequest) -> bool:
     return time.time() - int(request.session.get(CONFIRMED, 0)) < CONFIRMED_SECONDS
+
+
+def change_password(request: HttpRequest, user: User, current: str, password: str) -> None:
+    """One's own; all other sessions end.  Raises SignInRefused, InvalidPerson."""
+    _checked(request, user.user_id, current)
+    if password == current:
+        raise SamePassword
+    people.set_password(user, password, actor=user.user_id)
+    update_session_auth_hash(request, user)
+    end_sessions(request, user)
+
+
+def end_sessions(request: HttpRequest, user: User) -> int:
+    """All of this person but the one that asks; how many there were."""
+    return PortalSession.objects.filter(user=user).exclude(pk=request.session.session_key).delete()[0]
 
 
 def leave(request: HttpRequest) -> None:

@@ -8,16 +8,18 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from epmm.portal.lists import Badge, Column, Listing
+from epmm.portal.lists import Action, Badge, Column, Link, Listing
+from users import permissions
 from users.models import Role, User
 
 _LABELS: Final = dict(Role.choices)
 
 
-def _find(people: QuerySet[User], text: str) -> QuerySet[User]:
+def find(people: QuerySet[User], text: str) -> QuerySet[User]:
     """By how a name begins: that is what the indexes answer."""
     typed = text.lower()
     starts = Q(user_id__istartswith=typed) | Q(email__istartswith=typed) | Q(managed_apple_account__startswith=typed)
@@ -42,7 +44,11 @@ LISTING: Final = Listing[User](
     name="users",
     title=_("Users"),
     columns=(
-        Column(key="name", label=_("Name"), value=lambda user: user.display_name),
+        Column(
+            key="name",
+            label=_("Name"),
+            value=lambda user: Link(user.display_name, reverse("portal:users-edit", args=[user.pk])),
+        ),
         Column(key="user_id", label=_("User ID"), value=lambda user: user.user_id, order="user_id"),
         Column(key="email", label=_("Email"), value=lambda user: user.email, order="email"),
         Column(key="source", label=_("Source"), value=lambda user: user.get_source_display()),
@@ -67,16 +73,36 @@ LISTING: Final = Listing[User](
         ),
     ),
     sorted_by="user_id",
-    find=_find,
+    find=find,
+    actions=(
+        Action(label=_("Assign Roles"), name="users-roles", icon="user-cog"),
+        Action(label=_("Assign administrator roles"), name="admins-roles", icon="shield-user"),
+        Action(label=_("Require password change"), name="users-require-password", icon="key-round"),
+        Action(label=_("Reset password"), name="users-reset-password", icon="rotate-ccw-key"),
+        Action(label=_("Unlock account"), name="users-unlock", icon="lock-open"),
+        Action(label=_("Issue registration PIN"), name="users-pin", icon="hash"),
+        Action(label=_("Enable"), name="users-enable", icon="user-check"),
+        Action(label=_("Disable"), name="users-disable", icon="user-x", is_dangerous=True),
+        Action(label=_("Delete"), name="users-delete", icon="trash-2", is_dangerous=True),
+    ),
     search_hint=_("Name, user ID, email, account"),
     empty=_("There are no users yet. Add one, or connect a directory."),
 )
 
 
+def everybody() -> QuerySet[User]:
+    """With their roles and how many devices each has."""
+    return User.objects.prefetch_related("role_grants").annotate(device_count=Coalesce(Subquery(_devices()), 0))
+
+
 @require_safe
 def users(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    people = User.objects.prefetch_related("role_grants").annotate(device_count=Coalesce(Subquery(_devices()), 0))
-    view = LISTING.view(request, people)
+    view = LISTING.view(request, everybody())
     if request.GET.get("format") == "csv":
         return view.csv()
-    return render(request, "portal/list.html", view.context())
+    actions = [action for action in LISTING.actions if permissions.may_open(request, action.name)]
+    return render(
+        request,
+        "portal/people/users.html",
+        view.context() | {"actions": actions, "may_add": permissions.may_open(request, "users-add")},
+    )

@@ -1,0 +1,127 @@
+"""The portal in a real browser: signed in, roles assigned from the keyboard, nothing to complain about."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Literal
+
+import pytest
+from playwright.sync_api import Page, ViewportSize
+from pytest_django.live_server_helper import LiveServer
+
+from tests.enrollment.pages import chromium
+from tests.enrollment.pages.test_browser import WEAK_TEXT
+from tests.portal.conftest import PASSWORD, make_administrator
+from users.models import User
+from users.services import people
+from users.services.people import NewPerson
+
+pytestmark = [pytest.mark.service("chromium"), pytest.mark.django_db(transaction=True)]
+
+Scheme = Literal["light", "dark"]
+HOST: Final = "https://mdm.example.test:8443"
+
+
+@contextmanager
+def signed_in(
+    site: LiveServer, viewport: ViewportSize, scheme: Scheme = "light", language: str = "en"
+) -> Iterator[Page]:
+    """Fails when the browser has anything to complain about, or asks anybody but us."""
+    complaints: list[str] = []
+    asked: set[str] = set()
+    with chromium.start() as browser:
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, locale=language)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: asked.add("/".join(request.url.split("/")[:3])))
+        page.goto(f"{site.url}/admin/users")
+        page.locator("#id_user_id").fill("admin")
+        page.keyboard.press("Tab")
+        page.keyboard.type(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("table")
+        yield page
+    assert complaints == []
+    assert asked == {site.url}
+
+
+@pytest.fixture
+def site(live_server: LiveServer, settings: object) -> LiveServer:
+    """Without TLS, for which these two are made: a browser lets plain cookies through to itself alone."""
+    for name, value in {"SESSION_COOKIE": "session", "CSRF_COOKIE": "csrf"}.items():
+        setattr(settings, f"{name}_NAME", value)
+        setattr(settings, f"{name}_SECURE", False)
+    make_administrator()
+    for name in ("anna", "ben"):
+        people.create(NewPerson(user_id=name), actor="test")
+    return live_server
+
+
+def reach(page: Page, selector: str) -> None:
+    """With the Tab key alone."""
+    for _ in range(60):
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(selector)
+
+
+def test_roles_are_assigned_from_the_keyboard(site: LiveServer) -> None:
+    with signed_in(site, chromium.DESK) as page:
+        reach(page, "[data-tick-all]")
+        page.keyboard.press("Space")
+        page.locator("main").focus()
+        reach(page, "[data-actions] > summary")
+        page.keyboard.press("Enter")
+        reach(page, "[hx-post='/admin/users/roles']")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("dialog[open] #role-form")
+        reach(page, "input[value='apple.adde']")
+        page.keyboard.press("Space")
+        page.wait_for_selector("#role-preview code")
+        previewed = page.locator("#role-preview code").all_text_contents()
+        reach(page, "#role-form .button.primary")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("dialog[open] [data-reload]")
+        page.keyboard.press("Escape")
+        page.wait_for_selector("dialog:not([open])", state="attached")
+        page.wait_for_load_state()
+
+    assert previewed == [f"{name}@mdm.example.test" for name in ("admin", "anna", "ben")]
+    assert set(User.objects.values_list("managed_apple_account", flat=True)) == set(previewed)
+
+
+def test_a_dash_goes_round_and_children_follow_their_parent(site: LiveServer) -> None:
+    User.objects.get(user_id="anna").role_grants.all().delete()
+    with signed_in(site, chromium.DESK) as page:
+        page.locator("[data-tick-all]").check()
+        page.locator("[data-actions] > summary").click()
+        page.locator("[hx-post='/admin/users/roles']").click()
+        portal, child = page.locator("input[value='portal'][type=checkbox]"), page.locator("input[value='portal.lock']")
+        mixed = "box => [box.indeterminate, box.checked]"
+        seen = [portal.evaluate(mixed)]
+        for _ in range(3):
+            portal.click()
+            seen.append(portal.evaluate(mixed))
+        portal.click()
+        portal.click()
+        is_cleared = child.is_disabled()
+
+    assert seen == [[True, False], [False, True], [False, False], [True, False]]
+    assert is_cleared
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_everything_fits_a_phone_and_stands_out(site: LiveServer, scheme: Scheme, language: str) -> None:
+    with signed_in(site, chromium.PHONE, scheme, language) as page:
+        page.locator("tbody input[name=row]").first.check()
+        page.locator("[data-actions] > summary").click()
+        page.locator("[hx-post='/admin/users/roles']").click()
+        page.wait_for_selector("dialog[open] #role-form")
+        seen = {"dialog": (page.evaluate("document.documentElement.scrollWidth"), page.evaluate(WEAK_TEXT))}
+        for address in ("users/add", "account", "account/second-factor", "admins"):
+            page.goto(f"{site.url}/admin/{address}")
+            seen[address] = (page.evaluate("document.documentElement.scrollWidth"), page.evaluate(WEAK_TEXT))
+
+    assert seen == dict.fromkeys(seen, (390, []))

@@ -1,0 +1,55 @@
+"""The portal's tokens: readable in both schemes (WCAG 2.2, success criteria 1.4.3 and 1.4.11)."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+from django.contrib.staticfiles import finders
+
+from tests.enrollment.pages.test_colors import BORDER, TEXT, contrast
+
+PAIRS: Final = [
+    *((front, back, TEXT) for front in ("text", "quiet") for back in ("page", "sheet", "fill", "hover")),
+    *((front, back, TEXT) for front in ("text", "tint") for back in ("page", "sheet", "tint-fill")),
+    *((tone, back, TEXT) for tone in ("good", "bad", "wait") for back in ("sheet", f"{tone}-fill")),
+    ("quiet", "tint-fill", TEXT),
+    ("on-button", "button", TEXT),
+    ("on-danger", "danger", TEXT),
+    *(("edge", back, BORDER) for back in ("page", "sheet", "fill")),
+    ("button", "sheet", BORDER),
+    ("tint", "sheet", BORDER),
+]
+
+
+def blocks() -> dict[str, dict[str, str]]:
+    """The tokens by the selector of `:root` that sets them."""
+    found = finders.find("css/portal.css")
+    assert found
+    rules = re.findall(r"(:root[^{]*?) \{([^}]*)\}", Path(found).read_text())
+    return {selector: dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", body)) for selector, body in rules}
+
+
+def tokens(scheme: str) -> dict[str, str]:
+    found = blocks()
+    return found[":root"] | (found[':root[data-theme="dark"]'] if scheme == "dark" else {})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("front", "back", "least"), PAIRS)
+def test_colors_can_be_told_apart(scheme: str, front: str, back: str, least: float) -> None:
+    color = tokens(scheme)
+
+    assert contrast(color[front], color[back]) >= least
+
+
+def test_dark_is_the_same_whether_the_system_or_the_reader_chose_it() -> None:
+    found = blocks()
+
+    assert found[':root[data-theme="dark"]'] == found[':root:not([data-theme="light"])']
+
+
+def test_dark_has_a_color_of_its_own_for_everything_that_carries_text() -> None:
+    light, dark = tokens("light"), tokens("dark")
+
+    assert [name for name in light if light[name] == dark[name]] == ["on-button", "on-danger"]

@@ -1,0 +1,195 @@
+"""Adding people, their page, and what is done with those who are ticked."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from epmm.models import AuditEntry
+from tests.portal.conftest import PASSWORD, SignedIn, browser, make_administrator
+from users.models import AdminRole, PortalSession, User
+from users.services import lock_out, people, pins
+from users.services.people import NewPerson
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = {"user_id": "anna", "password": PASSWORD, "again": PASSWORD}
+
+
+def person(name: str = "anna") -> User:
+    return people.create(NewPerson(user_id=name, password=PASSWORD), actor="test")
+
+
+def do(client: Client, action: str, *chosen: User) -> str:
+    """The result, after the dialog has named who is meant."""
+    address, keys = f"/admin/users/{action}", [user.pk for user in chosen]
+    asked = client.post(address, {"row": keys})
+    assert chosen[0].display_name in asked.content.decode()
+    assert asked.status_code == 200
+    return client.post(address, {"go": 1, "chosen": ",".join(map(str, keys))}).content.decode()
+
+
+def secrets(page: str) -> list[str]:
+    return re.findall(r"<code[^>]*>([^<]+)</code>", page)
+
+
+def test_a_local_user_is_added_with_the_portal(signed_in: SignedIn) -> None:
+    client = signed_in()
+
+    sent = client.post("/admin/users/add", NEW | {"first_name": "Anna", "last_name": "Ito"})
+    anna = User.objects.get(user_id="anna")
+    assert sent["Location"] == f"/admin/users/{anna.pk}"
+    page = client.get(sent["Location"]).content.decode()
+    assert "Anna Ito" in page
+    assert "User Portal" in page
+    assert "direct" in page
+    assert anna.check_password(PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"user_id": "an na"}, "A user ID consists of"),
+        ({"user_id": "x_MI7"}, "is reserved"),
+        ({"user_id": "ADMIN"}, "The user ID ADMIN is taken."),
+        ({"again": "another"}, "The two are not the same."),
+        ({"password": "short", "again": "short"}, "too short"),
+        ({"email": "no address"}, "valid email"),
+        ({"managed_apple_account": "anna@elsewhere.test"}, "does not belong to an enrollment domain"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nobody_is_added(signed_in: SignedIn, wrong: dict[str, str], told: str) -> None:
+    answer = signed_in().post("/admin/users/add", NEW | wrong)
+
+    assert told in answer.content.decode()
+    assert User.objects.count() == 1
+
+
+def test_a_person_is_corrected_and_mistakes_change_nothing(signed_in: SignedIn) -> None:
+    client, anna = signed_in(), person()
+    address = f"/admin/users/{anna.pk}"
+
+    client.post(address, {"first_name": "Anna", "email": "a@x.test", "managed_apple_account": "a@mdm.example.test"})
+    anna.refresh_from_db()
+    assert (anna.first_name, anna.email, anna.managed_apple_account) == ("Anna", "a@x.test", "a@mdm.example.test")
+    assert AuditEntry.objects.get(action="user.changed").details == {"changed": ["email", "first_name"]}
+    people.create(NewPerson(user_id="ben", email="ben@x.test"), actor="test")
+    refused = client.post(address, {"first_name": "Else", "email": "BEN@x.test"}).content.decode()
+    assert "Another user already has the email address BEN@x.test." in refused
+    anna.refresh_from_db()
+    assert (anna.first_name, anna.managed_apple_account) == ("Anna", "a@mdm.example.test")
+
+
+def test_who_may_only_look_changes_nothing(signed_in: SignedIn) -> None:
+    client, anna = signed_in(roles=[AdminRole.USER_VIEW]), person()
+    address = f"/admin/users/{anna.pk}"
+
+    assert '<form method="post" class="stack"' not in client.get(address).content.decode()
+    assert client.post(address, {"first_name": "Else"}).status_code == 403
+
+
+def test_a_reset_password_is_shown_once_and_has_to_be_replaced(signed_in: SignedIn) -> None:
+    client, anna = signed_in(), person()
+
+    [password] = secrets(do(client, "reset-password", anna))
+    anna.refresh_from_db()
+    assert anna.check_password(password)
+    assert anna.must_change_password
+    assert password not in str(list(AuditEntry.objects.values_list("details", flat=True)))
+
+
+def test_a_pin_is_shown_once_for_each(signed_in: SignedIn) -> None:
+    client, anna, ben = signed_in(), person(), person("ben")
+
+    shown = secrets(do(client, "pin", anna, ben))
+    assert [pins.check(user, digits, "").user for user, digits in zip((anna, ben), shown, strict=True)] == [anna, ben]
+    assert "Issued" in client.get(f"/admin/users/{anna.pk}").content.decode()
+
+
+def test_a_password_change_is_required(signed_in: SignedIn) -> None:
+    client, anna = signed_in(), person()
+    nobody = people.create(NewPerson(user_id="pin-only"), actor="test")
+
+    page = do(client, "require-password", anna, nobody)
+    assert "Left as they were: 1" in page
+    assert "This person has no password" in page
+    anna.refresh_from_db()
+    assert anna.must_change_password
+
+
+def test_a_locked_account_is_seen_and_unlocked(signed_in: SignedIn) -> None:
+    client, anna = signed_in(), person()
+    for _ in range(lock_out.FAILURES_BEFORE_LOCK):
+        lock_out.count_attempt("anna", "192.0.2.7")
+
+    assert "Locked until" in client.get(f"/admin/users/{anna.pk}").content.decode()
+    assert "Unlocked" in do(client, "unlock", anna)
+    assert "Locked until" not in client.get(f"/admin/users/{anna.pk}").content.decode()
+
+
+def test_disabled_and_enabled_and_never_oneself(signed_in: SignedIn) -> None:
+    client, anna = signed_in(), person()
+    admin = User.objects.get(user_id="admin")
+
+    assert "Nobody disables their own account." in do(client, "disable", admin, anna)
+    assert [User.objects.get(pk=user.pk).is_active for user in (admin, anna)] == [True, False]
+    do(client, "enable", anna)
+    assert User.objects.get(pk=anna.pk).is_active
+
+
+def test_people_are_deleted_but_not_oneself_and_not_who_has_devices(signed_in: SignedIn) -> None:
+    from devices.models import Device
+
+    client, anna, ben, cleo = signed_in(), person(), person("ben"), person("cleo")
+    Device.objects.create(user=ben, status=Device.Status.ACTIVE)
+    Device.objects.create(user=cleo, status=Device.Status.RETIRED)
+    admin = User.objects.get(user_id="admin")
+
+    page = do(client, "delete", admin, anna, ben, cleo)
+    assert "Nobody deletes their own account." in page
+    assert "This person has devices. Retire them first." in page
+    assert "Records of retired devices name this person." in page
+    assert set(User.objects.values_list("user_id", flat=True)) == {"admin", "ben", "cleo"}
+    assert AuditEntry.objects.filter(action="user.deleted").count() == 1
+
+
+@pytest.mark.parametrize("action", ["reset-password", "require-password", "disable", "delete", "unlock"])
+def test_an_administrator_is_touched_only_by_who_may_appoint(signed_in: SignedIn, action: str) -> None:
+    client = signed_in(roles=[AdminRole.USER_VIEW, AdminRole.USER_MANAGE])
+    boss = make_administrator("boss")
+
+    assert "Only who manages administrators may do this." in do(client, action, boss)
+    assert User.objects.get(pk=boss.pk).check_password(PASSWORD)
+    assert User.objects.get(pk=boss.pk).is_active
+
+
+def test_who_is_disabled_is_signed_out(signed_in: SignedIn) -> None:
+    client = signed_in()
+    boss = make_administrator("boss")
+    browser().post("/admin/sign-in", {"user_id": "boss", "password": PASSWORD}, secure=True)
+    assert PortalSession.objects.filter(user=boss).exists()
+
+    do(client, "disable", boss)
+    assert not PortalSession.objects.filter(user=boss).exists()
+
+
+def test_many_at_once_are_refused_where_each_takes_its_time(signed_in: SignedIn) -> None:
+    client = signed_in()
+    User.objects.bulk_create(User(user_id=f"u{number}") for number in range(51))
+
+    answer = client.post("/admin/users/pin", {"all": 1, "matching": "q=u"})
+    assert "at most 50 people at once" in answer.content.decode()
+
+
+@pytest.mark.parametrize("count", [10, 500])
+def test_the_list_costs_the_same_for_many(
+    signed_in: SignedIn, django_assert_max_num_queries: object, count: int
+) -> None:
+    client = signed_in()
+    User.objects.bulk_create(User(user_id=f"u{number}") for number in range(count))
+
+    with django_assert_max_num_queries(12):  # type: ignore[operator] # a fixture of pytest-django
+        page = client.get("/admin/users").content
+    assert len(page) < 60_000
+    with django_assert_max_num_queries(12):  # type: ignore[operator] # as above
+        client.get(f"/admin/users/{User.objects.latest('pk').pk}")

@@ -1,0 +1,150 @@
+"""Roles for many people at once: what each would get, who could not be saved and why, all of it before anything is."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from epmm import options
+from users.errors import InvalidAccount, InvalidPerson
+from users.models import ACCOUNT_DRIVEN, Role, User
+from users.services import accounts, roles
+
+LONGEST_PATTERN: Final = 320
+DEFAULT_PATTERN: Final = "{user_id}@{domain}"
+PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+VALUES: Final[dict[str, Callable[[User], str]]] = {
+    # some user IDs are addresses: what stands before the @ is the name
+    "user_id": lambda user: user.user_id.partition("@")[0],
+    "email_name": lambda user: user.email.partition("@")[0],
+    "first_name": lambda user: user.first_name,
+    "last_name": lambda user: user.last_name,
+    "domain": lambda _user: options.enrollment_domains()[0],
+}
+
+
+class Source(StrEnum):
+    """Where a person's Managed Apple Account comes from."""
+
+    KEEP = "keep"
+    TYPED = "typed"
+    EMAIL = "email"
+    PATTERN = "pattern"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Roles that are in neither set stay with whoever has them."""
+
+    granted: frozenset[str]
+    removed: frozenset[str]
+    source: Source = Source.KEEP
+    text: str = ""  # what was typed: the account of one person, or the pattern
+    replaces: bool = False  # also accounts that people have already
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    user: User
+    account: str | None
+    problem: str = ""
+
+    @property
+    def is_new(self) -> bool:
+        return self.account != self.user.managed_apple_account
+
+
+def plan(people: Sequence[User], change: Change) -> list[Planned]:
+    """Two queries, however many people; nothing is changed.  `people` come with their roles."""
+    drafts = [_draft(user, change) for user in people]
+    wanted = Counter(draft.account for draft in drafts if draft.account and draft.is_new)
+    holders = _holders(wanted)
+    return [_checked(draft, wanted, holders) for draft in drafts]
+
+
+@transaction.atomic
+def save(planned: Planned, change: Change, *, actor: str) -> None:
+    """One person's new roles and account, all or nothing.  Raises InvalidPerson."""
+    if planned.problem:
+        raise InvalidPerson(planned.problem)
+    user = planned.user
+    if change.removed:
+        roles.remove(user, change.removed, actor=actor)
+    account = planned.account if planned.is_new else None
+    roles.grant(user, change.granted, actor=actor, managed_apple_account=account)
+
+
+def _draft(user: User, change: Change) -> Planned:
+    had = frozenset(grant.key for grant in user.role_grants.all())
+    removed = change.removed | (roles.PORTAL_CHILDREN if Role.PORTAL in change.removed else frozenset())
+    after = (had - removed) | change.granted
+    try:
+        account = _account(user, change)
+    except InvalidAccount as error:
+        return Planned(user=user, account=user.managed_apple_account, problem=str(error))
+    return Planned(user=user, account=account, problem=_missing(after, account))
+
+
+def _missing(after: frozenset[str], account: str | None) -> str:
+    if after & ACCOUNT_DRIVEN and account is None:
+        return accounts.wanted_sentence()
+    if after & roles.PORTAL_CHILDREN and Role.PORTAL not in after:
+        return _("The chosen roles need the role User Portal, which this person does not have.")
+    return ""
+
+
+def _account(user: User, change: Change) -> str | None:
+    kept = user.managed_apple_account
+    match change.source:
+        case Source.KEEP:
+            return kept
+        case Source.TYPED:
+            return accounts.normalized(change.text) if change.text.strip() else kept
+        case _ if kept is not None and not change.replaces:
+            return kept
+        case Source.EMAIL:
+            if not user.email:
+                raise InvalidAccount(_("This person has no email address."))
+            return accounts.normalized(user.email)
+        case Source.PATTERN:
+            return accounts.normalized(filled(change.text, user))
+
+
+def filled(pattern: str, user: User) -> str:
+    """The pattern with this person's values; only the names that are listed here stand for something."""
+
+    def value(found: re.Match[str]) -> str:
+        read = VALUES.get(found[1])
+        if read is None:
+            known = ", ".join(f"{{{name}}}" for name in VALUES)
+            raise InvalidAccount(_("{unknown} stands for nothing. Use {known}.").format(unknown=found[0], known=known))
+        if not (text := read(user)):
+            raise InvalidAccount(_("This person has nothing to put in the place of {name}.").format(name=found[0]))
+        return text
+
+    return PLACEHOLDER.sub(value, pattern[:LONGEST_PATTERN])
+
+
+def _holders(wanted: Iterable[str]) -> dict[str | None, User]:
+    values = sorted(wanted)
+    if not values:
+        return {}
+    return {user.managed_apple_account: user for user in User.objects.filter(managed_apple_account__in=values)}
+
+
+def _checked(draft: Planned, wanted: Counter[str], holders: dict[str | None, User]) -> Planned:
+    if draft.problem or not draft.is_new:
+        return draft
+    holder = holders.get(draft.account)
+    if holder is not None and holder.pk != draft.user.pk:
+        problem = accounts.taken_sentence(holder)
+    elif wanted[draft.account or ""] > 1:
+        problem = _("Several of the chosen people would get this account.")
+    else:
+        return draft
+    return Planned(user=draft.user, account=draft.account, problem=problem)

@@ -1,0 +1,131 @@
+"""What an administrator does with people who are there: correct their data, help them back in, let them go."""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models.deletion import ProtectedError
+from django.utils.translation import gettext as _
+
+from epmm import audit, options
+from users.errors import InvalidPerson
+from users.models import AdminRole, PortalSession, User
+from users.services import accounts, administrators, lock_out, people
+
+# none that are taken for one another when read out or copied by hand
+LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
+GROUPS: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    first_name: str
+    last_name: str
+    display_name: str
+    email: str
+    managed_apple_account: str
+
+
+def may_change(user: User, actor_roles: Iterable[str]) -> None:
+    """An administrator is changed by whoever may appoint some: else a new password would lend all their roles."""
+    if user.is_admin and AdminRole.ADMIN_MANAGE not in actor_roles:
+        raise InvalidPerson(
+            _("{name} is an administrator. Only who manages administrators may do this.").format(name=user.display_name)
+        )
+
+
+def edit(user: User, facts: Facts, *, actor: str) -> None:
+    """Raises InvalidPerson; then nothing is changed."""
+    before = _told(user)
+    user.first_name, user.last_name = facts.first_name.strip(), facts.last_name.strip()
+    user.full_name, user.email = facts.display_name.strip(), facts.email.strip()
+    people.check_names(user)
+    try:
+        user.clean_fields(exclude=["password"])
+        with transaction.atomic():
+            user.save(update_fields=["first_name", "last_name", "full_name", "email"])
+            if (after := _told(user)) != before:
+                changed = sorted(name for name in after if after[name] != before[name])
+                _record("user.changed", user, actor, {"changed": changed})
+            if facts.managed_apple_account.strip():
+                accounts.assign(user, facts.managed_apple_account, actor=actor)
+            else:
+                accounts.clear(user, actor=actor)
+    except ValidationError as error:
+        raise InvalidPerson(" ".join(error.messages)) from error
+    except IntegrityError as error:
+        people.refuse_taken(user)
+        raise InvalidPerson from error
+
+
+@transaction.atomic
+def require_new_password(user: User, *, actor: str) -> None:
+    """At the next sign-in; open sessions of the portal end."""
+    _refuse_directory(user)
+    if not user.has_usable_password():
+        raise InvalidPerson(_("This person has no password. Reset it to hand one out."))
+    user.must_change_password = True
+    user.save(update_fields=["must_change_password"])
+    PortalSession.objects.filter(user=user).delete()
+    _record("user.password_change_required", user, actor)
+
+
+@transaction.atomic
+def reset_password(user: User, *, actor: str) -> str:
+    """A password that is shown once and has to be replaced at the first sign-in."""
+    _refuse_directory(user)
+    password = "-".join("".join(secrets.choice(LETTERS) for _letter in range(4)) for _group in range(GROUPS))
+    people.set_password(user, password, actor=actor, must_change=True)
+    PortalSession.objects.filter(user=user).delete()
+    return password
+
+
+def names(user: User) -> set[str]:
+    """What failures of this person's sign-ins are counted under."""
+    typed = {user.user_id.lower(), user.email.lower(), user.managed_apple_account or ""} - {""}
+    domains = options.enrollment_domains()
+    return typed | {people.without_own_domain(name, domains) for name in typed} | {f"code of {user.user_id}"}
+
+
+@transaction.atomic
+def unlock(user: User, *, actor: str) -> bool:
+    """Whether there was anything to forget."""
+    found = lock_out.unlock(names(user)) > 0
+    if found:
+        _record("user.unlocked", user, actor)
+    return found
+
+
+@transaction.atomic
+def delete(user: User, *, actor: str) -> None:
+    """Not while devices are there, and never whom a directory would bring back."""
+    if user.user_id == actor:
+        raise InvalidPerson(_("Nobody deletes their own account."))
+    _refuse_directory(user)
+    administrators.keep_an_appointer(user)
+    devices = apps.get_model("devices", "Device").objects.filter(user=user)
+    if devices.exclude(status="RETIRED").exists():
+        raise InvalidPerson(_("This person has devices. Retire them first."))
+    try:
+        with transaction.atomic():
+            _record("user.deleted", user, actor, {"account": user.managed_apple_account})
+            user.delete()
+    except ProtectedError as error:
+        raise InvalidPerson(_("Records of retired devices name this person. Delete those records first.")) from error
+
+
+def _refuse_directory(user: User) -> None:
+    if user.source != User.Source.LOCAL:
+        raise InvalidPerson(_("This person comes from a directory: change it there."))
+
+
+def _told(user: User) -> dict[str, str]:
+    return {name: getattr(user, name) for name in ("first_name", "last_name", "full_name", "email")}
+
+
+def _record(action: str, user: User, actor: str, details: dict[str, object] | None = None) -> None:
+    audit.record(action, actor=actor, subject_type="user", subject=user.user_id, details=details)

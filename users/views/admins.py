@@ -1,0 +1,174 @@
+"""Admin > Admins: who administers, and with which roles (portal specification, section 15)."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Final
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
+
+from epmm.portal.lists import Action, Badge, Column, Link, Listing
+from users.errors import InvalidPerson, UnknownPerson
+from users.models import AdminRole, User
+from users.services import administrators, people
+from users.views import chosen
+from users.views import users as users_page
+from users.views.chosen import Chosen
+from users.views.dialogs import GO, StepUp, administrator, done, refused
+from users.views.roles import GRANTED, MIXED, Box
+
+CATEGORIES: Final[dict[str, str | Promise]] = {
+    "device": gettext_lazy("Device Management"),
+    "user": gettext_lazy("User Management"),
+    "label": gettext_lazy("Label Management"),
+    "configuration": gettext_lazy("Configuration Management"),
+    "logs": gettext_lazy("Logs and Events Management"),
+    "settings": gettext_lazy("Settings"),
+    "admin": gettext_lazy("Admin"),
+    "api": gettext_lazy("API"),
+}
+
+
+def _category(key: str) -> str:
+    return key.partition(".")[0]
+
+
+def _told(user: User) -> str:
+    """Each category with its roles; all of them in a word."""
+    held = {grant.key for grant in user.admin_grants.all()}
+    if held >= set(AdminRole.values):
+        return str(_("All roles"))
+    parts = []
+    for category, roles in groupby((role for role in AdminRole if role in held), _category):
+        parts.append(f"{CATEGORIES[category]}: {', '.join(str(role.label) for role in roles)}")
+    return "; ".join(parts)
+
+
+def _second_factor(user: User) -> Badge:
+    is_on = any(device.confirmed for device in user.totpdevice_set.all())  # type: ignore[attr-defined] # django-otp's
+    return Badge(_("On"), "good") if is_on else Badge(_("Off"), "waiting")
+
+
+LISTING: Final = Listing[User](
+    name="admins",
+    title=gettext_lazy("Admins"),
+    columns=(
+        Column(
+            key="name",
+            label=gettext_lazy("Name"),
+            value=lambda user: Link(user.display_name, reverse("portal:users-edit", args=[user.pk])),
+        ),
+        Column(key="user_id", label=gettext_lazy("User ID"), value=lambda user: user.user_id, order="user_id"),
+        Column(key="roles", label=gettext_lazy("Roles"), value=_told),
+        Column(key="second_factor", label=gettext_lazy("Second factor"), value=_second_factor),
+        Column(key="last_login", label=gettext_lazy("Last admin login"), value=lambda user: user.last_portal_login_at),
+        Column(
+            key="state",
+            label=gettext_lazy("State"),
+            value=lambda user: Badge(_("Enabled"), "good") if user.is_active else Badge(_("Disabled"), "bad"),
+        ),
+    ),
+    sorted_by="user_id",
+    find=users_page.find,
+    actions=(Action(label=gettext_lazy("Assign administrator roles"), name="admins-roles", icon="shield-user"),),
+    search_hint=gettext_lazy("Name, user ID, email, account"),
+    empty=gettext_lazy("There are no administrators."),
+)
+
+
+def _everybody() -> QuerySet[User]:
+    return User.objects.prefetch_related("admin_grants")
+
+
+@require_safe
+def admins(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    view = LISTING.view(request, _everybody().filter(is_admin=True).prefetch_related("totpdevice_set"))
+    if request.GET.get("format") == "csv":
+        return view.csv()
+    return render(request, "portal/people/admins.html", view.context() | {"actions": LISTING.actions})
+
+
+@require_safe
+def add(request: HttpRequest) -> HttpResponse:
+    return render(request, "portal/people/admin_add.html")
+
+
+@sensitive_post_parameters("password")
+@require_POST
+def assign(request: HttpRequest) -> HttpResponse:
+    try:
+        whom = _chosen(request)
+    except InvalidPerson as error:
+        return refused(request, str(error))
+    except UnknownPerson as error:
+        context = {"problem": str(error), "typed": request.POST["user_id"][: people.LONGEST_NAME]}
+        return render(request, "portal/people/admin_add.html", context, status=422)
+    if GO not in request.POST:
+        held = [frozenset(grant.key for grant in user.admin_grants.all()) for user in whom.people]
+        granted, mixed = frozenset.intersection(*held), frozenset.union(*held) - frozenset.intersection(*held)
+        return _dialog(request, whom, granted, mixed, StepUp(request))
+    granted = frozenset(request.POST.getlist(GRANTED)) & frozenset(AdminRole.values)
+    mixed = (frozenset(request.POST.getlist(MIXED)) & frozenset(AdminRole.values)) - granted
+    step_up = StepUp(request)
+    if not step_up.is_passed():
+        return _dialog(request, whom, granted, mixed, step_up, status=step_up.status)
+    return _saved(request, whom, granted, mixed)
+
+
+def _chosen(request: HttpRequest) -> Chosen:
+    if "user_id" in request.POST:
+        return Chosen([people.by_user_id(request.POST["user_id"].strip()[: people.LONGEST_NAME])])
+    # the list of people and that of administrators open the same dialog, each with what is ticked in it
+    is_of_admins = reverse("portal:admins") in request.headers.get("HX-Current-URL", "")
+    return chosen.of(request, LISTING, _everybody().filter(is_admin=True) if is_of_admins else _everybody())
+
+
+def _dialog(
+    request: HttpRequest,
+    whom: Chosen,
+    granted: frozenset[str],
+    mixed: frozenset[str],
+    step_up: StepUp,
+    *,
+    status: int = 200,
+) -> HttpResponse:
+    held = [frozenset(grant.key for grant in user.admin_grants.all()) for user in whom.people]
+    boxes = []
+    for role in AdminRole:
+        was_mixed = any(role in keys for keys in held) and not all(role in keys for keys in held)
+        boxes.append(Box(role.value, role.label, role in granted, role in mixed and was_mixed, was_mixed))
+    categories = [(CATEGORIES[name], list(some)) for name, some in groupby(boxes, lambda box: _category(box.key))]
+    context = whom.context() | {"categories": categories, "form": step_up.form}
+    return render(request, "portal/people/admin_roles.html", context, status=status)
+
+
+def _saved(request: HttpRequest, whom: Chosen, granted: frozenset[str], kept: frozenset[str]) -> HttpResponse:
+    actor = administrator(request).user_id
+    results = [(user, _problem(user, granted, kept, actor), "") for user in whom.people]
+    failed = sum(1 for _user, problem, _told in results if problem)
+    if len(results) == 1 and not failed:
+        name = whom.people[0].display_name
+        return done(request, _("The administrator roles of {name} are saved.").format(name=name))
+    saved = len(results) - failed
+    heading = _("Roles saved for people: {n}").format(n=saved)
+    context = whom.context() | {"heading": heading, "results": results, "failed": failed}
+    return render(request, "portal/people/results.html", context)
+
+
+def _problem(user: User, granted: frozenset[str], kept: Iterable[str], actor: str) -> str:
+    held = frozenset(grant.key for grant in user.admin_grants.all())
+    wanted = granted | (held & frozenset(kept))
+    if wanted == held:
+        return ""
+    try:
+        administrators.set_roles(user, wanted, actor=actor)
+    except InvalidPerson as error:
+        return str(error)
+    return ""

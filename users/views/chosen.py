@@ -1,0 +1,55 @@
+"""The people an action is for: ticked in a list, or all that match it; from dialog to answer they stay the same."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from epmm.portal.lists import LONGEST_SEARCH, MOST_TICKED, Listing, ticked
+from users.errors import InvalidPerson
+from users.models import User
+
+NAMES_SHOWN: Final = 3
+HIGHEST_KEY: Final = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    people: list[User]
+
+    def context(self) -> dict[str, Any]:
+        """For `portal/people/whom.html`; `chosen` goes round with the dialog's form."""
+        return {
+            "people": self.people,
+            "one": self.people[0] if len(self.people) == 1 else None,
+            "first_names": [user.display_name for user in self.people[:NAMES_SHOWN]],
+            "more": max(0, len(self.people) - NAMES_SHOWN),
+            "chosen": ",".join(str(user.pk) for user in self.people),
+        }
+
+
+def of(request: HttpRequest, listing: Listing[User], everybody: QuerySet[User], *, most: int = MOST_TICKED) -> Chosen:
+    """Raises InvalidPerson when there is nobody, or more than are done at once."""
+    people = list(_asked_for(request, listing, everybody).order_by("user_id")[: most + 1])
+    if not people:
+        raise InvalidPerson(_("Nobody is selected. Tick the people first."))
+    if len(people) > most:
+        raise InvalidPerson(_("This is done for at most {n} people at once. Narrow the selection.").format(n=most))
+    return Chosen(people)
+
+
+def _asked_for(request: HttpRequest, listing: Listing[User], everybody: QuerySet[User]) -> QuerySet[User]:
+    if "chosen" in request.POST:
+        return everybody.filter(pk__in=_keys(request.POST["chosen"].split(",")[: MOST_TICKED + 1]))
+    if request.POST.get("all") != "1":
+        return everybody.filter(pk__in=_keys(ticked(request)))
+    text = dict(parse_qsl(request.POST.get("matching", "")[:4000])).get("q", "")
+    text = text[:LONGEST_SEARCH].replace("\0", "").strip()
+    return listing.find(everybody, text) if listing.find and text else everybody
+
+
+def _keys(given: list[str]) -> list[int]:
+    return [int(key) for key in given if key.isascii() and key.isdecimal() and int(key) <= HIGHEST_KEY]

@@ -1,0 +1,57 @@
+"""What the portal's dialogs about people have in common."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from users.errors import SignInRefused, TooManyAttempts
+from users.forms import ConfirmForm
+from users.models import User
+from users.services import portal_sign_in
+
+GO = "go"  # in the form of a dialog, not in the list's: do it
+
+
+def administrator(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise TypeError
+    return request.user
+
+
+def refused(request: HttpRequest, sentence: str) -> HttpResponse:
+    return render(request, "portal/people/refused.html", {"sentence": sentence}, status=422)
+
+
+def done(request: HttpRequest, sentence: str) -> HttpResponse:
+    """The page below the dialog comes anew and says it."""
+    messages.success(request, sentence)
+    return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+
+
+class StepUp:
+    """Who is at the keyboard?  Asked in the dialog itself, unless it was just answered."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request, self._user = request, administrator(request)
+        self.status = 422
+        self.form: ConfirmForm | None = None
+        if not portal_sign_in.is_confirmed(request):
+            data: Any = request.POST if GO in request.POST else None
+            self.form = ConfirmForm(data, asks_code=portal_sign_in.has_second_factor(self._user))
+            self.form.fields["password"].widget.attrs.pop("autofocus", None)
+
+    def is_passed(self) -> bool:
+        if self.form is None:
+            return True
+        if not self.form.is_valid():
+            return False
+        given = self.form.cleaned_data
+        try:
+            portal_sign_in.confirm(self._request, self._user, given["password"], given.get("code", ""))
+        except SignInRefused as refusal:
+            self.form.add_error(None, str(refusal))
+            self.status = 429 if isinstance(refusal, TooManyAttempts) else 422
+            return False
+        return True

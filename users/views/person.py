@@ -1,0 +1,90 @@
+"""One person: added, shown, corrected (portal specification, section 3)."""
+
+from typing import Any, Final
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from epmm.portal.lists import Badge
+from users import permissions
+from users.errors import InvalidPerson
+from users.forms import NewPersonForm, PersonForm
+from users.models import AdminRole, RegistrationPin, Role, User
+from users.services import lock_out, people, second_factor, upkeep
+from users.services.people import NewPerson
+from users.services.upkeep import Facts
+from users.views.dialogs import administrator
+from users.views.users import LISTING, everybody
+
+PINS_SHOWN: Final = 5
+FACTS: Final = ("first_name", "last_name", "email")
+
+
+@sensitive_post_parameters("password", "again")
+@require_http_methods(["GET", "HEAD", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    form = NewPersonForm(request.POST or None)
+    if form.is_valid():
+        given = {name: value for name, value in form.cleaned_data.items() if name != "again"}
+        given["managed_apple_account"] = given["managed_apple_account"] or None
+        try:
+            user = people.create(NewPerson(**given), actor=administrator(request).user_id)
+        except InvalidPerson as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("{name} was added.").format(name=user.display_name))
+            return redirect("portal:users-edit", user.pk)
+    return render(request, "portal/people/add.html", {"form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, number: int) -> HttpResponse:
+    user = get_object_or_404(everybody(), pk=number)
+    name = user.display_name
+    form = PersonForm(request.POST or None, initial=_initial(user))
+    if request.method == "POST":
+        permissions.require(request, AdminRole.USER_MANAGE)
+        if form.is_valid():
+            try:
+                upkeep.may_change(user, permissions.roles_of(request))
+                upkeep.edit(user, Facts(**form.cleaned_data), actor=administrator(request).user_id)
+            except InvalidPerson as error:
+                form.add_error(None, str(error))
+            else:
+                messages.success(request, _("Saved."))
+                return redirect("portal:users-edit", user.pk)
+    may_manage = permissions.may(request, AdminRole.USER_MANAGE)
+    actions = [action for action in LISTING.actions if permissions.may_open(request, action.name)]
+    context = {"person": user, "name": name, "form": form, "may_manage": may_manage, "actions": actions}
+    return render(request, "portal/people/person.html", context | _state(user))
+
+
+def _initial(user: User) -> dict[str, str]:
+    named = {"display_name": user.full_name, "managed_apple_account": user.managed_apple_account or ""}
+    return {name: getattr(user, name) for name in FACTS} | named
+
+
+def _state(user: User) -> dict[str, Any]:
+    labels = dict(Role.choices)
+    grants = sorted(user.role_grants.all(), key=lambda grant: list(labels).index(grant.key))
+    return {
+        "roles": [(labels[grant.key], grant) for grant in grants],
+        "pins": [(pin, _pin_state(pin)) for pin in user.registration_pins.order_by("-issued_at")[:PINS_SHOWN]],
+        "locked_until": lock_out.locked_until(upkeep.names(user)),
+        "has_second_factor": user.is_admin and second_factor.is_on(user),
+    }
+
+
+def _pin_state(pin: RegistrationPin) -> Badge:
+    if pin.used_at is not None:
+        return Badge(_("Used"))
+    if pin.revoked_at is not None:
+        return Badge(_("Replaced"))
+    if pin.expired(timezone.now()):
+        return Badge(_("Expired"), "bad")
+    return Badge(_("Issued"), "waiting")
