@@ -98,6 +98,7 @@ def test_a_dash_goes_round_and_children_follow_their_parent(site: LiveServer) ->
         page.locator("[data-actions] > summary").click()
         page.locator("[hx-post='/admin/users/roles']").click()
         portal, child = page.locator("input[value='portal'][type=checkbox]"), page.locator("input[value='portal.lock']")
+        page.wait_for_function("() => document.querySelector('#role-form input[value=portal]')?.indeterminate")
         mixed = "box => [box.indeterminate, box.checked]"
         seen = [portal.evaluate(mixed)]
         for _ in range(3):
