@@ -171,10 +171,9 @@ class Device:
         return first
 
     async def _put(self, line: Line, body: bytes) -> tuple[int, bytes]:
-        counts = self._fleet.account.counts
-        counts["requests"] += 1
+        self._fleet.account.counts["requests"] += 1
         status, answer = await line.put(body, "Client-Cert", self._proof)
-        counts[str(status)] += 1
+        self._fleet.account.counts[str(status)] += 1  # it may be another account by now
         if status not in (OK, BUSY):
             self._fleet.account.wrong.append(f"device {self._light.number}: {status} {answer[:SHOWN]!r}")
         return status, answer
