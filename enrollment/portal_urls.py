@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from enrollment.views import dashboard, device_trace, domains, enrollment_log
+from enrollment.views import dashboard, device_trace, domains, enrollment_log, settings_texts
 
 urlpatterns = [
     path("dashboard", dashboard.dashboard, name="dashboard"),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("settings/domains/remove", domains.remove, name="settings-domains-remove"),
     path("settings/domains/files", domains.show, name="settings-domains-show"),
     path("settings/domains/test", domains.test, name="settings-domains-test"),
+    path("settings/texts", settings_texts.texts, name="settings-texts"),
+    path("settings/texts/preview", settings_texts.preview, name="settings-texts-preview"),
     path("logs/enrollment", enrollment_log.attempts, name="logs-enrollment"),
     path("logs/enrollment/<int:number>", enrollment_log.attempt, name="logs-enrollment-attempt"),
     path("devices/<uuid:uuid>/enrollment", device_trace.trace, name="devices-enrollment"),

@@ -56,6 +56,23 @@ class AuditEntry(models.Model):
         return f"{self.action} {self.subject}"
 
 
+class AuditSeal(models.Model):
+    """One link of the chain over the audit entries; see `epmm/audit_chain.py`.
+
+    It outlives its entry where the product itself forgets that, so `action` and `at` stand here, too.
+    """
+
+    position = models.PositiveBigIntegerField(primary_key=True)
+    entry_id = models.BigIntegerField(unique=True)
+    action = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    entry_sha256 = models.BinaryField(max_length=32)
+    digest = models.BinaryField(max_length=32)
+
+    def __str__(self) -> str:
+        return f"{self.position} {self.action}"
+
+
 class Heartbeat(models.Model):
     """When a kind of process was last known to work; monitoring reads it."""
 

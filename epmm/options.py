@@ -38,6 +38,14 @@ def _limit(text: str) -> int | None:
     return int(text)
 
 
+def _audit_days(text: str) -> int | None:
+    if text.lower() == "none":
+        return None
+    if whole_number(text) not in range(30, 3651):
+        raise InvalidSetting(_("none, or 30 to 3650"))
+    return int(text)
+
+
 def _minimum_os(text: str) -> tuple[str, ...]:
     wanted = tuple(item.strip() for item in text.split(",") if item.strip() and item.strip().lower() != "none")
     if any(MINIMUM.fullmatch(item) is None for item in wanted):
@@ -169,6 +177,13 @@ LOGIN_TEXT: Final = parsed(
 )
 SHOW_LAST_SIGN_IN: Final = flag(
     "general.last_login", default=True, help=gettext_lazy("Show when and from where an administrator signed in last.")
+)
+AUDIT_DAYS: Final[Setting[int | None]] = parsed(
+    "general.audit_days",
+    default=None,
+    parse=_audit_days,
+    accepts=gettext_lazy("none, or 30 to 3650"),
+    help=gettext_lazy("How many days entries of the audit log are kept; none keeps them for ever."),
 )
 LEGACY_CIPHERS: Final = flag(
     "scep.legacy_ciphers", default=False, help=gettext_lazy("Accept single DES from SCEP clients. Unsafe.")

@@ -86,3 +86,21 @@ def heartbeat() -> None:
 @jobs.handles("epmm.forget_finished_jobs", every=timedelta(hours=1))
 def forget_finished_jobs() -> None:
     Job.objects.filter(done_at__lt=timezone.now() - KEPT).delete()
+
+
+@jobs.handles("epmm.seal_audit", every=timedelta(seconds=30))
+def seal_audit() -> None:
+    from epmm import audit_chain
+
+    audit_chain.seal()
+
+
+@jobs.handles("epmm.forget_audit", every=timedelta(hours=1))
+def forget_audit() -> None:
+    """The head goes into the log of the process: what is kept elsewhere nobody changes here."""
+    from epmm import audit_chain
+    from epmm.models import AuditSeal
+
+    audit_chain.forget()
+    if head := AuditSeal.objects.order_by("-position").first():
+        logger.info("audit log sealed", extra={"position": head.position, "digest": bytes(head.digest).hex()})

@@ -46,6 +46,8 @@ NEEDED: Final[Mapping[str, str]] = {
     "settings-domains-add": AdminRole.SETTINGS_MANAGE,
     "settings-domains-remove": AdminRole.SETTINGS_MANAGE,
     "settings-domains-test": AdminRole.SETTINGS_MANAGE,
+    "settings-texts": AdminRole.SETTINGS_VIEW,
+    "settings-texts-preview": AdminRole.SETTINGS_VIEW,
     "logs-audit": AdminRole.LOGS_VIEW,
     "logs-enrollment": AdminRole.LOGS_VIEW,
     "logs-enrollment-attempt": AdminRole.LOGS_VIEW,

@@ -4,7 +4,7 @@ import hashlib
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Count, Max, QuerySet
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -26,10 +26,40 @@ def due(kind: Enrollment.Kind) -> list[PolicyText]:
     texts = []
     for policy, setting in CONFIGURED:
         value = settings_store.read(setting)
-        if value.lower() in {"", "off", "none"}:
-            continue
-        texts.append(_version(policy, _built_in(policy, kind) if value.lower() == "on" else value))
+        if mode_of(value) != "off":
+            texts.append(_version(policy, _text(policy, value, kind)))
     return texts
+
+
+def mode_of(value: str) -> str:
+    """`off`, `on` for the built-in text, or `own`."""
+    if is_word(value):
+        return "on" if value.lower() == "on" else "off"
+    return "own"
+
+
+def is_word(value: str) -> bool:
+    """Something that a setting means, and nothing that a person could read."""
+    return value.lower() in {"", "off", "none", "on"}
+
+
+def preview(policy: PolicyText.Kind, value: str) -> list[tuple[str, str]]:
+    """What people would read, by the kind of enrollment where it differs; nothing when it is off."""
+    if mode_of(value) == "off":
+        return []
+    if mode_of(value) == "own" or policy == PolicyText.Kind.TERMS:
+        return [("", _text(policy, value, Enrollment.Kind.ADDE))]
+    return [(str(kind).upper(), _text(policy, value, kind)) for kind in Enrollment.Kind]
+
+
+def versions(policy: PolicyText.Kind) -> QuerySet[PolicyText]:
+    """Those that people have seen, the newest first, each with the number of those who accepted it."""
+    seen = PolicyText.objects.filter(kind=policy).annotate(accepted=Count("acceptances"))
+    return seen.order_by("-pk")
+
+
+def _text(policy: PolicyText.Kind, value: str, kind: Enrollment.Kind) -> str:
+    return _built_in(policy, kind) if mode_of(value) == "on" else value
 
 
 def accept(user: User, policy: PolicyText, *, attempt: Attempt | None, address: str | None) -> None:

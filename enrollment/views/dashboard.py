@@ -14,8 +14,9 @@ from django.views.decorators.http import require_safe
 
 from devices.models import Device
 from enrollment.reasons import BY_CODE
-from enrollment.services import charts, health, overview
-from enrollment.services.overview import Expiry
+from enrollment.services import charts, first_run, health, overview
+from enrollment.services.first_run import Step
+from enrollment.services.overview import Expiry, Fleet
 from epmm.portal.lists import Badge
 
 SOON_DAYS: Final = 30
@@ -36,7 +37,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     status = dict(Device.Status.choices)
     kinds = dict(Device.EnrollmentType.choices)
     unknown = _("Unknown")
+    steps = [] if _has_begun(fleet) else list(first_run.steps())
     context = {
+        "steps": [(step, _address(step) if step.page and may_open(step.page) else "") for step in steps],
+        "steps_done": sum(step.is_done for step in steps),
         "active": fleet.status[Device.Status.ACTIVE],
         "pending": sum(fleet.status[each] for each in (Device.Status.VERIFICATION_PENDING, *Device.PROVISIONAL)),
         "retired": fleet.status[Device.Status.RETIRED],
@@ -58,6 +62,14 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 def state(request: HttpRequest) -> HttpResponse:
     """The part that looks for news by itself."""
     return render(request, "portal/dashboard_health.html", {"health": health.look()})
+
+
+def _has_begun(fleet: Fleet) -> bool:
+    return any(fleet.status[each] for each in (*Device.ENROLLED, Device.Status.RETIRED, Device.Status.WIPED))
+
+
+def _address(step: Step) -> str:
+    return reverse(f"portal:{step.page}", args=step.of)
 
 
 def _failure(code: str, count: int) -> dict[str, Any]:

@@ -65,6 +65,7 @@ IOS_MDM: Final = Node(
         Row(setting=options.SIGN_MESSAGE, label=_("Devices sign their messages")),
     ),
 )
+TEXTS: Final = Node(slug="texts", label=_("Privacy and terms"), page="settings-texts")
 DOMAINS: Final = Node(slug="domains", label=_("Enrollment domains"), page="settings-domains")
 
 _TREE: Final = (
@@ -89,6 +90,11 @@ _TREE: Final = (
                 label=_("Timeout"),
                 rows=(Row(setting=options.IDLE_MINUTES, label=_("Idle timeout (minutes)")),),
             ),
+            Node(
+                slug="audit-logs",
+                label=_("Audit Logs"),
+                rows=(Row(setting=options.AUDIT_DAYS, label=_("Keep entries (days)")),),
+            ),
         ),
     ),
     Group(
@@ -105,8 +111,6 @@ _TREE: Final = (
                     ),
                     Row(setting=options.PIN_LENGTH, label=_("Registration PIN Code Length")),
                     Row(setting=options.DEVICE_LIMIT, label=_("Per-User Device Limit")),
-                    Row(setting=options.TERMS, label=_("End User Terms of Service"), is_long=True),
-                    Row(setting=options.PRIVACY_PAGE, label=_("Your Privacy Matters"), is_long=True),
                 ),
             ),
             Node(
@@ -127,6 +131,7 @@ _TREE: Final = (
                     Row(setting=options.ALLOW_TAKEOVER, label=_("Allow takeover by another person")),
                 ),
             ),
+            TEXTS,
             DOMAINS,
         ),
     ),
@@ -160,7 +165,7 @@ _TREE: Final = (
 def tree() -> tuple[Group, ...]:
     general, *others = _TREE
     placed = {row.setting.name for group in _TREE for node in group.nodes for row in node.rows}
-    placed.add(options.ENROLLMENT_DOMAINS.name)
+    placed |= {setting.name for setting in (options.ENROLLMENT_DOMAINS, options.PRIVACY_PAGE, options.TERMS)}
     rest = tuple(
         Row(setting=setting, label=name) for name, setting in settings_store.REGISTRY.items() if name not in placed
     )

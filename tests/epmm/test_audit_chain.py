@@ -1,0 +1,206 @@
+"""Whoever changes the past of the audit log is found out."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from epmm import audit, audit_chain, settings_store
+from epmm.models import AuditEntry, AuditSeal
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    settings_store.clear_cache()
+
+
+def write(*actions: str, days_ago: int = 0) -> None:
+    for action in actions:
+        audit.record(action, actor="anna", subject_type="user", subject="bert", details={"ä": [1, 2.5, None]})
+        if days_ago:
+            newest = AuditEntry.objects.order_by("-pk").values("pk")[:1]
+            AuditEntry.objects.filter(pk__in=list(newest.values_list("pk", flat=True))).update(
+                at=timezone.now() - timedelta(days=days_ago)
+            )
+
+
+def problems() -> list[str]:
+    return audit_chain.verify().problems
+
+
+def test_an_empty_log_is_whole() -> None:
+    assert audit_chain.seal() == 0
+    assert problems() == []
+
+
+def test_each_entry_gets_its_link_once() -> None:
+    write("a", "b")
+    assert audit_chain.verify().waiting == 2
+    assert audit_chain.seal() == 2
+    write("c")
+    assert audit_chain.seal() == 1
+    assert audit_chain.seal() == 0
+
+    report = audit_chain.verify()
+    assert (report.sealed, report.waiting, report.position, report.problems) == (3, 0, 3, [])
+    assert list(AuditSeal.objects.order_by("position").values_list("action", flat=True)) == ["a", "b", "c"]
+
+
+def test_a_long_past_is_linked_in_bites(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_chain, "BITE", 2)
+    for days in (90, 60, 30, 1, 0):
+        write(f"{days}", days_ago=days)
+
+    assert audit_chain.seal() == 5
+    assert problems() == []
+
+
+def test_who_commits_late_is_linked_late() -> None:
+    write("first", "second")
+    late = AuditEntry.objects.get(action="first")
+    AuditEntry.objects.filter(pk=late.pk).delete()
+    audit_chain.seal()
+    late.save(force_insert=True)
+
+    assert audit_chain.seal() == 1
+    assert problems() == []
+
+
+def test_after_a_clock_that_was_ahead_entries_get_their_links() -> None:
+    write("ahead", days_ago=-3)
+    audit_chain.seal()
+    write("now")
+
+    assert audit_chain.seal() == 1
+    assert problems() == []
+
+
+def _change() -> None:
+    AuditEntry.objects.filter(action="b").update(actor="somebody else")
+
+
+def _change_details() -> None:
+    AuditEntry.objects.filter(action="b").update(details={})
+
+
+def _remove() -> None:
+    AuditEntry.objects.filter(action="b").delete()
+
+
+def _remove_with_its_link() -> None:
+    AuditEntry.objects.filter(action="b").delete()
+    AuditSeal.objects.filter(action="b").delete()
+
+
+def _remove_the_beginning() -> None:
+    AuditEntry.objects.filter(action="a").delete()
+    AuditSeal.objects.filter(action="a").delete()
+
+
+def _call_it_bounded() -> None:
+    AuditEntry.objects.filter(action="b").delete()
+    AuditSeal.objects.filter(action="b").update(action="sign_in.failed")
+
+
+def _write_into_the_past() -> None:
+    write("d", days_ago=2)
+    audit_chain.seal()
+
+
+def _change_both() -> None:
+    _change()
+    entry = AuditEntry.objects.get(action="b")
+    AuditSeal.objects.filter(action="b").update(entry_sha256=audit_chain.entry_sha256(entry))
+
+
+@pytest.mark.parametrize(
+    ("deed", "told"),
+    [
+        (_change, "2: the entry"),
+        (_change_details, "was changed"),
+        (_remove, "was removed"),
+        (_remove_with_its_link, "2: missing, up to 2"),
+        (_remove_the_beginning, "begins at 2"),
+        (_call_it_bounded, "does not follow"),
+        (_write_into_the_past, "was written afterwards"),
+        (_change_both, "does not follow"),
+    ],
+)
+def test_a_changed_past_is_found(deed: Callable[[], None], told: str) -> None:
+    write("a", "b", "c")
+    audit_chain.seal()
+    assert problems() == []
+
+    deed()
+    assert told in " ".join(problems())
+    with pytest.raises(CommandError, match="not whole"):
+        call_command("verify_audit", stderr=StringIO())
+
+
+def test_what_strangers_cause_may_go_before_its_time() -> None:
+    write("a", "sign_in.failed", "b")
+    audit_chain.seal()
+
+    audit.bound("sign_in.failed", since=timezone.now(), newest=0)
+    assert problems() == []
+
+
+def test_the_head_that_somebody_noted_shows_a_log_that_was_cut_or_written_anew() -> None:
+    write("a", "b")
+    audit_chain.seal()
+    printed = StringIO()
+    call_command("verify_audit", stdout=printed)
+    head = printed.getvalue().split()[-1]
+    call_command("verify_audit", head=head, stdout=StringIO())
+
+    AuditEntry.objects.filter(action="b").delete()
+    AuditSeal.objects.filter(action="b").delete()
+    assert problems() == []
+    with pytest.raises(CommandError):
+        call_command("verify_audit", head=head, stderr=StringIO())
+    write("other")
+    audit_chain.seal()
+    with pytest.raises(CommandError):
+        call_command("verify_audit", head=head, stderr=StringIO())
+    with pytest.raises(CommandError, match="POSITION:DIGEST"):
+        call_command("verify_audit", head="nonsense")
+
+
+def test_old_entries_are_forgotten_from_the_beginning_and_the_rest_verifies() -> None:
+    for days in (100, 90, 40, 0):
+        write(f"{days}", days_ago=days)
+    audit_chain.seal()
+    assert audit_chain.forget() == 0
+
+    settings_store.change("general.audit_days", "60", actor="anna")
+    audit_chain.seal()
+    assert audit_chain.forget() == 2
+    assert not AuditEntry.objects.filter(action__in=["100", "90"]).exists()
+    assert AuditEntry.objects.get(action="audit.forgotten").details["through"] == 2
+    audit_chain.seal()
+    assert problems() == []
+    assert audit_chain.forget() == 0
+
+    AuditEntry.objects.filter(action="40").delete()
+    AuditSeal.objects.filter(action="40").delete()
+    assert "begins at 4" in " ".join(problems())
+
+
+def test_two_workers_make_one_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("a", "b")
+    links = audit_chain._links
+
+    def overtaken(*given: object) -> list[AuditSeal]:
+        monkeypatch.setattr(audit_chain, "_links", links)
+        audit_chain.seal()
+        return links(*given)  # type: ignore[arg-type] # passed on as they come
+
+    monkeypatch.setattr(audit_chain, "_links", overtaken)
+    assert audit_chain.seal() == 0
+    assert AuditSeal.objects.count() == 2
+    assert problems() == []
