@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 
+from epmm import options, settings_store
 from epmm.models import AuditEntry
 from tests.portal.conftest import PASSWORD, SignedIn, browser, make_administrator
 from users.models import AdminRole, PortalSession, User
@@ -53,7 +54,7 @@ def test_a_local_user_is_added_with_the_portal(signed_in: SignedIn) -> None:
         ({"user_id": "x_MI7"}, "is reserved"),
         ({"user_id": "ADMIN"}, "The user ID ADMIN is taken."),
         ({"again": "another"}, "The two are not the same."),
-        ({"password": "short", "again": "short"}, "too short"),
+        ({"password": "short", "again": "short"}, "at least 8 characters"),
         ({"email": "no address"}, "valid email"),
         ({"managed_apple_account": "anna@elsewhere.test"}, "does not belong to an enrollment domain"),
     ],
@@ -119,7 +120,7 @@ def test_a_password_change_is_required(signed_in: SignedIn) -> None:
 
 def test_a_locked_account_is_seen_and_unlocked(signed_in: SignedIn) -> None:
     client, anna = signed_in(), person()
-    for _ in range(lock_out.FAILURES_BEFORE_LOCK):
+    for _ in range(options.FAILED_ATTEMPTS.default):
         lock_out.count_attempt("anna", "192.0.2.7")
 
     assert "Locked until" in client.get(f"/admin/users/{anna.pk}").content.decode()
@@ -193,3 +194,29 @@ def test_the_list_costs_the_same_for_many(
     assert len(page) < 60_000
     with django_assert_max_num_queries(12):  # type: ignore[operator] # as above
         client.get(f"/admin/users/{User.objects.latest('pk').pk}")
+
+
+def test_the_password_policy_holds_for_whoever_is_added_and_is_told(signed_in: SignedIn) -> None:
+    client = signed_in()
+    settings_store.change("security.password_length", "12", actor="test")
+    settings_store.change("security.password_kinds", "3", actor="test")
+
+    assert "at least 12 characters. It holds at least 3 of these" in client.get("/admin/users/add").content.decode()
+    for password, status in (("staple-in-a-drawer", 200), ("Staple-1", 200), ("Staple-in-a-drawer", 302)):
+        assert client.post("/admin/users/add", NEW | {"password": password, "again": password}).status_code == status
+
+
+def test_a_password_that_is_handed_out_keeps_to_the_policy_too(signed_in: SignedIn) -> None:
+    client, anna = signed_in(), person()
+    settings_store.change("security.password_length", "40", actor="test")
+    settings_store.change("security.password_kinds", "4", actor="test")
+
+    [password] = secrets(do(client, "reset-password", anna))
+    assert len(password) >= 40
+    assert User.objects.get(pk=anna.pk).check_password(password)
+
+
+def test_each_entry_says_from_where_it_was_done(signed_in: SignedIn) -> None:
+    signed_in().post("/admin/users/add", NEW, REMOTE_ADDR="192.0.2.7")
+
+    assert AuditEntry.objects.get(action="user.created", subject="anna").address == "192.0.2.7"

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.apps import apps
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models.deletion import ProtectedError
 from django.utils.translation import gettext as _
 
-from epmm import audit, options
+from epmm import audit, options, settings_store
 from users.errors import InvalidPerson
 from users.models import AdminRole, PortalSession, User
 from users.services import accounts, administrators, lock_out, people
 
 # none that are taken for one another when read out or copied by hand
-LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
+LETTERS: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+GROUP: Final = 4
 GROUPS: Final = 4
 
 
@@ -78,10 +80,22 @@ def require_new_password(user: User, *, actor: str) -> None:
 def reset_password(user: User, *, actor: str) -> str:
     """A password that is shown once and has to be replaced at the first sign-in."""
     _refuse_directory(user)
-    password = "-".join("".join(secrets.choice(LETTERS) for _letter in range(4)) for _group in range(GROUPS))
+    password = drawn_password(user)
     people.set_password(user, password, actor=actor, must_change=True)
     PortalSession.objects.filter(user=user).delete()
     return password
+
+
+def drawn_password(user: User) -> str:
+    """Easy to copy by hand, and whatever the policy asks for."""
+    groups = max(GROUPS, -(-settings_store.read(options.PASSWORD_LENGTH) // GROUP))
+    while True:
+        password = "-".join("".join(secrets.choice(LETTERS) for _letter in range(GROUP)) for _group in range(groups))
+        try:
+            validate_password(password, user)
+        except ValidationError:
+            continue  # by chance without a digit, say
+        return password
 
 
 def names(user: User) -> set[str]:
