@@ -139,3 +139,23 @@ class OwnPasswordForm(NewPasswordForm):
     def __init__(self, *arguments: object, **keywords: object) -> None:
         super().__init__(*arguments, **keywords)  # type: ignore[arg-type] # passed on as they come
         self.fields["password"].widget.attrs.pop("autofocus", None)
+
+
+class TypedForm(forms.Form):
+    """Typed out by whoever means it."""
+
+    typed = forms.CharField(
+        max_length=LONGEST_NAME,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, data: Any, *, label: str, wanted: str) -> None:
+        super().__init__(data)
+        self.fields["typed"].label = label
+        self._wanted = wanted
+
+    def clean_typed(self) -> str:
+        typed: str = self.cleaned_data["typed"]
+        if typed != self._wanted:
+            raise forms.ValidationError(_("This is not what is to be typed."))
+        return typed

@@ -43,8 +43,9 @@ def may_change(user: User, actor_roles: Iterable[str]) -> None:
 def edit(user: User, facts: Facts, *, actor: str) -> None:
     """Raises InvalidPerson; then nothing is changed."""
     before = _told(user)
-    user.first_name, user.last_name = facts.first_name.strip(), facts.last_name.strip()
-    user.full_name, user.email = facts.display_name.strip(), facts.email.strip()
+    if user.source == User.Source.LOCAL:  # else a directory says what somebody is called
+        user.first_name, user.last_name = facts.first_name.strip(), facts.last_name.strip()
+        user.full_name, user.email = facts.display_name.strip(), facts.email.strip()
     people.check_names(user)
     try:
         user.clean_fields(exclude=["password"])
@@ -116,10 +117,11 @@ def unlock(user: User, *, actor: str) -> bool:
 
 @transaction.atomic
 def delete(user: User, *, actor: str) -> None:
-    """Not while devices are there, and never whom a directory would bring back."""
+    """Not while devices are there, nor whom a directory would bring back: whoever left it is disabled."""
     if user.user_id == actor:
         raise InvalidPerson(_("Nobody deletes their own account."))
-    _refuse_directory(user)
+    if user.is_active:
+        _refuse_directory(user)
     administrators.keep_an_appointer(user)
     devices = apps.get_model("devices", "Device").objects.filter(user=user)
     if devices.exclude(status="RETIRED").exists():
