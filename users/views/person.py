@@ -17,7 +17,7 @@ from users import permissions
 from users.errors import InvalidPerson
 from users.forms import NewPersonForm, PersonForm
 from users.models import AdminRole, RegistrationPin, Role, User
-from users.services import lock_out, people, second_factor, sign_in, upkeep
+from users.services import lock_out, people, portal_sessions, second_factor, sign_in, upkeep
 from users.services.people import NewPerson
 from users.services.upkeep import Facts
 from users.views.dialogs import administrator
@@ -68,7 +68,9 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
     may_manage = permissions.may(request, AdminRole.USER_MANAGE)
     actions = [action for action in LISTING.actions if permissions.may_open(request, action.name)]
     context = {"person": user, "name": name, "form": form, "may_manage": may_manage, "actions": actions}
-    return render(request, "portal/people/person.html", context | _state(user) | _devices(request, user))
+    return render(
+        request, "portal/people/person.html", context | _state(user) | _devices(request, user) | _access(request, user)
+    )
 
 
 def _initial(user: User) -> dict[str, str]:
@@ -100,6 +102,17 @@ def _devices(request: HttpRequest, user: User) -> dict[str, Any]:
 def _failures(user: User) -> list[AuditEntry]:
     failed = AuditEntry.objects.filter(subject=user.user_id, action=sign_in.FAILED)
     return list(failed.order_by("-at")[:FAILURES_SHOWN])
+
+
+def _access(request: HttpRequest, user: User) -> dict[str, Any]:
+    """Of an administrator, for whoever appoints them: the roles, and from where the portal is open just now."""
+    if not user.is_admin or not permissions.may(request, AdminRole.ADMIN_MANAGE):
+        return {"appoints": False}
+    return {
+        "appoints": True,
+        "admin_roles": [grant.get_key_display() for grant in user.admin_grants.order_by("key")],
+        "sessions": portal_sessions.of(user, this=request.session.session_key),
+    }
 
 
 def _pin_state(pin: RegistrationPin) -> Badge:
