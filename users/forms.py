@@ -136,8 +136,8 @@ class OwnPasswordForm(NewPasswordForm):
     )
     field_order = ("current", "password", "again")
 
-    def __init__(self, *arguments: object, **keywords: object) -> None:
-        super().__init__(*arguments, **keywords)  # type: ignore[arg-type] # passed on as they come
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
         self.fields["password"].widget.attrs.pop("autofocus", None)
 
 
