@@ -287,3 +287,11 @@ def test_whatever_is_sent_as_a_key_it_is_nobody(signed_in: SignedIn, chosen: str
 
     assert answer.status_code == 422
     assert "Nobody is selected" in answer.content.decode()
+
+
+def test_the_list_is_searched(signed_in: SignedIn) -> None:
+    client, anna, ben = signed_in(), person(), person("ben")
+    page = client.get("/admin/users?q=an").content.decode()
+
+    assert '<input type="search" name="q" value="an"' in page
+    assert [f"/admin/users/{user.pk}" in page for user in (anna, ben)] == [True, False]
