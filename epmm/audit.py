@@ -1,13 +1,30 @@
 """Who changed what.  Entries are written in the transaction of the change and never edited."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Any, Final
 
 from epmm.models import AuditEntry
 
+<<<<<<< HEAD
 # What strangers cause is bounded in number, so entries of these go before their time.
 BOUNDED: Final = frozenset({"sign_in.failed"})
+=======
+_came_from: Final[ContextVar[str | None]] = ContextVar("came_from", default=None)
+
+
+@contextmanager
+def coming_from(address: str | None) -> Iterator[None]:
+    """Whatever is recorded inside has this address, unless it is given another."""
+    token = _came_from.set(address)
+    try:
+        yield
+    finally:
+        _came_from.reset(token)
+>>>>>>> pusers/pusers
 
 
 def record(
@@ -23,7 +40,7 @@ def record(
     AuditEntry.objects.create(
         action=action,
         actor=actor[:255],
-        address=plain_address(address),
+        address=plain_address(address or _came_from.get()),
         subject_type=subject_type,
         subject=subject[:255],
         status=status,

@@ -77,7 +77,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
         "OPTIONS": {"user_attributes": ("user_id", "first_name", "last_name", "full_name", "email")},
     },
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {"NAME": "users.password_policy.PasswordPolicy"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from users.password_policy import PasswordPolicy
 from users.services.people import LONGEST_NAME, LONGEST_PASSWORD
 
 
@@ -27,7 +28,6 @@ class NewPasswordForm(forms.Form):
         label=_("New password"),
         max_length=LONGEST_PASSWORD,
         strip=False,
-        help_text=_("At least 8 characters, and nothing that is easy to guess."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "autofocus": True}),
     )
     again = forms.CharField(
@@ -36,6 +36,10 @@ class NewPasswordForm(forms.Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.fields["password"].help_text = PasswordPolicy().get_help_text()
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
@@ -102,7 +106,6 @@ class NewPersonForm(PersonForm):
         label=_("Password"),
         max_length=LONGEST_PASSWORD,
         strip=False,
-        help_text=_("At least 8 characters, and nothing that is easy to guess."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     again = forms.CharField(
@@ -112,6 +115,10 @@ class NewPersonForm(PersonForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     field_order = ("user_id", "first_name", "last_name", "display_name", "password", "again", "email")
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.fields["password"].help_text = PasswordPolicy().get_help_text()
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
@@ -129,6 +136,26 @@ class OwnPasswordForm(NewPasswordForm):
     )
     field_order = ("current", "password", "again")
 
-    def __init__(self, *arguments: object, **keywords: object) -> None:
-        super().__init__(*arguments, **keywords)  # type: ignore[arg-type] # passed on as they come
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
         self.fields["password"].widget.attrs.pop("autofocus", None)
+
+
+class TypedForm(forms.Form):
+    """Typed out by whoever means it."""
+
+    typed = forms.CharField(
+        max_length=LONGEST_NAME,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, data: Any, *, label: str, wanted: str) -> None:
+        super().__init__(data)
+        self.fields["typed"].label = label
+        self._wanted = wanted
+
+    def clean_typed(self) -> str:
+        typed: str = self.cleaned_data["typed"]
+        if typed != self._wanted:
+            raise forms.ValidationError(_("This is not what is to be typed."))
+        return typed

@@ -14,7 +14,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from epmm import options, settings_store
+from epmm import audit, options, settings_store
+from epmm.client_address import client_address
 from users import permissions
 from users.models import AdminRole
 
@@ -36,7 +37,8 @@ class PortalGuard:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(PREFIX):
             return self._get_response(request)
-        response: HttpResponseBase = self._get_page(request)
+        with audit.coming_from(client_address(request)):
+            response: HttpResponseBase = self._get_page(request)
         response.headers["Cache-Control"] = "no-store"
         # without any, browsers send no origin either, by which Django knows a form of ours
         response.headers["Referrer-Policy"] = "same-origin"

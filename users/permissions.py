@@ -94,6 +94,8 @@ NEEDED: Final[Mapping[str, str]] = {
     "admins": AdminRole.ADMIN_MANAGE,
     "admins-add": AdminRole.ADMIN_MANAGE,
     "admins-roles": AdminRole.ADMIN_MANAGE,
+    "admins-sessions": AdminRole.ADMIN_MANAGE,
+    "admins-second-factor-off": AdminRole.ADMIN_MANAGE,
 }
 
 

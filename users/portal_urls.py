@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from users.views import account, actions, admins, audit_log, person, roles, settings, sign_in, start, users
+from users.views import (
+    account,
+    actions,
+    admin_access,
+    admins,
+    audit_log,
+    person,
+    roles,
+    settings,
+    sign_in,
+    start,
+    users,
+)
 
 urlpatterns = [
     path("", start.start, name="start"),
@@ -32,4 +44,6 @@ urlpatterns = [
     path("admins", admins.admins, name="admins"),
     path("admins/add", admins.add, name="admins-add"),
     path("admins/roles", admins.assign, name="admins-roles"),
+    path("admins/<int:number>/sessions", admin_access.end_sessions, name="admins-sessions"),
+    path("admins/<int:number>/second-factor", admin_access.second_factor_off, name="admins-second-factor-off"),
 ]

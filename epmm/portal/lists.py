@@ -101,6 +101,7 @@ class View(Generic[M]):
         self.columns = self._chosen_columns()
         self.sort = self._chosen_sort()
         self.shown: list[M] = []  # the rows of the page, once it is read
+        self.is_searched = listing.find is not None  # a template would call `find` itself
 
     @property
     def order(self) -> Order:

@@ -153,6 +153,16 @@ _TREE: Final = (
         _("Security"),
         (
             Node(
+                slug="password-policy",
+                label=_("Password Policy"),
+                rows=(
+                    Row(setting=options.PASSWORD_LENGTH, label=_("Minimum password length")),
+                    Row(setting=options.PASSWORD_KINDS, label=_("Kinds of characters")),
+                    Row(setting=options.FAILED_ATTEMPTS, label=_("Failed attempts")),
+                    Row(setting=options.AUTO_LOCK_SECONDS, label=_("Auto-Lock Time (seconds)")),
+                ),
+            ),
+            Node(
                 slug="scep",
                 label=_("Certificate enrollment"),
                 rows=(Row(setting=options.LEGACY_CIPHERS, label=_("Accept single DES from SCEP clients")),),

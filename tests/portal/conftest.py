@@ -1,8 +1,9 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from django.test import Client
 
+from epmm import settings_store
 from users.models import AdminRole, User
 from users.services import administrators, people
 from users.services.people import NewPerson
@@ -19,6 +20,14 @@ def make_administrator(name: str = "admin", roles: Iterable[str] = tuple(AdminRo
 def browser() -> Client:
     """As a browser comes: over TLS, with its forms held against their tokens."""
     return Client(enforce_csrf_checks=False, headers={"host": "localhost"})
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings() -> Iterator[None]:
+    """A process remembers settings for a second; no test may inherit them."""
+    settings_store.clear_cache()
+    yield
+    settings_store.clear_cache()
 
 
 SignedIn = Callable[..., Client]

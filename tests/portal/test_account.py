@@ -10,7 +10,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from epmm.models import AuditEntry
 from tests.portal.conftest import PASSWORD, SignedIn, browser, make_administrator
-from users.models import AdminRole, User
+from users.models import AdminRole, PortalSession, User
 from users.services import people, second_factor
 from users.services.people import NewPerson
 
@@ -142,3 +142,45 @@ def test_only_who_may_appoint_sees_administrators(signed_in: SignedIn) -> None:
 
     assert client.get("/admin/admins").status_code == 403
     assert "Assign administrator roles" not in client.get("/admin/users").content.decode()
+
+
+def test_sessions_of_an_administrator_are_ended_by_another_and_their_keys_stay_secret(signed_in: SignedIn) -> None:
+    helper, client = signed_in("helper", [AdminRole.API]), signed_in()
+    user = User.objects.get(user_id="helper")
+    key = PortalSession.objects.get(user=user).session_key
+
+    page = client.get(f"/admin/users/{user.pk}").content.decode()
+    assert key not in page
+    [handle] = re.findall(r'name="session" value="(\w+)"', page)
+    client.post(f"/admin/admins/{user.pk}/sessions", {"session": [key, "x"]})
+    assert opens(helper)
+    client.post(f"/admin/admins/{user.pk}/sessions", {"session": handle})
+    assert not opens(helper)
+    assert AuditEntry.objects.get(action="portal.sessions_ended").details == {"number": 1}
+
+
+def test_who_lost_the_authenticator_is_let_in_by_another_administrator(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, helper = signed_in(), make_administrator("helper", ["api"])
+    TOTPDevice.objects.create(user=helper)
+    address = f"/admin/admins/{helper.pk}/second-factor"
+    assert "Switch off the second factor of Helper?" in client.post(address).content.decode()
+    assert f"/admin/admins/{helper.pk}/second-factor" in client.get(f"/admin/users/{helper.pk}").content.decode()
+
+    left_open(monkeypatch)
+    for wrong in ({}, {"password": "wrong"}):
+        assert client.post(address, wrong | {"go": 1}).status_code == 422
+    assert second_factor.is_on(helper)
+    assert client.post(address, {"go": 1, "password": PASSWORD})["HX-Refresh"] == "true"
+    assert not second_factor.is_on(helper)
+    assert AuditEntry.objects.get(action="second_factor.off").actor == "admin"
+
+
+def test_sessions_and_factors_of_others_are_for_who_appoints(signed_in: SignedIn) -> None:
+    client = signed_in(roles=set(AdminRole.values) - {AdminRole.ADMIN_MANAGE})
+    boss = make_administrator("boss")
+
+    assert "Not signed in anywhere." not in client.get(f"/admin/users/{boss.pk}").content.decode()
+    for what in ("sessions", "second-factor"):
+        assert client.post(f"/admin/admins/{boss.pk}/{what}", {"go": 1}).status_code == 403

@@ -53,3 +53,15 @@ def test_dark_has_a_color_of_its_own_for_everything_that_carries_text() -> None:
     light, dark = tokens("light"), tokens("dark")
 
     assert [name for name in light if light[name] == dark[name]] == ["on-button", "on-danger"]
+
+
+def test_each_rule_of_the_style_sheet_ends_where_it_should() -> None:
+    found = finders.find("css/portal.css")
+    assert found
+    depth, inside = 0, []
+    for line in Path(found).read_text().splitlines():
+        if depth and line.endswith("{") and not line.startswith(" "):
+            inside.append(line)
+        depth += line.count("{") - line.count("}")
+
+    assert (depth, inside) == (0, [])

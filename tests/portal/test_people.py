@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 
+from epmm import options, settings_store
 from epmm.models import AuditEntry
 from tests.portal.conftest import PASSWORD, SignedIn, browser, make_administrator
 from users.models import AdminRole, PortalSession, User
@@ -26,7 +27,8 @@ def do(client: Client, action: str, *chosen: User) -> str:
     asked = client.post(address, {"row": keys})
     assert chosen[0].display_name in asked.content.decode()
     assert asked.status_code == 200
-    return client.post(address, {"go": 1, "chosen": ",".join(map(str, keys))}).content.decode()
+    typed = str(len(chosen)) if len(chosen) > 1 else chosen[0].user_id
+    return client.post(address, {"go": 1, "chosen": ",".join(map(str, keys)), "typed": typed}).content.decode()
 
 
 def secrets(page: str) -> list[str]:
@@ -53,7 +55,7 @@ def test_a_local_user_is_added_with_the_portal(signed_in: SignedIn) -> None:
         ({"user_id": "x_MI7"}, "is reserved"),
         ({"user_id": "ADMIN"}, "The user ID ADMIN is taken."),
         ({"again": "another"}, "The two are not the same."),
-        ({"password": "short", "again": "short"}, "too short"),
+        ({"password": "short", "again": "short"}, "at least 8 characters"),
         ({"email": "no address"}, "valid email"),
         ({"managed_apple_account": "anna@elsewhere.test"}, "does not belong to an enrollment domain"),
     ],
@@ -119,7 +121,7 @@ def test_a_password_change_is_required(signed_in: SignedIn) -> None:
 
 def test_a_locked_account_is_seen_and_unlocked(signed_in: SignedIn) -> None:
     client, anna = signed_in(), person()
-    for _ in range(lock_out.FAILURES_BEFORE_LOCK):
+    for _ in range(options.FAILED_ATTEMPTS.default):
         lock_out.count_attempt("anna", "192.0.2.7")
 
     assert "Locked until" in client.get(f"/admin/users/{anna.pk}").content.decode()
@@ -193,3 +195,103 @@ def test_the_list_costs_the_same_for_many(
     assert len(page) < 60_000
     with django_assert_max_num_queries(12):  # type: ignore[operator] # as above
         client.get(f"/admin/users/{User.objects.latest('pk').pk}")
+
+
+def test_the_password_policy_holds_for_whoever_is_added_and_is_told(signed_in: SignedIn) -> None:
+    client = signed_in()
+    settings_store.change("security.password_length", "12", actor="test")
+    settings_store.change("security.password_kinds", "3", actor="test")
+
+    assert "at least 12 characters. It holds at least 3 of these" in client.get("/admin/users/add").content.decode()
+    for password, status in (("staple-in-a-drawer", 200), ("Staple-1", 200), ("Staple-in-a-drawer", 302)):
+        assert client.post("/admin/users/add", NEW | {"password": password, "again": password}).status_code == status
+
+
+def test_a_password_that_is_handed_out_keeps_to_the_policy_too(signed_in: SignedIn) -> None:
+    client, anna = signed_in(), person()
+    settings_store.change("security.password_length", "40", actor="test")
+    settings_store.change("security.password_kinds", "4", actor="test")
+
+    [password] = secrets(do(client, "reset-password", anna))
+    assert len(password) >= 40
+    assert User.objects.get(pk=anna.pk).check_password(password)
+
+
+def test_each_entry_says_from_where_it_was_done(signed_in: SignedIn) -> None:
+    signed_in().post("/admin/users/add", NEW, REMOTE_ADDR="192.0.2.7")
+
+    assert AuditEntry.objects.get(action="user.created", subject="anna").address == "192.0.2.7"
+
+
+def test_who_is_deleted_is_typed_out(signed_in: SignedIn) -> None:
+    client, anna, ben = signed_in(), person(), person("ben")
+    one, two = {"chosen": anna.pk}, {"chosen": f"{anna.pk},{ben.pk}"}
+
+    assert "Type the user ID anna to continue." in client.post("/admin/users/delete", one).content.decode()
+    assert "Type the number of people, 2, to continue." in client.post("/admin/users/delete", two).content.decode()
+    for sent in (one, one | {"typed": "ann"}, two | {"typed": "anna"}):
+        assert client.post("/admin/users/delete", sent | {"go": 1}).status_code == 422
+    assert User.objects.filter(user_id__in=["anna", "ben"]).count() == 2
+
+
+def from_directory(name: str = "carl") -> User:
+    user = person(name)
+    User.objects.filter(pk=user.pk).update(source=User.Source.LDAP, first_name="Carl")
+    user.refresh_from_db()
+    return user
+
+
+def test_the_selector_tells_local_people_from_those_of_a_directory(signed_in: SignedIn) -> None:
+    client, anna, carl = signed_in(), person(), from_directory()
+    local, directory = (client.get(f"/admin/users{query}").content.decode() for query in ("", "?to=ldap"))
+
+    assert [f"/admin/users/{user.pk}" in local for user in (anna, carl)] == [True, False]
+    assert [f"/admin/users/{user.pk}" in directory for user in (anna, carl)] == [False, True]
+    client.post("/admin/users/disable", {"all": 1, "matching": "to=ldap"})
+    asked = client.post("/admin/users/disable", {"all": 1, "matching": "to=ldap"}).content.decode()
+    assert "carl" in asked
+    assert "anna" not in asked
+
+
+def test_a_directory_says_what_its_people_are_called_and_who_is_one_of_them(signed_in: SignedIn) -> None:
+    client, carl = signed_in(), from_directory()
+
+    sent = {"first_name": "Karl", "email": "k@x.test", "managed_apple_account": "carl@mdm.example.test"}
+    client.post(f"/admin/users/{carl.pk}", sent)
+    carl.refresh_from_db()
+    assert (carl.first_name, carl.email, carl.managed_apple_account) == ("Carl", "", "carl@mdm.example.test")
+    assert "comes from a directory" in do(client, "delete", carl)
+    User.objects.filter(pk=carl.pk).update(is_active=False)
+    assert "Deleted" in do(client, "delete", carl)
+
+
+def test_devices_and_failed_sign_ins_of_a_person_are_shown_to_who_may_see_devices(signed_in: SignedIn) -> None:
+    from devices.models import Device
+
+    client, anna = signed_in(), person()
+    device = Device.objects.create(user=anna, status=Device.Status.ACTIVE, device_name="Anna's phone")
+    client.post("/admin/sign-in", {"user_id": "anna", "password": "wrong"})
+
+    page = client.get(f"/admin/users/{anna.pk}").content.decode()
+    assert f"/admin/devices/{device.uuid}" in page
+    assert "WrongCredentials" in page
+    helper = signed_in("helper", [AdminRole.USER_VIEW])
+    assert "phone" not in helper.get(f"/admin/users/{anna.pk}").content.decode()
+
+
+@pytest.mark.parametrize(
+    "chosen", ["9" * 5000, "-1", "x", "\u0663", ","], ids=["long", "minus", "word", "digit", "comma"]
+)
+def test_whatever_is_sent_as_a_key_it_is_nobody(signed_in: SignedIn, chosen: str) -> None:
+    answer = signed_in().post("/admin/users/delete", {"chosen": chosen, "go": 1})
+
+    assert answer.status_code == 422
+    assert "Nobody is selected" in answer.content.decode()
+
+
+def test_the_list_is_searched(signed_in: SignedIn) -> None:
+    client, anna, ben = signed_in(), person(), person("ben")
+    page = client.get("/admin/users?q=an").content.decode()
+
+    assert '<input type="search" name="q" value="an"' in page
+    assert [f"/admin/users/{user.pk}" in page for user in (anna, ben)] == [True, False]

@@ -4,6 +4,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from epmm import settings_store
 from epmm.client_address import network
 from tests.together import together
 from users.errors import TooManyAttempts
@@ -62,6 +63,7 @@ def test_each_further_failure_doubles_the_delay_up_to_an_hour() -> None:
     assert delays == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("failures", [20, 1000, 4_000_000_000])
 def test_the_delay_stays_an_hour_however_many(failures: int) -> None:
     assert lock_out.lock_after(failures) == timedelta(hours=1)
@@ -171,3 +173,14 @@ def test_guesses_at_once_cannot_outrun_the_count() -> None:
 def test_no_enclosing_transaction_may_take_the_count_back() -> None:
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
         lock_out.count_attempt("alice", ADDRESS)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_administrators_say_how_many_failures_lock_for_how_long() -> None:
+    settings_store.change("security.failed_attempts", "3", actor="test")
+    settings_store.change("security.auto_lock_seconds", "900", actor="test")
+
+    fail(3)
+    with pytest.raises(TooManyAttempts) as refusal:
+        fail(1)
+    assert 890 < refusal.value.seconds <= 900

@@ -102,7 +102,7 @@ def test_user_ids_that_are_refused(user_id: str) -> None:
         ({"email": "a@b@c.example"}, "email address"),
         ({"display_name": "Al\nice"}, "line breaks"),
         ({"first_name": "x" * 151}, "at most 150"),
-        ({"password": ""}, "too short"),
+        ({"password": ""}, "at least 8 characters"),
         ({"password": "password"}, "too common"),
         ({"password": "x" * 1025}, "at most 1024"),
         ({"password": "long enough \udcff"}, "not valid text"),

@@ -14,12 +14,11 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from epmm import options, settings_store
 from epmm.client_address import network
 from users.errors import TooManyAttempts
 from users.models import SignInFailures
 
-FAILURES_BEFORE_LOCK: Final = 6
-FIRST_LOCK: Final = timedelta(seconds=30)
 LONGEST_LOCK: Final = timedelta(hours=1)
 KEPT: Final = timedelta(days=1)
 MOST_ROWS: Final = 100_000
@@ -41,7 +40,8 @@ def count_attempt(name: str, address: str | None) -> None:
             raise TooManyAttempts(math.ceil((row.locked_until - now).total_seconds()))
         row.count = row.count + 1 if now - row.last_at < KEPT else 1
         row.last_at = now
-        row.locked_until = now + lock_after(row.count) if row.count >= FAILURES_BEFORE_LOCK else None
+        is_locked = row.count >= settings_store.read(options.FAILED_ATTEMPTS)
+        row.locked_until = now + lock_after(row.count) if is_locked else None
         row.save()
     if is_new and row.pk % TRIM_EVERY == 0:
         forget(now)
@@ -71,8 +71,8 @@ def forget(now: datetime) -> None:
 
 
 def lock_after(failures: int) -> timedelta:
-    doublings = min(failures - FAILURES_BEFORE_LOCK, 10)
-    return min(FIRST_LOCK * (1 << doublings), LONGEST_LOCK)
+    doublings = min(failures - settings_store.read(options.FAILED_ATTEMPTS), 10)
+    return min(timedelta(seconds=settings_store.read(options.AUTO_LOCK_SECONDS)) * (1 << doublings), LONGEST_LOCK)
 
 
 def _name_hash(name: str) -> str:

@@ -60,10 +60,11 @@ def new_codes(user: User) -> list[str]:
 
 
 @transaction.atomic
-def switch_off(user: User) -> None:
+def switch_off(user: User, *, actor: str) -> None:
+    """By whose it is, or for somebody who has lost it."""
     TOTPDevice.objects.filter(user=user).delete()
     StaticDevice.objects.filter(user=user).delete()
-    _record("second_factor.off", user)
+    audit.record("second_factor.off", actor=actor, subject_type="user", subject=user.user_id)
 
 
 def _new_codes(user: User) -> list[str]:

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.apps import apps
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models.deletion import ProtectedError
 from django.utils.translation import gettext as _
 
-from epmm import audit, options
+from epmm import audit, options, settings_store
 from users.errors import InvalidPerson
 from users.models import AdminRole, PortalSession, User
 from users.services import accounts, administrators, lock_out, people
 
 # none that are taken for one another when read out or copied by hand
-LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
+LETTERS: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+GROUP: Final = 4
 GROUPS: Final = 4
 
 
@@ -41,8 +43,9 @@ def may_change(user: User, actor_roles: Iterable[str]) -> None:
 def edit(user: User, facts: Facts, *, actor: str) -> None:
     """Raises InvalidPerson; then nothing is changed."""
     before = _told(user)
-    user.first_name, user.last_name = facts.first_name.strip(), facts.last_name.strip()
-    user.full_name, user.email = facts.display_name.strip(), facts.email.strip()
+    if user.source == User.Source.LOCAL:  # else a directory says what somebody is called
+        user.first_name, user.last_name = facts.first_name.strip(), facts.last_name.strip()
+        user.full_name, user.email = facts.display_name.strip(), facts.email.strip()
     people.check_names(user)
     try:
         user.clean_fields(exclude=["password"])
@@ -78,10 +81,22 @@ def require_new_password(user: User, *, actor: str) -> None:
 def reset_password(user: User, *, actor: str) -> str:
     """A password that is shown once and has to be replaced at the first sign-in."""
     _refuse_directory(user)
-    password = "-".join("".join(secrets.choice(LETTERS) for _letter in range(4)) for _group in range(GROUPS))
+    password = drawn_password(user)
     people.set_password(user, password, actor=actor, must_change=True)
     PortalSession.objects.filter(user=user).delete()
     return password
+
+
+def drawn_password(user: User) -> str:
+    """Easy to copy by hand, and whatever the policy asks for."""
+    groups = max(GROUPS, -(-settings_store.read(options.PASSWORD_LENGTH) // GROUP))
+    while True:
+        password = "-".join("".join(secrets.choice(LETTERS) for _letter in range(GROUP)) for _group in range(groups))
+        try:
+            validate_password(password, user)
+        except ValidationError:
+            continue  # by chance without a digit, say
+        return password
 
 
 def names(user: User) -> set[str]:
@@ -102,10 +117,11 @@ def unlock(user: User, *, actor: str) -> bool:
 
 @transaction.atomic
 def delete(user: User, *, actor: str) -> None:
-    """Not while devices are there, and never whom a directory would bring back."""
+    """Not while devices are there, nor whom a directory would bring back: whoever left it is disabled."""
     if user.user_id == actor:
         raise InvalidPerson(_("Nobody deletes their own account."))
-    _refuse_directory(user)
+    if user.is_active:
+        _refuse_directory(user)
     administrators.keep_an_appointer(user)
     devices = apps.get_model("devices", "Device").objects.filter(user=user)
     if devices.exclude(status="RETIRED").exists():

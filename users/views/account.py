@@ -89,7 +89,8 @@ def switch_off(request: HttpRequest) -> HttpResponse:
         return first
     if request.method != "POST":
         return render(request, "portal/account/ask.html", {"what": "off"})
-    second_factor.switch_off(administrator(request))
+    user = administrator(request)
+    second_factor.switch_off(user, actor=user.user_id)
     messages.success(request, _("The second factor is switched off."))
     return redirect(HERE)
 

@@ -14,11 +14,12 @@ from django.views.decorators.http import require_POST
 from epmm.portal.lists import MOST_TICKED
 from users import permissions
 from users.errors import InvalidPerson
+from users.forms import TypedForm
 from users.models import User
 from users.services import people, pins, upkeep
 from users.views import chosen
 from users.views.dialogs import GO, administrator, refused
-from users.views.users import LISTING, everybody
+from users.views.users import LISTING, everybody, to
 
 HASHED_AT_ONCE: Final = 50  # a tenth of a second each
 
@@ -31,6 +32,7 @@ class Deed:
     do: Callable[[User, str], str]  # what is shown beside the person
     is_dangerous: bool = False
     is_secret: bool = False  # shown once
+    is_typed: bool = False  # out of the dialog: whom, or how many
     is_for_account: bool = True  # lends or takes an administrator's sign-in
     most: int = MOST_TICKED
 
@@ -112,6 +114,7 @@ DEEDS: Final = {
         button=gettext_lazy("Delete"),
         do=_delete,
         is_dangerous=True,
+        is_typed=True,
     ),
 }
 
@@ -126,15 +129,30 @@ def dialog(name: str) -> Callable[[HttpRequest], HttpResponse]:
 
 def _answer(request: HttpRequest, deed: Deed) -> HttpResponse:
     try:
-        whom = chosen.of(request, LISTING, everybody(), most=deed.most)
+        whom = chosen.of(request, LISTING, everybody(), narrow=to, most=deed.most)
     except InvalidPerson as error:
         return refused(request, str(error))
     context = whom.context() | {"deed": deed, "heading": deed.heading, "address": request.path}
-    if GO not in request.POST:
-        return render(request, "portal/people/deed.html", context)
+    typed = _typed(request, deed, whom.people)
+    if GO not in request.POST or (typed and not typed.is_valid()):
+        status = 422 if typed and typed.errors else 200
+        return render(request, "portal/people/deed.html", context | {"form": typed}, status=status)
     results = [(user, *_done(request, deed, user)) for user in whom.people]
     context |= {"results": results, "failed": sum(1 for _user, problem, _told in results if problem)}
     return render(request, "portal/people/results.html", context | {"is_secret": deed.is_secret})
+
+
+def _typed(request: HttpRequest, deed: Deed, people: list[User]) -> TypedForm | None:
+    """What cannot be undone is typed out: the user ID of one, the number of several."""
+    if not deed.is_typed:
+        return None
+    if len(people) == 1:
+        wanted = people[0].user_id
+        label = _("Type the user ID {user_id} to continue.").format(user_id=wanted)
+    else:
+        wanted = str(len(people))
+        label = _("Type the number of people, {n}, to continue.").format(n=wanted)
+    return TypedForm(request.POST if GO in request.POST else None, label=label, wanted=wanted)
 
 
 def _done(request: HttpRequest, deed: Deed, user: User) -> tuple[str, str]:

@@ -127,7 +127,9 @@ def _chosen(request: HttpRequest) -> Chosen:
         return Chosen([people.by_user_id(request.POST["user_id"].strip()[: people.LONGEST_NAME])])
     # the list of people and that of administrators open the same dialog, each with what is ticked in it
     is_of_admins = reverse("portal:admins") in request.headers.get("HX-Current-URL", "")
-    return chosen.of(request, LISTING, _everybody().filter(is_admin=True) if is_of_admins else _everybody())
+    if is_of_admins:
+        return chosen.of(request, LISTING, _everybody().filter(is_admin=True))
+    return chosen.of(request, LISTING, _everybody(), narrow=users_page.to)
 
 
 def _dialog(

@@ -1,5 +1,6 @@
 """The people an action is for: ticked in a list, or all that match it; from dialog to answer they stay the same."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -13,7 +14,8 @@ from users.errors import InvalidPerson
 from users.models import User
 
 NAMES_SHOWN: Final = 3
-HIGHEST_KEY: Final = (1 << 63) - 1
+LONGEST_KEY: Final = 18  # digits
+Narrow = Callable[[QuerySet[User], Mapping[str, str]], QuerySet[User]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,16 @@ class Chosen:
         }
 
 
-def of(request: HttpRequest, listing: Listing[User], everybody: QuerySet[User], *, most: int = MOST_TICKED) -> Chosen:
-    """Raises InvalidPerson when there is nobody, or more than are done at once."""
-    people = list(_asked_for(request, listing, everybody).order_by("user_id")[: most + 1])
+def of(
+    request: HttpRequest,
+    listing: Listing[User],
+    everybody: QuerySet[User],
+    *,
+    narrow: Narrow = lambda people, _asked: people,
+    most: int = MOST_TICKED,
+) -> Chosen:
+    """Raises InvalidPerson when there is nobody, or more than are done at once.  `narrow` knows a list's address."""
+    people = list(_asked_for(request, listing, everybody, narrow).order_by("user_id")[: most + 1])
     if not people:
         raise InvalidPerson(_("Nobody is selected. Tick the people first."))
     if len(people) > most:
@@ -41,15 +50,18 @@ def of(request: HttpRequest, listing: Listing[User], everybody: QuerySet[User], 
     return Chosen(people)
 
 
-def _asked_for(request: HttpRequest, listing: Listing[User], everybody: QuerySet[User]) -> QuerySet[User]:
+def _asked_for(
+    request: HttpRequest, listing: Listing[User], everybody: QuerySet[User], narrow: Narrow
+) -> QuerySet[User]:
     if "chosen" in request.POST:
         return everybody.filter(pk__in=_keys(request.POST["chosen"].split(",")[: MOST_TICKED + 1]))
     if request.POST.get("all") != "1":
         return everybody.filter(pk__in=_keys(ticked(request)))
-    text = dict(parse_qsl(request.POST.get("matching", "")[:4000])).get("q", "")
-    text = text[:LONGEST_SEARCH].replace("\0", "").strip()
-    return listing.find(everybody, text) if listing.find and text else everybody
+    asked = dict(parse_qsl(request.POST.get("matching", "")[:4000]))
+    text = asked.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
+    listed = narrow(everybody, asked)
+    return listing.find(listed, text) if listing.find and text else listed
 
 
 def _keys(given: list[str]) -> list[int]:
-    return [int(key) for key in given if key.isascii() and key.isdecimal() and int(key) <= HIGHEST_KEY]
+    return [int(key) for key in given if key.isascii() and key.isdecimal() and len(key) <= LONGEST_KEY]

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from django.apps import apps
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -10,18 +11,21 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from epmm.models import AuditEntry
 from epmm.portal.lists import Badge
 from users import permissions
 from users.errors import InvalidPerson
 from users.forms import NewPersonForm, PersonForm
 from users.models import AdminRole, RegistrationPin, Role, User
-from users.services import lock_out, people, second_factor, upkeep
+from users.services import lock_out, people, portal_sessions, second_factor, sign_in, upkeep
 from users.services.people import NewPerson
 from users.services.upkeep import Facts
 from users.views.dialogs import administrator
 from users.views.users import LISTING, everybody
 
 PINS_SHOWN: Final = 5
+DEVICES_SHOWN: Final = 25
+FAILURES_SHOWN: Final = 5
 FACTS: Final = ("first_name", "last_name", "email")
 
 
@@ -47,6 +51,9 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
     user = get_object_or_404(everybody(), pk=number)
     name = user.display_name
     form = PersonForm(request.POST or None, initial=_initial(user))
+    if user.source != User.Source.LOCAL:
+        for field in (*FACTS, "display_name"):
+            form.fields[field].disabled = True
     if request.method == "POST":
         permissions.require(request, AdminRole.USER_MANAGE)
         if form.is_valid():
@@ -61,7 +68,9 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
     may_manage = permissions.may(request, AdminRole.USER_MANAGE)
     actions = [action for action in LISTING.actions if permissions.may_open(request, action.name)]
     context = {"person": user, "name": name, "form": form, "may_manage": may_manage, "actions": actions}
-    return render(request, "portal/people/person.html", context | _state(user))
+    return render(
+        request, "portal/people/person.html", context | _state(user) | _devices(request, user) | _access(request, user)
+    )
 
 
 def _initial(user: User) -> dict[str, str]:
@@ -75,8 +84,34 @@ def _state(user: User) -> dict[str, Any]:
     return {
         "roles": [(labels[grant.key], grant) for grant in grants],
         "pins": [(pin, _pin_state(pin)) for pin in user.registration_pins.order_by("-issued_at")[:PINS_SHOWN]],
+        "failures": _failures(user),
         "locked_until": lock_out.locked_until(upkeep.names(user)),
         "has_second_factor": user.is_admin and second_factor.is_on(user),
+    }
+
+
+def _devices(request: HttpRequest, user: User) -> dict[str, Any]:
+    """Of the other app nothing but names, states and the address of a page, for who may see them there."""
+    if not permissions.may(request, AdminRole.DEVICE_VIEW):
+        return {"devices": None}
+    theirs = apps.get_model("devices", "Device").objects.filter(user=user).order_by("-pk")
+    found = list(theirs.only("uuid", "device_name", "serial_number", "status", "last_seen_at")[: DEVICES_SHOWN + 1])
+    return {"devices": found[:DEVICES_SHOWN], "has_more_devices": len(found) > DEVICES_SHOWN}
+
+
+def _failures(user: User) -> list[AuditEntry]:
+    failed = AuditEntry.objects.filter(subject=user.user_id, action=sign_in.FAILED)
+    return list(failed.order_by("-at")[:FAILURES_SHOWN])
+
+
+def _access(request: HttpRequest, user: User) -> dict[str, Any]:
+    """Of an administrator, for whoever appoints them: the roles, and from where the portal is open just now."""
+    if not user.is_admin or not permissions.may(request, AdminRole.ADMIN_MANAGE):
+        return {"appoints": False}
+    return {
+        "appoints": True,
+        "admin_roles": [grant.get_key_display() for grant in user.admin_grants.order_by("key")],
+        "sessions": portal_sessions.of(user, this=request.session.session_key),
     }
 
 

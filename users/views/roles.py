@@ -20,7 +20,7 @@ from users.services.role_plan import DEFAULT_PATTERN, Change, Planned, Source
 from users.views import chosen
 from users.views.chosen import Chosen
 from users.views.dialogs import GO, administrator, done, refused
-from users.views.users import LISTING, everybody
+from users.views.users import LISTING, everybody, to
 
 PREVIEWED: Final = 100
 GRANTED, MIXED = "granted", "mixed"
@@ -56,7 +56,7 @@ class Box:
 @require_POST
 def assign(request: HttpRequest) -> HttpResponse:
     try:
-        whom = chosen.of(request, LISTING, everybody())
+        whom = chosen.of(request, LISTING, everybody(), narrow=to)
     except InvalidPerson as error:
         return refused(request, str(error))
     if GO not in request.POST:
@@ -73,7 +73,7 @@ def assign(request: HttpRequest) -> HttpResponse:
 def preview(request: HttpRequest) -> HttpResponse:
     """What Save would do, while the dialog is being filled in."""
     try:
-        whom = chosen.of(request, LISTING, everybody())
+        whom = chosen.of(request, LISTING, everybody(), narrow=to)
     except InvalidPerson as error:
         return refused(request, str(error))
     change = read(request.POST, is_one=len(whom.people) == 1)

@@ -1,5 +1,6 @@
 """Devices & Users > Users (portal specification, section 3)."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.apps import apps
@@ -16,6 +17,7 @@ from epmm.portal.lists import Action, Badge, Column, Link, Listing
 from users import permissions
 from users.models import Role, User
 
+DIRECTORY: Final = "ldap"
 _LABELS: Final = dict(Role.choices)
 
 
@@ -90,6 +92,11 @@ LISTING: Final = Listing[User](
 )
 
 
+def to(people: QuerySet[User], asked: Mapping[str, str]) -> QuerySet[User]:
+    """What the selector "To" leaves of them, as an address says it."""
+    return people.filter(source=User.Source.LDAP if asked.get("to") == DIRECTORY else User.Source.LOCAL)
+
+
 def everybody() -> QuerySet[User]:
     """With their roles and how many devices each has."""
     return User.objects.prefetch_related("role_grants").annotate(device_count=Coalesce(Subquery(_devices()), 0))
@@ -97,12 +104,19 @@ def everybody() -> QuerySet[User]:
 
 @require_safe
 def users(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    view = LISTING.view(request, everybody())
+    asked = request.GET.dict()
+    view = LISTING.view(request, to(everybody(), asked))
     if request.GET.get("format") == "csv":
         return view.csv()
     actions = [action for action in LISTING.actions if permissions.may_open(request, action.name)]
-    return render(
-        request,
-        "portal/people/users.html",
-        view.context() | {"actions": actions, "may_add": permissions.may_open(request, "users-add")},
-    )
+    is_directory = asked.get("to") == DIRECTORY
+    context = {
+        "actions": actions,
+        "may_add": permissions.may_open(request, "users-add"),
+        "is_directory": is_directory,
+        "entities": [
+            (_("Authorized Users"), view.address(to=""), not is_directory),
+            (_("LDAP Entities"), view.address(to=DIRECTORY), is_directory),
+        ],
+    }
+    return render(request, "portal/people/users.html", view.context() | context)
