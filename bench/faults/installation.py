@@ -123,6 +123,8 @@ def opened(database: str, *, devices: int, seed: str, manner: Manner, logs: Path
             front=front.getsockname(),
             clock=directory / "clock",
         )
+        for each in made.product:
+            stack.callback(each.part)  # all of them before any is waited for
         made.until_answering()
         until(_worker_is_at_work, "the worker does not start")
         line.send((made.door_url("/mdm/connect"), manner))

@@ -68,12 +68,19 @@ class Kept:
     def limit_files(self, size: int | None) -> None:
         """What any file may grow to, for all that runs and all that starts: SIGXFSZ is ignored, and a write fails."""
         self.largest_file = size
-        for pid in self.pids:
-            self._limit(pid)
+        limited: set[int] = set()
+        while found := [pid for pid in self.pids if pid not in limited]:  # one that was begun meanwhile inherits
+            for pid in found:
+                self._limit(pid)
+            limited.update(found)
 
-    def close(self) -> None:
+    def part(self) -> None:
+        """It is told to end, and comes back no more."""
         self._ended.set()
         _send(self._process.pid, self._farewell)
+
+    def close(self) -> None:
+        self.part()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_SECONDS)
         for pid in self.pids:
