@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from epmm.models import AuditEntry
 
-<<<<<<< HEAD
 # What strangers cause is bounded in number, so entries of these go before their time.
 BOUNDED: Final = frozenset({"sign_in.failed"})
-=======
+
+
 _came_from: Final[ContextVar[str | None]] = ContextVar("came_from", default=None)
 
 
@@ -24,7 +24,6 @@ def coming_from(address: str | None) -> Iterator[None]:
         yield
     finally:
         _came_from.reset(token)
->>>>>>> pusers/pusers
 
 
 def record(

@@ -178,14 +178,13 @@ LOGIN_TEXT: Final = parsed(
 SHOW_LAST_SIGN_IN: Final = flag(
     "general.last_login", default=True, help=gettext_lazy("Show when and from where an administrator signed in last.")
 )
-<<<<<<< HEAD
 AUDIT_DAYS: Final[Setting[int | None]] = parsed(
     "general.audit_days",
     default=None,
     parse=_audit_days,
     accepts=gettext_lazy("none, or 30 to 3650"),
     help=gettext_lazy("How many days entries of the audit log are kept; none keeps them for ever."),
-=======
+)
 PASSWORD_LENGTH: Final = number(
     "security.password_length",
     default=8,
@@ -213,7 +212,6 @@ AUTO_LOCK_SECONDS: Final = number(
     low=30,
     high=3600,
     help=gettext_lazy("Auto-Lock Time (seconds): how long the first lock lasts. Each further failure doubles it."),
->>>>>>> pusers/pusers
 )
 LEGACY_CIPHERS: Final = flag(
     "scep.legacy_ciphers", default=False, help=gettext_lazy("Accept single DES from SCEP clients. Unsafe.")
