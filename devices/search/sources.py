@@ -29,7 +29,8 @@ _LOOKUPS: Final = {
     Operator.EQUALS: "exact",
 }
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
-TRIGRAM: Final = 3
+# What pg_trgm finds a text by, wherever it stands: three letters or digits together, or how a word begins.
+_TRIGRAM: Final = re.compile(r"[^\W_]{3}|[\W_][^\W_]")
 
 
 class Source(ABC):
@@ -92,7 +93,7 @@ class Text(Source):
     def matches(self, operator: Operator, value: Value) -> Q:
         text = str(value)
         has_index = self.identifying if operator == Operator.EQUALS else self.indexed
-        if has_index and value is not None and len(text) >= TRIGRAM:
+        if has_index and value is not None and _TRIGRAM.search(fold(text)):
             return may_hold("search_text", fold(text)) & self._found(operator, text, is_likely=True)
         return self._found(operator, text)
 

@@ -225,6 +225,27 @@ def test_a_part_of_a_name_is_found_through_the_trigram_index() -> None:
         assert "Seq Scan on devices_device" not in plan
 
 
+@pytest.mark.service("postgresql")
+@pytest.mark.parametrize(
+    ("text", "has_trigram"),
+    [
+        ("anna", True),
+        ("мюл", True),
+        ("@x", True),
+        ("a-b", True),
+        ("an", False),
+        ("a@", False),
+        ("---", False),
+        ("__", False),
+    ],
+)
+def test_the_trigram_index_is_asked_for_what_it_can_find(text: str, *, has_trigram: bool) -> None:
+    """An index that knows no part of a text is read from end to end."""
+    asked = str(search.matching(f'user.email_address contains "{text}"').query)
+
+    assert (" LIKE " in asked) is has_trigram
+
+
 @pytest.mark.usefixtures("many")
 @pytest.mark.parametrize(
     ("expression", "index"),
