@@ -46,6 +46,11 @@ def push_due() -> None:
         pass
 
 
+@jobs.handles("devices.push_after_the_clock_was_ahead", every=timedelta(minutes=1))
+def push_after_the_clock_was_ahead() -> None:
+    push.after_the_clock_was_ahead()
+
+
 @jobs.handles("devices.wake")
 def wake(channel: int) -> None:
     push.wake_channel(channel)
@@ -54,6 +59,11 @@ def wake(channel: int) -> None:
 @jobs.handles("devices.broadcast")
 def queue_broadcast(broadcast: int) -> None:
     broadcasts.work(broadcast)
+
+
+@jobs.handles("devices.call_back")
+def call_back(broadcast: int) -> None:
+    broadcasts.call_back(broadcast)
 
 
 @jobs.handles(declarations.CHANGED)

@@ -63,7 +63,7 @@ _PUT_OFF: Final = f""", put_off AS (
         push_at = {_NOW} + least({LONGEST_PAUSE}, {FIRST_PAUSE} * 2 ^ least(command.not_now_count, 10))
                   * interval '1 second'
     FROM channel
-    WHERE command.uuid = $5 AND command.channel_id = channel.id
+    WHERE command.uuid = $5 AND command.channel_id = channel.id AND command.state <> {Command.State.CANCELLED}
 )"""  # noqa: S608
 _NEXT: Final = f""", next AS (
     SELECT first.id, first.uuid, payload.rendered FROM channel CROSS JOIN LATERAL (

@@ -36,7 +36,7 @@ RETURNING id, idle_at
 PUT_OFF: Final = f"""
 UPDATE devices_command SET state = :state, not_now_at = :now, not_now_count = not_now_count + 1,
     push_at = datetime(:now, min({LONGEST_PAUSE}, {FIRST_PAUSE} << min(not_now_count, 10)) || ' seconds')
-WHERE uuid = :command AND channel_id = :channel
+WHERE uuid = :command AND channel_id = :channel AND state <> {Command.State.CANCELLED}
 """  # noqa: S608
 KEEP: Final = f"""
 INSERT INTO devices_result ({", ".join(MOVED)}, state, body, received_at)

@@ -6,7 +6,8 @@ what a device did last year costs its next connect nothing.
 """
 
 import uuid
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Self, TypeAlias
 
 from django.db import models, transaction
@@ -20,6 +21,7 @@ from devices.protocol.stamp import stamp
 from epmm.fields import CompressedField
 
 CANCELLED_AT_ONCE: Final = 1000
+AWAITED: Final = timedelta(days=30)  # the answer to what was called back after it had gone out
 
 
 class CommandRow(models.Model):
@@ -82,24 +84,51 @@ State: TypeAlias = CommandRow.State
 
 
 class CommandQuerySet(models.QuerySet["Command"]):
+    def open(self) -> Self:
+        """Without those that were called back and wait for their answer alone."""
+        return self.exclude(state=State.CANCELLED)
+
     def cancel(self) -> int:
-        """Take them out of the queue; return how many there were."""
+        """Take them out of the queue for good; return how many there were."""
         cancelled = some = self._cancel_some()
         while some == CANCELLED_AT_ONCE:
             cancelled += (some := self._cancel_some())
         return cancelled
 
     @transaction.atomic
+    def call_back(self) -> "list[Command]":
+        """Let devices have some of them no more; return which.
+
+        One that a device has already it may carry out: that stays in the queue, offered no more, so that its answer
+        counts.
+        """
+        rows = _locked(self.open())
+        gone = [row for row in rows if row.state != State.QUEUED]
+        # without the moment at which it was put off, which has the door offer it again
+        called_back = Command.objects.filter(pk__in=[row.pk for row in gone])
+        called_back.update(state=State.CANCELLED, not_now_at=None)
+        _finish([row for row in rows if row.state == State.QUEUED])
+        return rows
+
+    @transaction.atomic
     def _cancel_some(self) -> int:
-        rows = list(self.select_for_update(of=("self",)).order_by("pk")[:CANCELLED_AT_ONCE])
-        now = timezone.now()
-        FinishedCommand.objects.bulk_create(FinishedCommand.of(row, State.CANCELLED, now) for row in rows)
-        Command.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        rows = _locked(self)
+        _finish(rows)
         return len(rows)
 
 
+def _locked(commands: "CommandQuerySet") -> "list[Command]":
+    return list(commands.select_for_update(of=("self",)).order_by("pk")[:CANCELLED_AT_ONCE])
+
+
+def _finish(rows: "Sequence[Command]") -> None:
+    now = timezone.now()
+    FinishedCommand.objects.bulk_create(FinishedCommand.of(row, State.CANCELLED, now) for row in rows)
+    Command.objects.filter(pk__in=[row.pk for row in rows]).delete()
+
+
 class Command(CommandRow):
-    """One open command to one channel: offered again until its result is stored."""
+    """One open command to one channel: offered again until its result is stored, or until it is called back."""
 
     state = models.SmallIntegerField(choices=State.choices, default=State.QUEUED)
     priority = models.SmallIntegerField(default=0)  # lower goes first
@@ -118,7 +147,9 @@ class Command(CommandRow):
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["uuid"], name="command_once"),
-            models.CheckConstraint(condition=Q(state__lte=State.NOT_NOW), name="command_is_open"),
+            models.CheckConstraint(
+                condition=Q(state__lte=State.NOT_NOW) | Q(state=State.CANCELLED), name="command_in_queue"
+            ),
         ]
 
 

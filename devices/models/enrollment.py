@@ -114,6 +114,8 @@ class Channel(models.Model):
     push_magic = EncryptedField(null=True)
     token_updated_at = models.DateTimeField(null=True)
     pushed_at = models.DateTimeField(null=True)
+    push_leased_until = models.DateTimeField(null=True)  # somebody is pushing to it
+    push_failures = models.SmallIntegerField(default=0, db_default=0)  # in a row, of those that pass
     push_refused_at = models.DateTimeField(null=True)  # the push service no longer knows the token; a newer one revives
     awaiting_configuration = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)

@@ -7,7 +7,8 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from devices.models import Broadcast, Command, FinishedCommand, Payload, Result
+from devices.models import Broadcast, Command, Enrollment, FinishedCommand, Payload, Result
+from devices.models.command import AWAITED
 from epmm import options, settings_store
 
 MONTHS_AHEAD: Final = 2
@@ -20,8 +21,15 @@ def keep_in_shape() -> None:
     now = timezone.now()
     oldest = now - timedelta(days=settings_store.read(options.COMMAND_HISTORY_DAYS))
     make_room(now)
+    await_no_longer(now)
     expire(oldest)
     forget_unused_payloads(oldest - timedelta(days=2))  # their date of use is exact to a day
+
+
+def await_no_longer(now: datetime) -> None:
+    """What was called back and is never answered; and what an enrollment was given in the moment it ended."""
+    Command.objects.filter(state=Command.State.CANCELLED, offered_at__lt=now - AWAITED).cancel()
+    Command.objects.filter(channel__enrollment__state=Enrollment.State.ENDED).cancel()
 
 
 def make_room(now: datetime) -> None:

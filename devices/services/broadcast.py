@@ -5,7 +5,7 @@ one payload, or one refusal; each gets a command of its own.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -90,16 +90,19 @@ def work(broadcast_id: int) -> None:
         pass
 
 
+@transaction.atomic
 def cancel(row: Broadcast, *, actor: str, address: str | None = None) -> int:
-    """Queue no more of it, and call back what no device has answered; return how many that were."""
-    with transaction.atomic():
-        Broadcast.objects.filter(pk=row.pk, cancelled_at=None).update(cancelled_at=timezone.now())
-        audit.record(
-            "broadcast.cancelled", actor=actor, address=address, subject_type="broadcast", subject=str(row.uuid)
-        )
-    called_back = Command.objects.filter(broadcast=row).cancel()
-    _devices_stay(row)
-    return called_back
+    """Queue no more of it, and have the worker call back what is open; return how many commands that are."""
+    Broadcast.objects.filter(pk=row.pk, cancelled_at=None).update(cancelled_at=timezone.now())
+    audit.record("broadcast.cancelled", actor=actor, address=address, subject_type="broadcast", subject=str(row.uuid))
+    Job.enqueue("devices.call_back", broadcast=row.pk)
+    return Command.objects.open().filter(broadcast=row).count()
+
+
+def call_back(broadcast_id: int) -> None:
+    """In bites: killed in between, the worker goes on with what is still open."""
+    while _call_back_some(broadcast_id):
+        pass
 
 
 def progress(row: Broadcast) -> Progress:
@@ -108,14 +111,15 @@ def progress(row: Broadcast) -> Progress:
     return progress_of([row])[row.pk]
 
 
-def _progress(row: Broadcast, still_open: int, finished: Mapping[int, int]) -> Progress:
+def _progress(row: Broadcast, states: Counter[int]) -> Progress:
+    state = Command.State
     return Progress(
         queued=row.queued,
         refused=row.refused,
-        open=still_open,
-        acknowledged=finished.get(Command.State.ACKNOWLEDGED, 0),
-        failed=finished.get(Command.State.ERROR, 0) + finished.get(Command.State.FORMAT_ERROR, 0),
-        cancelled=finished.get(Command.State.CANCELLED, 0),
+        open=states[state.QUEUED] + states[state.OFFERED] + states[state.NOT_NOW],
+        acknowledged=states[state.ACKNOWLEDGED],
+        failed=states[state.ERROR] + states[state.FORMAT_ERROR],
+        cancelled=states[state.CANCELLED],
         is_complete=row.queued_at is not None or row.cancelled_at is not None,
     )
 
@@ -128,9 +132,10 @@ def progress_of(rows: Sequence[Broadcast]) -> dict[int, Progress]:
         states[broadcast_id][state] += count
     for broadcast_id, state in Result.objects.filter(broadcast__in=rows).values_list("broadcast", "state"):
         states[broadcast_id][state] += 1
-    waiting = Command.objects.filter(broadcast__in=rows).order_by().values_list("broadcast").annotate(Count("pk"))
-    still_open = dict(waiting)
-    return {row.pk: _progress(row, still_open.get(row.pk, 0), states[row.pk]) for row in rows}
+    waiting = Command.objects.filter(broadcast__in=rows).order_by().values_list("broadcast", "state")
+    for broadcast_id, state, count in waiting.annotate(Count("pk")):
+        states[broadcast_id][state] += count
+    return {row.pk: _progress(row, states[row.pk]) for row in rows}
 
 
 def find(uuid: str) -> Broadcast:
@@ -151,10 +156,12 @@ def _bite(broadcast_id: int) -> bool:
         return False
     # read once: what changes meanwhile must not move a device from one group to the next
     chosen = _chosen(row).order_by("enrollment__device_id")
-    found = list(chosen.values_list("pk", "enrollment__device_id", *ALIKE)[:BITE])
+    found = list(chosen.values_list("pk", "enrollment__device_id", "enrollment", *ALIKE)[:BITE])
+    standing = _standing({enrollment for _, _, enrollment, *_ in found})
     groups: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for pk, _device, *alike in found:
-        groups[tuple(alike)].append(pk)
+    for pk, _device, enrollment, *alike in found:
+        if enrollment in standing:
+            groups[tuple(alike)].append(pk)
     for channels in groups.values():
         _queue(row, channels)
     if found:
@@ -171,6 +178,12 @@ def _chosen(row: Broadcast) -> QuerySet[Channel]:
         user_key="", enrollment__state=Enrollment.State.ACTIVE, enrollment__device_id__gt=row.next_device
     )
     return channels.filter(**{f"enrollment__device__{name}": value for name, value in row.selection.items()})
+
+
+def _standing(enrollments: Collection[int]) -> set[int]:
+    """Locked: who ends one meanwhile waits, and then takes its command out again."""
+    active = Enrollment.objects.active().select_for_update(no_key=True).filter(pk__in=enrollments)
+    return set(active.order_by("pk").values_list("pk", flat=True))
 
 
 def _queue(row: Broadcast, ids: Sequence[int]) -> None:
@@ -203,7 +216,8 @@ def _insert(row: Broadcast, channels: QuerySet[Channel], said: Payload) -> int:
     now = Value(timezone.now())
     values = {
         "uuid": _RandomUuid(), "channel_id": F("pk"), "payload_id": Value(said.pk), "broadcast_id": Value(row.pk),
-        "request_type": Value(row.request_type), "state": Value(Command.State.QUEUED.value), "priority": Value(0),
+        "request_type": Value(row.request_type), "state": Value(Command.State.QUEUED.value),
+        "priority": Value(commands.priority_of(row.request_type)),
         "not_now_count": Value(0), "created_at": now, "push_at": now,
     }  # fmt: skip
     named = {f"new_{name}": values[name] for name in _COLUMNS}
@@ -229,10 +243,9 @@ class _RandomUuid(Func):
         return super().as_sql(compiler, connection, template=f"lower({' || '.join(parts)})", **context)
 
 
-def _devices_stay(row: Broadcast) -> None:
-    """Whoever was to leave by this broadcast and did not stays, unless another command says otherwise."""
-    cancelled = FinishedCommand.objects.filter(broadcast=row, state=Command.State.CANCELLED)
-    if row.request_type not in departure.DEPARTURES:
-        return
-    for command in cancelled.select_related("payload", "channel__enrollment__device").iterator(chunk_size=500):
-        departure.refuse(command)
+@transaction.atomic
+def _call_back_some(broadcast_id: int) -> bool:
+    """False when there was nothing left.  Whoever was to leave by one stays."""
+    called_back = Command.objects.filter(broadcast=broadcast_id).select_related(*departure.NEEDED).call_back()
+    departure.refuse(*called_back)
+    return bool(called_back)

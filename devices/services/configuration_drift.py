@@ -31,7 +31,7 @@ def ask(channel_ids: Collection[int]) -> int:
     """Queue a ProfileList where none is open; return how many were."""
     if not channel_ids:
         return 0
-    asked = Command.objects.filter(channel=OuterRef("pk"), request_type=ProfileList.request_type)
+    asked = Command.objects.open().filter(channel=OuterRef("pk"), request_type=ProfileList.request_type)
     channels = Channel.objects.filter(pk__in=channel_ids, enrollment__state=Enrollment.State.ACTIVE)
     request = ProfileList()
     orders = [

@@ -69,7 +69,7 @@ def refresh(channels: Sequence[int], *, announce: bool) -> None:
 def tell(rows: Iterable[DeclarationSet], now: datetime) -> None:
     """One command for each channel, unless one is on its way: that one leads to the same declarations."""
     behind = {row.pk: row for row in rows}
-    on_its_way = Command.objects.filter(channel__in=behind, request_type=DeclarativeManagement.request_type)
+    on_its_way = Command.objects.open().filter(channel__in=behind, request_type=DeclarativeManagement.request_type)
     for key in set(on_its_way.values_list("channel_id", flat=True)):
         del behind[key]
     for row in behind.values():

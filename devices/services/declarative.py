@@ -103,7 +103,7 @@ def tidy() -> None:
 def tell_those_behind() -> int:
     """Channels whose command was answered before the set changed, and those for which there was none; how many."""
     now = timezone.now()
-    open_one = Command.objects.filter(channel=OuterRef("pk"), request_type=DeclarativeManagement.request_type)
+    open_one = Command.objects.open().filter(channel=OuterRef("pk"), request_type=DeclarativeManagement.request_type)
     behind = DeclarationSet.objects.behind().filter(channel__enrollment__state=Enrollment.State.ACTIVE)
     due = behind.filter(Q(asked_at=None) | Q(asked_at__lt=now - ASK_AGAIN) | Q(heard_at__gt=now - ASK_AGAIN))
     keys = list(due.exclude(Exists(open_one)).order_by("asked_at").values_list("pk", flat=True)[:CHUNK])

@@ -1,5 +1,6 @@
 """The two commands after which a device is gone: the wipe, and the removal of its enrollment profile."""
 
+from collections import defaultdict
 from datetime import datetime
 
 from django.utils import timezone
@@ -13,6 +14,7 @@ from epmm.wire import plist
 WIPE = Device.Status.WIPE_PENDING
 RETIREMENT = Device.Status.RETIRE_PENDING
 DEPARTURES = frozenset({"EraseDevice", "RemoveProfile"})
+NEEDED = ("payload", "channel__enrollment__device")  # of a command, to know what it was queued for
 LARGEST = 64 << 20  # bytes of a command: we wrote it ourselves
 
 
@@ -37,17 +39,22 @@ def confirm(command: CommandRow, now: datetime) -> None:
         end_enrollment(enrollment, reason=RETIRED_BY_ADMINISTRATOR, now=now)
 
 
-def refuse(command: CommandRow) -> None:
-    """The device did not: it stays, unless another such command is open."""
-    status = _announced_by(command)
-    if status is None:
+def refuse(*commands: CommandRow) -> None:
+    """The devices did not: each stays, unless another such command is open for it."""
+    announced = [(command, status) for command in commands if (status := _announced_by(command))]
+    if not announced:
         return
-    others = Command.objects.filter(channel=command.channel, request_type__in=DEPARTURES)
-    joined = others.select_related("payload", "channel__enrollment__device")
-    still = {_announced_by(other) for other in joined}
-    remaining = next((each for each in (WIPE, RETIREMENT) if each in still), Device.Status.ACTIVE)
-    devices = Device.objects.filter(pk=command.channel.enrollment.device_id or 0, status=status)
-    devices.update(status=remaining, modified_at=timezone.now())
+    others = Command.objects.open().filter(
+        channel__in={command.channel_id for command, _ in announced}, request_type__in=DEPARTURES
+    )
+    still = {(other.channel_id, _announced_by(other)) for other in others.select_related(*NEEDED)}
+    moves: defaultdict[tuple[Device.Status, Device.Status], set[int]] = defaultdict(set)
+    for command, status in announced:
+        open_ones = (each for each in (WIPE, RETIREMENT) if (command.channel_id, each) in still)
+        moves[status, next(open_ones, Device.Status.ACTIVE)].add(command.channel.enrollment.device_id or 0)
+    for (status, remaining), devices in moves.items():
+        leaving = Device.objects.filter(pk__in=devices, status=status)
+        leaving.update(status=remaining, modified_at=timezone.now())
 
 
 def status_of(request: Request, target: Target) -> Device.Status | None:

@@ -16,12 +16,12 @@ def queue() -> Iterator[Figure]:
     yield Figure(
         name="epmm_commands_open",
         help="Commands that a device has not answered; up to 100,000.",
-        value=figures.capped_count(Command.objects.all()),
+        value=figures.capped_count(Command.objects.open()),
     )
     yield Figure(
         name="epmm_commands_oldest_seconds",
         help="Age of the oldest open command.",
-        value=_age(Command.objects.order_by("pk").values_list("created_at", flat=True).first()),
+        value=_age(Command.objects.open().order_by("pk").values_list("created_at", flat=True).first()),
     )
 
 

@@ -11,7 +11,7 @@ from devices.protocol.commands import REGISTRY, Kind
 from devices.protocol.inventory import DEVICE_INFORMATION, MANAGEMENT_STATUS, SECURITY_INFO
 from devices.protocol.queries import PERSONAL
 from devices.protocol.reading import Reader, Reading, json_of
-from devices.services import installed, secrets
+from devices.services import installed
 from devices.services.record import Record, save
 from epmm.models import Job
 from epmm.wire import plist
@@ -83,13 +83,13 @@ def _records(results: Sequence[Result]) -> dict[int, Record]:
 
 
 def _store(record: Record, result: Result, reading: Reading) -> None:
-    if record.receive(name_of(result), result.received_at):
+    about = " ".join(item.identifier for item in reading.news)
+    if record.receive(name_of(result), result.received_at, about=about):
         if result.channel.user_key:
             _keep_for_user(record, result, reading)
         else:
             _keep(record, result, reading)
         record.seen(result.received_at)
-        secrets.keep(result.channel.enrollment, reading.secrets, result.received_at)
 
 
 def _keep(record: Record, result: Result, reading: Reading) -> None:

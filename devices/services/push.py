@@ -1,7 +1,7 @@
 """Waking devices: what is to be pushed follows from the queue, so a push that got lost is only a push that is due.
 
-Each open command says when its device is to be woken for it (`Command.push_at`).  A batch of channels is leased by
-moving that moment a little into the future; what came of it moves it again.  APNs keeps one push for each device.
+Each open command says when its device is to be woken for it (`Command.push_at`).  A batch of channels is leased, and
+that moment moved a little into the future; what came of it moves it again.  APNs keeps one push for each device.
 """
 
 import logging
@@ -13,7 +13,8 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from devices import apns
@@ -28,6 +29,8 @@ BATCH: Final = 2000  # channels
 UNREACHABLE: Final = timedelta(days=1)  # looked at again after this, or as soon as `revive` says
 LEASE: Final = timedelta(minutes=2)  # a worker that died gives its batch back after this
 WINDOW: Final = timedelta(seconds=5)  # never twice within it
+LONGEST_PAUSE: Final = timedelta(hours=1)  # after failures that pass; each doubles it
+FURTHEST: Final = timedelta(days=1, hours=1)  # nothing is put off so long: it was, by a clock that was ahead
 AFTER: Final[Mapping[Verdict, timedelta]] = {
     Verdict.ACCEPTED: timedelta(days=1),  # still unanswered then: the push is repeated
     Verdict.TOO_MANY: timedelta(minutes=5),
@@ -39,6 +42,7 @@ AFTER: Final[Mapping[Verdict, timedelta]] = {
     Verdict.BAD_TOKEN: UNREACHABLE,
 }
 REFUSALS: Final = {Verdict.UNREGISTERED, Verdict.BAD_TOKEN}
+PASSING: Final = {Verdict.TOO_MANY, Verdict.TRY_LATER}
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +62,7 @@ def waiting() -> bool:
 def push_due(limit: int = BATCH) -> int:
     """Wake the channels that have waited longest; return how many were leased."""
     credentials = push_certificates.current()
-    if credentials is None:
+    if credentials is None or _is_refused():
         return 0
     leased = _lease(credentials, timezone.now(), limit)
     if leased.channels:
@@ -80,16 +84,17 @@ def wake_channel(channel_id: int) -> None:
     credentials = push_certificates.current()
     channel = _channels([channel_id]).get(channel_id)
     if credentials is not None and channel is not None and _is_reachable(channel, credentials):
-        until = timezone.now() + LEASE
-        Command.objects.filter(channel=channel, push_at__lte=timezone.now()).update(push_at=until)
-        _settle(Leased(until, [channel]), _send([channel], credentials))
+        now = timezone.now()
+        _take([channel_id], now)
+        _settle(Leased(now + LEASE, [channel]), _send([channel], credentials))
 
 
 def revive(channel: Channel) -> None:
     """A new TokenUpdate: what was pushed to an old token, or could not be pushed at all, is due."""
     now = timezone.now()
-    put_off = Command.objects.filter(channel=channel, push_at__gt=now).exclude(state=Command.State.NOT_NOW)
+    put_off = Command.objects.open().filter(channel=channel, push_at__gt=now).exclude(state=Command.State.NOT_NOW)
     put_off.update(push_at=now)
+    Channel.objects.filter(pk=channel.pk).update(push_failures=0)
     if not channel.user_key:
         devices = Device.objects.filter(pk=channel.enrollment.device_id or 0, unreachable_since__isnull=False)
         devices.update(unreachable_since=None, mdm_managed=True, modified_at=timezone.now())
@@ -99,8 +104,14 @@ def revive_topic(topic: str) -> None:
     """A certificate was installed: the devices of its topic need not wait for their next day."""
     now = timezone.now()
     enrolled = Channel.objects.filter(enrollment__topic=topic, enrollment__state=Enrollment.State.ACTIVE)
-    put_off = Command.objects.filter(channel__in=enrolled.filter(pushed_at=None), push_at__gt=now)
+    put_off = Command.objects.open().filter(channel__in=enrolled.filter(pushed_at=None), push_at__gt=now)
     put_off.exclude(state=Command.State.NOT_NOW).update(push_at=now)
+
+
+def after_the_clock_was_ahead() -> int:
+    """Of what such a clock put off nothing would be pushed before it is that late again; how many commands."""
+    now = timezone.now()
+    return Command.objects.filter(push_at__gt=now + FURTHEST).update(push_at=now)
 
 
 # --- Choosing ---------------------------------------------------------------------------------------------------------
@@ -109,24 +120,44 @@ def revive_topic(topic: str) -> None:
 @transaction.atomic
 def _lease(credentials: PushCredentials, now: datetime, limit: int) -> Leased:
     skip = connection.features.has_select_for_update_skip_locked
-    due = _due(now).order_by("push_at").select_for_update(skip_locked=skip).values_list("pk", "channel_id")
-    commands = dict(due[: limit * 2])
-    channels = _channels(list(dict.fromkeys(commands.values()))[:limit])
-    until, reachable = now + LEASE, []
-    moved: defaultdict[datetime, set[int]] = defaultdict(set)
+    due = _due(now).order_by("push_at").select_for_update(skip_locked=skip)
+    commands = {
+        pk: (channel, state) for pk, channel, state in due.values_list("pk", "channel_id", "state")[: limit * 2]
+    }
+    waiting = [channel for channel, state in commands.values() if state != Command.State.CANCELLED]
+    channels = _channels(list(dict.fromkeys(waiting))[:limit])
+    later: defaultdict[datetime, set[int]] = defaultdict(set)
     for channel in channels.values():
         if not _is_reachable(channel, credentials):
-            moved[now + UNREACHABLE].add(channel.pk)
-        elif channel.pushed_at is not None and now - channel.pushed_at < WINDOW:
-            moved[channel.pushed_at + WINDOW].add(channel.pk)
-        else:
-            moved[until].add(channel.pk)
-            reachable.append(channel)
-    for push_at, ids in moved.items():  # of the commands locked above and no others
-        Command.objects.filter(pk__in=[pk for pk, channel in commands.items() if channel in ids]).update(
-            push_at=push_at
-        )
-    return Leased(until, reachable)
+            later[now + UNREACHABLE].add(channel.pk)
+        elif _was_lately(channel, now) or _is_leased(channel, now):
+            later[now + WINDOW].add(channel.pk)
+    put_off = set().union(*later.values())
+    reachable = [channel for channel in channels.values() if channel.pk not in put_off]
+    _take([channel.pk for channel in reachable], now)
+    for push_at, ids in later.items():  # of the commands locked above and no others
+        put_off_commands = [pk for pk, (channel, _) in commands.items() if channel in ids]
+        Command.objects.filter(pk__in=put_off_commands).update(push_at=push_at)
+    called_back = [pk for pk, (_, state) in commands.items() if state == Command.State.CANCELLED]
+    Command.objects.filter(pk__in=called_back).update(push_at=now + UNREACHABLE)
+    return Leased(now + LEASE, reachable)
+
+
+def _take(channel_ids: Sequence[int], now: datetime) -> None:
+    """The channel, whatever is queued for it meanwhile, and all that is due: one push is enough."""
+    Channel.objects.filter(pk__in=channel_ids).update(push_leased_until=now + LEASE)
+    due = Command.objects.open().filter(channel__in=channel_ids, push_at__lte=now)
+    due.update(push_at=now + LEASE)
+
+
+def _was_lately(channel: Channel, now: datetime) -> bool:
+    """What lies ahead was written before the clock was put back, here and below."""
+    return channel.pushed_at is not None and timedelta(0) <= now - channel.pushed_at < WINDOW
+
+
+def _is_leased(channel: Channel, now: datetime) -> bool:
+    until = channel.push_leased_until
+    return until is not None and now < until <= now + LEASE
 
 
 def _due(now: datetime) -> QuerySet[Command]:
@@ -134,7 +165,10 @@ def _due(now: datetime) -> QuerySet[Command]:
 
 
 def _channels(ids: Sequence[int]) -> dict[int, Channel]:
-    needed = ("user_key", "push_token", "push_magic", "pushed_at", "push_refused_at", "token_updated_at")
+    needed = (
+        "user_key", "push_token", "push_magic", "pushed_at", "push_leased_until", "push_failures", "push_refused_at",
+        "token_updated_at",
+    )  # fmt: skip
     joined = ("enrollment__state", "enrollment__topic", "enrollment__device_id")
     return Channel.objects.select_related("enrollment").only(*needed, *joined).in_bulk(ids)
 
@@ -177,12 +211,30 @@ def _settle(leased: Leased, outcomes: Sequence[Outcome]) -> None:
             verdict = Verdict.TRY_LATER
         by_verdict[verdict].append(channel)
     for verdict, channels in by_verdict.items():
-        ids = [channel.pk for channel in channels]
-        metrics.count_push(verdict.value, len(ids))
-        if verdict is Verdict.ACCEPTED:
-            Channel.objects.filter(pk__in=ids).update(pushed_at=now)
-        Command.objects.filter(channel__in=ids, push_at=leased.until).update(push_at=now + AFTER[verdict])
+        metrics.count_push(verdict.value, len(channels))
+        _put_off(verdict, channels, leased.until, now)
     _tell(by_verdict, outcomes, now)
+
+
+def _put_off(verdict: Verdict, channels: Sequence[Channel], leased_until: datetime, now: datetime) -> None:
+    by_pause: defaultdict[timedelta, list[int]] = defaultdict(list)
+    for channel in channels:
+        by_pause[_pause(verdict, channel.push_failures)].append(channel.pk)
+    for pause, ids in by_pause.items():
+        leased = Command.objects.filter(channel__in=ids, push_at=leased_until)
+        leased.update(push_at=now + pause)
+    settled = Channel.objects.filter(pk__in=[channel.pk for channel in channels])
+    if verdict is Verdict.ACCEPTED:
+        settled.update(pushed_at=now, push_leased_until=None, push_failures=0)
+    elif verdict in PASSING:
+        settled.update(push_leased_until=None, push_failures=Least(F("push_failures") + 1, 20))
+    else:
+        settled.update(push_leased_until=None)
+
+
+def _pause(verdict: Verdict, failures: int) -> timedelta:
+    """Longer each time while Apple has no room or is out of order (429 and 5xx)."""
+    return min(AFTER[verdict] * 2**failures, LONGEST_PAUSE) if verdict in PASSING else AFTER[verdict]
 
 
 def _refuse(channel: Channel, outcome: Outcome, now: datetime) -> bool:
@@ -213,5 +265,6 @@ def _tell(by_verdict: Mapping[Verdict, Sequence[Channel]], outcomes: Sequence[Ou
 
 def _is_refused() -> bool:
     """No push can succeed; one try from time to time tells when that is over."""
-    since = timezone.now() - AFTER[Verdict.BAD_CERTIFICATE]
-    return PushCertificate.objects.filter(refused_at__gt=since).exists()
+    now = timezone.now()
+    since = now - AFTER[Verdict.BAD_CERTIFICATE]
+    return PushCertificate.objects.filter(refused_at__gt=since, refused_at__lte=now).exists()

@@ -210,7 +210,7 @@ def _store(given: Given, private_key: bytes, present: PushCertificate | None) ->
     row.certificate, row.sha256 = given.der, given.sha256
     row.topic, row.serial_number, row.issuer = facts.topic, facts.serial_number, facts.issuer
     row.not_before, row.not_after = facts.not_before, facts.not_after
-    row.installed_at, row.warned_days = timezone.now(), None
+    row.installed_at, row.warned_days, row.refused_at = timezone.now(), None, None
     if given.apple_account is not None:
         row.apple_account = given.apple_account
     row.save(force_insert=present is None)

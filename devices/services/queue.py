@@ -18,14 +18,15 @@ class CommandRefused(Exception):
 
 
 @transaction.atomic
-def queue(channel: Channel, request: Request, *, priority: int = 0) -> Command:
+def queue(channel: Channel, request: Request) -> Command:
     """Queue it, rendered once and for all; what cannot work there raises `CommandRefused` instead."""
     target = target_of(channel)
-    if channel.enrollment.state == Enrollment.State.ENDED:
+    # locked: who ends it meanwhile waits, and then takes this command out again
+    if not Enrollment.objects.standing().select_for_update(no_key=True).filter(pk=channel.enrollment_id):
         raise CommandRefused("This enrollment has ended.")
     if sentence := commands.why_not(request, target):
         raise CommandRefused(sentence)
-    (command,) = _commands(channel, [request], priority)
+    (command,) = _commands(channel, [request])
     command.save()
     departure.announce(channel.enrollment, request, target)
     return command
@@ -39,8 +40,7 @@ def queue_all(orders: Sequence[tuple[Channel, Request]]) -> list[Command]:
             rendered[id(request)] = render(request)
     payloads = Payload.objects.of([rendered[id(request)] for _, request in orders])
     return Command.objects.bulk_create(
-        Command(channel=channel, request_type=request.request_type, payload=payload)
-        for (channel, request), payload in zip(orders, payloads, strict=True)
+        _command(channel, request, payload) for (channel, request), payload in zip(orders, payloads, strict=True)
     )
 
 
@@ -52,11 +52,6 @@ def queue_first_inventory(enrollment: Enrollment) -> None:
     Command.objects.bulk_create(_commands(channel, requests))
 
 
-def cancel_all(enrollment: Enrollment) -> int:
-    """Old commands must not reach a device that begins anew; the number of those that were open."""
-    return Command.objects.filter(channel__enrollment=enrollment).cancel()
-
-
 def render(request: Request) -> bytes:
     """Without its UUID, which each command gets when it goes out."""
     try:
@@ -65,9 +60,11 @@ def render(request: Request) -> bytes:
         raise CommandRefused(f"{request.request_type}: the {error}.") from error
 
 
-def _commands(channel: Channel, requests: Sequence[Request], priority: int = 0) -> list[Command]:
+def _commands(channel: Channel, requests: Sequence[Request]) -> list[Command]:
     payloads = Payload.objects.of([render(request) for request in requests])
-    return [
-        Command(channel=channel, request_type=request.request_type, payload=payload, priority=priority)
-        for request, payload in zip(requests, payloads, strict=True)
-    ]
+    return [_command(channel, request, payload) for request, payload in zip(requests, payloads, strict=True)]
+
+
+def _command(channel: Channel, request: Request, payload: Payload) -> Command:
+    priority = commands.priority_of(request.request_type)
+    return Command(channel=channel, request_type=request.request_type, payload=payload, priority=priority)

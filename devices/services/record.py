@@ -30,15 +30,18 @@ class Record:
             setattr(self.device, column, value)
             self._changed.add(column)
 
-    def receive(self, name: str, at: datetime) -> bool:
+    def receive(self, name: str, at: datetime, *, about: str = "") -> bool:
         """False for an answer older than one already read: two workers may read a device's answers at once.
+
+        `about`: what it speaks of alone; it is compared with no answer about anything else.
 
         One that lies ahead came while the clock did: nothing of what follows would be read until it is that late.
         """
         text, latest = _text(at), _text(timezone.now() + CLOCKS_APART)
-        if text < self._details.get("received", {}).get(name, "") <= latest:
+        key = f"{name} {about}".rstrip()
+        if text < self._details.get("received", {}).get(key, "") <= latest:
             return False
-        self._put("received", name, text)
+        self._put("received", key, text)
         self._details["unread"] = {key: why for key, why in self._details.get("unread", {}).items() if key != name}
         return True
 

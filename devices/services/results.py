@@ -94,10 +94,20 @@ def _read(ids: Sequence[int], ahead: Mapping[int, Reading | None] = _NOTHING) ->
     standing = [result for result in results if _stands(result)]
     read = [(result, ahead[result.pk] if result.pk in ahead else _reading(result)) for result in standing]
     inventory.store([(result, reading) for result, reading in read if reading is not None])
+    _keep_secrets(results, dict(read))
     for result, reading in read:
         _settle(result, reading)
     _archive(results)
     return len(results)
+
+
+def _keep_secrets(results: Sequence[Result], read: Mapping[Result, Reading | None]) -> None:
+    """Whatever has become of the enrollment since: its device has set them, and nobody else knows them."""
+    for result in results:
+        if result.request_type in secrets.BEARERS:
+            reading = read[result] if result in read else _reading(result)
+            if reading is not None:
+                secrets.keep(result.channel.enrollment, reading.secrets, result.received_at)
 
 
 def _read_ahead(result_id: int) -> dict[int, Reading | None]:
@@ -183,6 +193,9 @@ def _set_aside(result_id: int, error: Exception) -> int:
             at = f"{where.filename}:{where.lineno}"
             logger.error("an answer cannot be read", extra=_about(result) | {"error": why, "at": at})
             inventory.note_unread(result, why, timezone.now())
+            if result.request_type in secrets.BEARERS:
+                unread = {f"{result.request_type} answer, unread": bytes(result.body)}
+                secrets.keep(result.channel.enrollment, unread, result.received_at)
             _archive([result])
     _failures.pop(result_id, None)
     return 1

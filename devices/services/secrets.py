@@ -1,5 +1,6 @@
 """What devices handed over that opens them: sealed in the database, shown to whoever asks, and the asking audited."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -17,11 +18,14 @@ class NoSecret(Exception):
     """The argument is a sentence for the administrator."""
 
 
-def keep(enrollment: Enrollment, secrets: dict[str, bytes], received_at: datetime) -> None:
-    """The newest of each name."""
+def keep(enrollment: Enrollment, secrets: Mapping[str, bytes], received_at: datetime) -> None:
+    """The newest of each name.  Call it within a transaction."""
     for name, value in secrets.items():
         new = {"value": value, "received_at": received_at}
-        Secret.objects.update_or_create(enrollment=enrollment, name=name, defaults=new)
+        row, is_new = Secret.objects.select_for_update().get_or_create(enrollment=enrollment, name=name, defaults=new)
+        if not is_new and row.received_at <= received_at:
+            row.value, row.received_at = value, received_at
+            row.save(update_fields=["value", "received_at"])
 
 
 def names_of(device: Device) -> list[str]:

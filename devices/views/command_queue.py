@@ -88,7 +88,7 @@ QUEUE: Final = Listing[Command](
 @require_safe
 def commands(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     filters = Filters(request, QUEUE_FILTERS)
-    everything = Command.objects.select_related("channel__enrollment__device").only(*SHOWN)
+    everything = Command.objects.open().select_related("channel__enrollment__device").only(*SHOWN)
     view = QUEUE.view(request, filters.apply(everything))
     if request.GET.get("format") == "csv":
         return view.csv()
@@ -162,7 +162,7 @@ def call_back(request: HttpRequest) -> HttpResponse:
         names = ", ".join(row.request_type for row in rows[:NAMED])
         return render(request, "portal/logs/call_back.html", {"rows": rows, "names": names, "named": NAMED})
     called_back = sum(broadcast.cancel(row, actor=str(request.user), address=client_address(request)) for row in rows)
-    messages.success(request, _("Called back from devices: %(count)d.") % {"count": called_back})
+    messages.success(request, _("Open commands that are called back: %(count)d.") % {"count": called_back})
     return HttpResponse(headers={"HX-Redirect": reverse("portal:logs-broadcasts")})
 
 

@@ -67,7 +67,7 @@ class Command(BaseCommand):
 
     def _cancel(self, options: dict[str, Any]) -> None:
         called_back = broadcast.cancel(broadcast.find(options["broadcast"]), actor=ACTOR)
-        self._print(options, {"called_back": called_back}, f"Called back from {called_back} devices.")
+        self._print(options, {"called_back": called_back}, f"{called_back} open commands are called back.")
 
     def _list(self, options: dict[str, Any]) -> None:
         rows = Broadcast.objects.order_by("-pk")[:NEWEST]

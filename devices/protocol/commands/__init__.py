@@ -6,7 +6,7 @@ from typing import Any, Final
 from devices.protocol.commands import managed, media, passwords, remote, settings, updates, users
 from devices.protocol.commands.allowed import removes_enrollment, why_not
 from devices.protocol.commands.applications import InstalledApplicationList
-from devices.protocol.commands.base import REGISTRY, AnyRequest, Request, render
+from devices.protocol.commands.base import REGISTRY, AnyRequest, Request, priority_of, render
 from devices.protocol.commands.declarative import DeclarativeManagement
 from devices.protocol.commands.information import CertificateList, DeviceInformation, SecurityInfo
 from devices.protocol.commands.keys import Mistake
@@ -34,6 +34,7 @@ __all__ = [
     "Target",
     "by_name",
     "first_inventory",
+    "priority_of",
     "removes_enrollment",
     "render",
     "why_not",

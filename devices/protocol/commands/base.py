@@ -16,6 +16,7 @@ from epmm.wire import plist
 from epmm.wire.errors import WireError
 
 C = TypeVar("C", bound="Command")
+URGENT: Final = -1  # what protects a device that is lost goes before all that waits
 
 
 class Request(Protocol):
@@ -43,6 +44,7 @@ class Command:
     request_type: ClassVar[str]  # the name of the class
     facts: ClassVar[Facts]
     reads: ClassVar[Reader | None] = None  # what its result tells
+    priority: ClassVar[int] = 0  # lower goes first; those alike go in the order in which they were queued
     keys: ClassVar[tuple[Key, ...]]  # made from the fields
     _attributes: ClassVar[tuple[str, ...]]
 
@@ -110,6 +112,11 @@ def command(cls: type[C]) -> type[C]:
     )
     REGISTRY[made.request_type] = made
     return made
+
+
+def priority_of(request_type: str) -> int:
+    known = REGISTRY.get(request_type)
+    return known.priority if known else Command.priority
 
 
 def render(request: Request, command_uuid: UUID) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final
 
-from devices.protocol.commands.base import Command, command
+from devices.protocol.commands.base import URGENT, Command, command
 from devices.protocol.commands.keys import data, flag, table, text, texts
 from devices.protocol.reading import kept
 from devices.protocol.support import ANY, DEVICE, SUPERVISED, At, Facts, Right
@@ -16,6 +16,7 @@ MAC_PIN_LENGTH: Final = 6  # DeviceLock and EraseDevice: "The six-character PIN 
 class DeviceLock(Command):
     """https://developer.apple.com/documentation/devicemanagement/device-lock-command."""
 
+    priority: ClassVar = URGENT
     facts: ClassVar = Facts(
         ios=At("4.0", ANY, Right.LOCK), macos=At("10.7", DEVICE, Right.LOCK), visionos=At("2.0", ANY, Right.LOCK)
     )
@@ -53,6 +54,7 @@ class ShutDownDevice(Command):
 class EraseDevice(Command):
     """https://developer.apple.com/documentation/devicemanagement/erase-device-command."""
 
+    priority: ClassVar = URGENT
     facts: ClassVar = Facts(
         ios=At("4.0", DEVICE, Right.ERASE),
         macos=At("10.7", DEVICE, Right.ERASE),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
 from devices.protocol import system
-from devices.protocol.commands.base import Command, command
+from devices.protocol.commands.base import URGENT, Command, command
 from devices.protocol.commands.keys import Mistake, data, flag, table, text
 from devices.protocol.reading import kept
 from devices.protocol.support import DEVICE, SUPERVISED, At, Facts, Right
@@ -15,6 +15,7 @@ from devices.protocol.target import Target
 class ClearPasscode(Command):
     """https://developer.apple.com/documentation/devicemanagement/clear-passcode-command."""
 
+    priority: ClassVar = URGENT
     facts: ClassVar = Facts(ios=At("4.0", DEVICE, Right.LOCK), visionos=At("1.1", DEVICE, Right.LOCK))
 
     unlock_token: Annotated[bytes, data("UnlockToken", secret=True)]

@@ -36,6 +36,7 @@ def test_its_way_can_be_followed_and_called_back(capsys: pytest.CaptureFixture[s
     call_command("broadcast", "show", uuid)
     assert {"queued: 3", "open: 2", "acknowledged: 1"} <= set(capsys.readouterr().out.splitlines())
     assert run("cancel", uuid) == {"called_back": 2}
+    tasks.call_back(Broadcast.objects.get(uuid=uuid).pk)
     assert run("show", uuid)["cancelled"] == 2
     assert [item["broadcast"] for item in run("list")] == [uuid]
 

@@ -227,7 +227,7 @@ def test_an_answer_to_somebody_elses_command_settles_nothing() -> None:
 def test_a_command_that_nobody_will_answer_leaves_a_doubt() -> None:
     iphone = enrolled()
     assigned(iphone)
-    queue.cancel_all(iphone)
+    Command.objects.filter(channel__enrollment=iphone).cancel()
     configuration_plan.plan_everything()
     work()
 
@@ -240,7 +240,7 @@ def test_a_command_that_nobody_will_answer_leaves_a_doubt() -> None:
 def test_in_doubt_it_is_removed() -> None:
     iphone = enrolled()
     configuration = assigned(iphone)
-    queue.cancel_all(iphone)
+    Command.objects.filter(channel__enrollment=iphone).cancel()
     configuration_plan.plan_everything()
     configurations.unassign(configuration, device_of(iphone), actor="anna")
     work()

@@ -115,7 +115,7 @@ def test_a_result_for_an_unknown_command_is_harmless(device: FakeDevice, uuid: s
     assert not Result.objects.exists()
 
 
-def test_a_result_for_a_cancelled_command_is_harmless(device: FakeDevice) -> None:
+def test_a_result_for_a_command_that_is_over_is_harmless(device: FakeDevice) -> None:
     command = device.queue()
     device.idle()
     Command.objects.all().cancel()
@@ -123,6 +123,21 @@ def test_a_result_for_a_cancelled_command_is_harmless(device: FakeDevice) -> Non
     assert device.report("Acknowledged", command).command is None
     assert now(command).state == State.CANCELLED
     assert not Result.objects.exists()
+
+
+def test_what_was_called_back_is_offered_no_more_and_its_answer_kept(device: FakeDevice) -> None:
+    command = device.queue()
+    device.idle()
+    device.report("NotNow", command)
+    device.idle()
+    Command.objects.all().call_back()
+
+    assert device.idle().command is None
+    assert device.report("NotNow", command).command is None
+    assert device.idle().command is None
+    assert now(command).state == State.CANCELLED
+    device.report("Acknowledged", command)
+    assert Result.objects.get().uuid == command.uuid
 
 
 def test_nobody_answers_for_another_device(site: Site, device: FakeDevice) -> None:

@@ -101,3 +101,7 @@ def answered_raw(row: Command, body: bytes, status: Command.State = Command.Stat
 
 def _text(uuid: UUID) -> str:
     return str(uuid).upper()
+
+
+def information(enrollment: Enrollment, **told: Any) -> Result:
+    return answered(command(channel_of(enrollment), "DeviceInformation"), QueryResponses=told)

@@ -120,7 +120,7 @@ def test_a_bite_takes_as_many_statements_for_many_as_for_one(django_assert_num_q
         row = broadcast.begin("SecurityInfo", selection={}, actor="admin")
         broadcast.begin("SecurityInfo", selection={}, actor="admin")
         Payload.objects.all().delete()
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             broadcast.work(row.pk)
 
 
@@ -145,6 +145,7 @@ def test_what_is_called_back_reaches_nobody_else() -> None:
     other = sent("ProfileList")
 
     assert broadcast.cancel(row, actor="admin") == 2
+    broadcast.call_back(row.pk)
     told = broadcast.progress(row)
     assert (told.open, told.cancelled, told.acknowledged) == (0, 2, 1)
     assert broadcast.progress(other).open == 3
@@ -168,6 +169,7 @@ def test_a_wipe_of_many_says_so_on_each_record_until_it_is_called_back() -> None
     assert {device_of(each).status for each in members} == {Device.Status.WIPE_PENDING}
 
     broadcast.cancel(row, actor="admin")
+    broadcast.call_back(row.pk)
     assert {device_of(each).status for each in members} == {Device.Status.ACTIVE}
 
 

@@ -1,123 +1,17 @@
-"""Which devices are woken and when, with the stand-in of APNs at the other end of a real line."""
+"""Which devices are woken and when."""
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from django.utils import timezone
-from pytest_django import Settings
 
-from devices import apns
-from devices.apns_standin import lab
-from devices.apns_standin.lab import PushPem
-from devices.apns_standin.script import Answer, Script
-from devices.apns_standin.server import Seen, StandIn
-from devices.apns_standin.tls import server_context
 from devices.models import Channel, Command, Device, Enrollment, PushCertificate
 from devices.services import push, push_certificates
-from epmm.dev_tls import ServerFiles
 from epmm.models import Job
-from tests.devices.services.rows import channel_of, command, device_of, enrolled
+from tests.devices.services.pushing import DAY, TOPIC, Apple, due_in, reachable, token
+from tests.devices.services.rows import command, device_of
 
 pytestmark = pytest.mark.django_db
-TOPIC = "com.apple.mgmt.External.test"
-DAY = timedelta(days=1)
-
-
-@dataclass
-class Apple:
-    """The stand-in, in a thread with a loop of its own."""
-
-    files: ServerFiles
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
-    seen: list[Seen] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self.thread.start()
-        tls = server_context(self.files, clients=self.files.ca)
-        self.stand_in = StandIn(tls=tls, watcher=self.seen.append)
-        self._run(self.stand_in.start())
-
-    def _run(self, work: object) -> None:
-        asyncio.run_coroutine_threadsafe(work, self.loop).result(10)  # type: ignore[arg-type] # coroutines of any kind
-
-    def close(self) -> None:
-        apns.shut_down()
-        self._run(self.stand_in.close())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-
-    def woken(self) -> list[str]:
-        """The tokens pushed to since the last call, as hex."""
-        seen = [item.asked.token for item in self.seen]
-        self.seen.clear()
-        return seen
-
-    def answers(self, channel: Channel, status: int, reason: str, at: datetime | None = None) -> None:
-        moment = None if at is None else int(at.timestamp() * 1000)
-        answer = Answer(status=status, reason=reason, timestamp=moment)
-        self.stand_in.script = Script(answers={bytes(channel.push_token or b"").hex(): answer})
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> ServerFiles:
-    return lab.ensure(tmp_path_factory.mktemp("apns"), host="localhost", now=datetime.now(UTC))
-
-
-@pytest.fixture(scope="module")
-def pem(files: ServerFiles) -> PushPem:
-    return lab.make_push_certificate(files, topic=TOPIC, now=datetime.now(UTC))
-
-
-@pytest.fixture
-def certificate(pem: PushPem) -> PushCertificate:
-    parsed = x509.load_pem_x509_certificate(pem.certificate)
-    key = load_pem_private_key(pem.key, password=None)
-    push_certificates.clear_cache()
-    return PushCertificate.objects.create(
-        private_key=key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
-        key_sha256=b"",
-        certificate=parsed.public_bytes(Encoding.DER),
-        sha256=b"laboratory",
-        topic=TOPIC,
-        serial_number="1",
-        issuer="laboratory",
-        not_before=timezone.now() - DAY,
-        not_after=timezone.now() + DAY,
-    )
-
-
-@pytest.fixture
-def apple(files: ServerFiles, certificate: PushCertificate, settings: Settings) -> Iterator[Apple]:
-    made = Apple(files)
-    settings.APNS_HOST, settings.APNS_PORT, settings.APNS_CA = "localhost", made.stand_in.port, files.ca
-    yield made
-    made.close()
-    push_certificates.clear_cache()
-
-
-def reachable(number: int = 1, *, user_key: str = "") -> Channel:
-    channel = channel_of(enrolled(udid=f"device-{number}"), user_key)
-    channel.push_token, channel.push_magic = bytes([number]) * 32, b"magic"
-    channel.token_updated_at = timezone.now() - DAY
-    channel.save()
-    return channel
-
-
-def token(channel: Channel) -> str:
-    return bytes(channel.push_token or b"").hex()
-
-
-def due_in(row: Command) -> timedelta:
-    row.refresh_from_db()
-    return row.push_at - timezone.now()
 
 
 def test_a_queued_command_wakes_its_device_once(apple: Apple) -> None:
@@ -299,6 +193,7 @@ def test_a_refused_certificate_stops_all_pushes_and_is_told(
     command(other, "ProfileList")
 
     assert not push.waiting()
+    assert push.push_due() == 0  # nor is another batch begun
     (record,) = (record for record in caplog.records if record.name == push.__name__)
     assert vars(record)["reasons"] == "BadCertificate"
 
@@ -336,6 +231,7 @@ def test_a_worker_that_dies_gives_its_batch_back(apple: Apple, monkeypatch: pyte
     left = due_in(row)
     assert timedelta(0) < left <= push.LEASE
     Command.objects.filter(pk=row.pk).update(push_at=timezone.now())
+    Channel.objects.update(push_leased_until=timezone.now())
     assert push.push_due() == 1
 
 
@@ -354,5 +250,5 @@ def test_a_batch_takes_as_many_statements_as_one(apple: Apple, django_assert_max
     for number in range(1, 40):
         command(reachable(number), "ProfileList")
 
-    with django_assert_max_num_queries(10):  # type: ignore[operator] # a fixture of pytest-django
+    with django_assert_max_num_queries(11):  # type: ignore[operator] # a fixture of pytest-django
         assert push.push_due() == 39

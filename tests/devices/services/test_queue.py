@@ -6,9 +6,9 @@ from pytest_django import DjangoAssertNumQueries
 from devices.models import Command, Device, Enrollment, FinishedCommand, Result
 from devices.protocol import commands
 from devices.protocol.commands import AnyRequest, Kind, Platform
-from devices.services import queue
+from devices.services import queue, retire
 from devices.services.target import target_of
-from tests.devices.services.rows import PROFILE, answered, channel_of, command, device_of, enrolled
+from tests.devices.services.rows import NOW, PROFILE, answered, channel_of, command, device_of, enrolled
 
 pytestmark = pytest.mark.django_db
 AAUE, MACOS = Enrollment.Kind.AAUE, Device.Platform.MACOS
@@ -17,7 +17,7 @@ AAUE, MACOS = Enrollment.Kind.AAUE, Device.Platform.MACOS
 def test_a_command_is_rendered_when_it_is_queued() -> None:
     channel = channel_of(enrolled())
 
-    row = queue.queue(channel, commands.DeviceLock(message="Please return"), priority=-1)
+    row = queue.queue(channel, commands.DeviceLock(message="Please return"))
 
     stored = Command.objects.get()
     assert (stored.pk, stored.channel, stored.request_type, stored.priority) == (row.pk, channel, "DeviceLock", -1)
@@ -53,6 +53,23 @@ def test_nothing_is_queued_for_an_enrollment_that_has_ended() -> None:
 
     with pytest.raises(queue.CommandRefused, match="has ended"):
         queue.queue(channel, commands.ProfileList())
+
+
+def test_nothing_is_queued_for_an_enrollment_that_ended_meanwhile() -> None:
+    enrollment = enrolled()
+    channel = channel_of(enrollment)
+    retire.end_enrollment(Enrollment.objects.get(pk=enrollment.pk), reason="lost", now=NOW)
+
+    with pytest.raises(queue.CommandRefused, match="has ended"):
+        queue.queue(channel, commands.ProfileList())
+
+
+@pytest.mark.parametrize("request_", [commands.DeviceLock(), commands.EraseDevice()])
+def test_what_protects_a_lost_device_goes_first(request_: commands.Request) -> None:
+    channel = channel_of(enrolled())
+    first, urgent = queue.queue(channel, commands.ProfileList()), queue.queue(channel, request_)
+
+    assert [row.pk for row in Command.objects.order_by("priority", "pk")] == [urgent.pk, first.pk]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +193,7 @@ def test_cancelling_leaves_what_is_done_and_what_is_anothers() -> None:
     done = answered(command(channel_of(enrollment), "ProfileList"))
     others = command(channel_of(another), "ProfileList")
 
-    assert queue.cancel_all(enrollment) == 2
+    assert Command.objects.filter(channel__enrollment=enrollment).cancel() == 2
 
     assert [(row.pk, row.state) for row in FinishedCommand.objects.order_by("pk")] == [(row.pk, 6) for row in waiting]
     assert Result.objects.get().pk == done.pk

@@ -1,20 +1,19 @@
+"""What answers change in the record."""
+
 import logging
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from django.db import DataError, OperationalError, connection, transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from devices import tasks
-from devices.models import Command, Device, Enrollment, FinishedCommand, Result
+from devices.models import Command, Device, Enrollment, FinishedCommand, ManagedApplication, Result
 from devices.protocol import commands
 from devices.protocol.reading import Reading
-from devices.services import installed, inventory, queue, record, results
+from devices.services import inventory, queue, results
 from epmm.models import Job
 from tests.devices.services.rows import (
     NOW,
@@ -26,21 +25,13 @@ from tests.devices.services.rows import (
     command,
     device_of,
     enrolled,
+    information,
 )
 
 pytestmark = pytest.mark.django_db
 VECTORS = Path(__file__).parents[2] / "vectors"
 Received: TypeAlias = Sequence[tuple[Result, Reading]]
 ERROR, FORMAT_ERROR = Command.State.ERROR, Command.State.FORMAT_ERROR
-
-
-@pytest.fixture(autouse=True)
-def _no_failures_of_other_tests() -> None:
-    results._failures.clear()
-
-
-def information(enrollment: Enrollment, **told: Any) -> Result:
-    return answered(command(channel_of(enrollment), "DeviceInformation"), QueryResponses=told)
 
 
 def digested(result: Result) -> bool:
@@ -388,233 +379,15 @@ def test_a_refused_wipe_leaves_the_next_one_pending() -> None:
     assert device_of(enrollment).status == Device.Status.WIPE_PENDING
 
 
-@pytest.mark.parametrize("raw", [b"", b"<plist>", b"no property list", b"bplist00", b"<plist><array/></plist>"])
-def test_an_answer_that_cannot_be_read_is_set_aside(raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    enrollment = enrolled()
-    row = command(channel_of(enrollment), "DeviceInformation")
-    broken = answered_raw(row, raw)
-    readable = information(enrollment, OSVersion="18.2")
-    Result.objects.filter(pk=readable.pk).update(received_at=NOW - timedelta(minutes=1))
-
-    assert results.read_results() == 2
-
-    assert not results.waiting()
-    device = device_of(enrollment)
-    assert device.os_version == "18.2"
-    assert FinishedCommand.objects.get(pk=broken.pk).body == raw
-    (line,) = caplog.records
-    assert (vars(line)["command"], vars(line)["error"]) == (str(row.uuid), "WireError")
-    assert line.exc_info is None
-
-
-def test_a_large_answer_is_read_like_a_small_one() -> None:
-    enrollment = enrolled()
-    applications = [{"Identifier": f"com.example.{number:0200}"} for number in range(1000)]
-    answered(command(channel_of(enrollment), "InstalledApplicationList"), InstalledApplicationList=applications)
-    broken = answered_raw(command(channel_of(enrollment), "ProfileList"), b"x" * 100_000)
-
-    assert results.read_results() == 2
-
-    assert device_of(enrollment).applications.count() == 1000
-    assert FinishedCommand.objects.get(pk=broken.pk).body == b"x" * 100_000
-
-
-@pytest.mark.parametrize(("size", "depth"), [(10, 1), (100_000, 0)])
-def test_a_large_answer_is_read_before_anything_is_locked(
-    size: int, depth: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    depths: list[int] = []
-    read = inventory.read
-
-    def noting(result: Result) -> Reading:
-        depths.append(len(connection.savepoint_ids))
-        return read(result)
-
-    monkeypatch.setattr(inventory, "read", noting)
-    enrollment = enrolled()
-    information(enrollment, OSVersion="18.2", Filler="x" * size)
-
-    assert results.read_results() == 1
-
-    assert depths == [depth]
-    assert device_of(enrollment).os_version == "18.2"
-
-
-def test_of_an_endless_list_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installed, "MOST", 3)
-    enrollment = enrolled()
-    applications = [{"Identifier": f"com.example.{number}"} for number in range(10)]
-    answered(command(channel_of(enrollment), "InstalledApplicationList"), InstalledApplicationList=applications)
-
-    results.read_results()
-
-    assert device_of(enrollment).applications.count() == 3
-
-
-def test_a_record_says_what_could_not_be_read_until_it_can() -> None:
-    enrollment = enrolled()
-    row = command(channel_of(enrollment), "DeviceInformation")
-    answered_raw(row, b"broken")
-    results.read_results()
-    unread = device_of(enrollment).details["unread"]["DeviceInformation"]
-    assert (unread["command"], unread["why"]) == (str(row.uuid), "WireError")
-
-    information(enrollment, OSVersion="18.2")
-    results.read_results()
-
-    assert "unread" not in device_of(enrollment).details
-
-
-def failing(monkeypatch: pytest.MonkeyPatch, broken: Result, error: Exception) -> list[int]:
-    """Make the reading of one result fail, as long as the list is empty."""
-    mended: list[int] = []
-    store = inventory.store
-
-    def fail(received: Received) -> None:
-        if broken.pk in {result.pk for result, _ in received} and not mended:
-            raise error
-        store(received)
-
-    monkeypatch.setattr(inventory, "store", fail)
-    return mended
-
-
-@pytest.mark.parametrize("error", [DataError("quotes the answer"), KeyError("quotes the answer"), RecursionError()])
-def test_whatever_goes_wrong_with_one_answer_stops_no_other(
-    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    enrollment = enrolled()
-    broken = information(enrollment, OSVersion="1.0")
-    information(enrollment, OSVersion="18.2")
-    failing(monkeypatch, broken, error)
-
-    assert results.read_results() == 2
-
-    assert digested(broken)
-    assert device_of(enrollment).os_version == "18.2"
-    assert "quotes" not in caplog.text
-    assert vars(caplog.records[0])["at"].partition(":")[0].endswith(".py")
-
-
-def test_a_database_that_is_away_costs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    enrollment = enrolled()
-    result = information(enrollment, OSVersion="18.2")
-    mended = failing(monkeypatch, result, OperationalError())
-    for _ in range(results.GIVE_UP - 1):
-        assert results.read_results() == 0
-        assert results.waiting()
-
-    mended.append(1)
-
-    assert results.read_results() == 1
-    assert device_of(enrollment).os_version == "18.2"
-
-
-@pytest.mark.parametrize(("says", "is_usable"), [("database is locked", True), ("server closed the connection", False)])
-def test_a_failure_of_the_database_is_no_answers_fault(says: str, is_usable: bool) -> None:  # noqa: FBT001
-    for version in ("18.1", "18.2"):
-        information(enrolled(udid=version), OSVersion=version)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(inventory, "store", lambda *_: (_ for _ in ()).throw(OperationalError(says)))
-        patched.setattr(connection, "is_usable", lambda: is_usable, raising=False)
-        for _ in range(results.GIVE_UP):
-            with pytest.raises(OperationalError):
-                results.read_results()
-
-    assert results.read_results() == 2
-
-
-def test_answers_that_the_database_refuses_do_not_hold_up_the_ones_behind_them() -> None:
-    refused = [information(enrolled(udid=f"refused {number}"), OSVersion="1.0") for number in range(3)]
-    readable = information(enrolled(), OSVersion="18.2")
-    store = inventory.store
-
-    def refuse(received: Received) -> None:
-        if {result.pk for result, _ in received} & {row.pk for row in refused}:
-            raise OperationalError("canceling statement due to statement timeout")
-        store(received)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(inventory, "store", refuse)
-        assert results.read_results() == 1
-
-    assert digested(readable)
-
-
-def test_an_answer_that_the_database_refuses_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    enrollment = enrolled()
-    broken = information(enrollment, OSVersion="18.2")
-    failing(monkeypatch, broken, OperationalError())
-
-    done = [results.read_results() for _ in range(results.GIVE_UP + 1)]
-
-    assert done == [0] * (results.GIVE_UP - 1) + [1, 0]
-    assert device_of(enrollment).details["unread"]["DeviceInformation"]["why"] == "OperationalError"
-
-
-def test_what_another_worker_has_read_meanwhile_is_left_alone() -> None:
-    enrollment = enrolled()
-    result = information(enrollment, OSVersion="18.2")
-    results.read_results()
-
-    assert not results.read_result(result.pk)
-    assert results._set_aside(result.pk, ValueError()) == 1
-
-    assert "unread" not in device_of(enrollment).details
-
-
-class Killed(BaseException):
-    """The worker is gone: nothing that follows in its code runs."""
-
-
-def test_a_worker_that_is_killed_leaves_the_answer_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    enrollment = enrolled()
-    result = information(enrollment, OSVersion="18.2")
-    save = record.save
-
-    def die(records: Collection[record.Record]) -> None:
-        save(records)
-        raise Killed
-
-    monkeypatch.setattr(inventory, "save", die)
-    with pytest.raises(Killed):
-        results.read_results()
-    assert device_of(enrollment).os_version == ""
-    assert not digested(result)
-    monkeypatch.undo()
-
-    assert results.read_results() == 1
-
-    assert device_of(enrollment).os_version == "18.2"
-
-
-@pytest.mark.service("postgresql")
-@pytest.mark.django_db(transaction=True)
-def test_workers_do_not_wait_for_each_other() -> None:
-    enrollment = enrolled()
-    held, free = information(enrollment, OSVersion="18.1"), information(enrollment, DeviceName="Mac")
-
-    with ThreadPoolExecutor(1) as another, transaction.atomic():
-        Result.objects.select_for_update().get(pk=held.pk)
-        done = another.submit(_in_a_thread, results.read_results).result(timeout=10)
-
-    assert (done, digested(held), digested(free)) == (1, False, True)
-    assert results.read_results() == 1
-
-
-def _in_a_thread(work: Callable[[], int]) -> int:
-    try:
-        return work()
-    finally:
-        connection.close()
-
-
-def test_the_task_empties_the_outbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results, "BATCH", 2)
-    enrollment = enrolled()
-    for _ in range(5):
-        information(enrollment, OSVersion="18.2")
-
-    tasks.read_results()
-
-    assert not results.waiting()
+def test_news_of_one_application_are_no_news_of_another() -> None:
+    channel, at = channel_of(enrolled()), timezone.now()
+    news = []
+    for seconds, identifier in enumerate(("app.a", "app.b")):
+        result = answered(command(channel, "InstallApplication"), Identifier=identifier, State="Installing")
+        Result.objects.filter(pk=result.pk).update(received_at=at + timedelta(seconds=seconds))
+        news.append(result)
+
+    for result in reversed(news):
+        results.read_result(result.pk)
+
+    assert sorted(ManagedApplication.objects.values_list("identifier", flat=True)) == ["app.a", "app.b"]
