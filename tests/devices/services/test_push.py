@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -20,6 +22,7 @@ from devices.apns_standin.server import Seen, StandIn
 from devices.apns_standin.tls import server_context
 from devices.models import Channel, Command, Device, Enrollment, PushCertificate
 from devices.services import push, push_certificates
+from epmm import pipeline
 from epmm.dev_tls import ServerFiles
 from epmm.models import Job
 from tests.devices.services.rows import channel_of, command, device_of, enrolled
@@ -356,3 +359,19 @@ def test_a_batch_takes_as_many_statements_as_one(apple: Apple, django_assert_max
 
     with django_assert_max_num_queries(10):  # type: ignore[operator] # a fixture of pytest-django
         assert push.push_due() == 39
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_what_another_worker_is_at_holds_nobody_up(apple: Apple) -> None:
+    theirs, ours = reachable(1), reachable(2)
+    row = command(theirs, "ProfileList")
+    command(ours, "ProfileList")
+    with psycopg.connect(pipeline.conninfo_of(connection.settings_dict, seconds=5)) as another:
+        another.execute("SELECT FROM devices_command WHERE id = %s FOR UPDATE", [row.pk])
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")  # nothing else would end the wait
+        assert push.push_due() == 1
+    connection.close()
+
+    assert apple.woken() == [token(ours)]
