@@ -42,6 +42,9 @@ class CheckinHandlers:
                 return _declarative(message, request)
         return Answer.EMPTY
 
+    def recognize(self, request: DeviceRequest) -> None:
+        checkin.identity_of(request)
+
     def explain(self, request: DeviceRequest, device_key: str) -> None:
         checkin.explain(request, device_key)
 

@@ -90,7 +90,7 @@ class FrontDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            body = await read_body(scope, receive, check=_check_size, seconds=FRONT_BODY_SECONDS)
+            body = await read_body(scope, receive, limit=FRONT_BODY, seconds=FRONT_BODY_SECONDS)
         except BodyTooLarge:
             # an enrollment request has one answer to all that it cannot be (protocol reference, 2.1)
             return await respond(send, 400 if scope["path"].startswith("/enroll/") else 413)
@@ -126,11 +126,6 @@ def _name(scope: Scope) -> str:
         if name == b"x-request-id" and scope["client"] and is_trusted_proxy(scope["client"][0]):
             return request_id.given(value.decode("latin-1"))
     return request_id.new()
-
-
-def _check_size(size: int) -> None:
-    if size > FRONT_BODY:
-        raise BodyTooLarge
 
 
 def _cleaned(scope: Scope) -> Scope:

@@ -23,26 +23,17 @@ class Disconnected(Exception):
     """The caller hung up; nobody waits for an answer."""
 
 
-async def read_body(scope: Scope, receive: Receive, *, check: Callable[[int], None], seconds: float) -> bytes:
-    """The whole body.  `check` is told its size, as announced and as it grows, and raises when that is too much.
-
-    The clock runs from the first piece on: who sends none holds a connection, as one does who sends no headers.
-    """
-    check(_announced_length(scope))
-    first, more = await _piece(receive)
-    check(size := len(first))
-    if not more:  # nearly always
-        return first
-    pieces = [first]
+async def read_body(
+    scope: Scope, receive: Receive, *, limit: int, seconds: float, came: Callable[[int], None] | None = None
+) -> bytes:
+    """The whole body, of no more than `limit` bytes.  `came` is told how many are there, and may refuse them."""
+    if _announced_length(scope) > limit:
+        raise BodyTooLarge
     try:
         async with asyncio.timeout(seconds):
-            while more:
-                piece, more = await _piece(receive)
-                check(size := size + len(piece))
-                pieces.append(piece)
+            return await _whole(receive, limit, came)
     except TimeoutError as error:
         raise BodyTooSlow from error
-    return b"".join(pieces)
 
 
 async def respond(send: Send, status: int, body: bytes = b"", content_type: str = "", headers: Headers = ()) -> None:
@@ -51,6 +42,19 @@ async def respond(send: Send, status: int, body: bytes = b"", content_type: str 
         all_headers.append((b"content-type", content_type.encode("ascii")))
     await send({"type": "http.response.start", "status": status, "headers": all_headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _whole(receive: Receive, limit: int, came: Callable[[int], None] | None) -> bytes:
+    pieces, size, more = [], 0, True
+    while more:
+        piece, more = await _piece(receive)
+        size += len(piece)
+        if size > limit:
+            raise BodyTooLarge
+        if came:
+            came(size)
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 async def _piece(receive: Receive) -> tuple[bytes, bool]:

@@ -3,19 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, replace
-from functools import partial
 from http import HTTPStatus
-from typing import Final, ParamSpec, Self, TypeVar
-
-from django.db import close_old_connections
+from typing import Final
 
 from devices.door.caller import Caller
 from devices.door.exchange import PLIST, Answer, DeviceRequest, Handlers
-from devices.door.refusals import Overloaded, Refusal, UnknownPath, WrongMethod, refusal_for
+from devices.door.refusals import Refusal, UnknownPath, WrongMethod, refusal_for
 from devices.door.store import Exchange, Store
 from devices.errors import DeviceRefused
 from devices.models import Payload
@@ -23,13 +18,11 @@ from devices.protocol.checkin import has_message_type
 from devices.protocol.result import ConnectMessage
 from devices.protocol.stamp import stamp
 from devices.protocol.toplevel import TopLevel, read_top_level
-from epmm.asgi_http import BodyTooLarge, Disconnected, Receive, Scope, Send, read_body, respond
+from epmm.asgi_http import Disconnected, Receive, Scope, Send, read_body, respond
+from epmm.gates import Gate, Visit
 from epmm.metrics import DoorFigures
-from epmm.orm_threads import close_connections
+from epmm.orm_threads import OrmThreads
 from epmm.wire.x509 import sha256
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 PATHS: Final = frozenset(("/mdm/checkin", "/mdm/connect"))
 HANDLER_THREADS: Final = 8
@@ -46,7 +39,7 @@ class Limits:
     body: int = 16 << 20  # InstalledApplicationList and CertificateList reach hundreds of kilobytes
     body_seconds: float = 60
     large_body: int = 64 << 10  # larger ones are read in a thread
-    large_bodies: int = 8
+    large_bytes: int = 128 << 20  # of all of those together, as far as they have come
     large_signature: int = 4096  # so are these; checking a device's, of half that size, takes less than handing it over
     requests: int = 256
     check_ins: int = 32
@@ -59,10 +52,11 @@ class Door:
         self._store = store
         self._figures = DoorFigures()
         self._limits = limits or Limits()
-        self._gate = _Gate(self._limits.requests)
-        self._gate_for_large = _Gate(self._limits.large_bodies)
-        self._checking_in = 0
-        self._handler_threads = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="door-handler")
+        self._gate = Gate(self._limits.requests)
+        self._gate_for_large = Gate(self._limits.large_bytes)
+        self._handler_threads = OrmThreads(
+            HANDLER_THREADS, most=self._limits.check_ins, seconds=self._limits.check_in_seconds, name="door-handler"
+        )
         self._reader_threads = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="door-reader")
 
     async def open(self) -> None:
@@ -72,9 +66,8 @@ class Door:
     async def close(self) -> None:
         """The server takes no more requests; what was begun ends here."""
         self._figures.end()
-        await asyncio.to_thread(close_connections, self._handler_threads, HANDLER_THREADS)
-        for threads in (self._handler_threads, self._reader_threads):
-            await asyncio.to_thread(threads.shutdown)
+        await self._handler_threads.close()
+        await asyncio.to_thread(self._reader_threads.shutdown)
         await self._store.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,30 +100,27 @@ class Door:
             raise WrongMethod
         client = scope.get("client")
         caller = Caller.read(scope["headers"], client[0] if client else None)
-        with _Visit(self._gate_for_large) as large:
-            check = partial(self._check_size, large)
-            body = await read_body(scope, receive, check=check, seconds=self._limits.body_seconds)
-            with _Visit(self._gate) as visit:
-                visit.enter()
+        limits = self._limits
+        with Visit(self._gate_for_large, least=limits.large_body + 1) as large:
+            body = await read_body(scope, receive, limit=limits.body, seconds=limits.body_seconds, came=large.hold)
+            with Visit(self._gate) as visit:
+                visit.hold()
                 request, content = await self._opened(caller, body)
                 if not has_message_type(content):  # both URLs may be one, so the message says which kind it is
                     return await self._connect(request, ConnectMessage.parse(content))
             # check-ins may wait for something; connects must not wait for them
-            answer = await self._in_thread(self._handlers.check_in, request)
+            answer = await self._handler_threads.run(self._handlers.check_in, request)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise RuntimeError("a handler made a bare 401, which would unenroll the device")
         return answer
 
-    def _check_size(self, large: "_Visit", size: int) -> None:
-        if size > self._limits.body:
-            raise BodyTooLarge
-        if size > self._limits.large_body:
-            large.enter()
-
     async def _opened(self, caller: Caller, body: bytes) -> tuple[DeviceRequest, TopLevel]:
         if len(body) <= self._limits.large_body and len(caller.signature or b"") <= self._limits.large_signature:
-            return _open(caller, body)
-        return await asyncio.get_running_loop().run_in_executor(self._reader_threads, _open, caller, body)
+            return _request(caller, body), read_top_level(body)
+        loop = asyncio.get_running_loop()
+        request = await loop.run_in_executor(self._reader_threads, _request, caller, body)
+        await self._handler_threads.run(self._handlers.recognize, request)  # anybody can sign with something
+        return request, await loop.run_in_executor(self._reader_threads, read_top_level, body)
 
     async def _connect(self, request: DeviceRequest, message: ConnectMessage) -> Answer:
         exchange = Exchange(
@@ -144,7 +134,7 @@ class Door:
         )
         outcome = await self._store.connect(exchange)
         if not outcome.found:
-            await self._in_thread(self._handlers.explain, request, exchange.device_key)
+            await self._handler_threads.run(self._handlers.explain, request, exchange.device_key)
             outcome = await self._store.connect(replace(exchange, bearer_sha256=None))
             if not outcome.found:
                 raise DeviceRefused("no active enrollment, and no reason found")
@@ -152,71 +142,16 @@ class Door:
             return Answer.EMPTY
         return Answer(body=stamp(_PAYLOAD.open(outcome.sealed), outcome.command), content_type=PLIST)
 
-    async def _in_thread(self, call: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
-        """So many at once, whether or not anybody still waits for them."""
 
-        def run() -> T:
-            close_old_connections()
-            try:
-                return call(*arguments, **keywords)
-            finally:
-                close_old_connections()
-
-        if self._checking_in >= self._limits.check_ins:
-            raise Overloaded
-        self._checking_in += 1
-        loop, work = asyncio.get_running_loop(), self._handler_threads.submit(copy_context().run, run)
-        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._left))
-        async with asyncio.timeout(self._limits.check_in_seconds):
-            return await asyncio.wrap_future(work)
-
-    def _left(self) -> None:
-        self._checking_in -= 1
-
-
-@dataclass(slots=True)
-class _Gate:
-    """Lets so many in at once, and turns the others away instead of letting them wait."""
-
-    free: int
-
-
-class _Visit:
-    """Of a gate: it ends with its block, if it began at all."""
-
-    __slots__ = ("_gate", "_is_inside")
-
-    def __init__(self, gate: _Gate) -> None:
-        self._gate = gate
-        self._is_inside = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_inside:
-            self._gate.free += 1
-
-    def enter(self) -> None:
-        """More than once is once."""
-        if self._is_inside:
-            return
-        if not self._gate.free:
-            raise Overloaded
-        self._gate.free -= 1
-        self._is_inside = True
-
-
-def _open(caller: Caller, body: bytes) -> tuple[DeviceRequest, TopLevel]:
+def _request(caller: Caller, body: bytes) -> DeviceRequest:
     certificate = caller.certificate(body)
-    request = DeviceRequest(
+    return DeviceRequest(
         body=body,
         certificate=certificate,
         certificate_sha256=sha256(certificate),
         bearer_sha256=caller.bearer_sha256,
         address=caller.address,
     )
-    return request, read_top_level(body)
 
 
 def _accepted(scope: Scope) -> str:

@@ -39,5 +39,8 @@ class Handlers(Protocol):
     def check_in(self, request: DeviceRequest) -> Answer:
         """Authenticate, TokenUpdate, CheckOut and the other check-in messages."""
 
+    def recognize(self, request: DeviceRequest) -> None:
+        """Before what is costly to read is read; raises for a certificate that was not issued here or has expired."""
+
     def explain(self, request: DeviceRequest, device_key: str) -> None:
         """A connect that matched no active enrollment: raise why, or return when it may go on without its bearer."""

@@ -1,41 +1,28 @@
-"""The store on PostgreSQL: one prepared statement a connect, a pipeline for each batch.
+"""The store on PostgreSQL: one prepared statement a connect, a pipeline for each batch."""
 
-However many travel together, there is one round trip and one commit.  That is libpq's pipeline mode; psycopg's own
-cursors cost five times as much as the statement.
-"""
-
-import hashlib
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from select import POLLIN, POLLOUT, poll
-from typing import Any, Final, NamedTuple, Self, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import psycopg
 from psycopg import errors, pq
-from psycopg.conninfo import make_conninfo
 
-from devices.door.store import (
-    FIRST_PAUSE,
-    LONGEST_PAUSE,
-    NOT_FOUND,
-    NOTHING_TO_DO,
-    STATE_AFTER,
-    Exchange,
-    Outcome,
-)
+from devices.door import store
+from devices.door.store import NOT_FOUND, NOTHING_TO_DO, Exchange, Outcome
 from devices.models import Command, Enrollment, Identity
 from devices.models.command import MOVED
 from devices.protocol.result import Status
+from epmm import pipeline
 from epmm.batching import BatchingStore, StoreUnavailable
+from epmm.pipeline import Failure, Statement
 
 SECONDS: Final = 5  # for a connection, for a statement, for a batch
 LOCK_SECONDS: Final = 0.5  # one that waits for a lock makes its whole batch wait
 _NOW: Final = "statement_timestamp()"  # now() is the same for a whole pipeline
-_NOT_LIBPQ: Final = {"pool", "isolation_level", "server_side_binding", "assume_role", "prepare_threshold"}
 
-# All parts see the tables as they were before, so `next` passes over the command that is being answered, and the state
-# is asked for again where a row is written: it may have changed while we waited for its lock.
+# All parts see the tables as they were before, so `next` passes over the command that is being answered.  Before also
+# means before we waited for the channel: what is locked or written is looked at again as it is now, so `next` locks, or
+# it would offer what another gateway has taken the answer to meanwhile.
 # What was put off waits for the channel's next Idle (protocol reference, 4.6), or the two would never stop.
 # What lies ahead of the clock was written before it was put back: neither waits until it is that late again.
 # A statement for each kind of connect: parts that have nothing to do still cost PostgreSQL a third of an Idle.
@@ -60,7 +47,7 @@ _ANSWERED: Final = f""", answered AS (
 _PUT_OFF: Final = f""", put_off AS (
     UPDATE devices_command AS command
     SET state = $6, not_now_at = {_NOW}, not_now_count = command.not_now_count + 1,
-        push_at = {_NOW} + least({LONGEST_PAUSE}, {FIRST_PAUSE} * 2 ^ least(command.not_now_count, 10))
+        push_at = {_NOW} + least({store.LONGEST_PAUSE}, {store.FIRST_PAUSE} * 2 ^ least(command.not_now_count, 10))
                   * interval '1 second'
     FROM channel
     WHERE command.uuid = $5 AND command.channel_id = channel.id AND command.state <> {Command.State.CANCELLED}
@@ -71,7 +58,7 @@ _NEXT: Final = f""", next AS (
         WHERE command.channel_id = channel.id AND command.uuid IS DISTINCT FROM $5
           AND (command.state < {Command.State.NOT_NOW} OR command.not_now_at < channel.idle_at
                OR command.not_now_at > {_NOW})
-        ORDER BY command.priority, command.id LIMIT 1
+        ORDER BY command.priority, command.id LIMIT 1 FOR NO KEY UPDATE
     ) AS first JOIN devices_payload AS payload ON payload.id = first.payload_id
 ), offered AS (
     UPDATE devices_command AS command SET state = {Command.State.OFFERED}, offered_at = {_NOW}
@@ -79,17 +66,6 @@ _NEXT: Final = f""", next AS (
 )
 SELECT next.uuid, next.rendered FROM channel LEFT JOIN next ON true
 """  # noqa: S608
-
-
-class Statement(NamedTuple):
-    name: bytes  # a pooler may hand us a server's connection on which another release has prepared another one
-    text: bytes
-
-    @classmethod
-    def of(cls, *parts: str) -> Self:
-        text = "".join(parts).encode()
-        return cls(b"door_" + hashlib.sha256(text).hexdigest()[:16].encode(), text)
-
 
 IDLE: Final = Statement.of(_CHANNEL.format(also=f", idle_at = {_NOW}"), _NEXT)
 _NOT_AHEAD: Final = f", idle_at = CASE WHEN channel.idle_at > {_NOW} THEN {_NOW} ELSE channel.idle_at END"
@@ -117,13 +93,13 @@ _SET: Final = f"SELECT {', '.join(_SETS)}".encode()
 class PostgresStore(BatchingStore[Exchange, Outcome]):
     def __init__(self, database: Mapping[str, Any]) -> None:
         super().__init__()
-        self._conninfo = _conninfo(database)
+        self._conninfo = pipeline.conninfo_of(database, seconds=SECONDS)
         self._connection: psycopg.Connection[Any] | None = None
         self._prepares = not database.get("DISABLE_SERVER_SIDE_CURSORS")  # EPMM_DATABASE_POOLER: none of them is kept
 
     def _commit(self, exchanges: Sequence[Exchange], /) -> list[Outcome]:
         # two processes that update the same rows must lock them in one order
-        order = sorted(range(len(exchanges)), key=lambda index: exchanges[index].sha256)
+        order = sorted(range(len(exchanges)), key=lambda index: _channel(exchanges[index]))
         # all values before any is sent
         asked = [(STATEMENTS[exchanges[index].status], _values(exchanges[index])) for index in order]
         try:
@@ -132,8 +108,8 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
         except psycopg.Error as error:
             self._disconnect()
             raise StoreUnavailable(str(error).partition("\n")[0]) from error
-        if failed := next(filter(_failed, results), None):
-            raise self._error(failed, alone=len(exchanges) == 1)
+        if failure := next(filter(None, map(Failure.of, results)), None):
+            raise self._error(failure, alone=len(exchanges) == 1)
         outcomes = dict(zip(order, map(_outcome, results[1:]), strict=True))
         return [outcomes[index] for index in range(len(exchanges))]
 
@@ -143,17 +119,13 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
             self._connection = None
 
     def _connect(self) -> psycopg.Connection[Any]:
-        connection = self._connection = psycopg.connect(self._conninfo, autocommit=True)
-        pgconn = connection.pgconn
-        pgconn.nonblocking = 1
-        pgconn.enter_pipeline_mode()
+        connection = self._connection = pipeline.connect(self._conninfo)
         if self._prepares:
             for statement in (IDLE, NOT_NOW, ANSWER):
-                pgconn.send_prepare(*statement, _TYPES)
-            pgconn.pipeline_sync()
-            for result in _results(pgconn):
-                if _failed(result) and not issubclass(_kind(result), errors.DuplicatePreparedStatement):
-                    raise psycopg.OperationalError(_message(result))
+                connection.pgconn.send_prepare(*statement, _TYPES)
+            for failure in filter(None, map(Failure.of, pipeline.results(connection.pgconn, SECONDS))):
+                if not issubclass(failure.kind, errors.DuplicatePreparedStatement):
+                    raise psycopg.OperationalError(failure.message)
         return connection
 
     def _ask(self, pgconn: pq.abc.PGconn, asked: Sequence[tuple[Statement, _Row]]) -> list[pq.abc.PGresult]:
@@ -164,22 +136,29 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
                 pgconn.send_query_prepared(statement.name, values, _FORMATS, pq.Format.BINARY)
             else:
                 pgconn.send_query_params(statement.text, values, _TYPES, _FORMATS, pq.Format.BINARY)
-        pgconn.pipeline_sync()
-        return list(_results(pgconn))
+        return pipeline.results(pgconn, SECONDS)
 
-    def _error(self, failed: pq.abc.PGresult, *, alone: bool) -> Exception:
+    def _error(self, failure: Failure, *, alone: bool) -> Exception:
         """StoreUnavailable is final; for any other one a batch is done again, each request alone."""
-        kind, message = _kind(failed), _message(failed)
-        if issubclass(kind, errors.InvalidSqlStatementName | errors.DuplicatePreparedStatement):
+        if failure.is_of_server:
+            self._disconnect()
+            return StoreUnavailable(failure.message)
+        if issubclass(failure.kind, errors.InvalidSqlStatementName | errors.DuplicatePreparedStatement):
             # a pooler in between keeps no prepared statements (PgBouncer before 1.21)
             self._prepares = False
-            return StoreUnavailable(message)
-        return StoreUnavailable(message) if alone and issubclass(kind, psycopg.OperationalError) else kind(message)
+            return StoreUnavailable(failure.message)
+        is_busy = issubclass(failure.kind, psycopg.OperationalError)
+        return StoreUnavailable(failure.message) if alone and is_busy else failure.kind(failure.message)
+
+
+def _channel(exchange: Exchange) -> tuple[bytes, str]:
+    """The users of a Mac share its certificate."""
+    return exchange.sha256, exchange.user_key
 
 
 def _values(exchange: Exchange) -> _Row:
     """In the order of PARAMETERS."""
-    state, command = STATE_AFTER.get(exchange.status), exchange.command
+    state, command = store.STATE_AFTER.get(exchange.status), exchange.command
     return [
         exchange.sha256,
         exchange.device_key.encode(),
@@ -191,51 +170,10 @@ def _values(exchange: Exchange) -> _Row:
     ]
 
 
-def _results(pgconn: pq.abc.PGconn) -> Iterator[pq.abc.PGresult]:
-    """What each statement returned, up to the end of the pipeline, which is behind the commit."""
-    poller, deadline = poll(), time.monotonic() + SECONDS
-    while True:
-        unsent = pgconn.flush()
-        if pgconn.is_busy():
-            poller.register(pgconn.socket, POLLIN | POLLOUT if unsent else POLLIN)
-            if not poller.poll(max(deadline - time.monotonic(), 0) * 1000):
-                raise psycopg.OperationalError("no answer in time")
-            pgconn.consume_input()
-        elif (result := pgconn.get_result()) is None:  # the end of one statement
-            if pgconn.status != pq.ConnStatus.OK:
-                raise psycopg.OperationalError("connection lost")
-        elif result.status == pq.ExecStatus.PIPELINE_SYNC:
-            return
-        else:
-            yield result
-
-
-def _failed(result: pq.abc.PGresult) -> bool:
-    return result.status not in {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
-
-
-def _kind(failed: pq.abc.PGresult) -> type[psycopg.Error]:
-    return errors.lookup((failed.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode())
-
-
-def _message(failed: pq.abc.PGresult) -> str:
-    return (failed.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode(errors="replace")
-
-
 def _outcome(result: pq.abc.PGresult) -> Outcome:
     if not result.ntuples:
         return NOT_FOUND
     uuid, sealed = result.get_value(0, 0), result.get_value(0, 1)
-    return (
-        NOTHING_TO_DO
-        if uuid is None or sealed is None
-        else Outcome(found=True, command=UUID(bytes=uuid), sealed=sealed)
-    )
-
-
-def _conninfo(database: Mapping[str, Any]) -> str:
-    """Django's settings as libpq spells them; a server that vanished is noticed soon."""
-    names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
-    given = {libpq: database[django] for django, libpq in names.items() if database.get(django)}
-    options = {key: value for key, value in database.get("OPTIONS", {}).items() if key not in _NOT_LIBPQ}
-    return make_conninfo(**{"tcp_user_timeout": 10_000, "connect_timeout": SECONDS, **given, **options})
+    if uuid is None or sealed is None:
+        return NOTHING_TO_DO
+    return Outcome(found=True, command=UUID(bytes=uuid), sealed=sealed)

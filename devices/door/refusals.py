@@ -14,6 +14,7 @@ from devices.door.exchange import Answer
 from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
 from epmm.asgi_http import BodyTooLarge, BodyTooSlow, Headers
 from epmm.batching import StoreUnavailable
+from epmm.gates import Overloaded
 from epmm.wire.errors import WireError
 from epmm.wire.refusal import unrecognized_device
 
@@ -24,10 +25,6 @@ class UnknownPath(Exception):
 
 class WrongMethod(Exception):
     pass
-
-
-class Overloaded(Exception):
-    """More at once than we let wait."""
 
 
 STATUS: Final[Mapping[type[Exception], int]] = {

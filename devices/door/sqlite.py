@@ -7,15 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from devices.door.store import (
-    FIRST_PAUSE,
-    LONGEST_PAUSE,
-    NOT_FOUND,
-    NOTHING_TO_DO,
-    STATE_AFTER,
-    Exchange,
-    Outcome,
-)
+from devices.door import store
+from devices.door.store import NOT_FOUND, NOTHING_TO_DO, Exchange, Outcome
 from devices.models import Command, Enrollment, Identity
 from devices.models.command import MOVED
 from devices.protocol.result import Status
@@ -35,7 +28,7 @@ RETURNING id, idle_at
 """  # noqa: S608 -- the numbers of our own enumerations, here and below
 PUT_OFF: Final = f"""
 UPDATE devices_command SET state = :state, not_now_at = :now, not_now_count = not_now_count + 1,
-    push_at = datetime(:now, min({LONGEST_PAUSE}, {FIRST_PAUSE} << min(not_now_count, 10)) || ' seconds')
+    push_at = datetime(:now, min({store.LONGEST_PAUSE}, {store.FIRST_PAUSE} << min(not_now_count, 10)) || ' seconds')
 WHERE uuid = :command AND channel_id = :channel AND state <> {Command.State.CANCELLED}
 """  # noqa: S608
 KEEP: Final = f"""
@@ -43,8 +36,6 @@ INSERT INTO devices_result ({", ".join(MOVED)}, state, body, received_at)
 SELECT {", ".join(MOVED)}, :state, :body, :now FROM devices_command WHERE uuid = :command AND channel_id = :channel
 """  # noqa: S608
 CLOSE: Final = "DELETE FROM devices_command WHERE uuid = :command AND channel_id = :channel"
-# What was put off waits for the channel's next Idle (protocol reference, 4.6), or the two would never stop.
-# What lies ahead of the clock was written before it was put back: neither waits until it is that late again.
 NEXT: Final = f"""
 SELECT command.id, command.uuid, command.state, payload.rendered
 FROM devices_command AS command JOIN devices_payload AS payload ON payload.id = command.payload_id
@@ -100,7 +91,7 @@ def _exchange(connection: sqlite3.Connection, exchange: Exchange) -> Outcome:
         "user_key": exchange.user_key,
         "bearer_sha256": exchange.bearer_sha256,
         "idle": exchange.status is Status.IDLE,
-        "state": STATE_AFTER.get(exchange.status),
+        "state": store.STATE_AFTER.get(exchange.status),
         "command": exchange.command.hex if exchange.command else None,
         "body": exchange.body,
     }

@@ -1,7 +1,8 @@
 """The top level of a message and nothing below it: all that the door needs of any message, in microseconds.
 
 Three readers, which agree with each other and with `plistlib`: a pattern for the flat messages (Idle and most
-acknowledgements), libxml2 for what is small enough to become a tree, expat in constant memory for the rest.
+acknowledgements), libxml2 for what is small enough to become a tree, expat in constant memory and bounded time for the
+rest.
 """
 
 import re
@@ -11,6 +12,7 @@ from xml.parsers import expat
 
 from epmm.wire import binary_plist, xml_tree
 from epmm.wire.errors import WireError, edge
+from epmm.wire.limits import DEEPEST, MOST_ELEMENTS
 from epmm.wire.plist import load_dict
 
 # A string's text; None where the value is anything else.  Of a repeated key the last one counts, as for plistlib.
@@ -65,6 +67,7 @@ def _read_tree(raw: bytes) -> TopLevel:
 
 _WITH_TEXT: Final = ("key", "string")
 _PLIST, _DICT, _TOP = 1, 2, 3  # depths
+_DEEPEST: Final = _DICT + DEEPEST  # of a value in the innermost container
 
 
 class _StreamReader:
@@ -72,6 +75,7 @@ class _StreamReader:
 
     def __init__(self) -> None:
         self._depth = 0
+        self._left = MOST_ELEMENTS
         self._pairs = _Pairs()
         self._text: list[str] = []
         self._has_dict = False
@@ -92,6 +96,9 @@ class _StreamReader:
 
     def _start(self, name: str, _attributes: dict[str, str]) -> None:
         self._depth += 1
+        self._left -= 1
+        if self._depth > _DEEPEST or self._left < 0:
+            raise WireError("property list is nested too deeply or has too many elements")
         if self._depth == _TOP and name in _WITH_TEXT:
             self._text = []
             self._parser.CharacterDataHandler = self._text.append

@@ -31,7 +31,7 @@ USABLE: Final = (Identity.State.ISSUED, Identity.State.PENDING, Identity.State.C
 def accept_authenticate(message: Authenticate, request: DeviceRequest) -> None:
     try:
         with transaction.atomic():
-            identity = _identity(request)
+            identity = identity_of(request)
             _verify_chain(identity, request)
             enrollment = _standing(identity)
             _check_sender(enrollment, message.sender, message.topic)
@@ -46,7 +46,7 @@ def accept_authenticate(message: Authenticate, request: DeviceRequest) -> None:
 def accept_token_update(message: TokenUpdate, request: DeviceRequest) -> None:
     try:
         with transaction.atomic():
-            identity = _identity(request)
+            identity = identity_of(request)
             enrollment = _standing(identity)
             _check_bound(enrollment, identity, message.sender, message.topic)
             _check_bearer(enrollment, request)
@@ -70,7 +70,7 @@ def accept_check_out(message: CheckOut, request: DeviceRequest) -> None:
 
 
 def _check_out(message: CheckOut, request: DeviceRequest) -> None:
-    identity = _identity(request)
+    identity = identity_of(request)
     enrollment = Enrollment.objects.select_for_update().get(pk=identity.enrollment_id)
     if not enrollment.device_key or message.sender.device_key != enrollment.device_key:
         raise DeviceRefused("CheckOut for another device")
@@ -95,7 +95,7 @@ def store_bootstrap_token(sender: Sender, token: bytes | None, request: DeviceRe
 @transaction.atomic
 def serve(sender: Sender, request: DeviceRequest) -> Enrollment:
     """The enrollment behind a message that changes no life cycle.  Raises as the others do."""
-    identity = _identity(request)
+    identity = identity_of(request)
     enrollment = _standing(identity)
     _check_bound(enrollment, identity, sender, enrollment.topic)
     _check_bearer(enrollment, request)
@@ -111,7 +111,7 @@ def channel_of(sender: Sender, request: DeviceRequest) -> Channel:
 
 def explain(request: DeviceRequest, device_key: str) -> None:
     """Why a connect matched no active enrollment; returns when only its bearer stood in the way."""
-    identity = _identity(request)
+    identity = identity_of(request)
     enrollment = identity.enrollment
     if enrollment.device_key != device_key:
         raise DeviceRefused("the message names another device than its certificate")
@@ -127,7 +127,7 @@ def explain(request: DeviceRequest, device_key: str) -> None:
 # --- Who is calling ---------------------------------------------------------------------------------------------------
 
 
-def _identity(request: DeviceRequest) -> Identity:
+def identity_of(request: DeviceRequest) -> Identity:
     identity = (
         Identity.objects.filter(sha256=request.certificate_sha256)
         .select_related("enrollment", "enrollment__user")

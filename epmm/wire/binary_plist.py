@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from epmm.wire.errors import WireError, edge
-from epmm.wire.limits import DEEPEST, bounded_integer
+from epmm.wire.limits import DEEPEST, MOST_ELEMENTS, bounded_integer
 
 MAGIC = b"bplist00"
 _TRAILER = struct.Struct(">6xBBQQQ")
@@ -36,6 +36,7 @@ class _Reader:
         self._raw = raw[:table]
         self._offsets = _integers(raw[table : table + count * offset_size], offset_size)
         self._left = table  # bytes that objects may still take
+        self._elements_left = MOST_ELEMENTS
         self._seen: set[int] = set()
         self._scalars: dict[int, Any] = {}
 
@@ -91,7 +92,11 @@ class _Reader:
         return int.from_bytes(self._take(start + 2, size), "big"), start + 2 + size
 
     def _references(self, body: int, count: int) -> list[int]:
-        return _integers(self._take(body, count * self._ref_size), self._ref_size)
+        packed = self._take(body, count * self._ref_size)
+        self._elements_left -= count
+        if self._elements_left < 0:
+            raise WireError("too many elements in a property list")
+        return _integers(packed, self._ref_size)
 
     def _take(self, start: int, size: int) -> bytes:
         self._left -= size

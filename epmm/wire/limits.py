@@ -3,6 +3,8 @@
 from epmm.wire.errors import WireError
 
 DEEPEST = 32
+# Keys and values: thirty for each of 8,000 apps.  Reading so many takes a fifth of a second.
+MOST_ELEMENTS = 1 << 18
 # An XML <integer> and a binary one can both hold an unsigned 64-bit number (CFNumber writes such as 16 bytes).
 _INTEGERS = range(-(1 << 63), 1 << 64)
 

@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from epmm.wire import xml_tree
 from epmm.wire.errors import WireError, edge
-from epmm.wire.limits import DEEPEST, bounded_integer
+from epmm.wire.limits import DEEPEST, MOST_ELEMENTS, bounded_integer
 
 _PROLOG = re.compile(
     rb'<\?xml version="1\.0" encoding="UTF-8"\?>\s*'
@@ -81,6 +81,7 @@ class _Reader:
         self._leaf: str | None = None
         self._text: list[str] = []
         self._inside_plist = False
+        self._left = MOST_ELEMENTS
 
     def read(self, raw: bytes) -> Any:
         parser = expat.ParserCreate()
@@ -97,6 +98,9 @@ class _Reader:
         return self._root[0]
 
     def _start(self, name: str, _attributes: dict[str, str]) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise WireError("too many elements in a property list")
         if self._leaf is not None:
             raise WireError("element inside a value")
         if not self._inside_plist:

@@ -7,7 +7,8 @@ from pytest_django.fixtures import Settings
 
 from devices.door.app import Door
 from devices.door.store import store_for
-from tests.devices.door.fakes import PROXY, FakeDevice, RecordingHandlers, Site
+from epmm.batching import BatchingStore
+from tests.devices.door.fakes import PROXY, DoorStore, FakeDevice, RecordingHandlers, Site
 
 
 @pytest.fixture
@@ -30,3 +31,12 @@ def site(transactional_db: None, settings: Settings, runner: asyncio.Runner) -> 
 @pytest.fixture
 def device(site: Site) -> FakeDevice:
     return FakeDevice.enrolled(site)
+
+
+@pytest.fixture
+def store(transactional_db: None) -> Iterator[DoorStore]:
+    """Without its thread: what it does is asked for here."""
+    store = store_for(connection.settings_dict)
+    assert isinstance(store, BatchingStore)
+    yield store
+    store._disconnect()

@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import httpx2
 from django.utils import timezone
 
 from devices.door.exchange import PLIST, Answer, DeviceRequest
+from devices.door.store import Exchange, Outcome
 from devices.models import Channel, Command, Enrollment, Identity, Payload
+from devices.protocol.result import Status
 from devices.protocol.stamp import NOBODY
+from epmm.batching import BatchingStore
 from tests import pki
 from users.models import User
 
@@ -24,6 +27,8 @@ LAPTOP: Final = "192.0.2.7"  # some device out there
 PROXY: Final = "192.0.2.1"
 BEARER: Final = "token-of-anna"
 _numbers: Final = count(1)
+
+DoorStore: TypeAlias = BatchingStore[Exchange, Outcome]
 
 
 class RecordingHandlers:
@@ -34,12 +39,19 @@ class RecordingHandlers:
         self.explanation: Exception | None = None
         self.checked_in: list[DeviceRequest] = []
         self.explained: list[tuple[bytes, str]] = []
+        self.stranger: Exception | None = None
+        self.recognized: list[bytes] = []
 
     def check_in(self, request: DeviceRequest) -> Answer:
         self.checked_in.append(request)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    def recognize(self, request: DeviceRequest) -> None:
+        self.recognized.append(request.certificate_sha256)
+        if self.stranger is not None:
+            raise self.stranger
 
     def explain(self, request: DeviceRequest, device_key: str) -> None:
         self.explained.append((request.certificate_sha256, device_key))
@@ -177,3 +189,19 @@ class FakeDevice:
 
     def sign(self, body: bytes, **how: Any) -> str:
         return base64.b64encode(pki.sign(body, self.identity, detached=True, **how)).decode()
+
+
+def idle(device: FakeDevice) -> Exchange:
+    return Exchange(
+        sha256=hashlib.sha256(device.identity.der).digest(), device_key=device.udid, user_key=device.user_id or ""
+    )
+
+
+def acknowledged(device: FakeDevice, command: Command, body: bytes = b"result") -> Exchange:
+    return Exchange(
+        sha256=hashlib.sha256(device.identity.der).digest(),
+        device_key=device.udid,
+        status=Status.ACKNOWLEDGED,
+        command=command.uuid,
+        body=body,
+    )

@@ -1,6 +1,7 @@
 """Both doors on one real port, as `manage.py up` serves them, but for TLS."""
 
 import asyncio
+import contextlib
 import socket
 import threading
 import time
@@ -132,6 +133,19 @@ def test_a_header_cannot_pose_as_another(client: httpx2.Client, monkeypatch: pyt
 
     assert asyncio.run(asked()) == b"q=%C3%BC"
     assert seen == ["HTTP_X_REAL"]
+
+
+def test_who_announces_much_and_sends_nothing_keeps_nobody_out(client: httpx2.Client, port: int, site: Site) -> None:
+    device = FakeDevice.enrolled(site)
+    body = device.message({"Status": "Idle", "Filler": "x" * 100_000})
+    announced = b"PUT /mdm/connect HTTP/1.1\r\nHost: x\r\nMdm-Signature: x\r\nContent-Length: 16777216\r\n\r\n"
+    with contextlib.ExitStack() as silent:
+        for _ in range(16):
+            silent.enter_context(socket.create_connection(("127.0.0.1", port), timeout=SECONDS)).sendall(announced)
+
+        # one after the other: what was announced has been seen when the second is asked
+        answers = [client.put("/mdm/connect", content=body, headers=device.headers(body)) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
 
 
 def test_before_the_start_a_device_is_asked_to_come_again() -> None:

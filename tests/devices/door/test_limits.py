@@ -8,10 +8,13 @@ from unittest.mock import ANY
 
 import pytest
 
+from devices.door import app
 from devices.door.app import Door, Limits
 from devices.door.caller import Caller
 from devices.door.exchange import Answer, DeviceRequest
 from devices.door.store import Exchange, Outcome
+from devices.errors import DeviceRefused
+from epmm.wire.x509 import sha256
 from tests.devices.door.fakes import PROXY, RecordingHandlers
 
 IDLE = b"<plist><dict><key>UDID</key><string>x</string><key>Status</key><string>Idle</string></dict></plist>"
@@ -82,10 +85,12 @@ def padded(size: int) -> list[bytes]:
     return [body[at : at + 65_536] for at in range(0, size, 65_536)]
 
 
-def play(*calls: Call, limits: Limits | None = None, wait: bool = False) -> list[Call]:
+def play(
+    *calls: Call, limits: Limits | None = None, wait: bool = False, handlers: RecordingHandlers | None = None
+) -> list[Call]:
     async def played() -> list[Call]:
         store = PatientStore()
-        door = Door(handlers=RecordingHandlers(), store=store, limits=limits)
+        door = Door(handlers=handlers or RecordingHandlers(), store=store, limits=limits)
         if not wait:
             store.go.set()
         tasks = [asyncio.create_task(call.made_to(door)) for call in calls]
@@ -119,8 +124,9 @@ def test_what_never_ends_is_refused_as_soon_as_it_is_too_much() -> None:
     assert (call.status, call.received) == (413, 17)
 
 
-def test_what_comes_too_slowly_is_given_up() -> None:
-    [call] = play(Call([IDLE], then="wait"), limits=Limits(body_seconds=0.05))
+@pytest.mark.parametrize("pieces", [[IDLE], []], ids=["begun", "silent"])
+def test_what_comes_too_slowly_is_given_up(pieces: list[bytes]) -> None:
+    [call] = play(Call(pieces, then="wait"), limits=Limits(body_seconds=0.05))
 
     assert call.status == 408
 
@@ -138,15 +144,24 @@ def test_so_many_wait_and_the_others_come_again() -> None:
     assert (b"retry-after", b"15") in calls[-1].sent[0]["headers"]
 
 
-def test_large_bodies_have_few_places_and_leave_the_small_ones_theirs() -> None:
-    limits = Limits(large_bodies=2)
+def test_large_bodies_have_so_much_room_and_leave_the_small_ones_theirs() -> None:
+    limits = Limits(large_bytes=250_000)
     calls = play(*(Call(padded(100_000)) for _ in range(3)), Call([IDLE]), limits=limits, wait=True)
 
     assert statuses(calls) == [200, 200, 503, 200]
 
 
+def test_what_is_announced_takes_no_room_before_it_comes() -> None:
+    limits = Limits(large_bytes=250_000, body_seconds=0.05)
+    silent = [Call([], announced=LIMIT, then="wait") for _ in range(8)]
+    begun = [Call([IDLE], announced=LIMIT, then="wait") for _ in range(8)]
+    calls = play(*silent, *begun, Call(padded(100_000)), limits=limits)
+
+    assert statuses(calls) == [408] * 16 + [200]
+
+
 def test_places_are_given_back() -> None:
-    limits = Limits(requests=1, large_bodies=1, body_seconds=0.05)
+    limits = Limits(requests=1, large_bytes=100_000, body_seconds=0.05)
 
     async def played() -> list[int]:
         store = PatientStore()
@@ -223,3 +238,26 @@ def test_what_takes_long_is_done_off_the_loop(
 
     assert statuses(play(call)) == [200]
     assert threads == [thread]
+
+
+@pytest.mark.parametrize(
+    ("size", "signature"), [(100_000, b"aGVsbG8="), (len(IDLE), b"aGVs" * 2000)], ids=["body", "signature"]
+)
+def test_nothing_large_of_a_stranger_is_read(monkeypatch: pytest.MonkeyPatch, size: int, signature: bytes) -> None:
+    """Anybody can sign with a certificate of their own making, and have us read sixteen megabytes for it."""
+    monkeypatch.setattr(Caller, "certificate", lambda _caller, _body: b"certificate")
+    monkeypatch.setattr(app, "read_top_level", lambda _body: pytest.fail("it was read"))
+    handlers = RecordingHandlers()
+    handlers.stranger = DeviceRefused("the certificate was not issued here")
+    call = Call(padded(size))
+    call.headers = [(b"mdm-signature", signature)]
+
+    assert statuses(play(call, handlers=handlers)) == [403]
+    assert handlers.recognized == [sha256(b"certificate")]
+
+
+def test_who_is_known_is_found_in_the_same_statement_while_it_is_small() -> None:
+    handlers = RecordingHandlers()
+    play(Call([IDLE]), handlers=handlers)
+
+    assert handlers.recognized == []

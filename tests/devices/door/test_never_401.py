@@ -53,6 +53,9 @@ class DecodingHandlers:
         decode_checkin(request.body)
         return self._answer()
 
+    def recognize(self, request: DeviceRequest) -> None:  # noqa: ARG002 -- as the protocol has it
+        self._answer()
+
     def explain(self, request: DeviceRequest, device_key: str) -> None:  # noqa: ARG002 -- as the protocol has it
         self._answer()
 

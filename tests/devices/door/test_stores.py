@@ -2,14 +2,10 @@
 
 import asyncio
 import contextlib
-import hashlib
 import sqlite3
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
 
-import psycopg
 import pytest
 from django.db import connection
 
@@ -18,36 +14,11 @@ from devices.door.postgresql import PostgresStore
 from devices.door.sqlite import SqliteStore
 from devices.door.store import NOT_FOUND, Exchange, Outcome, store_for
 from devices.models import Command, Result
-from devices.protocol.result import Status
-from epmm.batching import BatchingStore, StoreUnavailable
-from tests.devices.door.fakes import FakeDevice, Site
+from epmm.batching import StoreUnavailable
+from tests.devices.door.fakes import DoorStore, FakeDevice, Site, acknowledged, idle
 
-DoorStore: TypeAlias = BatchingStore[Exchange, Outcome]
 on_sqlite = pytest.mark.service("sqlite")
 on_postgresql = pytest.mark.service("postgresql")
-
-
-@pytest.fixture
-def store(transactional_db: None) -> Iterator[DoorStore]:
-    """Without its thread: what it does is asked for here."""
-    store = store_for(connection.settings_dict)
-    assert isinstance(store, BatchingStore)
-    yield store
-    store._disconnect()
-
-
-def idle(device: FakeDevice) -> Exchange:
-    return Exchange(sha256=hashlib.sha256(device.identity.der).digest(), device_key=device.udid)
-
-
-def acknowledged(device: FakeDevice, command: Command, body: bytes = b"result") -> Exchange:
-    return Exchange(
-        sha256=hashlib.sha256(device.identity.der).digest(),
-        device_key=device.udid,
-        status=Status.ACKNOWLEDGED,
-        command=command.uuid,
-        body=body,
-    )
 
 
 def test_each_in_a_batch_gets_its_own_answer(site: Site, store: DoorStore) -> None:
@@ -224,134 +195,6 @@ def test_an_sqlite_file_that_is_gone_does_not_come_back_empty(tmp_path: Path) ->
     assert not list(tmp_path.iterdir())
 
 
-# --- PostgreSQL -------------------------------------------------------------------------------------------------------
-
-
-@on_postgresql
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("statement", sorted(set(postgresql.STATEMENTS.values())))
-def test_postgresql_prepares_each_statement(statement: postgresql.Statement) -> None:
-    with psycopg.connect(postgresql._conninfo(connection.settings_dict)) as own:
-        own.execute(f"PREPARE door ({', '.join(postgresql.PARAMETERS)}) AS ".encode() + statement.text)
-
-
-@on_postgresql
-def test_a_batch_is_one_round_trip_and_one_commit(site: Site, store: PostgresStore, tmp_path: Path) -> None:
-    devices = [FakeDevice.enrolled(site) for _ in range(3)]
-    command = devices[0].queue()
-    store._commit([idle(devices[0])])
-    assert store._connection is not None
-    pgconn = store._connection.pgconn
-    with (tmp_path / "trace").open("w+") as trace:
-        pgconn.trace(trace.fileno())
-        store._commit([acknowledged(devices[0], command), idle(devices[1]), idle(devices[2])])
-        pgconn.untrace()
-        trace.seek(0)
-        sent = [line.split("\t")[3].strip() for line in trace.read().splitlines() if line.split("\t")[1] == "F"]
-
-    assert sent == ["Parse", *["Bind", "Describe", "Execute"] * 4, "Sync"]
-    assert Result.objects.count() == 1
-
-
-@on_postgresql
-def test_a_connection_that_others_use_next_keeps_nothing_of_ours(store: PostgresStore) -> None:
-    store._commit([Exchange(sha256=b"", device_key="")])
-    assert store._connection is not None
-    pgconn = store._connection.pgconn
-    pgconn.send_query_params(b"SELECT name FROM pg_settings WHERE source = 'session'", None)
-    pgconn.pipeline_sync()
-
-    (result,) = postgresql._results(pgconn)
-    ours = {(result.get_value(row, 0) or b"").decode() for row in range(result.ntuples)} & postgresql.SETTINGS.keys()
-    assert ours == set()
-
-
-@on_postgresql
-def test_a_statement_that_cannot_be_prepared_is_an_outage(
-    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(postgresql, "IDLE", postgresql.Statement.of("SELECT nothing FROM nowhere"))
-
-    with pytest.raises(StoreUnavailable, match="nowhere"):
-        store._commit([Exchange(sha256=b"", device_key="")])
-
-
-@on_postgresql
-def test_a_lost_connection_is_an_outage_that_passes(device: FakeDevice) -> None:
-    assert device.idle().status == 200
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-
-    assert device.idle().status == 503
-    assert device.idle().status == 200
-
-
-@on_postgresql
-def test_a_server_that_is_not_there_is_an_outage() -> None:
-    store = PostgresStore({**connection.settings_dict, "HOST": "127.0.0.1", "PORT": "1"})
-
-    with pytest.raises(StoreUnavailable):
-        store._commit([Exchange(sha256=b"", device_key="")])
-
-
-@on_postgresql
-def test_a_pooler_that_forgets_prepared_statements_costs_one_answer(device: FakeDevice, store: PostgresStore) -> None:
-    store._commit([idle(device)])
-    assert store._connection is not None
-    pgconn = store._connection.pgconn
-    pgconn.send_query_params(b"DEALLOCATE ALL", None)
-    pgconn.pipeline_sync()
-    list(postgresql._results(pgconn))
-
-    with pytest.raises(StoreUnavailable):
-        store._commit([idle(device)])
-    assert store._commit([idle(device)]) == [Outcome(found=True)]
-
-
-@on_postgresql
-def test_a_row_that_another_holds_does_not_hold_the_others_up_for_long(
-    site: Site, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    held, free = FakeDevice.enrolled(site), FakeDevice.enrolled(site)
-    monkeypatch.setattr(postgresql, "_SET", postgresql._SET.replace(b"'500ms'", b"'50ms'"))
-    with psycopg.connect(postgresql._conninfo(connection.settings_dict)) as other:
-        other.execute("SELECT FROM devices_channel WHERE id = %s FOR UPDATE", [held.channel.pk])
-        answers = store._answers([idle(held), idle(free)])
-
-    assert [type(answer) for answer in answers] == [StoreUnavailable, Outcome]
-
-
-@on_postgresql
-def test_a_command_that_was_cancelled_meanwhile_stays_cancelled(device: FakeDevice, store: PostgresStore) -> None:
-    """A connect that waited for its channel sees the queue as it was before it waited."""
-    command = device.queue()
-    with psycopg.connect(postgresql._conninfo(connection.settings_dict)) as other:
-        other.execute("UPDATE devices_channel SET last_seen_at = now()")
-        other.execute("DELETE FROM devices_command")
-        waiting = threading.Thread(target=store._commit, args=([idle(device)],))
-        waiting.start()
-        blocked = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
-        while waiting.is_alive() and not other.execute(blocked).fetchone():
-            pass
-        assert waiting.is_alive(), "it did not wait"
-    waiting.join()
-
-    assert not Command.objects.filter(pk=command.pk).exists()
-
-
 def test_the_store_follows_the_engine() -> None:
     assert isinstance(store_for({"ENGINE": "django.db.backends.sqlite3", "NAME": "x"}), SqliteStore)
     assert isinstance(store_for({"ENGINE": "django.db.backends.postgresql", "NAME": "x"}), PostgresStore)
-
-
-def test_settings_of_django_become_those_of_libpq() -> None:
-    database = {"NAME": "epmm", "USER": "u", "PASSWORD": "p w", "HOST": "db", "PORT": 5433}
-    options = {"sslmode": "verify-full", "pool": True}
-    found = psycopg.conninfo.conninfo_to_dict(postgresql._conninfo({**database, "OPTIONS": options}))
-
-    assert (found["dbname"], found["port"]) == ("epmm", "5433")
-    assert (found["sslmode"], found["password"]) == ("verify-full", "p w")
-    assert "pool" not in found

@@ -13,6 +13,8 @@ from devices.protocol import toplevel
 from devices.protocol.toplevel import MOST_KEYS, TopLevel, read_top_level
 from epmm.wire import xml_tree
 from epmm.wire.errors import WireError
+from epmm.wire.limits import DEEPEST
+from epmm.wire.plist import load_dict
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 MESSAGES = sorted([*VECTORS.glob("examples/c*-*.plist"), *VECTORS.glob("nanomdm/*.plist")])
@@ -120,6 +122,29 @@ def test_a_large_message_is_read_without_a_tree() -> None:
     raw = APPLE % (b"<key>Status</key><string>Idle</string><key>List</key><array>" + items + b"</array>")
 
     assert read_top_level(raw) == {"Status": "Idle", "List": None}
+
+
+def listing(inside: bytes) -> bytes:
+    return APPLE % (b"<key>Status</key><string>Idle</string><key>List</key>" + inside)
+
+
+def test_four_thousand_applications_of_32_keys_are_about_all_that_may_come() -> None:
+    application = b"<dict>" + b"<key>Key</key><string>Value</string>" * 32 + b"</dict>"
+
+    assert read_top_level(listing(b"<array>" + application * 4000 + b"</array>")) == {"Status": "Idle", "List": None}
+    with pytest.raises(WireError, match="too many"):
+        read_top_level(listing(b"<array>" + application * 4100 + b"</array>"))
+
+
+def test_a_large_message_may_nest_as_deep_as_what_reads_it_later_allows() -> None:
+    def nested(depth: int) -> bytes:
+        return listing(b"<array>" * depth + b"<string/>" + b"</array>" * depth + b" " * xml_tree.LARGEST)
+
+    assert read_top_level(nested(DEEPEST - 1))["Status"] == "Idle"
+    assert load_dict(nested(DEEPEST - 1))["Status"] == "Idle"
+    for read in (read_top_level, load_dict):
+        with pytest.raises(WireError, match="nested"):
+            read(nested(DEEPEST))
 
 
 def test_a_binary_property_list_is_one_too() -> None:

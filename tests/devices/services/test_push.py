@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from devices.models import Channel, Command, Device, Enrollment, PushCertificate
 from devices.services import push, push_certificates
+from epmm import pipeline
 from epmm.models import Job
 from tests.devices.services.pushing import DAY, TOPIC, Apple, due_in, reachable, token
 from tests.devices.services.rows import command, device_of
@@ -252,3 +255,19 @@ def test_a_batch_takes_as_many_statements_as_one(apple: Apple, django_assert_max
 
     with django_assert_max_num_queries(11):  # type: ignore[operator] # a fixture of pytest-django
         assert push.push_due() == 39
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_what_another_worker_is_at_holds_nobody_up(apple: Apple) -> None:
+    theirs, ours = reachable(1), reachable(2)
+    row = command(theirs, "ProfileList")
+    command(ours, "ProfileList")
+    with psycopg.connect(pipeline.conninfo_of(connection.settings_dict, seconds=5)) as another:
+        another.execute("SELECT FROM devices_command WHERE id = %s FOR UPDATE", [row.pk])
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")  # nothing else would end the wait
+        assert push.push_due() == 1
+    connection.close()
+
+    assert apple.woken() == [token(ours)]

@@ -3,10 +3,12 @@
 import json
 
 import pytest
+from django.utils import timezone
 
 from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
-from devices.models import StatusReport
+from devices.models import Identity, StatusReport
 from devices.models.status_report import REPORTS_KEPT
+from enrollment.checkin import CheckinHandlers
 from enrollment.services import checkin
 from epmm.wire.errors import WireError
 from tests.enrollment.conftest import make_person
@@ -102,3 +104,13 @@ def test_explain_tells_the_door_what_to_answer(phone: Phone, anna: User) -> None
         checkin.explain(phone.request(), UDID)
     with pytest.raises(DeviceRefused):
         checkin.explain(phone.request(), "OTHER-UDID")
+
+
+def test_a_certificate_is_recognized_while_it_is_in_force(phone: Phone) -> None:
+    CheckinHandlers().recognize(phone.request())
+
+    phone.identity.not_after = timezone.now()
+    phone.identity.save()
+    for identity in (phone.identity, Identity(sha256=b"\1" * 32, der=b"x")):
+        with pytest.raises(DeviceRefused):
+            CheckinHandlers().recognize(phone.request(identity=identity))

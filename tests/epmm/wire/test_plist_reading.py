@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from epmm.wire import xml_plist
 from epmm.wire.errors import WireError
-from epmm.wire.limits import DEEPEST
+from epmm.wire.limits import DEEPEST, MOST_ELEMENTS
 from epmm.wire.plist import MAX_BYTES, dump, load_dict
 from tests.mutations import mutated
 
@@ -178,6 +178,15 @@ def test_nesting_is_bounded() -> None:
     assert load_dict(nested(DEEPEST))["a"]
     with pytest.raises(WireError, match="nested"):
         load_dict(nested(DEEPEST + 1))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_elements_are_bounded(form: plistlib.PlistFormat) -> None:
+    few, many = ({"a": [True] * count} for count in (MOST_ELEMENTS - 5, MOST_ELEMENTS))
+
+    assert len(load_dict(plistlib.dumps(few, fmt=form), max_bytes=1 << 22)["a"]) == MOST_ELEMENTS - 5
+    with pytest.raises(WireError, match="too many"):
+        load_dict(plistlib.dumps(many, fmt=form), max_bytes=1 << 22)
 
 
 @pytest.mark.parametrize("opening", [b"<array>", b"<dict><key>a</key>"])

@@ -1,0 +1,55 @@
+"""What libpq is told, and what it says."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+from psycopg import errors
+
+from epmm import pipeline
+from epmm.pipeline import Failure
+
+
+@pytest.fixture
+def line(transactional_db: None) -> Iterator[psycopg.Connection[Any]]:
+    with pipeline.connect(pipeline.conninfo_of(connection.settings_dict, seconds=5)) as line:
+        yield line
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.parametrize(
+    ("state", "kind", "is_of_server"),
+    [
+        ("08006", errors.ConnectionFailure, True),
+        ("08P01", errors.ProtocolViolation, True),
+        ("25006", errors.ReadOnlySqlTransaction, True),
+        ("57P01", errors.AdminShutdown, True),
+        ("57P02", errors.CrashShutdown, True),
+        ("57P03", errors.CannotConnectNow, True),
+        ("57014", errors.QueryCanceled, False),
+        ("55P03", errors.LockNotAvailable, False),
+        ("40P01", errors.DeadlockDetected, False),
+        ("25P02", errors.InFailedSqlTransaction, False),
+        ("53E42", psycopg.OperationalError, False),  # psycopg knows its class alone
+    ],
+)
+def test_what_failed_is_the_statement_or_the_server(
+    line: psycopg.Connection[Any], *, state: str, kind: type[psycopg.Error], is_of_server: bool
+) -> None:
+    failing = f"DO $$ BEGIN RAISE 'why' USING ERRCODE = '{state}', DETAIL = 'what was in the row'; END $$"
+    line.pgconn.send_query_params(b"SELECT", None)
+    line.pgconn.send_query_params(failing.encode(), None)
+
+    assert list(map(Failure.of, pipeline.results(line.pgconn, 5))) == [None, Failure(kind, "why", is_of_server)]
+
+
+def test_settings_of_django_become_those_of_libpq() -> None:
+    database = {"NAME": "epmm", "USER": "u", "PASSWORD": "p w", "HOST": "db", "PORT": 5433}
+    options = {"sslmode": "verify-full", "pool": True}
+    found = psycopg.conninfo.conninfo_to_dict(pipeline.conninfo_of({**database, "OPTIONS": options}, seconds=5))
+
+    assert (found["dbname"], found["port"]) == ("epmm", "5433")
+    assert (found["sslmode"], found["password"]) == ("verify-full", "p w")
+    assert "pool" not in found
