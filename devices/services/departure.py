@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.db.models import Case, Value, When
 from django.utils import timezone
 
 from devices.models import Command, CommandRow, Device, Enrollment
@@ -45,7 +46,8 @@ def refuse(command: CommandRow) -> None:
     others = Command.objects.filter(channel=command.channel, request_type__in=DEPARTURES)
     joined = others.select_related("payload", "channel__enrollment__device")
     still = {_announced_by(other) for other in joined}
-    remaining = next((each for each in (WIPE, RETIREMENT) if each in still), Device.Status.ACTIVE)
+    before = Case(When(lost_at__isnull=False, then=Value(Device.Status.LOST)), default=Value(Device.Status.ACTIVE))
+    remaining = next((Value(each) for each in (WIPE, RETIREMENT) if each in still), before)
     devices = Device.objects.filter(pk=command.channel.enrollment.device_id or 0, status=status)
     devices.update(status=remaining, modified_at=timezone.now())
 

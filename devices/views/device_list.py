@@ -30,7 +30,8 @@ Address: TypeAlias = Callable[..., str]
 
 
 def _name(device: Device) -> Cell:
-    return Link(device.user.display_name, reverse("portal:devices-details", args=[device.uuid]))
+    address = reverse("portal:devices-details", args=[device.uuid])
+    return Link(device.user.display_name, address, panel=str(device.uuid))
 
 
 def _labels(device: Device) -> Cell:
@@ -154,6 +155,7 @@ def devices(request: HttpRequest) -> HttpResponseBase:
         context
         | _filters(asked, view.address)
         | {"actions": [menu_item(request, action) for action in ACTIONS]}
+        | {"panel": _panel(asked.get("open", ""))}
         | poll,
     )
 
@@ -184,6 +186,12 @@ def menu_item(request: HttpRequest, action: Action) -> MenuItem:
         is_dangerous=action.is_dangerous,
         why_not="" if permissions.may(request, action.role) else missing,
     )
+
+
+def _panel(key: str) -> str:
+    """What is open beside the list, when the address says so."""
+    uuid = listing.by_uuid([key]).values_list("uuid", flat=True).first() if key else None
+    return reverse("portal:devices-panel", args=[uuid]) if uuid else ""
 
 
 def _poll_address(ids: list[int], seen: str) -> str:

@@ -1,0 +1,15 @@
+import epmm.folding
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    # the previous release names none of the columns, and these are what it writes then
+    dependencies = [("devices", "0012_built_in_labels")]
+    operations = [
+        migrations.AddField("device", "lost_at", models.DateTimeField(null=True)),
+        migrations.AddField("device", "comment", models.TextField(blank=True, db_default="", default="")),
+        migrations.AddField(
+            "device", "comment_folded", epmm.folding.FoldedField(blank=True, db_default="", default="", editable=False)
+        ),
+        migrations.AddIndex("device", models.Index(fields=["-last_seen_at", "-id"], name="device_contact")),
+    ]
