@@ -7,13 +7,18 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from devices.models import Command, Configuration, ConfigurationDelivery, Device, Enrollment, Label
+from devices.models import Command, ConfigurationDelivery, Device, Enrollment, Label
 from devices.protocol.stamp import stamp
-from devices.services import labels, search
+from devices.services import configurations, labels, search
 from devices.services.actions import ACTIONS, BY_KEY
 from devices.services.send import prepare, send
+from enrollment.simulator.device import SimulatedDevice
 from epmm.models import AuditEntry
+from tests.devices.configuration.profiles import profile
 from tests.devices.services.rows import channel_of, device_of, enrolled, person
+from tests.flows.house import HOST, House, record_of
+from tests.flows.house import PASSWORD as HOUSE_PASSWORD
+from tests.flows.house import person as account
 from tests.portal.conftest import PASSWORD, SignedIn
 from users.models import AdminRole, SignInFailures, User
 from users.services import people, portal_sign_in
@@ -29,6 +34,18 @@ def go(client: Client, key: str, *devices: Device, **values: Any) -> Any:
     return client.post(
         f"/admin/devices/{key}", {"go": "1", "devices": ",".join(str(device.uuid) for device in devices), **values}
     )
+
+
+def told(house: House, phone: SimulatedDevice) -> list[str]:
+    """Of profiles, until neither the worker nor the device has anything to do."""
+    heard: list[str] = []
+    while True:
+        for _ in range(2):  # jobs come after outboxes, and fill them
+            house.work()
+        executed = phone.connect()
+        if not executed:
+            return heard
+        heard += [item.request_type for item in executed if item.request_type.endswith("allProfile")]
 
 
 def forget_who(client: Client) -> None:
@@ -392,27 +409,34 @@ def test_a_wipe_that_is_cancelled_leaves_a_lost_device_lost(
     assert Device.objects.get().status == remaining
 
 
-def test_profiles_are_pushed_again(signed_in: SignedIn) -> None:
-    enrollment, client = enrolled(device_name="phone a"), signed_in()
-    device = device_of(enrollment)
+def test_profiles_that_are_there_are_installed_again(house: House, signed_in: SignedIn) -> None:
+    account()
+    phone = house.enrolled()
+    told(house, phone)
+    device, client = record_of(phone), signed_in()
     assert "No configuration is assigned to it" in go(client, "push-profiles", device).content.decode()
+    configurations.assign(configurations.upload(profile(), actor="test").configuration, device, actor="test")
+    assert told(house, phone) == ["InstallProfile"]
 
-    configuration = Configuration.objects.create(identifier="org.example.wifi", name="Wi-Fi", scope="System")
-    version = configuration.versions.create(
-        number=1, digest="x", content=b"x", size=1, profile_uuid="u", payloads=[], is_signed=False, uploaded_by="t"
-    )
-    configuration.current = version
-    configuration.save()
-    configuration.assignments.create(device=device, created_by="t")
-    delivery = ConfigurationDelivery.objects.create(
-        channel=channel_of(enrollment), configuration=configuration, wanted=version, installed=version,
-        state=ConfigurationDelivery.State.APPLIED, due_at=None,
-    )  # fmt: skip
+    assert told(house, phone) == []
     assert "Push Profiles sent to 1 device." in go(client, "push-profiles", device).content.decode()
-    delivery.refresh_from_db()
-    assert delivery.due_at is not None
-    assert delivery.in_doubt
+    assert told(house, phone) == ["InstallProfile"]
+    assert ConfigurationDelivery.objects.get().state == ConfigurationDelivery.State.APPLIED
     assert AuditEntry.objects.get(action="device.profiles_pushed").details == {"configurations": 1}
+
+
+def test_a_record_that_was_passed_on_is_taken_up_when_its_new_user_enrolls(house: House, signed_in: SignedIn) -> None:
+    account(), account("bert")
+    phone, client = house.enrolled(), signed_in()
+    device = record_of(phone)
+    go(client, "retire", device, at_once="on")
+    assert "Change user: done for 1 device." in go(client, "user", device, user="bert").content.decode()
+
+    again = house.device(identifier=f"bert@{HOST}", hardware=phone.hardware)
+    again.enroll(password=HOUSE_PASSWORD)
+    assert record_of(again) == device
+    assert (record_of(again).user.user_id, record_of(again).managed_apple_account) == ("bert", f"bert@{HOST}")
+    assert "Retire it, then the other user can sign in" in ask(client, "user", device).content.decode()
 
 
 @pytest.mark.parametrize("key", ["ownership", "user", "comment"])

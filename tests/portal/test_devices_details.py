@@ -1,7 +1,6 @@
 """One device: its tabs, its commands, its story."""
 
 import re
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -16,7 +15,7 @@ from enrollment.simulator.hardware import Family
 from epmm import audit
 from epmm.models import AuditEntry
 from tests.devices.services.rows import answered, channel_of, command, device_of, enrolled
-from tests.flows.house import House, opened, person, record_of
+from tests.flows.house import House, person, record_of
 from tests.portal.conftest import SignedIn
 from users.models import AdminRole
 
@@ -175,12 +174,6 @@ def test_the_trace_says_what_to_do(signed_in: SignedIn) -> None:
     shown = page(signed_in(), device_of(enrollment), "/enrollment")
     assert "E-201" in shown
     assert str(reasons.WRONG_CREDENTIALS.operator) in shown
-
-
-@pytest.fixture
-def house(transactional_db: None) -> Any:
-    with opened() as house:
-        yield house
 
 
 def test_a_phone_is_locked_from_the_portal_and_the_answer_shows(house: House, signed_in: SignedIn) -> None:
