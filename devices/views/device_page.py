@@ -73,6 +73,7 @@ def around(request: HttpRequest, device: Device) -> dict[str, Any]:
         "owner": owner_of(device),
         "status": status_badge(device),
         "buttons": _buttons(request, device),
+        "may_see_labels": permissions.may_open(request, "devices-labels"),
         "device_tabs": [
             (name, label, reverse(f"portal:{name}", args=[device.uuid]))
             for name, label in TABS

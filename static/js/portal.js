@@ -15,6 +15,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
     const menu = one("details.menu[open]");
     if (menu) {
+      event.preventDefault(); // of a menu in a dialog: that stays
       menu.open = false;
       one("summary", menu).focus();
     }
