@@ -11,5 +11,4 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "device", "comment_folded", epmm.folding.FoldedField(blank=True, db_default="", default="", editable=False)
         ),
-        migrations.AddIndex("device", models.Index(fields=["-last_seen_at", "-id"], name="device_contact")),
     ]

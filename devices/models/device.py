@@ -173,8 +173,6 @@ class Device(models.Model):
             models.Index(fields=["user_name_folded", "id"], condition=_STANDING, name="device_user_name"),
             models.Index(fields=["name_folded", "id"], condition=_STANDING, name="device_name"),
             models.Index(fields=["-registered_at", "-id"], condition=_STANDING, name="device_registered"),
-            # all records, in the order that lists and connectors begin with
-            models.Index(fields=["-last_seen_at", "-id"], name="device_contact"),
             # connectors ask for devices by it, in any case
             models.Index(AsciiLower("serial_number"), name="device_serial_any_case"),
             # what has changed since labels were last looked at

@@ -44,8 +44,8 @@ def of_device(device: Device) -> list[tuple[Label, datetime | None]]:
     since = dict(device.label_members.filter(label__kind=Label.Kind.MANUAL).values_list("label", "added_at"))
     labels = list(Label.objects.filter(Q(pk__in=since) | Q(kind=Label.Kind.FILTER)).order_by("name", "pk")[:ASKED])
     asked = {f"is_in_{label.pk}": meant for label in labels if label.is_filter and (meant := _meant(label)) is not None}
-    answers = Device.objects.filter(pk=device.pk).values(**asked).first() if asked else {}
-    held = {name for name, is_in in (answers or {}).items() if is_in}
+    answers = Device.objects.filter(pk=device.pk).values(**asked) if asked else []
+    held = {name for answer in answers for name, is_in in answer.items() if is_in}
     return [(label, since.get(label.pk)) for label in labels if label.pk in since or f"is_in_{label.pk}" in held]
 
 

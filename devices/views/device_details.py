@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from devices.models import Command, CommandRow, Device, Identity
+from devices.models import Command, CommandRow, Device, Identity, ManagedApplication
 from devices.services import (
     cancelling,
     configuration_status,
@@ -101,7 +101,9 @@ def apps(request: HttpRequest, uuid: UUID) -> HttpResponse:
     waiting = managed.keys() - set(
         device.applications.filter(identifier__in=managed).values_list("identifier", flat=True)
     )
-    rows = [("", identifier, "", None, managed[identifier]) for identifier in sorted(waiting)]
+    rows: list[tuple[str, str, str, int | None, ManagedApplication | None]] = [
+        ("", identifier, "", None, managed[identifier]) for identifier in sorted(waiting)
+    ]
     rows += [
         (row.name, row.identifier, row.short_version or row.version, row.bundle_size, managed.get(row.identifier))
         for row in installed
