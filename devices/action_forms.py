@@ -1,6 +1,7 @@
 """What administrators type about devices."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -8,19 +9,24 @@ from django.utils.translation import gettext_lazy
 
 from devices.models import Device, Label
 from devices.protocol.commands.lifecycle import MAC_PIN_LENGTH
+from devices.services.actions import Subject
 from devices.services.labels import LONGEST_DESCRIPTION, LONGEST_NAME
+from users.errors import UnknownPerson
+from users.models import User
+from users.services import people
 
-LONGEST_MESSAGE = 500
-LONGEST_PHONE_NUMBER = 32
+LONGEST_MESSAGE: Final = 500
+LONGEST_PHONE_NUMBER: Final = 32
+LONGEST_COMMENT: Final = 4_000
 
 
 class ActionForm(forms.Form):
-    """Of an action that asks nothing; `names` are those of the devices it goes to."""
+    """Of an action that asks nothing; `going` are the devices that it goes to."""
 
-    def __init__(self, *arguments: Any, names: list[str], has_macs: bool, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-        self.names = names
-        if not has_macs:
+    def __init__(self, data: Mapping[str, Any] | None = None, *, going: Sequence[Subject]) -> None:
+        super().__init__(data, auto_id="action_%s")
+        self.going = going
+        if not any(subject.is_mac for subject in going):
             self.fields.pop("pin", None)
 
 
@@ -61,10 +67,10 @@ class WipeForm(PinForm):
     )
     field_order = ("reason", "pin", "typed")
 
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-        self.wanted = self.names[0] if len(self.names) == 1 else str(len(self.names))
-        if len(self.names) == 1:
+    def __init__(self, data: Mapping[str, Any] | None = None, *, going: Sequence[Subject]) -> None:
+        super().__init__(data, going=going)
+        self.wanted = going[0].name if len(going) == 1 else str(len(going))
+        if len(going) == 1:
             says = _("This erases {device} completely and cannot be undone. Type the device name to continue.")
             self.fields["typed"].help_text = says.format(device=self.wanted)
         else:
@@ -93,11 +99,54 @@ class OwnershipForm(ActionForm):
 class LabelChoiceForm(ActionForm):
     label = forms.ModelChoiceField(Label.objects.none(), label=gettext_lazy("Label"), empty_label=None)
 
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
+    def __init__(self, data: Mapping[str, Any] | None = None, *, going: Sequence[Subject]) -> None:
+        super().__init__(data, going=going)
         field = self.fields["label"]
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = Label.objects.filter(kind=Label.Kind.MANUAL).order_by("name")
+
+
+class UserForm(ActionForm):
+    user = forms.CharField(
+        label=gettext_lazy("User ID"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "autofocus": True}),
+    )
+
+    def clean_user(self) -> User:
+        try:
+            person = people.by_user_id(str(self.cleaned_data["user"]).strip())
+        except UnknownPerson as unknown:
+            raise forms.ValidationError(str(unknown)) from unknown
+        if not person.is_active:
+            raise forms.ValidationError(_("This account is disabled."))
+        return person
+
+
+class CommentForm(ActionForm):
+    comment = forms.CharField(
+        label=gettext_lazy("Comment"),
+        required=False,
+        max_length=LONGEST_COMMENT,
+        widget=forms.Textarea(attrs={"rows": 5, "autofocus": True}),
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, going: Sequence[Subject]) -> None:
+        super().__init__(data, going=going)
+        if len(going) == 1:
+            self.fields["comment"].initial = going[0].device.comment
+
+
+FORMS: Final[Mapping[str, type[ActionForm]]] = {
+    "lock": LockForm,
+    "wipe": WipeForm,
+    "retire": RetireForm,
+    "ownership": OwnershipForm,
+    "user": UserForm,
+    "apply-label": LabelChoiceForm,
+    "remove-label": LabelChoiceForm,
+    "comment": CommentForm,
+}
 
 
 class LabelForm(forms.Form):

@@ -23,10 +23,13 @@ urlpatterns = [
         for action in ACTIONS
     ),
     path("devices/<uuid:uuid>", device_details.details, name="devices-details"),
+    path("devices/<uuid:uuid>/panel", device_details.panel, name="devices-panel"),
     path("devices/<uuid:uuid>/configurations", device_details.configurations, name="devices-configurations"),
     path("devices/<uuid:uuid>/declarations", device_details.declarations, name="devices-declarations"),
     path("devices/<uuid:uuid>/apps", device_details.apps, name="devices-apps"),
     path("devices/<uuid:uuid>/certificates", device_details.certificates, name="devices-certificates"),
+    path("devices/<uuid:uuid>/labels", device_details.labels, name="devices-labels"),
+    path("devices/<uuid:uuid>/comments", device_details.comments, name="devices-comments"),
     path("devices/<uuid:uuid>/commands", device_details.commands, name="devices-commands"),
     path("devices/<uuid:uuid>/commands/<int:number>", device_details.command, name="devices-command"),
     path("devices/<uuid:uuid>/commands/<int:number>/cancel", device_details.cancel, name="devices-command-cancel"),

@@ -103,6 +103,8 @@ class Device(models.Model):
     retired_at = models.DateTimeField(null=True)
     retired_reason = models.CharField(max_length=64, blank=True)
     enrollment_failed_at = models.DateTimeField(null=True)
+    lost_at = models.DateTimeField(null=True)  # when an administrator said so; until it is found
+    comment = models.TextField(blank=True, default="", db_default="")
 
     # Three names that must never be mixed: a user enrollment has an EnrollmentID and neither of the others.
     udid = models.CharField(max_length=128, blank=True)
@@ -155,6 +157,7 @@ class Device(models.Model):
     user_id_folded = FoldedField()
     user_name_folded = FoldedField()
     user_email_folded = FoldedField()
+    comment_folded = FoldedField()
     search_text = FoldedField()  # what a lone word is looked for in, and the one trigram index
 
     objects = DeviceQuerySet.as_manager()
@@ -191,6 +194,9 @@ class Device(models.Model):
         if update_fields is None or update_fields & DESCRIBED_BY:
             self.describe(copy_user=update_fields is not None and "user" in update_fields)
             update_fields = update_fields and update_fields | DESCRIPTION
+        if update_fields is None or "comment" in update_fields:
+            self.comment_folded = fold(self.comment)
+            update_fields = update_fields and update_fields | {"comment_folded"}
         super().save(*args, update_fields=update_fields, **options)
 
     def describe(self, *, copy_user: bool = False) -> None:

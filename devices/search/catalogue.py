@@ -157,7 +157,7 @@ def _condition() -> Iterator[Field]:
     yield _text("common.client_id", _("Client ID"), aliases=("common.clientId",))
     yield _number("common.background_status", _("Background status"))
     yield _flag("common.apns_capable", _("APNs capable"))
-    yield _text("common.comment", _("Comment"))
+    yield _text("common.comment", _("Comment"), people_text("comment_folded", indexed=False))
     yield _text("common.device_space_name", _("Space name"), Always("Global"))
     yield _flag("common.terms_of_service_accepted", _("Terms accepted"))
     yield _date("common.terms_of_service_accepted_at", _("Terms accepted on"))

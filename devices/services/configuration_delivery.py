@@ -17,7 +17,7 @@ from devices.models.delivery import after_failures
 from devices.protocol.commands import InstallProfile, RemoveProfile, Request, Target, why_not
 from devices.protocol.configuration_profile import judge
 from devices.protocol.error_chain import DeviceError
-from devices.services import configuration_drift, queue
+from devices.services import configuration_drift, configuration_plan, queue
 from devices.services.target import target_of
 
 BATCH: Final = 200
@@ -66,6 +66,15 @@ def deliver_all_due() -> None:
     contents = Contents()
     while deliver_due(contents) == BATCH:
         pass
+
+
+def push_again(device_id: int) -> int:
+    """All that is wanted there is installed anew, whatever is there now; return how many are."""
+    configuration_plan.plan_device(device_id)
+    settled = ConfigurationDelivery.objects.enrolled().filter(
+        channel__enrollment__device=device_id, wanted__isnull=False, command_id=None
+    )
+    return settled.update(in_doubt=True, attempts=0, mended=0, due_at=timezone.now())
 
 
 @transaction.atomic

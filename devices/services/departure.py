@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import datetime
 
+from django.db.models import Case, Value, When
 from django.utils import timezone
 
 from devices.models import Command, CommandRow, Device, Enrollment
@@ -48,13 +49,14 @@ def refuse(*commands: CommandRow) -> None:
         channel__in={command.channel_id for command, _ in announced}, request_type__in=DEPARTURES
     )
     still = {(other.channel_id, _announced_by(other)) for other in others.select_related(*NEEDED)}
-    moves: defaultdict[tuple[Device.Status, Device.Status], set[int]] = defaultdict(set)
+    moves: defaultdict[tuple[Device.Status, Device.Status | None], set[int]] = defaultdict(set)
     for command, status in announced:
         open_ones = (each for each in (WIPE, RETIREMENT) if (command.channel_id, each) in still)
-        moves[status, next(open_ones, Device.Status.ACTIVE)].add(command.channel.enrollment.device_id or 0)
+        moves[status, next(open_ones, None)].add(command.channel.enrollment.device_id or 0)
+    before = Case(When(lost_at__isnull=False, then=Value(Device.Status.LOST)), default=Value(Device.Status.ACTIVE))
     for (status, remaining), devices in moves.items():
         leaving = Device.objects.filter(pk__in=devices, status=status)
-        leaving.update(status=remaining, modified_at=timezone.now())
+        leaving.update(status=before if remaining is None else Value(remaining), modified_at=timezone.now())
 
 
 def status_of(request: Request, target: Target) -> Device.Status | None:

@@ -9,7 +9,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from devices.models import Configuration, Device, Label, LabelMember
@@ -19,6 +19,7 @@ from epmm.models import Job
 
 logger = logging.getLogger(__name__)
 CHUNK: Final = 1000
+ASKED: Final = 200  # labels, for one device
 # Of what a transaction changed the others see nothing before its end.
 OVERLAP: Final = timedelta(minutes=1)
 SINGLE: Final = 50  # changes up to which devices are planned one by one
@@ -41,6 +42,24 @@ def count(label: Label, cap: int = search.CAP) -> Count:
         return search.count(label.criteria, exclude_retired=False, cap=cap)
     number = label.members.all()[: cap + 1].count()
     return Count(min(number, cap), is_capped=number > cap)
+
+
+def of_device(device: Device) -> list[tuple[Label, datetime | None]]:
+    """All that it belongs to by name, manual ones with their beginning.  One statement asks all the filter labels."""
+    since = dict(device.label_members.filter(label__kind=Label.Kind.MANUAL).values_list("label", "added_at"))
+    labels = list(Label.objects.filter(Q(pk__in=since) | Q(kind=Label.Kind.FILTER)).order_by("name", "pk")[:ASKED])
+    asked = {f"is_in_{label.pk}": meant for label in labels if label.is_filter and (meant := _meant(label)) is not None}
+    answers = Device.objects.filter(pk=device.pk).values(**asked) if asked else []
+    held = {name for answer in answers for name, is_in in answer.items() if is_in}
+    return [(label, since.get(label.pk)) for label in labels if label.pk in since or f"is_in_{label.pk}" in held]
+
+
+def _meant(label: Label) -> Case | None:
+    try:
+        condition = search.condition(label.criteria)
+    except SearchRefused:  # a field of an earlier release
+        return None
+    return Case(When(condition, then=Value(True)), default=Value(False))
 
 
 def evaluate_soon(label: Label) -> None:

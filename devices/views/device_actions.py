@@ -1,65 +1,31 @@
 """The dialog of each action: whom it goes to, who is skipped and why; then what came of it, device by device."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from django import forms
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from devices.action_forms import ActionForm, LabelChoiceForm, LockForm, OwnershipForm, RetireForm, WipeForm
+from devices.action_forms import FORMS, ActionForm
 from devices.models import Device
-from devices.services import listing
-from devices.services.actions import BY_KEY, Action, Subject, Unmet, subjects
+from devices.services import actions, listing
+from devices.services.actions import Action, Order, Outcome, Subject
 from devices.services.listing import MOST_CHOSEN
-from devices.services.queue import CommandRefused
 from devices.views import device_list
 from epmm.client_address import client_address
 from epmm.portal.lists import ticked
 from users import permissions
-from users.errors import SignInRefused
-from users.forms import ConfirmForm
-from users.models import User
-from users.services import portal_sign_in
+from users.views.dialogs import GO, StepUp, administrator
 
-FORMS: Final[dict[str, type[ActionForm]]] = {
-    "lock": LockForm,
-    "wipe": WipeForm,
-    "retire": RetireForm,
-    "ownership": OwnershipForm,
-    "apply-label": LabelChoiceForm,
-    "remove-label": LabelChoiceForm,
-}
 NAMES_SHOWN: Final = 5
-GO: Final = "go"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The chosen devices: whom the action goes to, and whom not."""
-
-    going: Sequence[Subject]
-    skipped: Sequence[tuple[Subject, str]]
-
-    @classmethod
-    def of(cls, action: Action, devices: Sequence[Device]) -> "Choice":
-        asked = [(subject, action.why_not(subject)) for subject in subjects(devices)]
-        return cls(
-            [subject for subject, why in asked if why is None], [(subject, why) for subject, why in asked if why]
-        )
-
-    @property
-    def names(self) -> list[str]:
-        return [subject.name for subject in self.going]
-
-    @property
-    def reasons(self) -> list[tuple[str, int]]:
-        return Counter(why for _, why in self.skipped).most_common()
+REASONS_TOLD: Final = 3
 
 
 def dialog(key: str) -> Callable[[HttpRequest], HttpResponse]:
@@ -68,111 +34,113 @@ def dialog(key: str) -> Callable[[HttpRequest], HttpResponse]:
     @sensitive_post_parameters()
     @require_POST
     def view(request: HttpRequest) -> HttpResponse:
-        return _answer(request, BY_KEY[key])
+        action = actions.BY_KEY[key]
+        permissions.require(request, action.role)
+        return Dialog(request, action).answer()
 
     return view
 
 
-def _answer(request: HttpRequest, action: Action) -> HttpResponse:
-    permissions.require(request, action.role)
-    choice = Choice.of(action, _chosen(request))
-    is_sent = GO in request.POST
-    form = _form(request, action, choice, is_sent=is_sent)
-    identity = _identity(request, action, choice, is_sent=is_sent)
-    if not is_sent or not choice.going:
-        return _ask(request, action, choice, form, identity)
-    is_valid = form.is_valid()
-    if (identity is not None and not (is_valid and _is_confirmed(request, identity))) or not is_valid:
-        return _ask(request, action, choice, form, identity, status=422)
-    return _told(request, action, _run(request, action, choice, form.cleaned_data))
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    why: str
+    names: str
+    number: int
 
 
-def _chosen(request: HttpRequest) -> list[Device]:
-    if request.POST.get("all"):
+class Dialog:
+    """One request of it.  Whom it named at first it acts on, whoever else matches by then."""
+
+    def __init__(self, request: HttpRequest, action: Action) -> None:
+        self._request, self._action = request, action
+        devices = list(_chosen(request)[: MOST_CHOSEN + 1])
+        self._is_cut = len(devices) > MOST_CHOSEN
+        self._subjects = actions.subjects(devices[:MOST_CHOSEN])
+        self._whys = [(subject, action.why_not(subject)) for subject in self._subjects]
+        self._going = [subject for subject, why in self._whys if why is None]
+        self._is_sent = GO in request.POST and bool(self._going)
+        data = request.POST if self._is_sent else None
+        self._form: ActionForm = FORMS.get(action.key, ActionForm)(data, going=self._going)
+        self._step_up = StepUp(request) if action.asks_who(len(self._going)) else None
+
+    def answer(self) -> HttpResponse:
+        if not self._is_sent:
+            return self._asked(200)
+        if not self._form.is_valid():  # what was typed first: a wrong name costs no attempt at the password
+            return self._asked(422)
+        if self._step_up is not None and not self._step_up.is_passed():
+            return self._asked(self._step_up.status)
+        return self._carried_out()
+
+    def _asked(self, status: int) -> HttpResponse:
+        context = {
+            "action": self._action,
+            "address": reverse(f"portal:devices-{self._action.key}"),
+            "number": len(self._going),
+            "names": _names(self._going),
+            "skipped": _by_reason(self._whys),
+            "is_cut": self._is_cut,
+            "most": MOST_CHOSEN,
+            "devices": ",".join(str(subject.device.uuid) for subject in self._subjects),
+            "form": self._form,
+            "identity": self._step_up.form if self._step_up is not None else None,
+        }
+        return render(self._request, "portal/device/action.html", context, status=status)
+
+    def _carried_out(self) -> HttpResponse:
+        order = Order(
+            values=self._form.cleaned_data,
+            actor=administrator(self._request).user_id,
+            address=client_address(self._request),
+        )
+        outcomes = list(actions.carry_out(self._action, self._subjects, order))
+        context = {
+            "action": self._action,
+            "outcomes": outcomes,
+            "summary": summary(self._action, outcomes),
+            # its page is gone with a record that was deleted
+            "back": reverse("portal:devices") if self._action.key == "delete-retired" else "",
+        }
+        return render(self._request, "portal/device/action_done.html", context)
+
+
+def _chosen(request: HttpRequest) -> QuerySet[Device]:
+    """Those that are ticked, or all that match an address of the list."""
+    if GO in request.POST:
+        found = listing.by_uuid(request.POST.get("devices", "").split(",")[:MOST_CHOSEN])
+    elif request.POST.get("all"):
         found = device_list.matching(QueryDict(request.POST.get("matching", "")).dict())
     else:
-        keys = request.POST.get("devices", "").split(",") if GO in request.POST else ticked(request)
-        found = listing.by_uuid(keys[:MOST_CHOSEN])
-    return list(found.select_related("user").defer("details").order_by("user_name_folded", "pk")[:MOST_CHOSEN])
+        found = listing.by_uuid(ticked(request))
+    return found.select_related("user").defer("details").order_by("user_name_folded", "pk")
 
 
-def _form(request: HttpRequest, action: Action, choice: Choice, *, is_sent: bool) -> ActionForm:
-    made = FORMS.get(action.key, ActionForm)
-    has_macs = any(subject.is_mac for subject in choice.going)
-    return made(request.POST if is_sent else None, names=choice.names, has_macs=has_macs, auto_id="action_%s")
+def _names(subjects: Sequence[Subject]) -> str:
+    names = ", ".join(subject.name for subject in subjects[:NAMES_SHOWN])
+    more = len(subjects) - NAMES_SHOWN
+    return names if more <= 0 else f"{names} " + _("and {n} more").format(n=more)
 
 
-def _identity(request: HttpRequest, action: Action, choice: Choice, *, is_sent: bool) -> ConfirmForm | None:
-    """Who is at the keyboard?  None when that need not be asked, or was answered a moment ago."""
-    if not action.asks_who(len(choice.going)) or portal_sign_in.is_confirmed(request):
-        return None
-    asks_code = portal_sign_in.has_second_factor(_administrator(request))
-    return ConfirmForm(request.POST if is_sent else None, asks_code=asks_code, auto_id="confirm_%s")
+def _by_reason(whys: Iterable[tuple[Subject, str | None]]) -> list[Skipped]:
+    found: defaultdict[str, list[Subject]] = defaultdict(list)
+    for subject, why in whys:
+        if why is not None:
+            found[why].append(subject)
+    return [Skipped(why, _names(subjects), len(subjects)) for why, subjects in found.items()]
 
 
-def _is_confirmed(request: HttpRequest, identity: ConfirmForm) -> bool:
-    if not identity.is_valid():
-        return False
-    given = identity.cleaned_data
-    try:
-        portal_sign_in.confirm(request, _administrator(request), given["password"], given.get("code", ""))
-    except SignInRefused as refused:
-        identity.add_error(None, str(refused))
-        return False
-    return True
-
-
-def _run(
-    request: HttpRequest, action: Action, choice: Choice, values: dict[str, Any]
-) -> list[tuple[Subject, str, bool]]:
-    """Each by itself: what is refused for one device holds up no other."""
-    actor, address = _administrator(request).user_id, client_address(request)
-    results = []
-    for subject in choice.going:
-        try:
-            results.append((subject, action.run(subject.device, values, actor=actor, address=address), True))
-        except (CommandRefused, Unmet) as refused:
-            results.append((subject, str(refused), False))
-    return results + [(subject, why, False) for subject, why in choice.skipped]
-
-
-def _ask(
-    request: HttpRequest,
-    action: Action,
-    choice: Choice,
-    form: forms.Form,
-    identity: ConfirmForm | None,
-    status: int = 200,
-) -> HttpResponse:
-    context = {
-        "action": action,
-        "address": reverse(f"portal:devices-{action.key}"),
-        "choice": choice,
-        "number": len(choice.going),
-        "first": choice.names[:NAMES_SHOWN],
-        "more": max(0, len(choice.going) - NAMES_SHOWN),
-        "skipped": len(choice.skipped),
-        "devices": ",".join(
-            str(subject.device.uuid) for subject in [*choice.going, *(subject for subject, _ in choice.skipped)]
-        ),
-        "form": form,
-        "identity": identity,
-    }
-    return render(request, "portal/device_action.html", context, status=status)
-
-
-def _told(request: HttpRequest, action: Action, results: list[tuple[Subject, str, bool]]) -> HttpResponse:
-    context = {
-        "action": action,
-        "results": results,
-        "done": sum(is_done for *_, is_done in results),
-        "skipped": sum(not is_done for *_, is_done in results),
-        "back": reverse("portal:devices") if action.key == "delete-retired" else "",
-    }
-    return render(request, "portal/device_action_done.html", context)
-
-
-def _administrator(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise TypeError
-    return request.user
+def summary(action: Action, outcomes: Sequence[Outcome]) -> str:
+    """In one sentence (portal specification, section 17)."""
+    reasons = Counter(outcome.said for outcome in outcomes if not outcome.is_done)
+    skipped = reasons.total()
+    done = len(outcomes) - skipped
+    if action.is_sent:
+        said = _("{action} sent to 1 device") if done == 1 else _("{action} sent to {n} devices")
+    else:
+        said = _("{action}: done for 1 device") if done == 1 else _("{action}: done for {n} devices")
+    said = said.format(action=action.label, n=done)
+    if not skipped:
+        return f"{said}."
+    told = " ".join(why for why, _number in reasons.most_common(REASONS_TOLD))
+    left_out = _("1 was skipped: {reason}") if skipped == 1 else _("{m} were skipped: {reason}")
+    return f"{said}; {left_out.format(m=skipped, reason=told)}"

@@ -1,20 +1,31 @@
 """The tabs of one device (portal specification, section 5.4)."""
 
-from typing import Final
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from devices.models import Command, CommandRow, Identity
-from devices.services import cancelling, configuration_status, declaration_overview, history, raw_answer
+from devices.models import Command, CommandRow, Device, Identity, ManagedApplication
+from devices.services import (
+    cancelling,
+    configuration_status,
+    declaration_overview,
+    history,
+    label_members,
+    raw_answer,
+)
 from devices.services.queue import CommandRefused
 from devices.views import device_fields
-from devices.views.device_page import device_or_404, newest_enrollment, tab
+from devices.views.device_fields import Group
+from devices.views.device_page import around, device_or_404, newest_enrollment, tab
 from epmm.client_address import client_address
 from epmm.models import AuditEntry
 from epmm.portal.lists import Badge
@@ -22,7 +33,8 @@ from users import permissions
 from users.models import AdminRole, User
 
 LAST: Final = 50  # commands, audit entries
-MOST_ROWS: Final = 300  # applications, certificates
+MOST_ROWS: Final = 200  # applications, certificates
+LONGEST_TOLD: Final = 200  # characters of an audit entry
 STATES: Final = {
     CommandRow.State.QUEUED: (gettext_lazy("Queued"), "waiting"),
     CommandRow.State.OFFERED: (gettext_lazy("Sent"), "waiting"),
@@ -39,12 +51,22 @@ DECLARED: Final = {"valid": "good", "invalid": "bad"}
 @require_safe
 def details(request: HttpRequest, uuid: UUID) -> HttpResponse:
     device = device_or_404(uuid)
+    return tab(request, device, "portal/device/details.html", groups=_groups(device))
+
+
+@require_safe
+def panel(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """The same beside the list."""
+    device = device_or_404(uuid)
+    return render(request, "portal/device/panel.html", around(request, device) | {"groups": _groups(device)})
+
+
+def _groups(device: Device) -> list[Group]:
     enrollment = newest_enrollment(device)
     identities = Identity.objects.filter(enrollment=enrollment) if enrollment else Identity.objects.none()
     # the one in use, else the newest
     by_use = sorted(identities.defer("der").order_by("-pk")[:20], key=lambda each: each.state != Identity.State.CURRENT)
-    groups = list(device_fields.groups(device, enrollment, next(iter(by_use), None)))
-    return tab(request, device, "portal/device/details.html", groups=groups)
+    return list(device_fields.groups(device, enrollment, next(iter(by_use), None)))
 
 
 @require_safe
@@ -75,33 +97,55 @@ def declarations(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def apps(request: HttpRequest, uuid: UUID) -> HttpResponse:
     device = device_or_404(uuid)
     managed = {row.identifier: row for row in device.managed_applications.order_by("identifier")[:MOST_ROWS]}
-    installed = list(device.applications.order_by("name", "identifier").defer("details")[:MOST_ROWS])
-    waiting = managed.keys() - {row.identifier for row in installed}
-    rows = [
-        (row.name, row.identifier, row.short_version or row.version, managed.get(row.identifier)) for row in installed
+    installed = list(device.applications.order_by("name", "identifier").defer("details")[: MOST_ROWS + 1])
+    waiting = managed.keys() - set(
+        device.applications.filter(identifier__in=managed).values_list("identifier", flat=True)
+    )
+    rows: list[tuple[str, str, str, int | None, ManagedApplication | None]] = [
+        ("", identifier, "", None, managed[identifier]) for identifier in sorted(waiting)
     ]
-    rows += [("", identifier, "", managed[identifier]) for identifier in sorted(waiting)]
-    return tab(request, device, "portal/device/apps.html", rows=rows)
+    rows += [
+        (row.name, row.identifier, row.short_version or row.version, row.bundle_size, managed.get(row.identifier))
+        for row in installed
+    ]
+    return tab(request, device, "portal/device/apps.html", **_cut(rows))
 
 
 @require_safe
 def certificates(request: HttpRequest, uuid: UUID) -> HttpResponse:
     device = device_or_404(uuid)
-    rows = device.certificates.order_by("common_name", "pk").defer("der")[:MOST_ROWS]
-    return tab(request, device, "portal/device/certificates.html", rows=rows)
+    rows = device.certificates.order_by("common_name", "pk").defer("der")[: MOST_ROWS + 1]
+    return tab(request, device, "portal/device/certificates.html", **_cut(list(rows)))
+
+
+@require_safe
+def labels(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    device = device_or_404(uuid)
+    rows = [(label, label.get_kind_display(), since) for label, since in label_members.of_device(device)]
+    return tab(request, device, "portal/device/labels.html", rows=rows)
+
+
+@require_safe
+def comments(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    device = device_or_404(uuid)
+    entry = _entries(device).filter(action="device.commented").first()
+    return tab(request, device, "portal/device/comments.html", entry=entry, **_rights(request))
 
 
 @require_safe
 def commands(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    device = device_or_404(uuid)
-    rows = [(row, command_badge(row), isinstance(row, Command)) for row in history.newest(device, LAST)]
-    return tab(
-        request,
-        device,
-        "portal/device/commands.html",
-        rows=rows,
-        may_manage=permissions.may(request, AdminRole.DEVICE_MANAGE),
-    )
+    """An open page asks for the table alone, and gets none while it stays as it is."""
+    asks = "seen" in request.GET
+    device = get_object_or_404(Device.objects.only("uuid"), uuid=uuid) if asks else device_or_404(uuid)
+    newest = history.newest(device, LAST)
+    seen = _seen(newest)
+    if asks and seen == request.GET["seen"]:
+        return HttpResponse(status=204)
+    rows = [(row, command_badge(row), isinstance(row, Command)) for row in newest]
+    context = {"rows": rows, "seen": seen, "most": LAST} | _rights(request)
+    if asks:
+        return render(request, "portal/device/command_rows.html", {"device": device} | context)
+    return tab(request, device, "portal/device/commands.html", **context)
 
 
 @require_safe
@@ -130,11 +174,32 @@ def cancel(request: HttpRequest, uuid: UUID, number: int) -> HttpResponse:
 @require_safe
 def logs(request: HttpRequest, uuid: UUID) -> HttpResponse:
     device = device_or_404(uuid)
-    entries = AuditEntry.objects.filter(subject_type="device", subject=str(device.uuid)).order_by("-pk")[:LAST]
-    rows = [(entry, ", ".join(f"{key}: {value}" for key, value in entry.details.items() if value)) for entry in entries]
-    return tab(request, device, "portal/device/logs.html", rows=rows)
+    rows = [(entry, _told(entry)) for entry in _entries(device)[:LAST]]
+    return tab(request, device, "portal/device/logs.html", rows=rows, most=LAST)
 
 
 def command_badge(row: CommandRow) -> Badge:
     text, tone = STATES[CommandRow.State(row.state)]
     return Badge(text, tone)
+
+
+def _entries(device: Device) -> QuerySet[AuditEntry]:
+    return AuditEntry.objects.filter(subject_type="device", subject=str(device.uuid)).order_by("-at", "-pk")
+
+
+def _told(entry: AuditEntry) -> str:
+    text = ", ".join(f"{key}: {value}" for key, value in entry.details.items() if value)
+    return text if len(text) <= LONGEST_TOLD else f"{text[:LONGEST_TOLD]}…"
+
+
+def _seen(rows: Iterable[CommandRow]) -> str:
+    told = [f"{row.pk} {row.state} {row.offered_at} {row.done_at}" for row in rows]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+
+def _cut(rows: Sequence[Any]) -> dict[str, Any]:
+    return {"rows": rows[:MOST_ROWS], "is_cut": len(rows) > MOST_ROWS, "most": MOST_ROWS}
+
+
+def _rights(request: HttpRequest) -> dict[str, bool]:
+    return {"may_manage": permissions.may(request, AdminRole.DEVICE_MANAGE)}

@@ -12,9 +12,17 @@ from django.utils.translation import gettext_lazy
 from devices.models import Device, Enrollment, Identity
 from devices.views.wording import STATES, family_of, model_of, owner_of, status_badge, system_of
 from epmm.portal.lists import Badge, Cell
+from users.models import User
 
 Fields: TypeAlias = list[tuple[str | Promise, Cell]]
 EXPIRES_SOON: Final = 30  # days
+CELLULAR: Final = {0: gettext_lazy("None"), 1: "GSM", 2: "CDMA", 3: "GSM, CDMA"}
+ENCRYPTION: Final = {
+    0: gettext_lazy("None"),
+    1: gettext_lazy("Block level"),
+    2: gettext_lazy("File level"),
+    3: gettext_lazy("Block and file level"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ def groups(device: Device, enrollment: Enrollment | None, identity: Identity | N
         (gettext_lazy("System"), _system(device), False),
         (gettext_lazy("Security"), _security(device, enrollment), False),
         (gettext_lazy("Phone and network"), _network(device), False),
+        (gettext_lazy("User"), _user(device), False),
         (gettext_lazy("Storage and battery"), _storage(device), False),
         (gettext_lazy("Dates"), _dates(device), False),
     ):
@@ -44,6 +53,7 @@ def _enrollment(device: Device, enrollment: Enrollment | None) -> Fields:
     return [
         (gettext_lazy("Account Driven Device Enrolled"), device.enrollment_type == Device.EnrollmentType.ADDE),
         (gettext_lazy("Apple User Enrolled Device"), device.enrollment_type == Device.EnrollmentType.AAUE),
+        (gettext_lazy("Account Driven User Enrolled"), device.enrollment_type == Device.EnrollmentType.AAUE),
         (gettext_lazy("Enrollment type"), device.get_enrollment_type_display()),
         (gettext_lazy("Enrollment ID"), device.enrollment_id or (enrollment.enrollment_id if enrollment else "")),
         (gettext_lazy("Managed Apple Account"), device.managed_apple_account),
@@ -52,8 +62,9 @@ def _enrollment(device: Device, enrollment: Enrollment | None) -> Fields:
             gettext_lazy("State of the enrollment"),
             str(STATES[Enrollment.State(enrollment.state)]) if enrollment else "",
         ),
-        (gettext_lazy("User"), f"{device.user.display_name} ({device.user.user_id})"),
         (gettext_lazy("Supervised"), device.is_supervised),
+        (gettext_lazy("Access rights"), enrollment.access_rights if enrollment else None),
+        (gettext_lazy("Push topic"), enrollment.topic if enrollment else ""),
     ]
 
 
@@ -110,7 +121,7 @@ def _security(device: Device, enrollment: Enrollment | None) -> Fields:
         (gettext_lazy("Passcode present"), device.passcode_present),
         (gettext_lazy("Passcode compliant"), device.passcode_is_compliant),
         (gettext_lazy("Passcode compliant with profiles"), device.passcode_is_compliant_with_profiles),
-        (gettext_lazy("Encrypted"), None if device.hardware_encryption is None else device.hardware_encryption > 0),
+        (gettext_lazy("Encryption"), _encryption(device)),
         (gettext_lazy("FileVault"), device.filevault_enabled),
         (gettext_lazy("System Integrity Protection"), device.system_integrity_protection),
         (gettext_lazy("Activation Lock"), device.activation_lock_enabled),
@@ -127,11 +138,21 @@ def _network(device: Device) -> Fields:
         (gettext_lazy("IMEI"), device.imei),
         (gettext_lazy("MEID"), device.meid),
         (gettext_lazy("ICCID"), device.iccid),
+        (gettext_lazy("Cellular technology"), _cellular(device)),
         (gettext_lazy("Roaming"), device.is_roaming),
         (gettext_lazy("Data roaming enabled"), device.data_roaming_enabled),
         (gettext_lazy("Wi-Fi MAC"), device.wifi_mac),
         (gettext_lazy("Bluetooth MAC"), device.bluetooth_mac),
         (gettext_lazy("Ethernet MAC"), device.ethernet_mac),
+    ]
+
+
+def _user(device: Device) -> Fields:
+    return [
+        (gettext_lazy("Display name"), device.user.display_name),
+        (gettext_lazy("User ID"), device.user.user_id),
+        (gettext_lazy("Email"), device.user.email),
+        (gettext_lazy("Source"), str(User.Source(device.user.source).label)),
     ]
 
 
@@ -146,13 +167,25 @@ def _storage(device: Device) -> Fields:
 def _dates(device: Device) -> Fields:
     return [
         (gettext_lazy("Creation date"), device.created_at),
+        (gettext_lazy("Modified"), device.modified_at),
         (gettext_lazy("Registration date"), device.registered_at),
         (gettext_lazy("Last check-in"), device.last_seen_at),
         (gettext_lazy("Inventory of"), device.inventory_at),
         (gettext_lazy("Unreachable since"), device.unreachable_since),
+        (gettext_lazy("Lost since"), device.lost_at),
         (gettext_lazy("Retired"), device.retired_at),
         (gettext_lazy("Retired because"), device.retired_reason),
     ]
+
+
+def _cellular(device: Device) -> str | None:
+    number = device.cellular_technology
+    return None if number is None else str(CELLULAR.get(number, number))
+
+
+def _encryption(device: Device) -> str | None:
+    bits = device.hardware_encryption
+    return None if bits is None else str(ENCRYPTION.get(bits, bits))
 
 
 def _gigabytes(value: float | None) -> str | None:

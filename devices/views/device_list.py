@@ -33,7 +33,8 @@ Address: TypeAlias = Callable[..., str]
 
 
 def _name(device: Device) -> Cell:
-    return Link(device.user.display_name, reverse("portal:devices-details", args=[device.uuid]))
+    address = reverse("portal:devices-details", args=[device.uuid])
+    return Link(device.user.display_name, address, panel=str(device.uuid))
 
 
 def _labels(device: Device) -> Cell:
@@ -156,9 +157,10 @@ def devices(request: HttpRequest) -> HttpResponseBase:
         context = view.context()
     shown = [device.pk for device in view.shown]
     poll = {"poll": _poll_address(shown, _seen(view.shown))} if shown else {}
-    context |= _filters(asked, view.address) | _panel(request, view.address, refused)
+    context |= _filters(asked, view.address) | _advanced_search(request, view.address, refused) | poll
     actions = [menu_item(request, action) for action in ACTIONS]
-    return render(request, "portal/devices.html", context | {"actions": actions} | poll)
+    panel = _opened(asked.get("open", ""))
+    return render(request, "portal/devices.html", context | {"actions": actions, "panel": panel})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -206,6 +208,12 @@ def menu_item(request: HttpRequest, action: Action) -> MenuItem:
     )
 
 
+def _opened(key: str) -> str:
+    """What is open beside the list, when the address says so."""
+    uuid = listing.by_uuid([key]).values_list("uuid", flat=True).first() if key else None
+    return reverse("portal:devices-panel", args=[uuid]) if uuid else ""
+
+
 def _poll_address(ids: list[int], seen: str) -> str:
     query = urlencode({"ids": ".".join(map(str, ids)), "seen": seen})
     return f"{reverse('portal:devices-statuses')}?{query}"
@@ -236,7 +244,7 @@ def _filters(asked: Asked, address: Address) -> dict[str, object]:
     }
 
 
-def _panel(request: HttpRequest, address: Address, refused: str) -> dict[str, object]:
+def _advanced_search(request: HttpRequest, address: Address, refused: str) -> dict[str, object]:
     """Advanced Search, open where the address says so; `refused`: why nothing is listed."""
     asked = request.GET.dict()
     expression = _expression(asked)

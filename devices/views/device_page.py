@@ -1,4 +1,4 @@
-"""What stands around each tab of a device: the summary, the actions, the tabs."""
+"""What stands around each tab of a device, and in its panel beside the list: the summary, the actions, the tabs."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,10 +23,14 @@ TABS: Final[tuple[tuple[str, str | Promise], ...]] = (
     ("devices-declarations", gettext_lazy("Declarations")),
     ("devices-apps", gettext_lazy("Apps")),
     ("devices-certificates", gettext_lazy("Certificates")),
+    ("devices-labels", gettext_lazy("Labels")),
+    ("devices-comments", gettext_lazy("Comments")),
     ("devices-commands", gettext_lazy("Commands")),
     ("devices-enrollment", gettext_lazy("Enrollment")),
     ("devices-logs", gettext_lazy("Logs")),
 )
+
+IN_SIGHT: Final = ("check-in", "lock")  # beside the menu
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class ActionButton:
     address: str
     is_dangerous: bool
     why_not: str | Promise
+    is_in_sight: bool
 
 
 def device_or_404(uuid: UUID) -> Device:
@@ -56,7 +61,11 @@ def newest_enrollment(device: Device) -> Enrollment | None:
 
 def tab(request: HttpRequest, device: Device, template: str, **context: Any) -> HttpResponse:
     here = request.resolver_match.url_name if request.resolver_match else ""
-    around = {
+    return render(request, template, around(request, device) | {"here_in_device": here} | context)
+
+
+def around(request: HttpRequest, device: Device) -> dict[str, Any]:
+    return {
         "device": device,
         "icon": icon_of(device),
         "model": model_of(device),
@@ -64,13 +73,13 @@ def tab(request: HttpRequest, device: Device, template: str, **context: Any) -> 
         "owner": owner_of(device),
         "status": status_badge(device),
         "buttons": _buttons(request, device),
+        "may_see_labels": permissions.may_open(request, "devices-labels"),
         "device_tabs": [
-            (label, reverse(f"portal:{name}", args=[device.uuid]), name == here)
+            (name, label, reverse(f"portal:{name}", args=[device.uuid]))
             for name, label in TABS
             if permissions.may_open(request, name)
         ],
     }
-    return render(request, template, around | context)
 
 
 def _buttons(request: HttpRequest, device: Device) -> list[ActionButton]:
@@ -80,5 +89,6 @@ def _buttons(request: HttpRequest, device: Device) -> list[ActionButton]:
         item = menu_item(request, action)
         why_not = item.why_not or action.why_not(subject) or ""
         address = reverse(f"portal:{item.name}")
-        buttons.append(ActionButton(action.label, action.icon, address, action.is_dangerous, why_not))
+        is_in_sight = action.key in IN_SIGHT
+        buttons.append(ActionButton(action.label, action.icon, address, action.is_dangerous, why_not, is_in_sight))
     return buttons

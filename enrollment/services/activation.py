@@ -85,5 +85,5 @@ def _activate_record(enrollment: Enrollment, now: datetime) -> None:
     device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
     device.registered_at, device.last_seen_at = enrollment.active_at, now
     device.retired_at, device.retired_reason, device.unreachable_since = None, "", None
-    device.enrollment_failed_at = None
+    device.enrollment_failed_at = device.lost_at = None
     device.save()

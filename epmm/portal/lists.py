@@ -44,6 +44,7 @@ class Link:
     text: str
     address: str
     note: str = ""
+    panel: str = ""  # key of what opens beside the list; `address` is that of its own page
 
     def __str__(self) -> str:
         return self.text
@@ -167,7 +168,7 @@ class View(Generic[M]):
             page = self._read(size=EXPORTED_AT_ONCE, after=page.after)
 
     def _kept(self) -> dict[str, str]:
-        return {name: value for name, value in self._asked.items() if name not in ("after", "before", "format")}
+        return {name: value for name, value in self._asked.items() if name not in ("after", "before", "format", "open")}
 
     def _column(self, key: str) -> Column[M] | None:
         return next((column for column in self.listing.columns if column.key == key), None)

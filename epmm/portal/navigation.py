@@ -78,11 +78,13 @@ def context(request: HttpRequest) -> dict[str, Any]:
     here = match.url_name or ""
     may_open: Callable[[str], bool] = getattr(request, "may_open", lambda _name: False)
     tabs = tuple(shown(may_open, here))
+    open_tab = next((tab for tab in tabs if tab.is_open), None)
     theme = request.COOKIES.get(THEME_COOKIE, "")
     return {
         "tabs": tabs,
         "here": here,
-        "open_tab": next((tab for tab in tabs if tab.is_open), None),
+        "open_tab": open_tab,
+        "open_page": next((page.name for page in open_tab.pages if page.is_open(here)), "") if open_tab else "",
         "theme": theme if theme in THEMES else "",
         "idle_seconds": settings_store.read(options.IDLE_MINUTES) * 60,
         "last_sign_in": _last_sign_in(request),

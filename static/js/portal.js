@@ -15,6 +15,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
     const menu = one("details.menu[open]");
     if (menu) {
+      event.preventDefault(); // of a menu in a dialog: that stays
       menu.open = false;
       one("summary", menu).focus();
     }
@@ -76,9 +77,27 @@ document.addEventListener("htmx:afterSwap", (event) => {
   }
 });
 
-// What came of an action is shown in a dialog; the page below it is old then.
+// A row's panel opens beside the list, and the address says which; with Ctrl, Command or Shift its page opens, as everywhere.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-panel]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  showOpen(link.dataset.panel);
+  htmx.ajax("GET", `${link.pathname}/panel`, "#dialog");
+});
+
+function showOpen(key) {
+  const here = new URL(location.href);
+  if (key) here.searchParams.set("open", key);
+  else here.searchParams.delete("open");
+  if (here.href !== location.href) history.replaceState(history.state, "", here);
+}
+
+// What came of an action is shown in a dialog; the page below it is old then, and a panel that was open comes back.
 document.addEventListener("close", (event) => {
-  if (event.target.matches("#dialog") && one("[data-reload]", event.target)) location.reload();
+  if (!event.target.matches("#dialog")) return;
+  if (one("[data-reload]", event.target)) location.reload();
+  else showOpen("");
 }, true);
 
 document.addEventListener("click", (event) => {

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from epmm import settings_store
+from tests.flows.house import House, opened
 from users.models import AdminRole, User
 from users.services import administrators, people
 from users.services.people import NewPerson
@@ -44,3 +45,9 @@ def signed_in(transactional_db: None) -> SignedIn:
         return client
 
     return sign_in
+
+
+@pytest.fixture
+def house(transactional_db: None) -> Iterator[House]:
+    with opened() as house:
+        yield house

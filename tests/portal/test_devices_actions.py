@@ -7,15 +7,21 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from devices.models import Command, Device, Enrollment, Label
+from devices.models import Command, ConfigurationDelivery, Device, Enrollment, Label
 from devices.protocol.stamp import stamp
-from devices.services import labels
-from devices.services.actions import ACTIONS
+from devices.services import configurations, labels, search
+from devices.services.actions import ACTIONS, BY_KEY
+from devices.services.send import prepare, send
+from enrollment.simulator.device import SimulatedDevice
 from epmm.models import AuditEntry
-from tests.devices.services.rows import channel_of, device_of, enrolled
+from tests.devices.configuration.profiles import profile
+from tests.devices.services.rows import channel_of, device_of, enrolled, person
+from tests.flows.house import HOST, House, record_of
+from tests.flows.house import PASSWORD as HOUSE_PASSWORD
+from tests.flows.house import person as account
 from tests.portal.conftest import PASSWORD, SignedIn
-from users.models import AdminRole
-from users.services import portal_sign_in
+from users.models import AdminRole, SignInFailures, User
+from users.services import people, portal_sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,6 +34,18 @@ def go(client: Client, key: str, *devices: Device, **values: Any) -> Any:
     return client.post(
         f"/admin/devices/{key}", {"go": "1", "devices": ",".join(str(device.uuid) for device in devices), **values}
     )
+
+
+def told(house: House, phone: SimulatedDevice) -> list[str]:
+    """Of profiles, until neither the worker nor the device has anything to do."""
+    heard: list[str] = []
+    while True:
+        for _ in range(2):  # jobs come after outboxes, and fill them
+            house.work()
+        executed = phone.connect()
+        if not executed:
+            return heard
+        heard += [item.request_type for item in executed if item.request_type.endswith("allProfile")]
 
 
 def forget_who(client: Client) -> None:
@@ -61,7 +79,7 @@ def test_what_a_viewer_may_not_do_is_grey_and_says_why(signed_in: SignedIn) -> N
 
     for address in ("/admin/devices", f"/admin/devices/{device.uuid}"):
         shown = client.get(address).content.decode()
-        assert shown.count("Needs the role “Manage devices”") == 5, address
+        assert shown.count("Needs the role “Manage devices”") >= 10, address
         assert "Needs the role “Wipe device”" in shown
 
 
@@ -83,20 +101,34 @@ def test_what_a_viewer_may_not_do_is_grey_and_says_why(signed_in: SignedIn) -> N
         ("check-in", {}, "has not said yet how it is woken"),
         ("delete-retired", {}, "Only a device that is retired or wiped"),
         ("retire", {"state": Enrollment.State.ENDED}, "not under management"),
+        ("retire", {"status": Device.Status.WIPED}, "This device is wiped."),
+        ("push-profiles", {"state": Enrollment.State.ENDED}, "not under management"),
+        ("ownership", {"status": Device.Status.RETIRED}, "This device is retired."),
+        ("apply-label", {"status": Device.Status.WIPED}, "This device is wiped."),
+        ("lost", {"status": Device.Status.IENROLL_VERIFIED}, "Only an active device can be lost."),
+        ("lost", {"status": Device.Status.LOST}, "marked as lost already"),
+        ("found", {}, "not marked as lost"),
+        ("user", {"managed_apple_account": "anna@corp.example"}, "It is enrolled with anna@corp.example"),
+        (
+            "user",
+            {"status": Device.Status.VERIFICATION_PENDING, "state": Enrollment.State.ENDED},
+            "It waits for its user to enroll.",
+        ),
     ],
 )
 def test_a_greyed_action_says_why_on_the_device_and_in_the_dialog(
     signed_in: SignedIn, key: str, fields: dict[str, Any], why: str
 ) -> None:
     device, client = phone(**fields), signed_in()
+    before = Device.objects.values().get()
 
     assert why in client.get(f"/admin/devices/{device.uuid}").content.decode().replace("&#x27;", "'")
     dialog = ask(client, key, device).content.decode()
     assert why in dialog
     assert "none of the chosen devices" in dialog
-    go(client, key, device, message="x", reason="x", typed="phone a")
+    go(client, key, device, message="x", reason="x", typed="phone a", owner="EMPLOYEE", user="admin")
     assert not Command.objects.exists()
-    assert Device.objects.get().status == device.status
+    assert Device.objects.values().get() == before
 
 
 def test_one_that_cannot_holds_up_no_other(signed_in: SignedIn) -> None:
@@ -105,9 +137,9 @@ def test_one_that_cannot_holds_up_no_other(signed_in: SignedIn) -> None:
     dialog = ask(client, "wipe", able, own).content.decode()
     assert "1 device:" in dialog
     assert "1 device is skipped" in dialog
+    assert "phone b: EraseDevice is not allowed" in dialog
     said = go(client, "wipe", able, own, reason="stolen", typed="PHONE A").content.decode()
-    assert "Done for 1 device." in said
-    assert "1 was skipped." in said
+    assert "Wipe sent to 1 device; 1 was skipped: EraseDevice is not allowed" in said
     assert Command.objects.get().channel.enrollment.device == able
     assert Device.objects.get(pk=able.pk).status == Device.Status.WIPE_PENDING
     assert AuditEntry.objects.get(action="device.wipe_ordered").details == {"reason": "stolen"}
@@ -127,6 +159,23 @@ def test_a_wipe_is_typed_and_asks_who_is_there(signed_in: SignedIn) -> None:
     assert not Command.objects.exists()
     assert go(client, "wipe", device, **given, password=PASSWORD).status_code == 200
     assert Command.objects.get().request_type == "EraseDevice"
+
+
+def test_a_wrong_name_costs_no_attempt_at_the_password_and_too_many_lock_it(signed_in: SignedIn) -> None:
+    device, client = phone(), signed_in()
+    forget_who(client)
+    given = {"reason": "stolen", "typed": "phone a"}
+
+    for _attempt in range(10):
+        assert go(client, "wipe", device, **given | {"typed": "phone b"}, password="wrong").status_code == 422
+    assert not SignInFailures.objects.exists()
+    statuses = [go(client, "wipe", device, **given, password="wrong").status_code for _attempt in range(10)]
+    assert statuses[0] == 422
+    assert statuses[-1] == 429
+    locked = go(client, "wipe", device, **given, password=PASSWORD)
+    assert locked.status_code == 429
+    assert "Too many attempts." in locked.content.decode()
+    assert not Command.objects.exists()
 
 
 def test_several_are_wiped_by_their_number(signed_in: SignedIn) -> None:
@@ -165,7 +214,7 @@ def test_a_lock_carries_what_each_device_can_show(signed_in: SignedIn) -> None:
     assert "PIN for Macs" not in ask(client, "lock", devices[0]).content.decode()
     assert go(client, "lock", *devices, message="Call us", pin="12").status_code == 422
     said = go(client, "lock", *devices, message="Call us", phone_number="+49 30 1", pin="123456").content.decode()
-    assert "Done for 3 devices." in said
+    assert "Lock sent to 3 devices." in said
     sent = {row.channel.enrollment.device_id: row for row in Command.objects.select_related("payload")}
     texts = [stamp(sent[device.pk].payload.rendered, sent[device.pk].uuid).decode() for device in devices]
     assert ["Call us" in text for text in texts] == [True, True, False]
@@ -236,3 +285,172 @@ def test_a_device_whose_push_token_is_dead_is_not_woken(signed_in: SignedIn) -> 
     channel.push_refused_at = timezone.now() - timedelta(days=1)
     channel.save()
     assert "does not know this device any more" in ask(client, "check-in", device).content.decode()
+
+
+def test_more_than_go_at_once_are_cut_and_that_is_said(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devices.views.device_actions.MOST_CHOSEN", 1)
+    devices, client = [phone("a"), phone("b")], signed_in()
+
+    dialog = ask(client, "lock", *devices).content.decode()
+    assert "1 device:" in dialog
+    assert "An action goes to 1 devices at once" in dialog
+
+
+def test_whom_a_dialog_named_it_acts_on_whoever_matches_by_then(signed_in: SignedIn) -> None:
+    phone("a")
+    client = signed_in()
+    dialog = client.post("/admin/devices/lock", {"all": "1", "matching": "q=phone"}).content.decode()
+    named = dialog.partition('name="devices" value="')[2].partition('"')[0]
+
+    late = phone("b")
+    client.post("/admin/devices/lock", {"go": "1", "devices": named, "all": "1", "matching": "q=phone"})
+    assert not Command.objects.filter(channel__enrollment__device=late).exists()
+    assert Command.objects.count() == 1
+
+
+def test_a_record_passes_to_another_user_with_what_is_found_of_them(signed_in: SignedIn) -> None:
+    client, device = signed_in(), gone()
+    bert = User.objects.create(user_id="bert", full_name="Bert Müller", email="bert@mail.example")
+
+    dialog = ask(client, "user", device).content.decode()
+    assert "What does not change: earlier enrollments" in dialog
+    assert "There is no user nobody." in go(client, "user", device, user="nobody").content.decode()
+    assert "Change user: done for 1 device." in go(client, "user", device, user="BERT").content.decode()
+    assert "It is theirs already." in go(client, "user", device, user="bert").content.decode()
+
+    device.refresh_from_db()
+    assert device.user == bert
+    assert (device.user_id_folded, device.user_name_folded) == ("bert", "bert müller")
+    assert "bert@mail.example" in device.search_text
+    assert "gone" in client.get("/admin/devices?retired=1&q=bert").content.decode()
+    assert Enrollment.objects.get().user.user_id != "bert"
+    entry = AuditEntry.objects.get(action="device.user_changed")
+    assert (entry.actor, entry.subject, entry.details["to"]) == ("admin", str(device.uuid), "bert")
+
+
+@pytest.mark.parametrize("status", Device.PROVISIONAL)
+def test_whoever_is_enrolling_a_device_keeps_it(signed_in: SignedIn, status: Device.Status) -> None:
+    device, client = phone(status=status, mdm_managed=False), signed_in()
+    User.objects.create(user_id="bert")
+
+    assert "Retire it, then the other user can sign in" in ask(client, "user", device).content.decode()
+    go(client, "user", device, user="bert")
+    assert Device.objects.get().user == device.user
+
+
+def test_an_enrollment_that_begins_meanwhile_keeps_its_person(signed_in: SignedIn) -> None:
+    device, client = gone(), signed_in()
+    User.objects.create(user_id="bert")
+    Enrollment.objects.update(state=Enrollment.State.AUTHENTICATED)
+
+    assert "It is enrolled with" in go(client, "user", device, user="bert").content.decode()
+    assert Device.objects.get().user == device.user
+
+
+def test_nobody_gets_a_second_record_of_a_device_or_a_device_while_disabled(signed_in: SignedIn) -> None:
+    device, client = gone(), signed_in()
+    bert = User.objects.create(user_id="bert", full_name="Bert")
+    Device.objects.create(user=bert, udid="gone", status=Device.Status.RETIRED)
+
+    assert "Bert has a record of this very device already." in go(client, "user", device, user="bert").content.decode()
+    people.set_active(bert, is_active=False, actor="test")
+    assert go(client, "user", device, user="bert").status_code == 422
+    assert Device.objects.get(pk=device.pk).user == device.user
+
+
+def test_a_comment_is_written_found_changed_and_taken_away(signed_in: SignedIn) -> None:
+    device, client = phone(), signed_in()
+
+    assert "Comment: done for 1 device." in go(client, "comment", device, comment=" Größter Kratzer ").content.decode()
+    assert "It says so already." in go(client, "comment", device, comment="Größter Kratzer").content.decode()
+    assert "Größter Kratzer</textarea>" in ask(client, "comment", device).content.decode()
+    for address in ("", "/comments"):
+        assert "Größter Kratzer" in client.get(f"/admin/devices/{device.uuid}{address}").content.decode()
+    found = search.matching('"common.comment" "contains" "GRÖSSTER"', exclude_retired=True)
+    assert list(found) == [device]
+    assert go(client, "comment", device, comment="x" * 4_001).status_code == 422
+    go(client, "comment", device, comment="")
+    device.refresh_from_db()
+    assert (device.comment, device.comment_folded) == ("", "")
+    assert "Nobody has written anything" in client.get(f"/admin/devices/{device.uuid}/comments").content.decode()
+    assert AuditEntry.objects.filter(action="device.commented", actor="admin").count() == 2
+
+
+def test_a_device_is_lost_and_found(signed_in: SignedIn) -> None:
+    device, client = phone(), signed_in()
+
+    assert "Lost: done for 1 device." in go(client, "lost", device).content.decode()
+    device.refresh_from_db()
+    assert device.status == Device.Status.LOST
+    assert device.lost_at is not None
+    assert "Lost since" in client.get(f"/admin/devices/{device.uuid}").content.decode()
+    assert Device.objects.enrolled().get() == device
+
+    go(client, "found", device)
+    device.refresh_from_db()
+    assert [device.status, device.lost_at] == [Device.Status.ACTIVE, None]
+    assert set(AuditEntry.objects.filter(subject=str(device.uuid)).values_list("action", flat=True)) == {
+        "device.lost",
+        "device.found",
+    }
+
+
+@pytest.mark.parametrize(("is_lost", "remaining"), [(True, Device.Status.LOST), (False, Device.Status.ACTIVE)])
+def test_a_wipe_that_is_cancelled_leaves_a_lost_device_lost(
+    signed_in: SignedIn, *, is_lost: bool, remaining: Device.Status
+) -> None:
+    device, client = phone(), signed_in()
+    if is_lost:
+        go(client, "lost", device)
+    row = send(prepare(device, "EraseDevice"), actor="admin")
+    assert Device.objects.get().status == Device.Status.WIPE_PENDING
+
+    client.post(f"/admin/devices/{device.uuid}/commands/{row.pk}/cancel")
+    assert Device.objects.get().status == remaining
+
+
+def test_profiles_that_are_there_are_installed_again(house: House, signed_in: SignedIn) -> None:
+    account()
+    phone = house.enrolled()
+    told(house, phone)
+    device, client = record_of(phone), signed_in()
+    assert "No configuration is assigned to it" in go(client, "push-profiles", device).content.decode()
+    configurations.assign(configurations.upload(profile(), actor="test").configuration, device, actor="test")
+    assert told(house, phone) == ["InstallProfile"]
+
+    assert told(house, phone) == []
+    assert "Push Profiles sent to 1 device." in go(client, "push-profiles", device).content.decode()
+    assert told(house, phone) == ["InstallProfile"]
+    assert ConfigurationDelivery.objects.get().state == ConfigurationDelivery.State.APPLIED
+    assert AuditEntry.objects.get(action="device.profiles_pushed").details == {"configurations": 1}
+
+
+def test_a_record_that_was_passed_on_is_taken_up_when_its_new_user_enrolls(house: House, signed_in: SignedIn) -> None:
+    account(), account("bert")
+    phone, client = house.enrolled(), signed_in()
+    device = record_of(phone)
+    go(client, "retire", device, at_once="on")
+    assert "Change user: done for 1 device." in go(client, "user", device, user="bert").content.decode()
+
+    again = house.device(identifier=f"bert@{HOST}", hardware=phone.hardware)
+    again.enroll(password=HOUSE_PASSWORD)
+    assert record_of(again) == device
+    assert (record_of(again).user.user_id, record_of(again).managed_apple_account) == ("bert", f"bert@{HOST}")
+    assert "Retire it, then the other user can sign in" in ask(client, "user", device).content.decode()
+
+
+@pytest.mark.parametrize("key", ["ownership", "user", "comment"])
+def test_a_record_that_is_deleted_meanwhile_is_passed_over(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    device, client = gone(), signed_in()
+    person("bert")
+
+    def nothing(_action: object, _subject: object) -> None:
+        Device.objects.all().delete()
+
+    monkeypatch.setattr(type(BY_KEY[key]), "why_not", nothing)
+
+    said = go(client, key, device, owner="EMPLOYEE", user="bert", comment="x")
+    assert said.status_code == 200
+    assert "This record has been deleted meanwhile." in said.content.decode()

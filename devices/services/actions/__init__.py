@@ -1,22 +1,54 @@
 """What an administrator may do to devices, one class for each."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
-from devices.services.actions.base import Action, Subject, Unmet, Values, subjects
-from devices.services.actions.commands import ForceCheckIn, Lock, Retire, Unlock, Wipe
-from devices.services.actions.records import ApplyLabel, ChangeOwnership, DeleteRetired, RemoveLabel
+from devices.services.actions.base import Action, Order, Subject, Unmet, subjects
+from devices.services.actions.commands import ForceCheckIn, Lock, PushProfiles, Retire, Unlock, Wipe
+from devices.services.actions.labelling import ApplyLabel, RemoveLabel
+from devices.services.actions.person import ChangeUser
+from devices.services.actions.records import ChangeOwnership, Comment, DeleteRetired, MarkFound, MarkLost
+from devices.services.labels import LabelRefused
+from devices.services.queue import CommandRefused
 
 ACTIONS: Final[tuple[Action, ...]] = (
     ForceCheckIn(),
     Lock(),
     Unlock(),
+    PushProfiles(),
     ChangeOwnership(),
+    ChangeUser(),
+    MarkLost(),
+    MarkFound(),
     ApplyLabel(),
     RemoveLabel(),
+    Comment(),
     Retire(),
     Wipe(),
     DeleteRetired(),
 )
 BY_KEY: Final = {action.key: action for action in ACTIONS}
 
-__all__ = ["ACTIONS", "BY_KEY", "Action", "Subject", "Unmet", "Values", "subjects"]
+__all__ = ["ACTIONS", "BY_KEY", "Action", "Order", "Outcome", "Subject", "Unmet", "carry_out", "subjects"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    subject: Subject
+    is_done: bool
+    said: str
+
+
+def carry_out(action: Action, chosen: Iterable[Subject], order: Order) -> Iterator[Outcome]:
+    """One after the other, each by itself: what one device refuses keeps nothing from the next."""
+    for subject in chosen:
+        if sentence := action.why_not(subject):
+            yield Outcome(subject, is_done=False, said=sentence)
+            continue
+        try:
+            said = action.run(subject.device, order)
+        except (Unmet, CommandRefused, LabelRefused) as refused:
+            yield Outcome(subject, is_done=False, said=str(refused))
+        else:
+            yield Outcome(subject, is_done=True, said=said)

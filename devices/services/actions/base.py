@@ -13,12 +13,32 @@ from django.utils.translation import gettext as _
 from devices.models import Channel, Device, Enrollment
 from devices.protocol import commands
 from devices.services.target import target_of
+from epmm import audit
 
 Values: TypeAlias = Mapping[str, Any]
 
 
 class Unmet(Exception):
     """This device was passed over.  The argument is a sentence for the administrator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What an administrator typed, and who it was."""
+
+    values: Values
+    actor: str
+    address: str | None = None
+
+    def audit(self, action: str, device: Device, **details: Any) -> None:
+        audit.record(
+            action,
+            actor=self.actor,
+            address=self.address,
+            subject_type="device",
+            subject=str(device.uuid),
+            details=details,
+        )
 
 
 @dataclass(frozen=True)
@@ -42,9 +62,8 @@ class Subject:
 
     @property
     def name(self) -> str:
-        return (
-            self.device.device_name or self.device.serial_number or self.device.model_name or self.device.user.user_id
-        )
+        device = self.device
+        return device.device_name or device.serial_number or device.model_name or device.user.display_name
 
 
 class Action(ABC):
@@ -55,6 +74,7 @@ class Action(ABC):
     icon: ClassVar[str]
     role: ClassVar[str]
     is_dangerous: ClassVar[bool] = False
+    is_sent: ClassVar[bool] = False  # to the device, which may still take its time
 
     def asks_who(self, number: int) -> bool:
         """Whether the administrator's password is asked for once more, for so many devices."""
@@ -66,8 +86,8 @@ class Action(ABC):
         """Why it cannot go to this device, as a sentence; None: nothing speaks against it."""
 
     @abstractmethod
-    def run(self, device: Device, values: Values, *, actor: str, address: str | None) -> str:
-        """Do it, and say in a word what came of it.  Raises Unmet or CommandRefused."""
+    def run(self, device: Device, order: Order) -> str:
+        """Do it, and say in a word what came of it.  Raises Unmet, CommandRefused or LabelRefused."""
 
 
 def subjects(devices: Iterable[Device]) -> list[Subject]:
@@ -88,11 +108,23 @@ def subjects(devices: Iterable[Device]) -> list[Subject]:
     return [Subject(device, channels.get(device.pk)) for device in devices]
 
 
-def unmanaged(subject: Subject) -> str | None:
-    """What any command needs."""
+def gone(subject: Subject) -> str | None:
     match subject.device.status:
         case Device.Status.RETIRED:
             return _("This device is retired.")
         case Device.Status.WIPED:
             return _("This device is wiped.")
-    return _("This device is not under management.") if subject.channel is None else None
+    return None
+
+
+def unmanaged(subject: Subject) -> str | None:
+    """What any command needs."""
+    return gone(subject) or (_("This device is not under management.") if subject.channel is None else None)
+
+
+def locked(device: Device) -> Device:
+    """As it is now, until the transaction ends.  Raises Unmet."""
+    found = Device.objects.select_for_update().filter(pk=device.pk).first()
+    if found is None:
+        raise Unmet(_("This record has been deleted meanwhile."))
+    return found

@@ -1,4 +1,4 @@
-"""Actions that send a command: whether it may go there, the command itself says."""
+"""Actions that a device hears of: whether a command may go there, the command itself says."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -9,9 +9,8 @@ from django.utils.translation import gettext_lazy
 
 from devices.models import Device
 from devices.protocol import commands
-from devices.services import push, push_certificates, send
-from devices.services.actions.base import Action, Subject, Unmet, Values, unmanaged
-from epmm import audit
+from devices.services import configuration_delivery, push, push_certificates, send
+from devices.services.actions.base import Action, Order, Subject, Unmet, unmanaged
 from users.models import AdminRole
 
 
@@ -20,22 +19,21 @@ class CommandAction(Action):
 
     request_type: ClassVar[str]
     role = AdminRole.DEVICE_MANAGE
+    is_sent = True
 
-    def payload(self, device: Device, values: Values) -> Mapping[str, Any] | None:
+    def payload(self, device: Device, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """What the administrator typed, as far as this device knows it."""
         del device, values
         return None
 
     def why_not(self, subject: Subject) -> str | None:
-        if sentence := unmanaged(subject):
+        if (sentence := unmanaged(subject)) or subject.target is None:
             return sentence
-        if subject.target is None:
-            return None
         return commands.why_not(commands.by_name(self.request_type, None, subject.target), subject.target)
 
-    def run(self, device: Device, values: Values, *, actor: str, address: str | None) -> str:
-        order = send.prepare(device, self.request_type, payload=self.payload(device, values))
-        send.send(order, actor=actor, address=address)
+    def run(self, device: Device, order: Order) -> str:
+        prepared = send.prepare(device, self.request_type, payload=self.payload(device, order.values))
+        send.send(prepared, actor=order.actor, address=order.address)
         return _("Queued")
 
 
@@ -46,24 +44,23 @@ class ForceCheckIn(Action):
     button = gettext_lazy("Check in now")
     icon = "refresh-cw"
     role = AdminRole.DEVICE_MANAGE
+    is_sent = True
 
     def why_not(self, subject: Subject) -> str | None:
-        if sentence := unmanaged(subject):
+        if (sentence := unmanaged(subject)) or subject.channel is None:
             return sentence
-        channel = subject.channel
-        if channel is None or not channel.push_token:
+        if not subject.channel.push_token:
             return _("This device has not said yet how it is woken.")
-        if channel.push_refused_at is not None:
+        if subject.channel.push_refused_at is not None:
             return _("Apple's push service does not know this device any more.")
         return None
 
-    def run(self, device: Device, values: Values, *, actor: str, address: str | None) -> str:
-        del values
+    def run(self, device: Device, order: Order) -> str:
         if push_certificates.current() is None:
             raise Unmet(_("There is no MDM certificate, so nothing can be pushed."))
         if not push.wake(device):
             raise Unmet(_("This device cannot be woken."))
-        audit.record("device.woken", actor=actor, address=address, subject_type="device", subject=str(device.uuid))
+        order.audit("device.woken", device)
         return _("Sent")
 
 
@@ -75,8 +72,10 @@ class Lock(CommandAction):
     icon = "lock"
     request_type = "DeviceLock"
 
-    def payload(self, device: Device, values: Values) -> Mapping[str, Any]:
-        return told(device, Message=values.get("message"), PhoneNumber=values.get("phone_number")) | pin(device, values)
+    def payload(self, device: Device, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        return _told(device, Message=values.get("message"), PhoneNumber=values.get("phone_number")) | _pin(
+            device, values
+        )
 
 
 class Unlock(CommandAction):
@@ -88,6 +87,28 @@ class Unlock(CommandAction):
     button = gettext_lazy("Remove passcode")
     icon = "lock-open"
     request_type = "ClearPasscode"
+    is_dangerous = True
+
+
+class PushProfiles(Action):
+    key = "push-profiles"
+    label = gettext_lazy("Push Profiles")
+    explanation = gettext_lazy("All configurations that are assigned to the device are installed again.")
+    button = gettext_lazy("Push again")
+    icon = "file-cog"
+    role = AdminRole.DEVICE_MANAGE
+    is_sent = True
+
+    def why_not(self, subject: Subject) -> str | None:
+        return unmanaged(subject)
+
+    @transaction.atomic
+    def run(self, device: Device, order: Order) -> str:
+        pushed = configuration_delivery.push_again(device.pk)
+        if not pushed:
+            raise Unmet(_("No configuration is assigned to it, or all are on their way already."))
+        order.audit("device.profiles_pushed", device, configurations=pushed)
+        return _("Queued")
 
 
 class Wipe(CommandAction):
@@ -108,20 +129,13 @@ class Wipe(CommandAction):
             return _("A wipe is pending already.")
         return super().why_not(subject)
 
-    def payload(self, device: Device, values: Values) -> Mapping[str, Any]:
-        return pin(device, values)
+    def payload(self, device: Device, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        return _pin(device, values)
 
     @transaction.atomic
-    def run(self, device: Device, values: Values, *, actor: str, address: str | None) -> str:
-        said = super().run(device, values, actor=actor, address=address)
-        audit.record(
-            "device.wipe_ordered",
-            actor=actor,
-            address=address,
-            subject_type="device",
-            subject=str(device.uuid),
-            details={"reason": values.get("reason", "")},
-        )
+    def run(self, device: Device, order: Order) -> str:
+        said = super().run(device, order)
+        order.audit("device.wipe_ordered", device, reason=order.values.get("reason", ""))
         return said
 
 
@@ -132,6 +146,7 @@ class Retire(Action):
     button = gettext_lazy("Retire")
     icon = "archive"
     role = AdminRole.DEVICE_MANAGE
+    is_sent = True
     is_dangerous = True
 
     def asks_who(self, number: int) -> bool:
@@ -140,23 +155,23 @@ class Retire(Action):
     def why_not(self, subject: Subject) -> str | None:
         return unmanaged(subject)
 
-    def run(self, device: Device, values: Values, *, actor: str, address: str | None) -> str:
-        if values.get("at_once"):
-            send.retire_now(device, actor=actor, address=address)
+    def run(self, device: Device, order: Order) -> str:
+        if order.values.get("at_once"):
+            send.retire_now(device, actor=order.actor, address=order.address)
             return _("Retired")
         if device.status == Device.Status.RETIRE_PENDING:
             raise Unmet(_("A retirement is pending already."))
-        send.send(send.prepare_retirement(device), actor=actor, address=address)
+        send.send(send.prepare_retirement(device), actor=order.actor, address=order.address)
         return _("Queued")
 
 
-def told(device: Device, **typed: Any) -> dict[str, Any]:
+def _told(device: Device, **typed: Any) -> dict[str, Any]:
     """A lock screen that shows no message must not be sent one."""
     if device.platform == Device.Platform.VISIONOS:
         return {}
     return {key: value for key, value in typed.items() if value}
 
 
-def pin(device: Device, values: Values) -> dict[str, Any]:
+def _pin(device: Device, values: Mapping[str, Any]) -> dict[str, Any]:
     is_asked = device.platform == Device.Platform.MACOS and values.get("pin")
     return {"PIN": values["pin"]} if is_asked else {}
