@@ -38,11 +38,11 @@ def _limit(text: str) -> int | None:
     return int(text)
 
 
-def _audit_days(text: str) -> int | None:
+def _days(text: str, *, low: int, accepts: str) -> int | None:
     if text.lower() == "none":
         return None
-    if whole_number(text) not in range(30, 3651):
-        raise InvalidSetting(_("none, or 30 to 3650"))
+    if whole_number(text) not in range(low, 3651):
+        raise InvalidSetting(accepts)
     return int(text)
 
 
@@ -175,15 +175,25 @@ LOGIN_TEXT: Final = parsed(
     accepts=gettext_lazy("a text of up to 4,000 characters; empty means none"),
     help=gettext_lazy("Login text: shown beside the sign-in of the portal."),
 )
+LOGIN_CONSENT: Final = flag(
+    "general.login_consent",
+    default=False,
+    help=gettext_lazy("Nobody signs in to the portal without having ticked that they accept the login text."),
+)
 SHOW_LAST_SIGN_IN: Final = flag(
     "general.last_login", default=True, help=gettext_lazy("Show when and from where an administrator signed in last.")
 )
 AUDIT_DAYS: Final[Setting[int | None]] = parsed(
     "general.audit_days",
     default=None,
-    parse=_audit_days,
+    parse=lambda text: _days(text, low=30, accepts=_("none, or 30 to 3650")),
     accepts=gettext_lazy("none, or 30 to 3650"),
     help=gettext_lazy("How many days entries of the audit log are kept; none keeps them for ever."),
+)
+AUDIT_NOTES: Final = flag(
+    "general.audit_notes",
+    default=False,
+    help=gettext_lazy("Dialogs of actions have a field for a note, which is kept with the entry in the audit log."),
 )
 PASSWORD_LENGTH: Final = number(
     "security.password_length",
@@ -199,12 +209,40 @@ PASSWORD_KINDS: Final = number(
     high=4,
     help=gettext_lazy("How many of these a new password holds: small letters, capitals, digits, other characters."),
 )
+PASSWORD_HISTORY: Final = number(
+    "security.password_history",
+    default=0,
+    low=0,
+    high=12,
+    help=gettext_lazy("How many of a person's last passwords a new one must not be; 0 allows any."),
+)
+PASSWORD_DAYS: Final[Setting[int | None]] = parsed(
+    "security.password_days",
+    default=None,
+    parse=lambda text: _days(text, low=1, accepts=_("none, or 1 to 3650")),
+    accepts=gettext_lazy("none, or 1 to 3650"),
+    help=gettext_lazy("After so many days administrators choose a new password when they sign in."),
+)
+SESSIONS: Final = number(
+    "security.sessions",
+    default=3,
+    low=1,
+    high=20,
+    help=gettext_lazy("How many sessions an administrator has at once; the one that begins ends the oldest."),
+)
 FAILED_ATTEMPTS: Final = number(
     "security.failed_attempts",
     default=6,
     low=3,
     high=20,
     help=gettext_lazy("After how many failed sign-ins in a row a name is locked."),
+)
+FAILED_WINDOW: Final = number(
+    "security.failed_window_minutes",
+    default=1440,
+    low=5,
+    high=1440,
+    help=gettext_lazy("After so many minutes without a failure the count begins anew."),
 )
 AUTO_LOCK_SECONDS: Final = number(
     "security.auto_lock_seconds",

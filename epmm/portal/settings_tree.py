@@ -65,6 +65,15 @@ IOS_MDM: Final = Node(
         Row(setting=options.SIGN_MESSAGE, label=_("Devices sign their messages")),
     ),
 )
+AUDIT_LOGS: Final = Node(
+    slug="audit-logs",
+    label=_("Audit Logs"),
+    page="settings-audit-logs",
+    rows=(
+        Row(setting=options.AUDIT_NOTES, label=_("Ask for a note on actions")),
+        Row(setting=options.AUDIT_DAYS, label=_("Keep entries (days)")),
+    ),
+)
 TEXTS: Final = Node(slug="texts", label=_("Privacy and terms"), page="settings-texts")
 DOMAINS: Final = Node(slug="domains", label=_("Enrollment domains"), page="settings-domains")
 
@@ -82,6 +91,7 @@ _TREE: Final = (
                 label=_("Login"),
                 rows=(
                     Row(setting=options.LOGIN_TEXT, label=_("Login text"), is_long=True),
+                    Row(setting=options.LOGIN_CONSENT, label=_("Ask for consent to the login text")),
                     Row(setting=options.SHOW_LAST_SIGN_IN, label=_("Last login information")),
                 ),
             ),
@@ -90,11 +100,7 @@ _TREE: Final = (
                 label=_("Timeout"),
                 rows=(Row(setting=options.IDLE_MINUTES, label=_("Idle timeout (minutes)")),),
             ),
-            Node(
-                slug="audit-logs",
-                label=_("Audit Logs"),
-                rows=(Row(setting=options.AUDIT_DAYS, label=_("Keep entries (days)")),),
-            ),
+            AUDIT_LOGS,
         ),
     ),
     Group(
@@ -158,8 +164,12 @@ _TREE: Final = (
                 rows=(
                     Row(setting=options.PASSWORD_LENGTH, label=_("Minimum password length")),
                     Row(setting=options.PASSWORD_KINDS, label=_("Kinds of characters")),
+                    Row(setting=options.PASSWORD_HISTORY, label=_("Password history")),
+                    Row(setting=options.PASSWORD_DAYS, label=_("Passwords expire after (days)")),
                     Row(setting=options.FAILED_ATTEMPTS, label=_("Failed attempts")),
+                    Row(setting=options.FAILED_WINDOW, label=_("Failed attempts within (minutes)")),
                     Row(setting=options.AUTO_LOCK_SECONDS, label=_("Auto-Lock Time (seconds)")),
+                    Row(setting=options.SESSIONS, label=_("Sessions of an administrator at once")),
                 ),
             ),
             Node(

@@ -52,7 +52,7 @@ def _told(user: User) -> str:
 
 
 def _second_factor(user: User) -> Badge:
-    is_on = any(device.confirmed for device in user.totpdevice_set.all())  # type: ignore[attr-defined] # django-otp's
+    is_on = any(device.confirmed for device in user.authenticators.all())
     return Badge(_("On"), "good") if is_on else Badge(_("Off"), "waiting")
 
 
@@ -89,7 +89,7 @@ def _everybody() -> QuerySet[User]:
 
 @require_safe
 def admins(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    view = LISTING.view(request, _everybody().filter(is_admin=True).prefetch_related("totpdevice_set"))
+    view = LISTING.view(request, _everybody().filter(is_admin=True).prefetch_related("authenticators"))
     if request.GET.get("format") == "csv":
         return view.csv()
     return render(request, "portal/people/admins.html", view.context() | {"actions": LISTING.actions})
