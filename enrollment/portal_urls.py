@@ -6,6 +6,7 @@ from enrollment.views import dashboard, device_trace, domains, enrollment_log, s
 
 urlpatterns = [
     path("dashboard", dashboard.dashboard, name="dashboard"),
+    path("dashboard/alert", dashboard.alert, name="dashboard-alert"),
     path("dashboard/state", dashboard.state, name="dashboard-state"),
     path("settings/domains", domains.listed, name="settings-domains"),
     path("settings/domains/add", domains.add, name="settings-domains-add"),

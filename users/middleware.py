@@ -37,7 +37,7 @@ class PortalGuard:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(PREFIX):
             return self._get_response(request)
-        with audit.coming_from(client_address(request)):
+        with audit.coming_from(client_address(request)), audit.noting(_note(request)):
             response: HttpResponseBase = self._get_page(request)
         response.headers["Cache-Control"] = "no-store"
         # without any, browsers send no origin either, by which Django knows a form of ours
@@ -63,6 +63,11 @@ class PortalGuard:
         if not permissions.may(request, needed):
             raise PermissionDenied(AdminRole(needed).label)
         return None
+
+
+def _note(request: HttpRequest) -> str:
+    """Of the dialogs, where the settings ask for one."""
+    return request.POST.get("audit_note", "") if settings_store.read(options.AUDIT_NOTES) else ""
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -15,6 +15,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.functional import Promise
 
+from epmm import audit
 from epmm.portal import keyset
 from epmm.portal.keyset import Order, Page
 
@@ -94,6 +95,7 @@ class View(Generic[M]):
         self.listing = listing
         self._asked: Mapping[str, str] = request.GET.dict()
         self.path = request.path
+        self._reader = str(request.user)
         self.text = self._asked.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
         self.queryset = listing.find(everything, self.text) if listing.find and self.text else everything
         size = self._asked.get("size", "")
@@ -143,6 +145,9 @@ class View(Generic[M]):
 
     def csv(self) -> StreamingHttpResponse:
         """All that is listed, in this order, a thousand rows in memory at a time."""
+        audit.record(
+            "list.exported", actor=self._reader, subject_type="list", subject=self.listing.name, details=self._kept()
+        )
         name = f"{self.listing.name}-{timezone.now():%Y-%m-%d}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingHttpResponse(self._lines(), content_type="text/csv; charset=utf-8", headers=headers)
@@ -154,7 +159,7 @@ class View(Generic[M]):
         while True:
             page = keyset.page(self.queryset, self.order, size=EXPORTED_AT_ONCE, after=after)
             for row in page.rows:
-                yield str(writer.writerow([_plain(column.value(row)) for column in self.columns]))
+                yield str(writer.writerow([plain(column.value(row)) for column in self.columns]))
             if not (after := page.after):
                 return
 
@@ -191,7 +196,7 @@ class _Echo:
         return line
 
 
-def _plain(cell: Cell) -> str:
+def plain(cell: Cell) -> str:
     match cell:
         case None:
             return ""

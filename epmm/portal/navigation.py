@@ -85,5 +85,6 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "open_tab": next((tab for tab in tabs if tab.is_open), None),
         "theme": theme if theme in THEMES else "",
         "idle_seconds": settings_store.read(options.IDLE_MINUTES) * 60,
+        "asks_note": settings_store.read(options.AUDIT_NOTES),
         "last_sign_in": _last_sign_in(request),
     }
