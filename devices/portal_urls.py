@@ -3,13 +3,26 @@
 from django.urls import path
 
 from devices.services.actions import ACTIONS
-from devices.views import command_queue, device_actions, device_details, device_list, labels, mdm_settings
+from devices.views import (
+    command_queue,
+    device_actions,
+    device_details,
+    device_list,
+    labels,
+    mdm_settings,
+    upkeep_settings,
+)
 
 urlpatterns = [
     path("settings/ios-mdm", mdm_settings.mdm, name="settings-ios-mdm"),
     path("settings/ios-mdm/certificate", mdm_settings.certificate, name="settings-ios-mdm-certificate"),
     path("settings/ios-mdm/request", mdm_settings.request_file, name="settings-ios-mdm-request"),
     path("settings/ios-mdm/signed", mdm_settings.signed, name="settings-ios-mdm-signed"),
+    path("settings/retired-devices", upkeep_settings.retired, name="settings-retired"),
+    path("settings/retired-devices/delete", upkeep_settings.delete_retired, name="settings-retired-delete"),
+    path("settings/duplicate-devices", upkeep_settings.duplicates, name="settings-duplicates"),
+    path("settings/duplicate-devices/now", upkeep_settings.candidates, name="settings-duplicates-now"),
+    path("settings/duplicate-devices/retire", upkeep_settings.retire_duplicates, name="settings-duplicates-retire"),
     path("logs/queue", command_queue.commands, name="logs-queue"),
     path("logs/broadcasts", command_queue.broadcasts, name="logs-broadcasts"),
     path("logs/broadcasts/call-back", command_queue.call_back, name="logs-broadcasts-call-back"),

@@ -67,6 +67,35 @@ PROFILE_CHECK_HOURS: Final = number(
     high=720,
     help=gettext_lazy("After how many hours a device is asked again whether its profiles are still installed."),
 )
+SCHEDULES: Final = ("off", "daily", "weekly", "monthly")
+RETIRED_DAYS: Final = number(
+    "devices.retired_days",
+    default=90,
+    low=1,
+    high=3650,
+    help=gettext_lazy("How many days a device has been retired or wiped when its record is deleted."),
+)
+RETIRED_SCHEDULE: Final = choice(
+    "devices.retired_schedule",
+    default="off",
+    values=SCHEDULES,
+    help=gettext_lazy("When old records are deleted: after midnight (UTC), on Mondays, on the first of a month."),
+)
+DUPLICATES_SCHEDULE: Final = choice(
+    "devices.duplicates_schedule",
+    default="off",
+    values=SCHEDULES,
+    help=gettext_lazy("When duplicates are looked for: after midnight (UTC), on Mondays, on the first of a month."),
+)
+DUPLICATES: Final = {
+    platform: choice(
+        f"devices.duplicates_{platform.lower()}",
+        default="retire",
+        values=("retire", "nothing"),
+        help=gettext_lazy("What becomes of the older record of the same device."),
+    )
+    for platform in PLATFORMS
+}
 ADDE: Final = flag(
     "ios.mdm.account_driven_device_enrollment",
     default=False,

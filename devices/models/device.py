@@ -172,6 +172,8 @@ class Device(models.Model):
             models.Index(fields=["-registered_at", "-id"], condition=_STANDING, name="device_registered"),
             # connectors ask for devices by it, in any case
             models.Index(AsciiLower("serial_number"), name="device_serial_any_case"),
+            # other records of the same user enrollment
+            models.Index(fields=["enrollment_id"], condition=~Q(enrollment_id=""), name="device_enrollment"),
             # what has changed since labels were last looked at
             models.Index(fields=["modified_at"], name="device_modified"),
         ]

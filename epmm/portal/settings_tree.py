@@ -74,6 +74,33 @@ AUDIT_LOGS: Final = Node(
         Row(setting=options.AUDIT_DAYS, label=_("Keep entries (days)")),
     ),
 )
+_SCHEDULES: Final[dict[str, str | Promise]] = {
+    "off": _("Off"),
+    "daily": _("Daily"),
+    "weekly": _("Weekly"),
+    "monthly": _("Monthly"),
+}
+RETIRED: Final = Node(
+    slug="retired-devices",
+    label=_("Delete Retired Devices"),
+    page="settings-retired",
+    rows=(
+        Row(setting=options.RETIRED_DAYS, label=_("Older than (days)")),
+        Row(setting=options.RETIRED_SCHEDULE, label=_("Delete them by themselves"), values=_SCHEDULES),
+    ),
+)
+DUPLICATES: Final = Node(
+    slug="duplicate-devices",
+    label=_("Manage Duplicate Devices"),
+    page="settings-duplicates",
+    rows=(
+        Row(setting=options.DUPLICATES_SCHEDULE, label=_("Look for duplicates"), values=_SCHEDULES),
+        *(
+            Row(setting=setting, label=platform, values={"retire": _("Retire it"), "nothing": _("Do nothing")})
+            for platform, setting in options.DUPLICATES.items()
+        ),
+    ),
+)
 TEXTS: Final = Node(slug="texts", label=_("Privacy and terms"), page="settings-texts")
 DOMAINS: Final = Node(slug="domains", label=_("Enrollment domains"), page="settings-domains")
 
@@ -137,6 +164,8 @@ _TREE: Final = (
                     Row(setting=options.ALLOW_TAKEOVER, label=_("Allow takeover by another person")),
                 ),
             ),
+            RETIRED,
+            DUPLICATES,
             TEXTS,
             DOMAINS,
         ),
