@@ -7,7 +7,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from epmm.settings_store import InvalidSetting, Setting, choice, flag, number, parsed, whole_number
+from epmm import masking
+from epmm.settings_store import InvalidSetting, Setting, choice, flag, number, parsed, several, whole_number
 
 DOMAIN: Final = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 FAMILIES: Final = ("iPhone", "iPad", "Mac", "RealityDevice")
@@ -279,6 +280,12 @@ AUTO_LOCK_SECONDS: Final = number(
     low=30,
     high=3600,
     help=gettext_lazy("Auto-Lock Time (seconds): how long the first lock lasts. Each further failure doubles it."),
+)
+HIDDEN_FIELDS: Final = several(
+    "privacy.hidden_fields",
+    default=tuple(masking.FIELDS),
+    values=tuple(masking.FIELDS),
+    help=gettext_lazy("What administrators with the GDPR profile do not see. Admin > Admins says who they are."),
 )
 LEGACY_CIPHERS: Final = flag(
     "scep.legacy_ciphers", default=False, help=gettext_lazy("Accept single DES from SCEP clients. Unsafe.")

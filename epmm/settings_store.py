@@ -42,11 +42,18 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Several:
+    """Any number of these."""
+
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """Whatever the setting's own reader takes."""
 
 
-Shape = Flag | Number | Choice | Text
+Shape = Flag | Number | Choice | Several | Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +93,25 @@ def choice(name: str, *, default: str, values: tuple[str, ...], help: str | Prom
         return text
 
     shape = Choice(values)
+    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help, shape=shape))
+
+
+def several(
+    name: str,
+    *,
+    default: tuple[str, ...],
+    values: tuple[str, ...],
+    help: str | Promise,  # noqa: A002
+) -> Setting[tuple[str, ...]]:
+    accepts = ", ".join(values)
+
+    def parse(text: str) -> tuple[str, ...]:
+        chosen = {item.strip() for item in text.split(",") if item.strip()}
+        if chosen - set(values):
+            raise InvalidSetting(accepts)
+        return tuple(value for value in values if value in chosen)
+
+    shape = Several(values)
     return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help, shape=shape))
 
 

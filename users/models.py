@@ -12,6 +12,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from epmm import masking
 from epmm.fields import EncryptedField
 from epmm.folding import FoldedField, fold
 from epmm.models import Job
@@ -93,6 +94,7 @@ class User(AbstractBaseUser):
     password_changed_at = models.DateTimeField(
         null=True, blank=True
     )  # null: as old as the account, as far as anybody knows
+    hides_personal_data = models.BooleanField(default=False, db_default=False)  # from this administrator: GDPR Profile
     created_at = models.DateTimeField(default=timezone.now)
     space_id = models.PositiveIntegerField(default=GLOBAL_SPACE)
     first_name_folded = FoldedField()
@@ -147,6 +149,23 @@ class User(AbstractBaseUser):
 
     def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002 - Django's signature
         return self.is_active and self.is_admin
+
+
+masking.personal(
+    User,
+    {
+        "user_id": "user_id",
+        "first_name": "name",
+        "last_name": "name",
+        "full_name": "name",
+        "display_name": "name",
+        "first_name_folded": "name",
+        "last_name_folded": "name",
+        "email": "email",
+        "managed_apple_account": "email",
+        "last_portal_login_from": "ip",
+    },
+)
 
 
 class FormerPassword(models.Model):

@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from devices.models.device import Device
+from epmm import masking
 from epmm.fields import EncryptedField
 from users.models import User
 
@@ -75,6 +76,9 @@ class Enrollment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.device_key or self.pk}"
+
+
+masking.personal(Enrollment, {"managed_apple_account": "email"})
 
 
 class Identity(models.Model):

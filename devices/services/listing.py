@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from devices.models import Device, Label
-from devices.services import label_members, search
+from devices.services import hidden_fields, label_members, search
 
 MOST_CHOSEN: Final = 1_000
 
@@ -24,6 +24,9 @@ def devices(*, status: str = "", label: int | None = None, with_retired: bool = 
 def named(found: QuerySet[Device], text: str) -> QuerySet[Device]:
     """As a lone word of the search language is looked for, whatever signs are in it."""
     word = text.replace("\\", " ").replace('"', " ").strip()
+    if word and hidden_fields.words_tell():
+        fields = [key for key in ("ios.DeviceName", "common.model_name") if not hidden_fields.is_hidden(key)]
+        return found.filter(search.condition(" OR ".join(f'"{key}" "contains" "{word}"' for key in fields)))
     return found.filter(search.condition(f'"{word}"')) if word else found
 
 

@@ -20,6 +20,7 @@ from devices.search.errors import SearchError
 from devices.search.language import parse
 from devices.search.patience import SearchTooSlow, limited
 from devices.search.tree import Node
+from devices.services import hidden_fields
 
 PAGE: Final = 50
 LARGEST_PAGE: Final = 1000
@@ -65,6 +66,7 @@ def understand(expression: str) -> Node:
     """The tree of an expression that can be searched for.  Raises SearchRefused."""
     try:
         node = parse(expression, FIELDS)
+        hidden_fields.refuse(node)
         compiler.check(node, FIELDS)
     except SearchError as error:
         raise _refused(error) from error
@@ -78,7 +80,9 @@ def matching(expression: str, *, exclude_retired: bool = True) -> QuerySet[Devic
 
 def condition(expression: str) -> Q:
     try:
-        return compiler.compiled(parse(expression, FIELDS), FIELDS, compiler.here_and_now())
+        node = parse(expression, FIELDS)
+        hidden_fields.refuse(node)
+        return compiler.compiled(node, FIELDS, compiler.here_and_now())
     except SearchError as error:
         raise _refused(error) from error
 
@@ -127,7 +131,7 @@ class _Order:
     @classmethod
     def of(cls, sort: str) -> "_Order":
         key = sort.removeprefix("-")
-        if key not in SORTS:
+        if key not in SORTS or hidden_fields.is_hidden(key):
             raise SearchRefused(
                 _("Devices are not sorted by {field}, but by {fields}.").format(field=key, fields=", ".join(SORTS))
             )

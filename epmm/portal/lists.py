@@ -15,7 +15,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.functional import Promise
 
-from epmm import audit
+from epmm import audit, masking
 from epmm.portal import keyset
 from epmm.portal.keyset import Order, Page
 
@@ -97,6 +97,8 @@ class View(Generic[M]):
         self.path = request.path
         self._reader = str(request.user)
         self.text = self._asked.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
+        self._hidden = masking.hidden()  # kept: a file is still being written when the request is over
+        self._model: type[Model] = everything.model
         self.queryset = listing.find(everything, self.text) if listing.find and self.text else everything
         size = self._asked.get("size", "")
         self.size = int(size) if size in map(str, SIZES) else SIZES[1]
@@ -127,7 +129,7 @@ class View(Generic[M]):
         return {
             "list": self,
             "listing": self.listing,
-            "rows": [(self.listing.keys(row), [column.value(row) for column in self.columns]) for row in page.rows],
+            "rows": [(self.listing.keys(row), self._cells(row)) for row in page.rows],
             "count": self.count() if page.after or page.before else f"{len(page.rows):,}",
             "next_address": self.address(after=page.after) if page.after else "",
             "previous_address": self.address(before=page.before) if page.before else "",
@@ -159,9 +161,17 @@ class View(Generic[M]):
         while True:
             page = keyset.page(self.queryset, self.order, size=EXPORTED_AT_ONCE, after=after)
             for row in page.rows:
-                yield str(writer.writerow([plain(column.value(row)) for column in self.columns]))
+                yield str(writer.writerow([plain(cell) for cell in self._cells(row)]))
             if not (after := page.after):
                 return
+
+    def _cells(self, row: M) -> list[Cell]:
+        shown = masking.seen(row, self._hidden)
+        return [column.value(shown) for column in self.columns]
+
+    def _sorts(self, column: Column[M]) -> bool:
+        """Not by what is hidden: the order would tell, and so would the address of the next page."""
+        return bool(column.order) and not masking.is_hidden(self._model, column.order, self._hidden)
 
     def _kept(self) -> dict[str, str]:
         return {name: value for name, value in self._asked.items() if name not in ("after", "before", "format")}
@@ -177,7 +187,12 @@ class View(Generic[M]):
     def _chosen_sort(self) -> str:
         asked = self._asked.get("sort", "")
         column = self._column(asked.removeprefix("-"))
-        return asked if column is not None and column.order else self.listing.sorted_by
+        if column is not None and self._sorts(column):
+            return asked
+        usual = self._column(self.listing.sorted_by.removeprefix("-"))
+        if usual is not None and self._sorts(usual):
+            return self.listing.sorted_by
+        return next(f"-{each.key}" for each in self.listing.columns if self._sorts(each))
 
     def _heading(self, column: Column[M]) -> dict[str, Any]:
         is_sorted = self.sort.removeprefix("-") == column.key
@@ -185,7 +200,7 @@ class View(Generic[M]):
         return {
             "label": column.label,
             "address": self.address(sort=column.key if is_descending or not is_sorted else f"-{column.key}")
-            if column.order
+            if self._sorts(column)
             else "",
             "sorted": ("descending" if is_descending else "ascending") if is_sorted else "",
         }

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from epmm import options, settings_store
+from epmm import masking, options, settings_store
 
 PORTAL: Final = "portal"
 THEMES: Final = ("light", "dark")
@@ -85,6 +85,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "open_tab": next((tab for tab in tabs if tab.is_open), None),
         "theme": theme if theme in THEMES else "",
         "idle_seconds": settings_store.read(options.IDLE_MINUTES) * 60,
+        "hidden_fields": [label for key, label in masking.FIELDS.items() if key in masking.hidden()],
         "asks_note": settings_store.read(options.AUDIT_NOTES),
         "last_sign_in": _last_sign_in(request),
     }

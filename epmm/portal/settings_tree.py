@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from epmm import options, settings_store
+from epmm import masking, options, settings_store
 from epmm.settings_store import Setting
 
 TIME_TO_MISUSE: Final = _("A PIN that stays valid longer than {default} hours is easier to misuse.")
@@ -101,6 +101,12 @@ DUPLICATES: Final = Node(
         ),
     ),
 )
+GDPR: Final = Node(
+    slug="gdpr-profile",
+    label=_("GDPR Profile"),
+    page="settings-gdpr",
+    rows=(Row(setting=options.HIDDEN_FIELDS, label=_("Hidden fields"), values=dict(masking.FIELDS)),),
+)
 TEXTS: Final = Node(slug="texts", label=_("Privacy and terms"), page="settings-texts")
 DOMAINS: Final = Node(slug="domains", label=_("Enrollment domains"), page="settings-domains")
 
@@ -166,6 +172,7 @@ _TREE: Final = (
             ),
             RETIRED,
             DUPLICATES,
+            GDPR,
             TEXTS,
             DOMAINS,
         ),

@@ -34,6 +34,17 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "portal/settings/page.html", context, status=422 if form.errors else 200)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+def gdpr_profile(request: HttpRequest) -> HttpResponse:
+    form = form_of(request, settings_tree.GDPR)
+    if saved(request, form):
+        return redirect(settings_tree.GDPR.address)
+    context = settings_tree.context(settings_tree.GDPR) | {"form": form, "can_change": may_change(request)}
+    context["hidden_from"] = User.objects.filter(is_admin=True, hides_personal_data=True).order_by("user_id")
+    context["may_assign"] = permissions.may(request, AdminRole.ADMIN_MANAGE)
+    return render(request, "portal/settings/gdpr_profile.html", context, status=422 if form.errors else 200)
+
+
 def may_change(request: HttpRequest) -> bool:
     return permissions.may(request, AdminRole.SETTINGS_MANAGE)
 

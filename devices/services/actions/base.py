@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from devices.models import Channel, Device, Enrollment
 from devices.protocol import commands
 from devices.services.target import target_of
+from epmm import masking
 
 Values: TypeAlias = Mapping[str, Any]
 
@@ -42,9 +43,8 @@ class Subject:
 
     @property
     def name(self) -> str:
-        return (
-            self.device.device_name or self.device.serial_number or self.device.model_name or self.device.user.user_id
-        )
+        device = masking.seen(self.device)
+        return device.device_name or device.serial_number or device.model_name or device.user.user_id
 
 
 class Action(ABC):
