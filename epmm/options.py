@@ -8,11 +8,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from epmm import masking
-from epmm.settings_store import InvalidSetting, Setting, choice, flag, number, parsed, several, whole_number
+from epmm.settings_store import InvalidSetting, Setting, Several, choice, flag, number, parsed, several, whole_number
 
 DOMAIN: Final = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 FAMILIES: Final = ("iPhone", "iPad", "Mac", "RealityDevice")
 PLATFORMS: Final = ("iOS", "macOS", "visionOS")
+RIGHTS: Final = tuple(str(1 << bit) for bit in range(13))  # Apple's AccessRights
+REQUIRED_RIGHTS: Final = frozenset({"1", "2", "16"})
+PROVISIONING_LOOK, PROVISIONING_CHANGE = "64", "128"
 MINIMUM: Final = re.compile(rf"({'|'.join(PLATFORMS)})=[0-9]{{1,3}}(\.[0-9]{{1,3}}){{0,2}}")
 
 
@@ -45,6 +48,18 @@ def _days(text: str, *, low: int, accepts: str) -> int | None:
     if whole_number(text) not in range(low, 3651):
         raise InvalidSetting(accepts)
     return int(text)
+
+
+def _rights(text: str) -> tuple[str, ...]:
+    """As bits, the smallest first."""
+    chosen = {item.strip() for item in text.split(",") if item.strip()}
+    if not chosen <= set(RIGHTS):
+        raise InvalidSetting(", ".join(RIGHTS))
+    if not chosen >= REQUIRED_RIGHTS:
+        raise InvalidSetting(_("rights 1, 2 and 16 among them: without these no device can be looked after"))
+    if PROVISIONING_CHANGE in chosen and PROVISIONING_LOOK not in chosen:
+        raise InvalidSetting(_("right 128 together with 64 only"))
+    return tuple(right for right in RIGHTS if right in chosen)
 
 
 def _minimum_os(text: str) -> tuple[str, ...]:
@@ -107,6 +122,14 @@ AAUE: Final = flag(
     default=False,
     help=gettext_lazy("Enable Account Driven User Enrollment."),
 )
+ACCESS_RIGHTS: Final[Setting[tuple[str, ...]]] = parsed(
+    "ios.mdm.access_rights",
+    default=RIGHTS,
+    parse=_rights,
+    accepts=", ".join(RIGHTS),
+    help=gettext_lazy("What enrollment profiles let this server do on a device of the company."),
+    shape=Several(RIGHTS),
+)
 MACHINE_INFO_SIGNATURE: Final = choice(
     "ios.mdm.machine_info_signature",
     default="log",
@@ -135,6 +158,14 @@ DEVICE_LIMIT: Final[Setting[int | None]] = parsed(
     parse=_limit,
     accepts=gettext_lazy("none, or 1 to 50"),
     help=gettext_lazy("Per-User Device Limit."),
+)
+DEFAULT_OWNER: Final = choice(
+    "registration.owner",
+    default="COMPANY",
+    values=("COMPANY", "EMPLOYEE"),
+    help=gettext_lazy(
+        "Who owns a device that enrolls by Account-Driven Device Enrollment. Any other is the employee's."
+    ),
 )
 ALLOWED_FAMILIES: Final[Setting[tuple[str, ...]]] = parsed(
     "registration.allowed_families",

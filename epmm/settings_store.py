@@ -139,9 +139,10 @@ def parsed(
     parse: Callable[[str], T],
     accepts: str | Promise,
     help: str | Promise,  # noqa: A002
+    shape: Shape = Text(),
 ) -> Setting[T]:
     """A setting with a reader of its own, which raises InvalidSetting."""
-    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help))
+    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help, shape=shape))
 
 
 class _Cache:

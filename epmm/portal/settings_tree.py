@@ -107,18 +107,49 @@ GDPR: Final = Node(
     page="settings-gdpr",
     rows=(Row(setting=options.HIDDEN_FIELDS, label=_("Hidden fields"), values=dict(masking.FIELDS)),),
 )
+SYSTEM_IOS_MDM: Final = Node(  # under Policies & Configs > Configurations
+    slug="system-ios-mdm",
+    label="System - iOS MDM",
+    page="configurations-system",
+    rows=(
+        Row(
+            setting=options.ACCESS_RIGHTS,
+            label=_("Access rights"),
+            values={
+                "1": _("1: See installed configuration profiles (always)"),
+                "2": _("2: Install and remove configuration profiles (always)"),
+                "4": _("4: Lock the device, remove its passcode"),
+                "8": _("8: Erase the device"),
+                "16": _("16: Ask for device information (always)"),
+                "32": _("32: Ask for network information"),
+                "64": _("64: See installed provisioning profiles"),
+                "128": _("128: Install and remove provisioning profiles"),
+                "256": _("256: See installed apps"),
+                "512": _("512: Ask for restrictions"),
+                "1024": _("1024: Ask for security information"),
+                "2048": _("2048: Change settings"),
+                "4096": _("4096: Manage apps"),
+            },
+        ),
+    ),
+)
+ENTERPRISE: Final = Node(
+    slug="enterprise",
+    label=_("Enterprise"),
+    page="settings-enterprise",
+    rows=(Row(setting=options.ENTERPRISE_NAME, label=_("Enterprise Name")),),
+)
 TEXTS: Final = Node(slug="texts", label=_("Privacy and terms"), page="settings-texts")
 DOMAINS: Final = Node(slug="domains", label=_("Enrollment domains"), page="settings-domains")
+
+# Settings whose pages are more than a form of this tree.
+ELSEWHERE: Final = (options.ENROLLMENT_DOMAINS, options.PRIVACY_PAGE, options.TERMS, options.ACCESS_RIGHTS)
 
 _TREE: Final = (
     Group(
         _("General"),
         (
-            Node(
-                slug="enterprise",
-                label=_("Enterprise"),
-                rows=(Row(setting=options.ENTERPRISE_NAME, label=_("Enterprise Name")),),
-            ),
+            ENTERPRISE,
             Node(
                 slug="login",
                 label=_("Login"),
@@ -164,6 +195,11 @@ _TREE: Final = (
                             "pin": _("Registration PIN"),
                             "password_and_pin": _("Password and Registration PIN"),
                         },
+                    ),
+                    Row(
+                        setting=options.DEFAULT_OWNER,
+                        label=_("Default owner"),
+                        values={"COMPANY": _("Company"), "EMPLOYEE": _("Employee")},
                     ),
                     Row(setting=options.ALLOWED_FAMILIES, label=_("Allowed kinds of device")),
                     Row(setting=options.MINIMUM_OS, label=_("Oldest allowed systems")),
@@ -221,7 +257,7 @@ _TREE: Final = (
 def tree() -> tuple[Group, ...]:
     general, *others = _TREE
     placed = {row.setting.name for group in _TREE for node in group.nodes for row in node.rows}
-    placed |= {setting.name for setting in (options.ENROLLMENT_DOMAINS, options.PRIVACY_PAGE, options.TERMS)}
+    placed |= {setting.name for setting in ELSEWHERE}
     rest = tuple(
         Row(setting=setting, label=name) for name, setting in settings_store.REGISTRY.items() if name not in placed
     )

@@ -90,7 +90,7 @@ def test_every_page_that_opens_keeps_it(device: Device, viewer: Client) -> None:
             assert leaked(page) == [], name
             assert "GDPR profile" in page
             opened.append(name)
-    assert len(opened) == 5
+    assert len(opened) == 4
 
 
 @pytest.mark.parametrize("action", ["lock", "wipe", "retire", "ownership"])

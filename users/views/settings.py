@@ -1,6 +1,5 @@
 """Settings > System Settings: a tree at the left, a form at the right (portal specification, section 9)."""
 
-from django.conf import settings as django_settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -29,8 +28,6 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     if saved(request, form):
         return redirect(node.address)
     context = settings_tree.context(node) | {"form": form, "can_change": may_change(request)}
-    if node.slug == "enterprise":
-        context["external_host"] = django_settings.PUBLIC_URL
     return render(request, "portal/settings/page.html", context, status=422 if form.errors else 200)
 
 
