@@ -29,8 +29,13 @@ class UploadForm(forms.Form):
         return bytes(self.cleaned_data["file"].read(LARGEST + 1))
 
 
+class LabelField(forms.ModelChoiceField):  # type: ignore[type-arg] # not generic when it runs
+    def label_from_instance(self, obj: Label) -> str:
+        return obj.name
+
+
 class AssignForm(forms.Form):
-    label = forms.ModelChoiceField(
+    label = LabelField(
         Label.objects.none(), label=gettext_lazy("Label"), required=False, empty_label=gettext_lazy("None")
     )
     device = forms.CharField(
@@ -46,7 +51,6 @@ class AssignForm(forms.Form):
         field = self.fields["label"]
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = Label.objects.order_by("name")
-            field.label_from_instance = lambda label: label.name  # type: ignore[method-assign] # as its documentation has it
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}

@@ -78,7 +78,7 @@ class _Seen:
         object.__setattr__(self, "_row", row)
         object.__setattr__(self, "_fields", fields)
 
-    @property
+    @property  # type: ignore[misc] # as Django's lazy objects do
     def __class__(self) -> Any:
         return type(self._row)
 
@@ -95,7 +95,7 @@ class _Seen:
         raise AttributeError(f"{name}: this row is for showing")
 
     def __str__(self) -> str:
-        return type(self._row).__str__(self)  # type: ignore[arg-type] # as `seen`
+        return type(self._row).__str__(self)  # type: ignore[call-arg] # as `seen`
 
     def __eq__(self, other: object) -> bool:
         return bool(self._row == other)

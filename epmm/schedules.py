@@ -42,7 +42,7 @@ def begin(name: str, *, actor: str, **arguments: int) -> bool:
         return False
     run.at, run.actor, run.result = timezone.now(), actor[:255], {"done": 0, "is_over": False}
     run.save()
-    Job.enqueue(name, **arguments)
+    Job.enqueue(name, run_at=None, dedupe_key=None, **arguments)
     return True
 
 

@@ -165,7 +165,8 @@ def hidden_fields(request: HttpRequest) -> frozenset[str]:
     """Which personal data this administrator does not see."""
     user = request.user
     is_hidden_from = isinstance(user, User) and user.hides_personal_data
-    return frozenset(settings_store.read(options.HIDDEN_FIELDS)) if is_hidden_from else frozenset()
+    fields = settings_store.read(options.HIDDEN_FIELDS)
+    return frozenset(fields) if is_hidden_from else frozenset()
 
 
 def is_masked_out(request: HttpRequest, name: str) -> bool:

@@ -3,7 +3,7 @@ others, and whether by itself.
 """
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
@@ -24,29 +24,33 @@ _OVER: Final = (Device.Status.RETIRED, Device.Status.WIPED)
 _UNDER_WAY: Final = (Device.Status.RETIRE_PENDING, Device.Status.WIPE_PENDING, Device.Status.LOST)
 
 
-def candidates() -> QuerySet[Device]:
+def candidates() -> QuerySet[Any]:
     """Records that stand beside a better one of the same device."""
     rows = _dated(Device.objects.exclude(status__in=_OVER + _UNDER_WAY))
     fresh = Q(status__in=Device.PROVISIONAL, since__gt=timezone.now() - STUCK_AFTER)
     known_twice = [Q(**{f"{key}__in": _twice(key)}) for key in KEYS]
-    return rows.filter(known_twice[0] | known_twice[1] | known_twice[2]).filter(_has_better()).exclude(fresh)
+    found = rows.filter(known_twice[0] | known_twice[1] | known_twice[2])
+    several: QuerySet[Any] = found.filter(_has_better()).exclude(fresh)
+    return several
 
 
-def with_kept(rows: QuerySet[Device]) -> QuerySet[Device]:
+def with_kept(rows: QuerySet[Any]) -> QuerySet[Any]:
     """Each with the UUID of the record that stays."""
     best = _dated(Device.objects.exclude(status__in=_OVER)).exclude(pk=OuterRef("pk"))
     best = best.order_by("-mdm_managed", "-since", "-pk").values("uuid")
     by_key = (Subquery(best.filter(**{key: OuterRef(key)}).exclude(**{key: ""})[:1]) for key in KEYS)
-    return rows.annotate(**{KEPT: Coalesce(*by_key)})
+    told: QuerySet[Any] = rows.annotate(**{KEPT: Coalesce(*by_key)})
+    return told
 
 
-def _dated(rows: QuerySet[Device]) -> QuerySet[Device]:
+def _dated(rows: QuerySet[Device]) -> QuerySet[Any]:
     return rows.annotate(since=Coalesce("registered_at", "created_at"))
 
 
-def _twice(key: str) -> QuerySet[Device]:
+def _twice(key: str) -> QuerySet[Any, Any]:
     standing = Device.objects.exclude(status__in=_OVER).exclude(**{key: ""}).order_by()
-    return standing.values(key).annotate(number=Count("pk")).filter(number__gt=1).values(key)
+    several: QuerySet[Any, Any] = standing.values(key).annotate(number=Count("pk")).filter(number__gt=1).values(key)
+    return several
 
 
 def _has_better() -> Q:
@@ -60,7 +64,7 @@ def _has_better() -> Q:
     return found
 
 
-def to_retire() -> QuerySet[Device]:
+def to_retire() -> QuerySet[Any]:
     """Those whose platform is to be tidied up."""
     tidied = [name for name, setting in options.DUPLICATES.items() if settings_store.read(setting) == "retire"]
     return candidates().filter(platform__in=tidied)

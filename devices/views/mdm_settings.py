@@ -63,7 +63,8 @@ def system(request: HttpRequest) -> HttpResponse:
     form = form_of(request, node)
     if saved(request, form):
         return redirect(node.address)
-    wanted = sum(map(int, settings_store.read(options.ACCESS_RIGHTS)))
+    rights = settings_store.read(options.ACCESS_RIGHTS)
+    wanted = sum(int(right) for right in rights)
     company = Enrollment.objects.active().filter(kind=Enrollment.Kind.ADDE)
     context = {
         "node": node,

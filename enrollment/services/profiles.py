@@ -82,7 +82,8 @@ def _begin(row: AccessToken, facts: policy.Facts) -> Enrollment:
 
 
 def _access_rights() -> int:
-    return sum(map(int, settings_store.read(options.ACCESS_RIGHTS)))
+    rights = settings_store.read(options.ACCESS_RIGHTS)
+    return sum(int(right) for right in rights)
 
 
 def renew(enrollment: Enrollment) -> bytes:

@@ -28,6 +28,7 @@ class Filter:
     known: Callable[[], Iterable[str]] | None = None  # offered while typing
     is_lower: bool = False  # kept in lower case
     is_several: bool = False  # any of the known, ticked; in the address with commas between
+    hint: str | Promise = ""  # what may be typed
     means: Callable[[str], Q] | None = None  # what a text stands for, where it is more than a value
     day: int | None = None  # a date; how many days are added, so that a `to` includes its day
 

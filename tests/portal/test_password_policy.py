@@ -1,6 +1,7 @@
 """What the settings ask of passwords and sessions of the portal."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -16,7 +17,7 @@ from users.services import people
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def set_to(setting: settings_store.Setting[object], value: object) -> None:
+def set_to(setting: settings_store.Setting[Any], value: object) -> None:
     settings_store.change(setting.name, str(value), actor="test")
 
 

@@ -35,7 +35,13 @@ FILTERS: Final = (
     Filter(key="status", label=_("Status"), lookup="status", values=AuditEntry.Status.choices),
     Filter(key="actor", label=_("Actor"), lookup="actor"),
     Filter(key="subject", label=_("Subject"), lookup="subject"),
-    Filter(key="device", label=_("Device (serial number, UDID, UUID)"), lookup="subject", means=_of_device),
+    Filter(
+        key="device",
+        label=_("Device"),
+        lookup="subject",
+        hint=_("Serial number, UDID or UUID."),
+        means=_of_device,
+    ),
     *days("at", since=_("From"), until=_("To")),
 )
 

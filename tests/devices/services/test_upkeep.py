@@ -128,9 +128,9 @@ def test_the_worker_deletes_by_itself_when_the_settings_say_so() -> None:
 
 @pytest.mark.parametrize("key", ["serial_number", "udid", "enrollment_id"])
 def test_the_older_record_of_a_device_is_the_candidate(key: str) -> None:
-    older = record(S.UNKNOWN, hours=48, **{key: "SAME"})
-    newer = record(hours=24, **{key: "SAME"})
-    record(**{key: "OTHER"})
+    same: dict[str, Any] = {key: "SAME"}
+    older, newer = record(S.UNKNOWN, hours=48, **same), record(hours=24, **same)
+    record(**dict[str, Any]({key: "OTHER"}))
     record(S.UNKNOWN)  # of whose device nothing is known yet
     record(S.UNKNOWN)
 
