@@ -10,10 +10,12 @@ from devices.services import (
     declarations,
     declarative,
     description,
+    duplicates,
     label_members,
     push,
     push_expiry,
     results,
+    retired_records,
 )
 from devices.services import broadcast as broadcasts
 from epmm import jobs
@@ -127,6 +129,22 @@ def follow_changes() -> None:
 def follow_time() -> None:
     description.describe_new()
     label_members.follow_time()
+
+
+@jobs.handles("devices.look_after_records", every=timedelta(minutes=10))
+def look_after_records() -> None:
+    retired_records.begin_where_due()
+    duplicates.begin_where_due()
+
+
+@jobs.handles(retired_records.KIND)
+def delete_retired(days: int) -> None:
+    retired_records.delete_all(days)
+
+
+@jobs.handles(duplicates.KIND)
+def retire_duplicates() -> None:
+    duplicates.retire_all()
 
 
 @jobs.handles("devices.person_named")

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from enrollment.views import dashboard, device_trace, domains, enrollment_log, settings_texts
+from enrollment.views import dashboard, device_trace, domains, enrollment_log, enterprise, settings_texts
 
 urlpatterns = [
     path("dashboard", dashboard.dashboard, name="dashboard"),
+    path("dashboard/alert", dashboard.alert, name="dashboard-alert"),
     path("dashboard/state", dashboard.state, name="dashboard-state"),
+    path("settings/enterprise", enterprise.enterprise, name="settings-enterprise"),
     path("settings/domains", domains.listed, name="settings-domains"),
     path("settings/domains/add", domains.add, name="settings-domains-add"),
     path("settings/domains/remove", domains.remove, name="settings-domains-remove"),

@@ -13,7 +13,11 @@ from epmm.models import AuditEntry
 BOUNDED: Final = frozenset({"sign_in.failed"})
 
 
+NOTE: Final = "note"  # in the details of an entry, and in the form of a dialog as `audit_note`
+LONGEST_NOTE: Final = 500
+
 _came_from: Final[ContextVar[str | None]] = ContextVar("came_from", default=None)
+_noted: Final[ContextVar[str]] = ContextVar("noted", default="")
 
 
 @contextmanager
@@ -24,6 +28,16 @@ def coming_from(address: str | None) -> Iterator[None]:
         yield
     finally:
         _came_from.reset(token)
+
+
+@contextmanager
+def noting(note: str) -> Iterator[None]:
+    """Whatever is recorded inside keeps what the administrator has to say about it."""
+    token = _noted.set(note.replace("\0", "").strip()[:LONGEST_NOTE])
+    try:
+        yield
+    finally:
+        _noted.reset(token)
 
 
 def record(
@@ -43,7 +57,7 @@ def record(
         subject_type=subject_type,
         subject=subject[:255],
         status=status,
-        details=details or {},
+        details=(details or {}) | ({NOTE: note} if (note := _noted.get()) else {}),
     )
 
 

@@ -36,7 +36,7 @@ def seal() -> int:
 
 def _seal_some() -> int:
     last = AuditSeal.objects.order_by("-position").first()
-    rows = list(_unsealed(last).order_by("at", "pk")[:BITE])
+    rows = list(unsealed(last).order_by("at", "pk")[:BITE])
     links = _links(rows, last)
     try:
         with transaction.atomic():
@@ -46,7 +46,8 @@ def _seal_some() -> int:
     return len(rows)
 
 
-def _unsealed(last: AuditSeal | None) -> QuerySet[AuditEntry]:
+def unsealed(last: AuditSeal | None) -> QuerySet[AuditEntry]:
+    """What is to be linked next; `last`: the link that is the newest."""
     entries = AuditEntry.objects.filter(~Exists(AuditSeal.objects.filter(entry_id=OuterRef("pk"))))
     return entries if last is None else entries.filter(at__gte=_settled(last))
 
@@ -171,7 +172,7 @@ def _verify_entry(link: AuditSeal, entry: AuditEntry | None, report: Report) -> 
 
 def _verify_unsealed(report: Report) -> None:
     last = AuditSeal.objects.order_by("-position").first()
-    report.waiting = _unsealed(last).count()
+    report.waiting = unsealed(last).count()
     if last is None:
         return
     without = AuditEntry.objects.filter(~Exists(AuditSeal.objects.filter(entry_id=OuterRef("pk"))))

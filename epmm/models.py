@@ -1,4 +1,5 @@
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -7,8 +8,10 @@ from typing import Any, ClassVar, Final, Self
 from django.db import DatabaseError, connection, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from epmm import request_id
+from epmm.fields import EncryptedField
 
 LEASE: Final = timedelta(minutes=5)  # renewed while the job runs; a worker that died gives it back after this
 RING_AGAIN: Final = timedelta(seconds=30)  # a doorbell that nobody heard is rung again after this
@@ -71,6 +74,69 @@ class AuditSeal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.position} {self.action}"
+
+
+class AuditCheck(models.Model):
+    """What came of looking at the whole chain once."""
+
+    at = models.DateTimeField(default=timezone.now)
+    actor = models.CharField(max_length=255)
+    sealed = models.PositiveBigIntegerField()
+    waiting = models.PositiveBigIntegerField()
+    problems = models.JSONField(default=list)  # the first of them, as sentences
+    problem_count = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.problem_count}"
+
+
+class AuditExport(models.Model):
+    """A part of the audit log as a file, made by the worker for the one who asked, and gone after a day."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Being made")
+        DONE = "done", _("Ready")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.CharField(max_length=255)  # the user ID; whoever gets it later has no older exports
+    asked = models.JSONField(default=dict)  # the filters, as the page's address has them
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    rows = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["owner", "-created_at"], name="audit_export_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.owner} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class AuditExportPart(models.Model):
+    """Some lines of an export, compressed and closed: web and worker share the database, not always a disk."""
+
+    export = models.ForeignKey(AuditExport, on_delete=models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField()
+    content = EncryptedField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["export", "number"], name="audit_export_part_once")]
+
+    def __str__(self) -> str:
+        return f"{self.export_id}/{self.number}"
+
+
+class ScheduledRun(models.Model):
+    """When something that runs daily, weekly or monthly ran last, and what came of it."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=255, blank=True)
+    result = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Heartbeat(models.Model):

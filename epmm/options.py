@@ -7,11 +7,15 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from epmm.settings_store import InvalidSetting, Setting, choice, flag, number, parsed, whole_number
+from epmm import masking
+from epmm.settings_store import InvalidSetting, Setting, Several, choice, flag, number, parsed, several, whole_number
 
 DOMAIN: Final = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 FAMILIES: Final = ("iPhone", "iPad", "Mac", "RealityDevice")
 PLATFORMS: Final = ("iOS", "macOS", "visionOS")
+RIGHTS: Final = tuple(str(1 << bit) for bit in range(13))  # Apple's AccessRights
+REQUIRED_RIGHTS: Final = frozenset({"1", "2", "16"})
+PROVISIONING_LOOK, PROVISIONING_CHANGE = "64", "128"
 MINIMUM: Final = re.compile(rf"({'|'.join(PLATFORMS)})=[0-9]{{1,3}}(\.[0-9]{{1,3}}){{0,2}}")
 
 
@@ -38,12 +42,24 @@ def _limit(text: str) -> int | None:
     return int(text)
 
 
-def _audit_days(text: str) -> int | None:
+def _days(text: str, *, low: int, accepts: str) -> int | None:
     if text.lower() == "none":
         return None
-    if whole_number(text) not in range(30, 3651):
-        raise InvalidSetting(_("none, or 30 to 3650"))
+    if whole_number(text) not in range(low, 3651):
+        raise InvalidSetting(accepts)
     return int(text)
+
+
+def _rights(text: str) -> tuple[str, ...]:
+    """As bits, the smallest first."""
+    chosen = {item.strip() for item in text.split(",") if item.strip()}
+    if not chosen <= set(RIGHTS):
+        raise InvalidSetting(", ".join(RIGHTS))
+    if not chosen >= REQUIRED_RIGHTS:
+        raise InvalidSetting(_("rights 1, 2 and 16 among them: without these no device can be looked after"))
+    if PROVISIONING_CHANGE in chosen and PROVISIONING_LOOK not in chosen:
+        raise InvalidSetting(_("right 128 together with 64 only"))
+    return tuple(right for right in RIGHTS if right in chosen)
 
 
 def _minimum_os(text: str) -> tuple[str, ...]:
@@ -67,6 +83,35 @@ PROFILE_CHECK_HOURS: Final = number(
     high=720,
     help=gettext_lazy("After how many hours a device is asked again whether its profiles are still installed."),
 )
+SCHEDULES: Final = ("off", "daily", "weekly", "monthly")
+RETIRED_DAYS: Final = number(
+    "devices.retired_days",
+    default=90,
+    low=1,
+    high=3650,
+    help=gettext_lazy("How many days a device has been retired or wiped when its record is deleted."),
+)
+RETIRED_SCHEDULE: Final = choice(
+    "devices.retired_schedule",
+    default="off",
+    values=SCHEDULES,
+    help=gettext_lazy("When old records are deleted: after midnight (UTC), on Mondays, on the first of a month."),
+)
+DUPLICATES_SCHEDULE: Final = choice(
+    "devices.duplicates_schedule",
+    default="off",
+    values=SCHEDULES,
+    help=gettext_lazy("When duplicates are looked for: after midnight (UTC), on Mondays, on the first of a month."),
+)
+DUPLICATES: Final = {
+    platform: choice(
+        f"devices.duplicates_{platform.lower()}",
+        default="retire",
+        values=("retire", "nothing"),
+        help=gettext_lazy("What becomes of the older record of the same device."),
+    )
+    for platform in PLATFORMS
+}
 ADDE: Final = flag(
     "ios.mdm.account_driven_device_enrollment",
     default=False,
@@ -76,6 +121,14 @@ AAUE: Final = flag(
     "ios.mdm.account_driven_user_enrollment",
     default=False,
     help=gettext_lazy("Enable Account Driven User Enrollment."),
+)
+ACCESS_RIGHTS: Final[Setting[tuple[str, ...]]] = parsed(
+    "ios.mdm.access_rights",
+    default=RIGHTS,
+    parse=_rights,
+    accepts=", ".join(RIGHTS),
+    help=gettext_lazy("What enrollment profiles let this server do on a device of the company."),
+    shape=Several(RIGHTS),
 )
 MACHINE_INFO_SIGNATURE: Final = choice(
     "ios.mdm.machine_info_signature",
@@ -105,6 +158,14 @@ DEVICE_LIMIT: Final[Setting[int | None]] = parsed(
     parse=_limit,
     accepts=gettext_lazy("none, or 1 to 50"),
     help=gettext_lazy("Per-User Device Limit."),
+)
+DEFAULT_OWNER: Final = choice(
+    "registration.owner",
+    default="COMPANY",
+    values=("COMPANY", "EMPLOYEE"),
+    help=gettext_lazy(
+        "Who owns a device that enrolls by Account-Driven Device Enrollment. Any other is the employee's."
+    ),
 )
 ALLOWED_FAMILIES: Final[Setting[tuple[str, ...]]] = parsed(
     "registration.allowed_families",
@@ -175,15 +236,25 @@ LOGIN_TEXT: Final = parsed(
     accepts=gettext_lazy("a text of up to 4,000 characters; empty means none"),
     help=gettext_lazy("Login text: shown beside the sign-in of the portal."),
 )
+LOGIN_CONSENT: Final = flag(
+    "general.login_consent",
+    default=False,
+    help=gettext_lazy("Nobody signs in to the portal without having ticked that they accept the login text."),
+)
 SHOW_LAST_SIGN_IN: Final = flag(
     "general.last_login", default=True, help=gettext_lazy("Show when and from where an administrator signed in last.")
 )
 AUDIT_DAYS: Final[Setting[int | None]] = parsed(
     "general.audit_days",
     default=None,
-    parse=_audit_days,
+    parse=lambda text: _days(text, low=30, accepts=_("none, or 30 to 3650")),
     accepts=gettext_lazy("none, or 30 to 3650"),
     help=gettext_lazy("How many days entries of the audit log are kept; none keeps them for ever."),
+)
+AUDIT_NOTES: Final = flag(
+    "general.audit_notes",
+    default=False,
+    help=gettext_lazy("Dialogs of actions have a field for a note, which is kept with the entry in the audit log."),
 )
 PASSWORD_LENGTH: Final = number(
     "security.password_length",
@@ -199,6 +270,27 @@ PASSWORD_KINDS: Final = number(
     high=4,
     help=gettext_lazy("How many of these a new password holds: small letters, capitals, digits, other characters."),
 )
+PASSWORD_HISTORY: Final = number(
+    "security.password_history",
+    default=0,
+    low=0,
+    high=12,
+    help=gettext_lazy("How many of a person's last passwords a new one must not be; 0 allows any."),
+)
+PASSWORD_DAYS: Final[Setting[int | None]] = parsed(
+    "security.password_days",
+    default=None,
+    parse=lambda text: _days(text, low=1, accepts=_("none, or 1 to 3650")),
+    accepts=gettext_lazy("none, or 1 to 3650"),
+    help=gettext_lazy("After so many days administrators choose a new password when they sign in."),
+)
+SESSIONS: Final = number(
+    "security.sessions",
+    default=3,
+    low=1,
+    high=20,
+    help=gettext_lazy("How many sessions an administrator has at once; the one that begins ends the oldest."),
+)
 FAILED_ATTEMPTS: Final = number(
     "security.failed_attempts",
     default=6,
@@ -206,12 +298,25 @@ FAILED_ATTEMPTS: Final = number(
     high=20,
     help=gettext_lazy("After how many failed sign-ins in a row a name is locked."),
 )
+FAILED_WINDOW: Final = number(
+    "security.failed_window_minutes",
+    default=1440,
+    low=5,
+    high=1440,
+    help=gettext_lazy("After so many minutes without a failure the count begins anew."),
+)
 AUTO_LOCK_SECONDS: Final = number(
     "security.auto_lock_seconds",
     default=30,
     low=30,
     high=3600,
     help=gettext_lazy("Auto-Lock Time (seconds): how long the first lock lasts. Each further failure doubles it."),
+)
+HIDDEN_FIELDS: Final = several(
+    "privacy.hidden_fields",
+    default=tuple(masking.FIELDS),
+    values=tuple(masking.FIELDS),
+    help=gettext_lazy("What administrators with the GDPR profile do not see. Admin > Admins says who they are."),
 )
 LEGACY_CIPHERS: Final = flag(
     "scep.legacy_ciphers", default=False, help=gettext_lazy("Accept single DES from SCEP clients. Unsafe.")

@@ -66,7 +66,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "django_otp",
-    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_totp",  # these two for a migration alone: users.Authenticator took their place
     "django_otp.plugins.otp_static",
     "lucide",
 ]
@@ -126,7 +126,6 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-epmm-session", "__Host-epmm-csrf"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # a mailed address opens where its reader is signed in
 CSRF_COOKIE_HTTPONLY = True
-OTP_TOTP_ISSUER = "EPMM"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

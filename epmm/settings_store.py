@@ -42,11 +42,18 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Several:
+    """Any number of these."""
+
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """Whatever the setting's own reader takes."""
 
 
-Shape = Flag | Number | Choice | Text
+Shape = Flag | Number | Choice | Several | Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +96,25 @@ def choice(name: str, *, default: str, values: tuple[str, ...], help: str | Prom
     return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help, shape=shape))
 
 
+def several(
+    name: str,
+    *,
+    default: tuple[str, ...],
+    values: tuple[str, ...],
+    help: str | Promise,  # noqa: A002
+) -> Setting[tuple[str, ...]]:
+    accepts = ", ".join(values)
+
+    def parse(text: str) -> tuple[str, ...]:
+        chosen = {item.strip() for item in text.split(",") if item.strip()}
+        if chosen - set(values):
+            raise InvalidSetting(accepts)
+        return tuple(value for value in values if value in chosen)
+
+    shape = Several(values)
+    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help, shape=shape))
+
+
 def whole_number(text: str) -> int | None:
     """None when it is not one, or longer than any setting takes (`int` itself refuses thousands of digits)."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER else None
@@ -113,9 +139,10 @@ def parsed(
     parse: Callable[[str], T],
     accepts: str | Promise,
     help: str | Promise,  # noqa: A002
+    shape: Shape = Text(),
 ) -> Setting[T]:
     """A setting with a reader of its own, which raises InvalidSetting."""
-    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help))
+    return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help, shape=shape))
 
 
 class _Cache:

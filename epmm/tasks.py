@@ -95,6 +95,13 @@ def seal_audit() -> None:
     audit_chain.seal()
 
 
+@jobs.handles("epmm.check_audit")
+def check_audit(actor: str) -> None:
+    from epmm import audit_checks
+
+    audit_checks.check(actor=actor)
+
+
 @jobs.handles("epmm.forget_audit", every=timedelta(hours=1))
 def forget_audit() -> None:
     """The head goes into the log of the process: what is kept elsewhere nobody changes here."""

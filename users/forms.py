@@ -21,6 +21,15 @@ class SignInForm(forms.Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
+    consent = forms.BooleanField(
+        label=_("I have read the text below and accept it."),
+        error_messages={"required": _("Without your consent nobody signs in here.")},
+    )
+
+    def __init__(self, *arguments: Any, asks_consent: bool = False, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        if not asks_consent:
+            self.fields.pop("consent")
 
 
 class NewPasswordForm(forms.Form):

@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
-from epmm import audit, options, settings_store
+from epmm import audit, masking, options, settings_store
 from epmm.client_address import client_address
 from users import permissions
 from users.models import AdminRole
@@ -37,7 +38,7 @@ class PortalGuard:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(PREFIX):
             return self._get_response(request)
-        with audit.coming_from(client_address(request)):
+        with audit.coming_from(client_address(request)), audit.noting(_note(request)), masking.hiding(()):
             response: HttpResponseBase = self._get_page(request)
         response.headers["Cache-Control"] = "no-store"
         # without any, browsers send no origin either, by which Django knows a form of ours
@@ -62,7 +63,15 @@ class PortalGuard:
         _touch(request)
         if not permissions.may(request, needed):
             raise PermissionDenied(AdminRole(needed).label)
+        if permissions.is_masked_out(request, match.url_name or ""):
+            raise PermissionDenied(gettext("This page shows personal data that your GDPR profile hides."))
+        masking.hide(permissions.hidden_fields(request))
         return None
+
+
+def _note(request: HttpRequest) -> str:
+    """Of the dialogs, where the settings ask for one."""
+    return request.POST.get("audit_note", "") if settings_store.read(options.AUDIT_NOTES) else ""
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

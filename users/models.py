@@ -12,6 +12,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from epmm import masking
+from epmm.fields import EncryptedField
 from epmm.folding import FoldedField, fold
 from epmm.models import Job
 
@@ -89,6 +91,10 @@ class User(AbstractBaseUser):
     last_portal_login_at = models.DateTimeField(null=True, blank=True)
     last_portal_login_from = models.GenericIPAddressField(null=True, blank=True)
     must_change_password = models.BooleanField(default=False)
+    password_changed_at = models.DateTimeField(
+        null=True, blank=True
+    )  # null: as old as the account, as far as anybody knows
+    hides_personal_data = models.BooleanField(default=False, db_default=False)  # from this administrator: GDPR Profile
     created_at = models.DateTimeField(default=timezone.now)
     space_id = models.PositiveIntegerField(default=GLOBAL_SPACE)
     first_name_folded = FoldedField()
@@ -143,6 +149,34 @@ class User(AbstractBaseUser):
 
     def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002 - Django's signature
         return self.is_active and self.is_admin
+
+
+masking.personal(
+    User,
+    {
+        "user_id": "user_id",
+        "first_name": "name",
+        "last_name": "name",
+        "full_name": "name",
+        "display_name": "name",
+        "first_name_folded": "name",
+        "last_name_folded": "name",
+        "email": "email",
+        "managed_apple_account": "email",
+        "last_portal_login_from": "ip",
+    },
+)
+
+
+class FormerPassword(models.Model):
+    """The hash of a password that somebody had, so that it does not come back."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="former_passwords")
+    hashed = models.CharField(max_length=128)
+    replaced_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"Former password of {self.user_id}"
 
 
 class RoleGrant(models.Model):
@@ -239,3 +273,33 @@ class SignInFailures(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} failures"
+
+
+class Authenticator(models.Model):
+    """A second factor: the key that somebody's authenticator makes its codes of (TOTP, RFC 6238)."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="authenticators")
+    key = EncryptedField()
+    confirmed = models.BooleanField(default=False)  # by a first code; until then it is not asked for
+    last_step = models.BigIntegerField(default=-1)  # of the last code that was taken: each is taken once
+    drift = models.SmallIntegerField(default=0)  # how many steps its clock is off ours
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "confirmed"], name="authenticator_once")]
+
+    def __str__(self) -> str:
+        return f"Authenticator of {self.user_id}"
+
+
+class BackupCode(models.Model):
+    """For whoever has lost the authenticator; only its hash is kept, and it goes with its use."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="backup_codes")
+    hashed = models.CharField(max_length=64)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "hashed"], name="backup_code_once")]
+
+    def __str__(self) -> str:
+        return f"Backup code of {self.user_id}"

@@ -10,7 +10,8 @@ from typing import Final
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from users.models import AdminRole
+from epmm import options, settings_store
+from users.models import AdminRole, User
 
 ANYONE: Final = "anyone"  # also who has not signed in
 ADMINISTRATOR: Final = "administrator"  # whoever has signed in
@@ -34,6 +35,7 @@ NEEDED: Final[Mapping[str, str]] = {
     "account-sessions": ADMINISTRATOR,
     "users": AdminRole.USER_VIEW,
     "dashboard": AdminRole.DEVICE_VIEW,
+    "dashboard-alert": AdminRole.DEVICE_VIEW,
     "dashboard-state": AdminRole.DEVICE_VIEW,
     "settings": AdminRole.SETTINGS_VIEW,
     "settings-page": AdminRole.SETTINGS_VIEW,
@@ -41,14 +43,26 @@ NEEDED: Final[Mapping[str, str]] = {
     "settings-ios-mdm-certificate": AdminRole.SETTINGS_MANAGE,
     "settings-ios-mdm-request": AdminRole.SETTINGS_MANAGE,
     "settings-ios-mdm-signed": AdminRole.SETTINGS_MANAGE,
+    "settings-enterprise": AdminRole.SETTINGS_VIEW,
     "settings-domains": AdminRole.SETTINGS_VIEW,
     "settings-domains-show": AdminRole.SETTINGS_VIEW,
     "settings-domains-add": AdminRole.SETTINGS_MANAGE,
     "settings-domains-remove": AdminRole.SETTINGS_MANAGE,
     "settings-domains-test": AdminRole.SETTINGS_MANAGE,
+    "settings-retired": AdminRole.SETTINGS_VIEW,
+    "settings-retired-delete": AdminRole.DEVICE_DELETE_RETIRED,
+    "settings-duplicates": AdminRole.SETTINGS_VIEW,
+    "settings-duplicates-now": AdminRole.DEVICE_VIEW,
+    "settings-duplicates-retire": AdminRole.DEVICE_MANAGE,
+    "settings-gdpr": AdminRole.SETTINGS_VIEW,
     "settings-texts": AdminRole.SETTINGS_VIEW,
     "settings-texts-preview": AdminRole.SETTINGS_VIEW,
+    "settings-audit-logs": AdminRole.SETTINGS_VIEW,
+    "settings-audit-logs-check": AdminRole.SETTINGS_MANAGE,
     "logs-audit": AdminRole.LOGS_VIEW,
+    "logs-audit-export": AdminRole.LOGS_VIEW,
+    "logs-audit-exports": AdminRole.LOGS_VIEW,
+    "logs-audit-exports-fetch": AdminRole.LOGS_VIEW,
     "logs-enrollment": AdminRole.LOGS_VIEW,
     "logs-enrollment-attempt": AdminRole.LOGS_VIEW,
     "logs-queue": AdminRole.LOGS_VIEW,
@@ -86,6 +100,14 @@ NEEDED: Final[Mapping[str, str]] = {
     "devices-retire": AdminRole.DEVICE_MANAGE,
     "devices-wipe": AdminRole.DEVICE_WIPE,
     "devices-delete-retired": AdminRole.DEVICE_DELETE_RETIRED,
+    "configurations": AdminRole.CONFIGURATION_VIEW,
+    "configurations-system": AdminRole.CONFIGURATION_VIEW,
+    "configurations-upload": AdminRole.CONFIGURATION_MANAGE,
+    "configurations-one": AdminRole.CONFIGURATION_VIEW,
+    "configurations-assign": AdminRole.CONFIGURATION_MANAGE,
+    "configurations-unassign": AdminRole.CONFIGURATION_MANAGE,
+    "configurations-remove": AdminRole.CONFIGURATION_MANAGE,
+    "settings-ios-mdm-identities": AdminRole.DEVICE_VIEW,
     "labels": AdminRole.LABEL_VIEW,
     "labels-sizes": AdminRole.LABEL_VIEW,
     "labels-from-search": AdminRole.LABEL_MANAGE,
@@ -110,9 +132,62 @@ NEEDED: Final[Mapping[str, str]] = {
     "admins": AdminRole.ADMIN_MANAGE,
     "admins-add": AdminRole.ADMIN_MANAGE,
     "admins-roles": AdminRole.ADMIN_MANAGE,
+    "admins-gdpr": AdminRole.ADMIN_MANAGE,
     "admins-sessions": AdminRole.ADMIN_MANAGE,
     "admins-second-factor-off": AdminRole.ADMIN_MANAGE,
 }
+
+# What opens for an administrator with the GDPR profile, besides what needs no role: pages without personal data, and
+# those that show rows as `masking.seen` hands them out.  Whatever is not listed does not open.
+MASKED: Final = frozenset(
+    {
+        "dashboard",
+        "dashboard-alert",
+        "dashboard-state",
+        "devices",
+        "devices-statuses",
+        "devices-details",
+        "devices-configurations",
+        "devices-apps",
+        "devices-commands",
+        "devices-check-in",
+        "devices-lock",
+        "devices-unlock",
+        "devices-ownership",
+        "devices-apply-label",
+        "devices-remove-label",
+        "devices-retire",
+        "devices-wipe",
+        "devices-delete-retired",
+        "labels",
+        "labels-add",
+        "labels-delete",
+        "settings",
+        "settings-page",
+        "settings-audit-logs",
+        "settings-domains",
+        "settings-enterprise",
+        "settings-domains-show",
+        "settings-duplicates",
+        "settings-duplicates-now",
+        "settings-retired",
+        "settings-texts",
+        "settings-texts-preview",
+    }
+)
+
+
+def hidden_fields(request: HttpRequest) -> frozenset[str]:
+    """Which personal data this administrator does not see."""
+    user = request.user
+    is_hidden_from = isinstance(user, User) and user.hides_personal_data
+    fields = settings_store.read(options.HIDDEN_FIELDS)
+    return frozenset(fields) if is_hidden_from else frozenset()
+
+
+def is_masked_out(request: HttpRequest, name: str) -> bool:
+    """Whether the page shows what the GDPR profile hides."""
+    return NEEDED[name] not in (ANYONE, ADMINISTRATOR) and name not in MASKED and bool(hidden_fields(request))
 
 
 def roles_of(request: HttpRequest) -> frozenset[str]:
@@ -131,7 +206,7 @@ def may(request: HttpRequest, role: str) -> bool:
 def may_open(request: HttpRequest, name: str) -> bool:
     """Whether the page with this name opens for this administrator."""
     needed = NEEDED[name]
-    return needed == ANYONE or may(request, needed)
+    return needed == ANYONE or (may(request, needed) and not is_masked_out(request, name))
 
 
 def require(request: HttpRequest, role: str) -> None:

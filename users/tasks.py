@@ -19,3 +19,17 @@ def forget_ended_sessions() -> None:
     from users.sessions import SessionStore
 
     SessionStore.clear_expired()
+
+
+@jobs.handles("users.export_audit")
+def export_audit(export: int) -> None:
+    from users.services import audit_export
+
+    audit_export.make(export)
+
+
+@jobs.handles("users.forget_audit_exports", every=timedelta(hours=1))
+def forget_audit_exports() -> None:
+    from users.services import audit_export
+
+    audit_export.forget()

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from devices.search.sql import AsciiLower
+from epmm import masking
 from epmm.folding import FoldedField, fold
 from users.models import GLOBAL_SPACE, RegistrationPin, User
 
@@ -175,6 +176,8 @@ class Device(models.Model):
             models.Index(fields=["serial_number", "id"], name="device_serial_order"),
             # connectors ask for devices by it, in any case
             models.Index(AsciiLower("serial_number"), name="device_serial_any_case"),
+            # other records of the same user enrollment
+            models.Index(fields=["enrollment_id"], condition=~Q(enrollment_id=""), name="device_enrollment"),
             # what has changed since labels were last looked at
             models.Index(fields=["modified_at"], name="device_modified"),
         ]
@@ -209,3 +212,23 @@ class Device(models.Model):
         named = (self.user_id_folded, self.user_name_folded, self.user_email_folded)
         own = (fold(getattr(self, column)) for column in _SEARCHED)
         self.search_text = BETWEEN.join(dict.fromkeys(text for text in (*named, *own) if text))
+
+
+masking.personal(
+    Device,
+    {
+        "serial_number": "serial",
+        "imei": "imei",
+        "meid": "meid",
+        "iccid": "iccid",
+        "phone_number": "phone",
+        "managed_apple_account": "email",
+        "device_name": "device_name",
+        "name_folded": "device_name",
+        "user_id_folded": "user_id",
+        "user_name_folded": "name",
+        "user_email_folded": "email",
+        "search_text": "",
+        "details": "",
+    },
+)

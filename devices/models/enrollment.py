@@ -1,13 +1,12 @@
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Self
 
 from django.db import models
 from django.utils import timezone
 
 from devices.models.device import Device
+from epmm import masking
 from epmm.fields import EncryptedField
 from users.models import User
-
-ALL_ACCESS_RIGHTS: Final = 8191  # all 13 bits of Apple's AccessRights
 
 
 class EnrollmentQuerySet(models.QuerySet["Enrollment"]):
@@ -77,6 +76,9 @@ class Enrollment(models.Model):
         return f"{self.kind} {self.device_key or self.pk}"
 
 
+masking.personal(Enrollment, {"managed_apple_account": "email"})
+
+
 class Identity(models.Model):
     """A certificate that we issued for one enrollment; its fingerprint is the credential of every request."""
 
@@ -98,6 +100,10 @@ class Identity(models.Model):
 
     class Meta:
         verbose_name_plural = "identities"
+        indexes: ClassVar = [
+            # whose device will be shut out next
+            models.Index(fields=["not_after", "id"], condition=models.Q(state=2), name="identity_expires"),
+        ]
 
     def __str__(self) -> str:
         return self.serial_number

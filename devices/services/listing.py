@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from devices.models import Device, Label
-from devices.services import label_members, search
+from devices.services import hidden_fields, label_members, search
 
 MOST_CHOSEN: Final = 1_000
 
@@ -29,7 +29,11 @@ class Selection:
 
 
 def named(found: QuerySet[Device], text: str) -> QuerySet[Device]:
-    """As a lone word of the search language is looked for."""
+    """As a lone word of the search language is looked for; where parts of persons are hidden, in the rest alone."""
+    word = text.replace("\\", " ").replace('"', " ").strip()
+    if word and hidden_fields.words_tell():
+        fields = [key for key in ("ios.DeviceName", "common.model_name") if not hidden_fields.is_hidden(key)]
+        return found.filter(search.condition(" OR ".join(f'"{key}" "contains" "{word}"' for key in fields)))
     return found.filter(search.lone_word(text))
 
 

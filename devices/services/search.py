@@ -18,6 +18,7 @@ from devices.search.fields import Registry
 from devices.search.language import NEVER_IN_TEXT, parse
 from devices.search.patience import SearchTooSlow, limited
 from devices.search.tree import EVERYTHING, All, AnyOf, Node, Operator, Test, Word, write
+from devices.services import hidden_fields
 from epmm.portal import keyset
 from epmm.portal.keyset import Order
 
@@ -73,6 +74,7 @@ def understand(expression: str) -> Node:
     fields = registry()
     try:
         node = parse(expression, fields)
+        hidden_fields.refuse(node)
         compiler.check(node, fields)
     except SearchError as error:
         raise _refused(error) from error
@@ -88,7 +90,9 @@ def matching(expression: str, *, exclude_retired: bool = True) -> QuerySet[Devic
 def condition(expression: str) -> Q:
     fields = registry()
     try:
-        return compiler.compiled(parse(expression, fields), fields, compiler.here_and_now())
+        node = parse(expression, fields)
+        hidden_fields.refuse(node)
+        return compiler.compiled(node, fields, compiler.here_and_now())
     except SearchError as error:
         raise _refused(error) from error
 
@@ -147,7 +151,7 @@ def count(expression: str, *, exclude_retired: bool = True, cap: int = CAP, seco
 
 def _order(sort: str) -> Order:
     key = sort.removeprefix("-")
-    if key not in SORTS:
+    if key not in SORTS or hidden_fields.is_hidden(key):
         raise SearchRefused(
             _("Devices are not sorted by {field}, but by {fields}.").format(field=key, fields=", ".join(SORTS))
         )

@@ -15,6 +15,7 @@ from devices.models import Device, Enrollment
 from devices.services.actions import ACTIONS, subjects
 from devices.views.device_list import menu_item
 from devices.views.wording import icon_of, model_of, owner_of, status_badge, system_of
+from epmm import masking
 from users import permissions
 
 TABS: Final[tuple[tuple[str, str | Promise], ...]] = (
@@ -47,7 +48,7 @@ def device_or_404(uuid: UUID) -> Device:
     device = Device.objects.select_related("user").prefetch_related("labels").filter(uuid=uuid).first()
     if device is None:
         raise Http404
-    return device
+    return masking.seen(device)
 
 
 def newest_enrollment(device: Device) -> Enrollment | None:

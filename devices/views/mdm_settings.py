@@ -15,15 +15,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from devices.forms import PushCertificateForm, SignedRequestForm, content
-from devices.models import PushCertificate, PushRequest
+from devices.models import Enrollment, PushCertificate, PushRequest
 from devices.protocol.push_certificate import to_pem
 from devices.services import push_expiry, push_installation, push_requests, push_topics
 from devices.services.push_expiry import State
 from devices.services.push_installation import ConfirmationNeeded
 from devices.services.push_requests import PushCertificateRefused
+from epmm import options, settings_store
 from epmm.client_address import client_address
 from epmm.portal import settings_tree
 from epmm.portal.lists import Badge
+from users import permissions
 from users.services import portal_sign_in
 from users.views.settings import form_of, may_change, saved
 
@@ -50,7 +52,27 @@ def mdm(request: HttpRequest) -> HttpResponse:
     if saved(request, form):
         return redirect("portal:settings-ios-mdm")
     context = _facts() | {"form": form, "can_change": may_change(request)}
+    context["may_see_identities"] = permissions.may_open(request, "settings-ios-mdm-identities")
     return render(request, "portal/settings/ios_mdm.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def system(request: HttpRequest) -> HttpResponse:
+    """Policies & Configs > Configurations > System - iOS MDM."""
+    node = settings_tree.SYSTEM_IOS_MDM
+    form = form_of(request, node)
+    if saved(request, form):
+        return redirect(node.address)
+    rights = settings_store.read(options.ACCESS_RIGHTS)
+    wanted = sum(int(right) for right in rights)
+    company = Enrollment.objects.active().filter(kind=Enrollment.Kind.ADDE)
+    context = {
+        "node": node,
+        "form": form,
+        "can_change": may_change(request),
+        "others": company.exclude(access_rights=wanted).count(),
+    }
+    return render(request, "portal/configurations/system.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

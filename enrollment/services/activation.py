@@ -80,7 +80,7 @@ def _activate_record(enrollment: Enrollment, now: datetime) -> None:
     device.refresh_from_db()
     device.status, device.mdm_managed = Device.Status.ACTIVE, True
     device.enrollment_type = enrollment.kind
-    device.owner = Device.Owner.COMPANY if enrollment.kind == Enrollment.Kind.ADDE else Device.Owner.EMPLOYEE
+    device.owner = policy.owner_of(enrollment.kind)
     device.managed_apple_account = enrollment.managed_apple_account
     device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
     device.registered_at, device.last_seen_at = enrollment.active_at, now

@@ -137,3 +137,10 @@ def require(user: User, facts: Facts) -> None:
     """Raise Refused with the first reason against."""
     for check in CHECKS:
         check(user, facts)
+
+
+def owner_of(kind: str) -> Device.Owner:
+    """Of a device that enrolls; administrators may say otherwise afterwards."""
+    if kind == Enrollment.Kind.AAUE:
+        return Device.Owner.EMPLOYEE
+    return Device.Owner(settings_store.read(options.DEFAULT_OWNER))

@@ -220,7 +220,7 @@ def _provisional_device(state: State, user: User, pin: RegistrationPin | None, a
     kind = Enrollment.Kind(state.kind)
     device.status = Device.Status.IENROLL_VERIFIED
     device.enrollment_type = kind.value
-    device.owner = Device.Owner.COMPANY if kind == Enrollment.Kind.ADDE else Device.Owner.EMPLOYEE
+    device.owner = policy.owner_of(kind)
     device.managed_apple_account = user.managed_apple_account or ""
     device.family = state.family
     device.platform = policy.PLATFORM_OF.get(state.family, "")

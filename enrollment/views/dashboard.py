@@ -17,6 +17,7 @@ from enrollment.reasons import BY_CODE
 from enrollment.services import charts, first_run, health, overview
 from enrollment.services.first_run import Step
 from enrollment.services.overview import Expiry, Fleet
+from epmm import audit_checks
 from epmm.portal.lists import Badge
 
 SOON_DAYS: Final = 30
@@ -62,6 +63,14 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 def state(request: HttpRequest) -> HttpResponse:
     """The part that looks for news by itself."""
     return render(request, "portal/dashboard_health.html", {"health": health.look()})
+
+
+@require_safe
+def alert(request: HttpRequest) -> HttpResponse:
+    """Nothing, unless the audit log needs somebody."""
+    may_open = request.may_open  # type: ignore[attr-defined] # as above
+    context = {"audit_log": audit_checks.standing(), "may_see_audit": may_open("settings-audit-logs")}
+    return render(request, "portal/dashboard_alert.html", context)
 
 
 def _has_begun(fleet: Fleet) -> bool:

@@ -16,6 +16,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.functional import Promise
 
+from epmm import audit, masking
 from epmm.portal import keyset
 from epmm.portal.keyset import Order, Page
 
@@ -98,7 +99,10 @@ class View(Generic[M]):
         self.listing = listing
         self._asked: Mapping[str, str] = request.GET.dict()
         self.path = request.path
+        self._reader = str(request.user)
         self.text = self._asked.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
+        self._hidden = masking.hidden()  # kept: a file is still being written when the request is over
+        self._model: type[Model] = everything.model
         self.queryset = listing.find(everything, self.text) if listing.find and self.text else everything
         size = self._asked.get("size", "")
         self.size = int(size) if size in map(str, SIZES) else SIZES[1]
@@ -134,7 +138,7 @@ class View(Generic[M]):
         return {
             "list": self,
             "listing": self.listing,
-            "rows": [(self.listing.keys(row), [column.value(row) for column in self.columns]) for row in page.rows],
+            "rows": [(self.listing.keys(row), self._cells(row)) for row in page.rows],
             "count": self.count() if page.after or page.before else f"{len(page.rows):,}",
             "next_address": self.address(after=page.after) if page.after else "",
             "previous_address": self.address(before=page.before) if page.before else "",
@@ -152,6 +156,9 @@ class View(Generic[M]):
 
     def csv(self) -> StreamingHttpResponse:
         """All that is listed, in this order, a thousand rows in memory at a time."""
+        audit.record(
+            "list.exported", actor=self._reader, subject_type="list", subject=self.listing.name, details=self._kept()
+        )
         name = f"{self.listing.name}-{timezone.now():%Y-%m-%d}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         first = self._read(size=EXPORTED_AT_ONCE, after="")  # what is refused is refused before the answer begins
@@ -162,10 +169,18 @@ class View(Generic[M]):
         yield "\N{BYTE ORDER MARK}" + str(writer.writerow([str(column.label) for column in self.columns]))
         while True:
             for row in page.rows:
-                yield str(writer.writerow([_plain((column.told or column.value)(row)) for column in self.columns]))
+                yield str(writer.writerow([plain(cell) for cell in self._cells(row, is_told=True)]))
             if not page.after:
                 return
             page = self._read(size=EXPORTED_AT_ONCE, after=page.after)
+
+    def _cells(self, row: M, *, is_told: bool = False) -> list[Cell]:
+        shown = masking.seen(row, self._hidden)
+        return [((column.told if is_told else None) or column.value)(shown) for column in self.columns]
+
+    def _sorts(self, column: Column[M]) -> bool:
+        """Not by what is hidden: the order would tell, and so would the address of the next page."""
+        return bool(column.order) and not masking.is_hidden(self._model, column.order, self._hidden)
 
     def _kept(self) -> dict[str, str]:
         return {name: value for name, value in self._asked.items() if name not in ("after", "before", "format", "open")}
@@ -181,7 +196,12 @@ class View(Generic[M]):
     def _chosen_sort(self) -> str:
         asked = self._asked.get("sort", "")
         column = self._column(asked.removeprefix("-"))
-        return asked if column is not None and column.order else self.listing.sorted_by
+        if column is not None and self._sorts(column):
+            return asked
+        usual = self._column(self.listing.sorted_by.removeprefix("-"))
+        if usual is not None and self._sorts(usual):
+            return self.listing.sorted_by
+        return next(f"-{each.key}" for each in self.listing.columns if self._sorts(each))
 
     def _heading(self, column: Column[M]) -> dict[str, Any]:
         is_sorted = self.sort.removeprefix("-") == column.key
@@ -189,7 +209,7 @@ class View(Generic[M]):
         return {
             "label": column.label,
             "address": self.address(sort=column.key if is_descending or not is_sorted else f"-{column.key}")
-            if column.order
+            if self._sorts(column)
             else "",
             "sorted": ("descending" if is_descending else "ascending") if is_sorted else "",
         }
@@ -200,7 +220,7 @@ class _Echo:
         return line
 
 
-def _plain(cell: Cell) -> str:
+def plain(cell: Cell) -> str:
     match cell:
         case None:
             return ""

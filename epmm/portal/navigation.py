@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from epmm import options, settings_store
+from epmm import masking, options, settings_store
 
 PORTAL: Final = "portal"
 THEMES: Final = ("light", "dark")
@@ -37,6 +37,7 @@ TABS: Final = (
     Tab(_("Dashboard"), (Page(_("Dashboard"), "dashboard"),)),
     Tab(_("Devices & Users"), (Page(_("Devices"), "devices"), Page(_("Users"), "users"), Page(_("Labels"), "labels"))),
     Tab(_("Admin"), (Page(_("Admins"), "admins"),)),
+    Tab(_("Policies & Configs"), (Page(_("Configurations"), "configurations"),)),
     Tab(_("Settings"), (Page(_("System Settings"), "settings"),)),
     Tab(
         _("Logs"),
@@ -87,5 +88,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "open_page": next((page.name for page in open_tab.pages if page.is_open(here)), "") if open_tab else "",
         "theme": theme if theme in THEMES else "",
         "idle_seconds": settings_store.read(options.IDLE_MINUTES) * 60,
+        "hidden_fields": [label for key, label in masking.FIELDS.items() if key in masking.hidden()],
+        "asks_note": settings_store.read(options.AUDIT_NOTES),
         "last_sign_in": _last_sign_in(request),
     }

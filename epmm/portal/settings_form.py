@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from epmm import settings_store
 from epmm.portal.settings_tree import Node, Row
-from epmm.settings_store import Choice, Flag, InvalidSetting, Number
+from epmm.settings_store import Choice, Flag, InvalidSetting, Number, Several
 
 LONGEST: Final = 20_000
 LONG_LINES: Final = 8
@@ -49,9 +49,11 @@ class SettingsForm(forms.Form):
         return self.changed_data
 
 
-def _text(value: str | bool) -> str:  # noqa: FBT001 - one of the two kinds of value, not a switch
+def _text(value: str | bool | list[str]) -> str:  # noqa: FBT001 - one of three kinds of value, not a switch
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, list):
+        return ",".join(value)
     return value.strip()
 
 
@@ -61,6 +63,12 @@ def _field(row: Row, *, is_read_only: bool) -> forms.Field:
     common["show_hidden_initial"] = not is_read_only
     if setting.shape == Flag():
         return forms.BooleanField(initial=settings_store.read(setting), **common)
+    if isinstance(setting.shape, Several):
+        choices = [(value, row.values.get(value, value)) for value in setting.shape.values]
+        initial = list(settings_store.read(setting))
+        return forms.MultipleChoiceField(
+            initial=initial, choices=choices, widget=forms.CheckboxSelectMultiple, **common
+        )
     return _Line(initial=settings_store.shown(setting), max_length=LONGEST, widget=_widget(row), **common)
 
 
@@ -68,7 +76,7 @@ def _help(row: Row) -> str:
     """What it means, unless its name says that, and what it takes, unless its field shows that."""
     setting = row.setting
     meaning = f"{setting.help} ".removeprefix(f"{row.label}. ").strip()
-    if isinstance(setting.shape, Flag | Choice):
+    if isinstance(setting.shape, Flag | Choice | Several):
         return meaning
     return f"{meaning} {_('Accepted: %(values)s.') % {'values': setting.accepts}}".strip()
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from epmm import options, settings_store
+from epmm import masking, options, settings_store
 from epmm.settings_store import Setting
 
 TIME_TO_MISUSE: Final = _("A PIN that stays valid longer than {default} hours is easier to misuse.")
@@ -65,23 +65,97 @@ IOS_MDM: Final = Node(
         Row(setting=options.SIGN_MESSAGE, label=_("Devices sign their messages")),
     ),
 )
+AUDIT_LOGS: Final = Node(
+    slug="audit-logs",
+    label=_("Audit Logs"),
+    page="settings-audit-logs",
+    rows=(
+        Row(setting=options.AUDIT_NOTES, label=_("Ask for a note on actions")),
+        Row(setting=options.AUDIT_DAYS, label=_("Keep entries (days)")),
+    ),
+)
+_SCHEDULES: Final[dict[str, str | Promise]] = {
+    "off": _("Off"),
+    "daily": _("Daily"),
+    "weekly": _("Weekly"),
+    "monthly": _("Monthly"),
+}
+RETIRED: Final = Node(
+    slug="retired-devices",
+    label=_("Delete Retired Devices"),
+    page="settings-retired",
+    rows=(
+        Row(setting=options.RETIRED_DAYS, label=_("Older than (days)")),
+        Row(setting=options.RETIRED_SCHEDULE, label=_("Delete them by themselves"), values=_SCHEDULES),
+    ),
+)
+DUPLICATES: Final = Node(
+    slug="duplicate-devices",
+    label=_("Manage Duplicate Devices"),
+    page="settings-duplicates",
+    rows=(
+        Row(setting=options.DUPLICATES_SCHEDULE, label=_("Look for duplicates"), values=_SCHEDULES),
+        *(
+            Row(setting=setting, label=platform, values={"retire": _("Retire it"), "nothing": _("Do nothing")})
+            for platform, setting in options.DUPLICATES.items()
+        ),
+    ),
+)
+GDPR: Final = Node(
+    slug="gdpr-profile",
+    label=_("GDPR Profile"),
+    page="settings-gdpr",
+    rows=(Row(setting=options.HIDDEN_FIELDS, label=_("Hidden fields"), values=dict(masking.FIELDS)),),
+)
+SYSTEM_IOS_MDM: Final = Node(  # under Policies & Configs > Configurations
+    slug="system-ios-mdm",
+    label="System - iOS MDM",
+    page="configurations-system",
+    rows=(
+        Row(
+            setting=options.ACCESS_RIGHTS,
+            label=_("Access rights"),
+            values={
+                "1": _("1: See installed configuration profiles (always)"),
+                "2": _("2: Install and remove configuration profiles (always)"),
+                "4": _("4: Lock the device, remove its passcode"),
+                "8": _("8: Erase the device"),
+                "16": _("16: Ask for device information (always)"),
+                "32": _("32: Ask for network information"),
+                "64": _("64: See installed provisioning profiles"),
+                "128": _("128: Install and remove provisioning profiles"),
+                "256": _("256: See installed apps"),
+                "512": _("512: Ask for restrictions"),
+                "1024": _("1024: Ask for security information"),
+                "2048": _("2048: Change settings"),
+                "4096": _("4096: Manage apps"),
+            },
+        ),
+    ),
+)
+ENTERPRISE: Final = Node(
+    slug="enterprise",
+    label=_("Enterprise"),
+    page="settings-enterprise",
+    rows=(Row(setting=options.ENTERPRISE_NAME, label=_("Enterprise Name")),),
+)
 TEXTS: Final = Node(slug="texts", label=_("Privacy and terms"), page="settings-texts")
 DOMAINS: Final = Node(slug="domains", label=_("Enrollment domains"), page="settings-domains")
+
+# Settings whose pages are more than a form of this tree.
+ELSEWHERE: Final = (options.ENROLLMENT_DOMAINS, options.PRIVACY_PAGE, options.TERMS, options.ACCESS_RIGHTS)
 
 _TREE: Final = (
     Group(
         _("General"),
         (
-            Node(
-                slug="enterprise",
-                label=_("Enterprise"),
-                rows=(Row(setting=options.ENTERPRISE_NAME, label=_("Enterprise Name")),),
-            ),
+            ENTERPRISE,
             Node(
                 slug="login",
                 label=_("Login"),
                 rows=(
                     Row(setting=options.LOGIN_TEXT, label=_("Login text"), is_long=True),
+                    Row(setting=options.LOGIN_CONSENT, label=_("Ask for consent to the login text")),
                     Row(setting=options.SHOW_LAST_SIGN_IN, label=_("Last login information")),
                 ),
             ),
@@ -90,11 +164,7 @@ _TREE: Final = (
                 label=_("Timeout"),
                 rows=(Row(setting=options.IDLE_MINUTES, label=_("Idle timeout (minutes)")),),
             ),
-            Node(
-                slug="audit-logs",
-                label=_("Audit Logs"),
-                rows=(Row(setting=options.AUDIT_DAYS, label=_("Keep entries (days)")),),
-            ),
+            AUDIT_LOGS,
         ),
     ),
     Group(
@@ -126,11 +196,19 @@ _TREE: Final = (
                             "password_and_pin": _("Password and Registration PIN"),
                         },
                     ),
+                    Row(
+                        setting=options.DEFAULT_OWNER,
+                        label=_("Default owner"),
+                        values={"COMPANY": _("Company"), "EMPLOYEE": _("Employee")},
+                    ),
                     Row(setting=options.ALLOWED_FAMILIES, label=_("Allowed kinds of device")),
                     Row(setting=options.MINIMUM_OS, label=_("Oldest allowed systems")),
                     Row(setting=options.ALLOW_TAKEOVER, label=_("Allow takeover by another person")),
                 ),
             ),
+            RETIRED,
+            DUPLICATES,
+            GDPR,
             TEXTS,
             DOMAINS,
         ),
@@ -158,8 +236,12 @@ _TREE: Final = (
                 rows=(
                     Row(setting=options.PASSWORD_LENGTH, label=_("Minimum password length")),
                     Row(setting=options.PASSWORD_KINDS, label=_("Kinds of characters")),
+                    Row(setting=options.PASSWORD_HISTORY, label=_("Password history")),
+                    Row(setting=options.PASSWORD_DAYS, label=_("Passwords expire after (days)")),
                     Row(setting=options.FAILED_ATTEMPTS, label=_("Failed attempts")),
+                    Row(setting=options.FAILED_WINDOW, label=_("Failed attempts within (minutes)")),
                     Row(setting=options.AUTO_LOCK_SECONDS, label=_("Auto-Lock Time (seconds)")),
+                    Row(setting=options.SESSIONS, label=_("Sessions of an administrator at once")),
                 ),
             ),
             Node(
@@ -175,7 +257,7 @@ _TREE: Final = (
 def tree() -> tuple[Group, ...]:
     general, *others = _TREE
     placed = {row.setting.name for group in _TREE for node in group.nodes for row in node.rows}
-    placed |= {setting.name for setting in (options.ENROLLMENT_DOMAINS, options.PRIVACY_PAGE, options.TERMS)}
+    placed |= {setting.name for setting in ELSEWHERE}
     rest = tuple(
         Row(setting=setting, label=name) for name, setting in settings_store.REGISTRY.items() if name not in placed
     )

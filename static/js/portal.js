@@ -68,6 +68,14 @@ document.addEventListener("submit", (event) => {
   one("input[name='columns']", event.target).value = chosen.join(",");
 });
 
+// Boxes of which any number may be ticked travel as one word with commas.
+document.addEventListener("submit", (event) => {
+  for (const group of all("[data-joined]", event.target)) {
+    const chosen = all("input[type='checkbox']:checked", group).map((box) => box.value);
+    one("input[type='hidden']", group).value = chosen.join(",");
+  }
+});
+
 // --- Dialogs: what the server sends into #dialog is shown at once ---
 document.addEventListener("htmx:afterSwap", (event) => {
   const dialog = event.detail.target;

@@ -1,6 +1,5 @@
 """Logs: who did what, why an enrollment stopped, and what devices have not answered."""
 
-import csv
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,11 +9,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from devices.models import Broadcast, Command
+from devices.models import Broadcast, Command, Device
 from devices.services import broadcast
 from enrollment.models import Attempt, AttemptStep
 from epmm import audit, settings_store
 from epmm.models import AuditEntry
+from tests.devices.services import rows
 from tests.devices.services.test_broadcast import fleet
 from tests.portal.conftest import SignedIn
 from users.models import AdminRole
@@ -69,7 +69,28 @@ def test_entries_are_found_by_what_they_say(signed_in: SignedIn) -> None:
     assert subjects(client, f"to={day}") == ["berta", "anna"]
     assert subjects(client, f"from={day}&to={day}") == ["berta"]
     assert subjects(client, "sort=at") == ["anna", "berta", "carla"]
-    assert "note: lost" in text(client.get(AUDIT))
+    assert "<td>lost</td>" in text(client.get(AUDIT))
+    assert subjects(client, "action=device.wiped,user.created&sort=at") == ["anna", "berta", "carla"]
+    boxes = re.findall(
+        r'type="checkbox" value="(device[^"]*)"( checked)?', text(client.get(f"{AUDIT}?action=device.lost"))
+    )
+    assert boxes == [("device.lost", " checked"), ("device.wiped", "")]
+
+
+def test_entries_about_one_device_are_found_by_what_it_is_called(signed_in: SignedIn) -> None:
+    client = signed_in()
+    device = rows.enrolled(udid="UDID-1", serial_number="C02X").device
+    assert device is not None
+    entry("anna")
+    entry(str(device.uuid), subject_type="device")
+    entry("C02X", subject_type="label")
+
+    for typed in ("C02X", "UDID-1", str(device.uuid)):
+        assert subjects(client, f"device={typed}") == [str(device.uuid)]
+    gone = str(device.uuid)
+    Device.objects.filter(uuid=gone).delete()
+    assert subjects(client, f"device={gone}") == [gone]
+    assert subjects(client, "device=C02X") == []
 
 
 @pytest.mark.parametrize("query", ["from=yesterday", "to=9999-12-31", "status=Perhaps", "from=0000", "q=%00"])
@@ -88,7 +109,7 @@ def test_nothing_found_is_said_and_the_way_back_shown(signed_in: SignedIn) -> No
     assert f'href="{AUDIT}"' in page
 
 
-def test_a_filter_goes_along_to_the_next_page_and_into_the_file(signed_in: SignedIn) -> None:
+def test_a_filter_goes_along_to_the_next_page(signed_in: SignedIn) -> None:
     client = signed_in()
     for number in range(30):
         audit.record("label.made", actor="boss", subject_type="label", subject=f"=label{number}")
@@ -97,9 +118,6 @@ def test_a_filter_goes_along_to_the_next_page_and_into_the_file(signed_in: Signe
     following = re.search(r'rel="next" href="([^"]+)"', page)
     assert following is not None
     assert len(subjects(client, following[1].replace("&amp;", "&").partition("?")[2])) == 5
-    lines = list(csv.reader(b"".join(client.get(f"{AUDIT}?actor=boss&format=csv")).decode("utf-8-sig").splitlines()))
-    assert len(lines) == 31
-    assert lines[1][5].startswith("'=label")
 
 
 def test_a_page_costs_the_same_however_long_the_log_is(signed_in: SignedIn, django_assert_max_num_queries: Any) -> None:
@@ -199,6 +217,7 @@ def test_broadcasts_show_how_far_they_have_come(signed_in: SignedIn, django_asse
     for _ in range(2):
         for _ in range(5):
             broadcast.work(broadcast.begin("SecurityInfo", selection={}, actor="admin").pk)
+        settings_store.clear_cache()  # what it asks once a second, it asks now
         with django_assert_max_num_queries(12) as captured:
             page = text(client.get(BROADCASTS))
         counts.append(len(captured))

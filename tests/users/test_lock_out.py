@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from epmm import settings_store
+from epmm import options, settings_store
 from epmm.client_address import network
 from tests.together import together
 from users.errors import TooManyAttempts
@@ -184,3 +184,29 @@ def test_administrators_say_how_many_failures_lock_for_how_long() -> None:
     with pytest.raises(TooManyAttempts) as refusal:
         fail(1)
     assert 890 < refusal.value.seconds <= 900
+
+
+@pytest.mark.django_db
+def test_the_count_begins_anew_after_a_while_without_failures() -> None:
+    settings_store.change(options.FAILED_WINDOW.name, "15", actor="test")
+    fail(5)
+    pass_time(timedelta(minutes=16))
+    fail(5)
+    pass_time(timedelta(minutes=14))
+    fail(1)
+
+    with pytest.raises(TooManyAttempts):
+        fail(1)
+
+
+@pytest.mark.django_db
+def test_a_lock_is_no_rest() -> None:
+    settings_store.change(options.FAILED_WINDOW.name, "15", actor="test")
+    settings_store.change(options.AUTO_LOCK_SECONDS.name, "1800", actor="test")
+    fail(6)
+    pass_time(timedelta(minutes=31))
+    fail(1)
+
+    with pytest.raises(TooManyAttempts) as refusal:
+        fail(1)
+    assert refusal.value.seconds == 3600

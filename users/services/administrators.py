@@ -35,6 +35,18 @@ def set_roles(user: User, keys: Iterable[str], *, actor: str) -> None:
     )
 
 
+@transaction.atomic
+def set_gdpr_profile(user: User, *, hides: bool, actor: str) -> bool:
+    """Whether personal data are hidden from this administrator; acts at once.  False when it was so already."""
+    if user.hides_personal_data == hides:
+        return False
+    user.hides_personal_data = hides
+    user.save(update_fields=["hides_personal_data"])
+    action = "admin.gdpr_profile_on" if hides else "admin.gdpr_profile_off"
+    audit.record(action, actor=actor, subject_type="user", subject=user.user_id)
+    return True
+
+
 def keep_an_appointer(person: User) -> None:
     """Raises InvalidGrant when, without this person, nobody could appoint administrators."""
     if not person.is_active or AdminRole.ADMIN_MANAGE not in person.admin_role_keys():

@@ -38,13 +38,22 @@ def count_attempt(name: str, address: str | None) -> None:
         )
         if row.locked_until is not None and now < row.locked_until:
             raise TooManyAttempts(math.ceil((row.locked_until - now).total_seconds()))
-        row.count = row.count + 1 if now - row.last_at < KEPT else 1
+        row.count = row.count + 1 if now - _last(row) < window() else 1
         row.last_at = now
         is_locked = row.count >= settings_store.read(options.FAILED_ATTEMPTS)
         row.locked_until = now + lock_after(row.count) if is_locked else None
         row.save()
     if is_new and row.pk % TRIM_EVERY == 0:
         forget(now)
+
+
+def window() -> timedelta:
+    return timedelta(minutes=settings_store.read(options.FAILED_WINDOW))
+
+
+def _last(row: SignInFailures) -> datetime:
+    """A lock is no rest: its time does not count."""
+    return max(row.last_at, row.locked_until or row.last_at)
 
 
 def clear(name: str, address: str | None) -> None:

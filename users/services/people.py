@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.contrib.auth.password_validation import validate_password
@@ -10,12 +11,13 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from epmm import audit
+from epmm import audit, options, settings_store
 from users.errors import InvalidPerson, UnknownPerson
 from users.models import AdminRole, PortalSession, Role, User
-from users.services import accounts, administrators, roles
+from users.services import accounts, administrators, former_passwords, roles
 
 LONGEST_NAME: Final = 320  # what anyone may type to say who they are: an address
 LONGEST_PASSWORD: Final = 1024
@@ -78,10 +80,20 @@ def set_password(user: User, password: str, *, actor: str, must_change: bool = F
         _check_password(password, user)
     except ValidationError as error:
         raise InvalidPerson(" ".join(error.messages)) from error
+    former_passwords.refuse(user, password)
+    former_passwords.keep(user)
     user.set_password(password)
-    user.must_change_password = must_change
-    user.save(update_fields=["password", "must_change_password"])
+    user.must_change_password, user.password_changed_at = must_change, timezone.now()
+    user.save(update_fields=["password", "must_change_password", "password_changed_at"])
     audit.record("user.password_changed", actor=actor, subject_type="user", subject=user.user_id)
+
+
+def password_is_over(user: User, now: datetime) -> bool:
+    """Whether a new one is due; that of a directory is changed there."""
+    days = settings_store.read(options.PASSWORD_DAYS)
+    if days is None or user.source != User.Source.LOCAL:
+        return False
+    return now - (user.password_changed_at or user.created_at) >= timedelta(days=days)
 
 
 def resolve(typed: str, domains: Sequence[str]) -> User | None:

@@ -8,14 +8,13 @@ from django.contrib.auth import login, logout, update_session_auth_hash
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django_otp import devices_for_user, match_token
 
 from epmm import audit, options, settings_store
 from epmm.client_address import client_address
 from epmm.models import AuditEntry
 from users.errors import NoAdministrator, PasswordMustChange, SamePassword, WrongCode
 from users.models import PortalSession, User
-from users.services import lock_out, people
+from users.services import lock_out, people, second_factor
 from users.services import sign_in as credentials
 from users.services.sign_in import Requirement
 from users.sessions import ADDRESS
@@ -25,7 +24,6 @@ MUST_CHANGE: Final = "must_change_password"
 CONFIRMED: Final = "confirmed_at"
 PREVIOUS: Final = "previous_sign_in"
 CONFIRMED_SECONDS: Final = 300
-MOST_SESSIONS: Final = 3
 BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -41,8 +39,10 @@ def begin(request: HttpRequest, name: str, password: str) -> Step:
     """Check the password.  Raises SignInRefused."""
     try:
         user = _checked(request, name, password)
+        is_over = people.password_is_over(user, timezone.now())
     except PasswordMustChange:
-        user = _known(name)
+        user, is_over = _known(name), True
+    if is_over:
         request.session.cycle_key()
         request.session[PENDING], request.session[MUST_CHANGE] = user.pk, True
         return Step.NEW_PASSWORD
@@ -63,7 +63,7 @@ def must_change(request: HttpRequest) -> bool:
 
 
 def _go_on(request: HttpRequest, user: User) -> Step:
-    if has_second_factor(user):
+    if second_factor.is_on(user):
         request.session.cycle_key()
         request.session[PENDING] = user.pk
         return Step.CODE
@@ -93,7 +93,7 @@ def finish(request: HttpRequest, user: User, code: str) -> None:
 def confirm(request: HttpRequest, user: User, password: str, code: str) -> None:
     """Once more, before something that cannot be undone.  Raises SignInRefused."""
     _checked(request, user.user_id, password)
-    if has_second_factor(user):
+    if second_factor.is_on(user):
         _check_code(request, user, code)
     request.session[CONFIRMED] = int(time.time())
 
@@ -124,7 +124,7 @@ def leave(request: HttpRequest) -> None:
 
 
 def has_second_factor(user: User) -> bool:
-    return any(True for _ in devices_for_user(user))
+    return second_factor.is_on(user)
 
 
 def safe(request: HttpRequest, address: str) -> str:
@@ -152,9 +152,11 @@ def _checked(request: HttpRequest, name: str, password: str) -> User:
 def _check_code(request: HttpRequest, user: User, code: str) -> None:
     counted, address = f"code of {user.user_id}", client_address(request)
     lock_out.count_attempt(counted, address)
-    if match_token(user, code.replace(" ", "")[:16]) is None:
+    try:
+        second_factor.check(user, code)
+    except WrongCode:
         _record("portal.wrong_code", request, user, AuditEntry.Status.FAILED)
-        raise WrongCode
+        raise
     lock_out.clear(counted, address)
 
 
@@ -177,7 +179,7 @@ def _enter(request: HttpRequest, user: User) -> None:
 def _end_oldest(user: User) -> None:
     """With the one that begins, so many at once."""
     newest = PortalSession.objects.filter(user=user, expire_date__gt=timezone.now()).order_by("-started_at")
-    kept = newest.values_list("pk", flat=True)[: MOST_SESSIONS - 1]
+    kept = newest.values_list("pk", flat=True)[: settings_store.read(options.SESSIONS) - 1]
     PortalSession.objects.filter(user=user).exclude(pk__in=list(kept)).delete()
 
 

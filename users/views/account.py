@@ -67,7 +67,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
             return render(request, "portal/account/codes.html", {"codes": codes, "is_new": True})
     device = second_factor.begin(user)
     form.fields["code"].help_text = _("The six digits that your authenticator shows now.")
-    context = {"form": form, "picture": _picture(device.config_url), "secret": second_factor.secret(device)}
+    context = {"form": form, "picture": _picture(second_factor.address(device)), "secret": second_factor.secret(device)}
     return render(request, "portal/account/set_up.html", context)
 
 

@@ -52,7 +52,7 @@ def _told(user: User) -> str:
 
 
 def _second_factor(user: User) -> Badge:
-    is_on = any(device.confirmed for device in user.totpdevice_set.all())  # type: ignore[attr-defined] # django-otp's
+    is_on = any(device.confirmed for device in user.authenticators.all())
     return Badge(_("On"), "good") if is_on else Badge(_("Off"), "waiting")
 
 
@@ -68,6 +68,11 @@ LISTING: Final = Listing[User](
         Column(key="user_id", label=gettext_lazy("User ID"), value=lambda user: user.user_id, order="user_id"),
         Column(key="roles", label=gettext_lazy("Roles"), value=_told),
         Column(key="second_factor", label=gettext_lazy("Second factor"), value=_second_factor),
+        Column(
+            key="gdpr",
+            label=gettext_lazy("Personal data"),
+            value=lambda user: Badge(_("Hidden"), "waiting") if user.hides_personal_data else Badge(_("Shown")),
+        ),
         Column(key="last_login", label=gettext_lazy("Last admin login"), value=lambda user: user.last_portal_login_at),
         Column(
             key="state",
@@ -77,7 +82,10 @@ LISTING: Final = Listing[User](
     ),
     sorted_by="user_id",
     find=users_page.find,
-    actions=(Action(label=gettext_lazy("Assign administrator roles"), name="admins-roles", icon="shield-user"),),
+    actions=(
+        Action(label=gettext_lazy("Assign administrator roles"), name="admins-roles", icon="shield-user"),
+        Action(label=gettext_lazy("Assign GDPR profile"), name="admins-gdpr", icon="eye-off"),
+    ),
     search_hint=gettext_lazy("Name, user ID, email, account"),
     empty=gettext_lazy("There are no administrators."),
 )
@@ -89,7 +97,7 @@ def _everybody() -> QuerySet[User]:
 
 @require_safe
 def admins(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    view = LISTING.view(request, _everybody().filter(is_admin=True).prefetch_related("totpdevice_set"))
+    view = LISTING.view(request, _everybody().filter(is_admin=True).prefetch_related("authenticators"))
     if request.GET.get("format") == "csv":
         return view.csv()
     return render(request, "portal/people/admins.html", view.context() | {"actions": LISTING.actions})
@@ -120,6 +128,24 @@ def assign(request: HttpRequest) -> HttpResponse:
     if not step_up.is_passed():
         return _dialog(request, whom, granted, mixed, step_up, status=step_up.status)
     return _saved(request, whom, granted, mixed)
+
+
+@sensitive_post_parameters("password")
+@require_POST
+def gdpr_profile(request: HttpRequest) -> HttpResponse:
+    """Whether the ticked ones see personal data."""
+    try:
+        whom = chosen.of(request, LISTING, _everybody().filter(is_admin=True))
+    except InvalidPerson as error:
+        return refused(request, str(error))
+    step_up, actor = StepUp(request), administrator(request).user_id
+    hides = request.POST.get("hides") == "on" if GO in request.POST else whom.people[0].hides_personal_data
+    if GO not in request.POST or not step_up.is_passed():
+        context = whom.context() | {"form": step_up.form, "hides": hides}
+        status = step_up.status if GO in request.POST else 200
+        return render(request, "portal/people/gdpr_profile.html", context, status=status)
+    number = sum(administrators.set_gdpr_profile(user, hides=hides, actor=actor) for user in whom.people)
+    return done(request, _("GDPR profile changed for administrators: {n}").format(n=number))
 
 
 def _chosen(request: HttpRequest) -> Chosen:

@@ -1,49 +1,41 @@
 """Logs > Audit Logs (portal specification, section 14)."""
 
 import json
-from collections.abc import Iterator
 from typing import Final
+from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from epmm.models import AuditEntry
-from epmm.portal.filters import Filter, Filters, days
+from epmm import audit
+from epmm.models import AuditEntry, AuditExport
+from epmm.portal.filters import Filters, typed
 from epmm.portal.lists import Badge, Column, Listing
+from users.services import audit_export, audit_search
+from users.services.audit_export import ExportRefused
+from users.views.dialogs import administrator
 
 TONES: Final = {
     AuditEntry.Status.SUCCESS: "good",
     AuditEntry.Status.FAILED: "bad",
     AuditEntry.Status.INITIATED: "waiting",
 }
-NEWEST: Final = 1_000
 SHOWN_DETAILS: Final = 200
 
 
-def _recent_actions() -> Iterator[str]:
-    """Among the newest entries: all of them would be a walk through the whole log."""
-    yield from sorted(set(AuditEntry.objects.order_by("-at").values_list("action", flat=True)[:NEWEST]))
-
-
 def _details(entry: AuditEntry) -> str:
-    if not entry.details:
-        return ""
     text = ", ".join(
         f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
         for name, value in entry.details.items()
+        if name != audit.NOTE
     )
     return text if len(text) <= SHOWN_DETAILS else f"{text[:SHOWN_DETAILS]}…"
 
 
-FILTERS: Final = (
-    Filter(key="action", label=_("Action"), lookup="action", known=_recent_actions),
-    Filter(key="status", label=_("Status"), lookup="status", values=AuditEntry.Status.choices),
-    Filter(key="actor", label=_("Actor"), lookup="actor"),
-    Filter(key="subject", label=_("Subject"), lookup="subject"),
-    *days("at", since=_("From"), until=_("To")),
-)
 LISTING: Final = Listing[AuditEntry](
     name="logs-audit",
     title=_("Audit Logs"),
@@ -60,6 +52,7 @@ LISTING: Final = Listing[AuditEntry](
             value=lambda entry: Badge(entry.status, TONES.get(AuditEntry.Status(entry.status), "plain")),
         ),
         Column(key="details", label=_("Details"), value=_details),
+        Column(key="note", label=_("Note"), value=lambda entry: str(entry.details.get(audit.NOTE, ""))),
     ),
     sorted_by="-at",
     empty=_("Nothing has been recorded yet."),
@@ -67,9 +60,38 @@ LISTING: Final = Listing[AuditEntry](
 
 
 @require_safe
-def audit_log(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    filters = Filters(request, FILTERS)
+def audit_log(request: HttpRequest) -> HttpResponse:
+    filters = Filters(request, audit_search.FILTERS)
     view = LISTING.view(request, filters.apply(AuditEntry.objects.all()))
-    if request.GET.get("format") == "csv":
-        return view.csv()
-    return render(request, "portal/logs/list.html", view.context() | filters.context())
+    context = view.context() | filters.context() | {"asked": filters.chosen().items()}
+    return render(request, "portal/logs/audit.html", context)
+
+
+@require_POST
+def export(request: HttpRequest) -> HttpResponse:
+    """What the filters say, as a file that the worker makes."""
+    asked = {each.key: text for each in audit_search.FILTERS if (text := typed(each, request.POST.dict()))}
+    try:
+        audit_export.ask(administrator(request), asked)
+    except ExportRefused as refused:
+        messages.error(request, str(refused))
+    return redirect("portal:logs-audit-exports")
+
+
+@require_safe
+def exports(request: HttpRequest) -> HttpResponse:
+    shown = list(audit_export.of(administrator(request)))
+    is_at_work = any(each.state != AuditExport.State.DONE for each in shown)
+    context = {"exports": shown, "is_at_work": is_at_work, "most": audit_export.MOST_ROWS}
+    page = "portal/logs/exports_table.html" if "HX-Request" in request.headers else "portal/logs/exports.html"
+    return render(request, page, context)
+
+
+@require_safe
+def fetch(request: HttpRequest, uuid: UUID) -> StreamingHttpResponse:
+    try:
+        lines = audit_export.fetch(administrator(request), uuid)
+    except AuditExport.DoesNotExist as error:
+        raise Http404 from error
+    headers = {"Content-Disposition": f'attachment; filename="audit-{timezone.now():%Y-%m-%d}.csv"'}
+    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)

@@ -1,6 +1,5 @@
 """Settings > System Settings: a tree at the left, a form at the right (portal specification, section 9)."""
 
-from django.conf import settings as django_settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -29,9 +28,18 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     if saved(request, form):
         return redirect(node.address)
     context = settings_tree.context(node) | {"form": form, "can_change": may_change(request)}
-    if node.slug == "enterprise":
-        context["external_host"] = django_settings.PUBLIC_URL
     return render(request, "portal/settings/page.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def gdpr_profile(request: HttpRequest) -> HttpResponse:
+    form = form_of(request, settings_tree.GDPR)
+    if saved(request, form):
+        return redirect(settings_tree.GDPR.address)
+    context = settings_tree.context(settings_tree.GDPR) | {"form": form, "can_change": may_change(request)}
+    context["hidden_from"] = User.objects.filter(is_admin=True, hides_personal_data=True).order_by("user_id")
+    context["may_assign"] = permissions.may(request, AdminRole.ADMIN_MANAGE)
+    return render(request, "portal/settings/gdpr_profile.html", context, status=422 if form.errors else 200)
 
 
 def may_change(request: HttpRequest) -> bool:

@@ -28,7 +28,9 @@ YEAR: Final = 31_536_000
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
-    form = SignInForm(request.POST or None)
+    login_text = settings_store.read(options.LOGIN_TEXT)
+    asks_consent = bool(login_text) and settings_store.read(options.LOGIN_CONSENT)
+    form = SignInForm(request.POST or None, asks_consent=asks_consent)
     status = 200
     if form.is_valid():
         try:
@@ -37,7 +39,6 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             status = _refused(form, refused)
         else:
             return _to(step, request)
-    login_text = settings_store.read(options.LOGIN_TEXT)
     return render(request, "portal/sign_in.html", {"form": form, "login_text": login_text}, status=status)
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from devices.models import Channel, Device, Enrollment
 from devices.protocol import commands
 from devices.services.target import target_of
-from epmm import audit
+from epmm import audit, masking
 
 Values: TypeAlias = Mapping[str, Any]
 
@@ -62,7 +62,7 @@ class Subject:
 
     @property
     def name(self) -> str:
-        device = self.device
+        device = masking.seen(self.device)
         return device.device_name or device.serial_number or device.model_name or device.user.display_name
 
 

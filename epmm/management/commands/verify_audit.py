@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from epmm import audit_chain
+from epmm import audit_checks
 
 
 class Command(BaseCommand):
@@ -13,7 +13,7 @@ class Command(BaseCommand):
         parser.add_argument("--head", metavar="POSITION:DIGEST", help="as this command printed it before")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        report = audit_chain.verify(noted=_noted(options["head"]))
+        report = audit_checks.check(actor="manage.py", noted=_noted(options["head"]))
         for problem in report.problems:
             self.stderr.write(problem)
         if report.problems:

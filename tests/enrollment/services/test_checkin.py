@@ -10,6 +10,7 @@ from devices.errors import DeviceRefused, UnrecognizedDevice
 from devices.models import Channel, Command, Device, Enrollment, Identity
 from enrollment.models import AccessToken, Attempt
 from enrollment.services import checkin, cleanup, trace
+from epmm import settings_store
 from epmm.wire.errors import WireError
 from tests.enrollment.conftest import Switch, make_person
 from tests.enrollment.phone import UDID, Phone, new_phone
@@ -17,6 +18,14 @@ from users.models import Role, User
 from users.services import roles
 
 pytestmark = pytest.mark.django_db
+
+
+def test_the_settings_say_who_owns_a_device(phone: Phone) -> None:
+    settings_store.change("registration.owner", "EMPLOYEE", actor="test")
+    phone.send("authenticate-adde-ios")
+    phone.send("tokenupdate-adde-ios")
+
+    assert Device.objects.get().owner == Device.Owner.EMPLOYEE
 
 
 def test_authenticate_then_token_update_makes_an_active_device(phone: Phone, anna: User) -> None:

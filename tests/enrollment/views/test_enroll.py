@@ -10,6 +10,7 @@ from django.test import Client
 
 from devices.models import Device, Enrollment
 from enrollment.models import AccessToken, Attempt, ScepChallenge
+from enrollment.services import profiles
 from tests import pki
 from tests.enrollment.conftest import BYOD_MACHINE_INFO, MACHINE_INFO, Sheet, Switch
 from tests.recorded import ENROLLMENT_REQUEST
@@ -242,6 +243,18 @@ def test_only_the_hash_of_a_token_is_kept(sheet: Sheet) -> None:
 
     assert token.encode() not in bytes(AccessToken.objects.get().sha256)
     assert len(token) >= 43
+
+
+def test_the_profile_grants_the_rights_that_were_chosen(sheet: Sheet, anna: User, switch: Switch) -> None:
+    switch("ios.mdm.access_rights", "1,2,16,1024")
+    _scep, mdm = profile_of(sheet.post(sheet.until_token()))["PayloadContent"]
+    switch("ios.mdm.access_rights", "1,2,16")
+
+    assert mdm["AccessRights"] == 1043
+    enrollment = Enrollment.objects.get()
+    assert enrollment.access_rights == 1043
+    # a renewed profile keeps what the device was told when it enrolled
+    assert b"<integer>1043</integer>" in profiles.renew(enrollment)
 
 
 def test_user_enrollment_brings_no_access_rights(client: Client, anna: User, switch: Switch) -> None:

@@ -1,0 +1,119 @@
+"""Several records of one device: the one that is managed stays, else the youngest; Settings says what becomes of the
+others, and whether by itself.
+"""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from devices.models import Device
+from devices.services.retire import end_enrollment
+from epmm import audit, options, schedules, settings_store
+
+KIND: Final = "devices.retire_duplicates"
+REASON: Final = "another record of the same device"
+WORKER: Final = "worker"
+KEPT: Final = "kept_uuid"
+KEYS: Final = ("serial_number", "udid", "enrollment_id")
+STUCK_AFTER: Final = timedelta(hours=1)  # who is enrolling at this moment is no duplicate
+_OVER: Final = (Device.Status.RETIRED, Device.Status.WIPED)
+_UNDER_WAY: Final = (Device.Status.RETIRE_PENDING, Device.Status.WIPE_PENDING, Device.Status.LOST)
+
+
+def candidates() -> QuerySet[Any]:
+    """Records that stand beside a better one of the same device."""
+    rows = _dated(Device.objects.exclude(status__in=_OVER + _UNDER_WAY))
+    fresh = Q(status__in=Device.PROVISIONAL, since__gt=timezone.now() - STUCK_AFTER)
+    known_twice = [Q(**{f"{key}__in": _twice(key)}) for key in KEYS]
+    found = rows.filter(known_twice[0] | known_twice[1] | known_twice[2])
+    several: QuerySet[Any] = found.filter(_has_better()).exclude(fresh)
+    return several
+
+
+def with_kept(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Each with the UUID of the record that stays."""
+    best = _dated(Device.objects.exclude(status__in=_OVER)).exclude(pk=OuterRef("pk"))
+    best = best.order_by("-mdm_managed", "-since", "-pk").values("uuid")
+    by_key = (Subquery(best.filter(**{key: OuterRef(key)}).exclude(**{key: ""})[:1]) for key in KEYS)
+    told: QuerySet[Any] = rows.annotate(**{KEPT: Coalesce(*by_key)})
+    return told
+
+
+def _dated(rows: QuerySet[Device]) -> QuerySet[Any]:
+    return rows.annotate(since=Coalesce("registered_at", "created_at"))
+
+
+def _twice(key: str) -> QuerySet[Any, Any]:
+    standing = Device.objects.exclude(status__in=_OVER).exclude(**{key: ""}).order_by()
+    several: QuerySet[Any, Any] = standing.values(key).annotate(number=Count("pk")).filter(number__gt=1).values(key)
+    return several
+
+
+def _has_better() -> Q:
+    twins = _dated(Device.objects.exclude(status__in=_OVER)).exclude(pk=OuterRef("pk"))
+    younger = Q(since__gt=OuterRef("since")) | Q(since=OuterRef("since"), pk__gt=OuterRef("pk"))
+    managed_alike = Q(mdm_managed=OuterRef("mdm_managed"))
+    better = twins.filter((managed_alike & younger) | Q(mdm_managed__gt=OuterRef("mdm_managed")))
+    found = Q()
+    for key in KEYS:
+        found |= Q(Exists(better.filter(**{key: OuterRef(key)}).exclude(**{key: ""})))
+    return found
+
+
+def to_retire() -> QuerySet[Any]:
+    """Those whose platform is to be tidied up."""
+    tidied = [name for name, setting in options.DUPLICATES.items() if settings_store.read(setting) == "retire"]
+    return candidates().filter(platform__in=tidied)
+
+
+def begin(*, actor: str) -> bool:
+    """False while one is at it already."""
+    return schedules.begin(KIND, actor=actor)
+
+
+def begin_where_due() -> None:
+    if schedules.is_due(KIND, settings_store.read(options.DUPLICATES_SCHEDULE)):
+        begin(actor=WORKER)
+
+
+def retire_all() -> None:
+    """One after the other, each looked at again; safe to run twice."""
+    for key in list(to_retire().order_by("pk").values_list("pk", flat=True)):
+        _retire(key)
+    _end()
+
+
+@transaction.atomic
+def _retire(key: int) -> None:
+    run = schedules.running(KIND)
+    device = Device.objects.select_for_update().filter(pk=key).first()
+    kept = with_kept(to_retire().filter(pk=key)).values_list(KEPT, flat=True).first()
+    if run is None or device is None or kept is None:
+        return
+    now = timezone.now()
+    for enrollment in device.enrollments.standing().select_related("device"):
+        end_enrollment(enrollment, reason=REASON, now=now)
+    device.refresh_from_db()
+    if device.status != Device.Status.RETIRED:  # nothing had ever managed it
+        device.status, device.mdm_managed = Device.Status.RETIRED, False
+        device.retired_at, device.retired_reason = now, REASON
+        device.save(update_fields=["status", "mdm_managed", "retired_at", "retired_reason", "modified_at"])
+    details = {"because": REASON, "kept": str(kept)}
+    audit.record("device.retired", actor=run.actor, subject_type="device", subject=str(device.uuid), details=details)
+    schedules.count(run, 1)
+
+
+@transaction.atomic
+def _end() -> None:
+    run = schedules.running(KIND)
+    if run is None:
+        return
+    retired = schedules.end(run)
+    if retired or run.actor != WORKER:
+        audit.record(
+            KIND, actor=run.actor, subject_type="device", subject="duplicate devices", details={"retired": retired}
+        )

@@ -1,0 +1,62 @@
+"""Settings > iOS > MDM > Identity certificates: whose device is shut out, or will be soon (specification, 9.4)."""
+
+from datetime import timedelta
+from typing import Final
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from devices.models import Enrollment, Identity
+from devices.views.wording import status_badge
+from epmm.portal.lists import Badge, Column, Link, Listing
+
+SOON: Final = timedelta(days=30)
+
+
+def _device(identity: Identity) -> Link | str:
+    device = identity.enrollment.device
+    return Link(str(device), reverse("portal:devices-details", args=[device.uuid])) if device else ""
+
+
+def _status(identity: Identity) -> Badge | None:
+    device = identity.enrollment.device
+    return status_badge(device) if device else None
+
+
+def _state(identity: Identity) -> Badge:
+    if identity.not_after <= timezone.now():
+        return Badge(gettext_lazy("Expired"), "bad")
+    return Badge(gettext_lazy("Expires soon"), "waiting")
+
+
+LISTING: Final = Listing[Identity](
+    name="settings-ios-mdm-identities",
+    title=gettext_lazy("MDM identity certificates"),
+    columns=(
+        Column(key="device", label=gettext_lazy("Device"), value=_device),
+        Column(key="user", label=gettext_lazy("User"), value=lambda row: row.enrollment.user.display_name),
+        Column(key="status", label=gettext_lazy("Status"), value=_status),
+        Column(key="serial", label=gettext_lazy("Serial number"), value=lambda row: row.serial_number),
+        Column(key="state", label=gettext_lazy("State"), value=_state),
+        Column(key="expires", label=gettext_lazy("Expires"), value=lambda row: row.not_after, order="not_after"),
+    ),
+    sorted_by="expires",
+    empty=gettext_lazy("No certificate of a managed device expires within 30 days."),
+)  # fmt: skip
+
+
+@require_safe
+def identities(request: HttpRequest) -> HttpResponseBase:
+    ending = Identity.objects.filter(state=Identity.State.CURRENT, not_after__lt=timezone.now() + SOON)
+    ending = ending.filter(enrollment__state=Enrollment.State.ACTIVE)
+    ending = ending.select_related("enrollment__device__user", "enrollment__user")
+    heavy = ("der", "enrollment__unlock_token", "enrollment__bootstrap_token", "enrollment__device__details")
+    view = LISTING.view(request, ending.defer(*heavy))
+    if request.GET.get("format") == "csv":
+        return view.csv()
+    return render(request, "portal/list.html", view.context())

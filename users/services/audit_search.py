@@ -1,0 +1,50 @@
+"""Entries of the audit log by what somebody looks for: in the list, and in an export of it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+from django.apps import apps
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from epmm.models import AuditEntry
+from epmm.portal.filters import Filter, days, narrowed
+
+NEWEST: Final = 1_000
+MOST_DEVICES: Final = 20
+
+
+def _recent_actions() -> Iterator[str]:
+    """Among the newest entries: all of them would be a walk through the whole log."""
+    yield from sorted(set(AuditEntry.objects.order_by("-at").values_list("action", flat=True)[:NEWEST]))
+
+
+def _of_device(text: str) -> Q:
+    """By the UUID of its record, which entries name, or by serial number or UDID as long as there is a record."""
+    devices = apps.get_model("devices", "Device").objects.filter(Q(serial_number=text) | Q(udid=text))
+    uuids = {str(uuid) for uuid in devices.values_list("uuid", flat=True)[:MOST_DEVICES]}
+    with suppress(ValueError):
+        uuids.add(str(UUID(text)))
+    return Q(subject_type="device", subject__in=sorted(uuids))
+
+
+FILTERS: Final = (
+    Filter(key="action", label=_("Actions"), lookup="action", known=_recent_actions, is_several=True),
+    Filter(key="status", label=_("Status"), lookup="status", values=AuditEntry.Status.choices),
+    Filter(key="actor", label=_("Actor"), lookup="actor"),
+    Filter(key="subject", label=_("Subject"), lookup="subject"),
+    Filter(
+        key="device",
+        label=_("Device"),
+        lookup="subject",
+        hint=_("Serial number, UDID or UUID."),
+        means=_of_device,
+    ),
+    *days("at", since=_("From"), until=_("To")),
+)
+
+
+def entries(asked: Mapping[str, str]) -> QuerySet[AuditEntry]:
+    return narrowed(AuditEntry.objects.all(), FILTERS, asked)
