@@ -14,6 +14,22 @@ from django.utils.translation import gettext_lazy as _
 
 from epmm.folding import FoldedField, fold
 from epmm.models import Job
+from users.attribute_models import AttributeValue, CustomAttribute, UserAttribute
+
+__all__ = [
+    "AdminGrant",
+    "AdminRole",
+    "AttributeValue",
+    "CustomAttribute",
+    "PinQuerySet",
+    "PortalSession",
+    "RegistrationPin",
+    "Role",
+    "RoleGrant",
+    "SignInFailures",
+    "User",
+    "UserAttribute",
+]
 
 GLOBAL_SPACE: Final = 1  # device spaces come later; every row carries its space all the same
 
@@ -89,6 +105,8 @@ class User(AbstractBaseUser):
     last_portal_login_at = models.DateTimeField(null=True, blank=True)
     last_portal_login_from = models.GenericIPAddressField(null=True, blank=True)
     must_change_password = models.BooleanField(default=False)
+    # whom a directory knows under this name; federated Managed Apple Accounts normally equal it
+    upn = models.CharField(max_length=320, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
     space_id = models.PositiveIntegerField(default=GLOBAL_SPACE)
     first_name_folded = FoldedField()

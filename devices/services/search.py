@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from devices.models import Device
 from devices.search import compile as compiler
-from devices.search.catalogue import FIELDS
+from devices.search.custom import fields_for
 from devices.search.errors import SearchError
 from devices.search.language import parse
 from devices.search.patience import SearchTooSlow, limited
@@ -64,8 +64,9 @@ class Count:
 def understand(expression: str) -> Node:
     """The tree of an expression that can be searched for.  Raises SearchRefused."""
     try:
-        node = parse(expression, FIELDS)
-        compiler.check(node, FIELDS)
+        fields = fields_for(expression)
+        node = parse(expression, fields)
+        compiler.check(node, fields)
     except SearchError as error:
         raise _refused(error) from error
     return node
@@ -78,7 +79,8 @@ def matching(expression: str, *, exclude_retired: bool = True) -> QuerySet[Devic
 
 def condition(expression: str) -> Q:
     try:
-        return compiler.compiled(parse(expression, FIELDS), FIELDS, compiler.here_and_now())
+        fields = fields_for(expression)
+        return compiler.compiled(parse(expression, fields), fields, compiler.here_and_now())
     except SearchError as error:
         raise _refused(error) from error
 
