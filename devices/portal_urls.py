@@ -3,13 +3,25 @@
 from django.urls import path
 
 from devices.services.actions import ACTIONS
-from devices.views import command_queue, device_actions, device_details, device_list, labels, mdm_settings
+from devices.views import (
+    attribute_settings,
+    command_queue,
+    device_actions,
+    device_attributes,
+    device_details,
+    device_list,
+    labels,
+    mdm_settings,
+)
 
 urlpatterns = [
     path("settings/ios-mdm", mdm_settings.mdm, name="settings-ios-mdm"),
     path("settings/ios-mdm/certificate", mdm_settings.certificate, name="settings-ios-mdm-certificate"),
     path("settings/ios-mdm/request", mdm_settings.request_file, name="settings-ios-mdm-request"),
     path("settings/ios-mdm/signed", mdm_settings.signed, name="settings-ios-mdm-signed"),
+    path("settings/attributes", attribute_settings.listed, name="settings-attributes"),
+    path("settings/attributes/<int:number>", attribute_settings.edit, name="settings-attributes-edit"),
+    path("settings/attributes/<int:number>/delete", attribute_settings.delete, name="settings-attributes-delete"),
     path("logs/queue", command_queue.commands, name="logs-queue"),
     path("logs/broadcasts", command_queue.broadcasts, name="logs-broadcasts"),
     path("logs/broadcasts/call-back", command_queue.call_back, name="logs-broadcasts-call-back"),
@@ -24,6 +36,7 @@ urlpatterns = [
     path("devices/<uuid:uuid>/declarations", device_details.declarations, name="devices-declarations"),
     path("devices/<uuid:uuid>/apps", device_details.apps, name="devices-apps"),
     path("devices/<uuid:uuid>/certificates", device_details.certificates, name="devices-certificates"),
+    path("devices/<uuid:uuid>/attributes", device_attributes.attributes, name="devices-attributes"),
     path("devices/<uuid:uuid>/commands", device_details.commands, name="devices-commands"),
     path("devices/<uuid:uuid>/commands/<int:number>", device_details.command, name="devices-command"),
     path("devices/<uuid:uuid>/commands/<int:number>/cancel", device_details.cancel, name="devices-command-cancel"),

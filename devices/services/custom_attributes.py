@@ -12,7 +12,7 @@ from devices.search.errors import SearchError
 from devices.search.language import parse
 from devices.search.tree import named
 from epmm import audit
-from users.models import CustomAttribute
+from users.models import CustomAttribute, UserAttribute
 from users.services import custom_attributes
 from users.services.custom_attributes import InvalidAttribute
 
@@ -48,6 +48,11 @@ def labels_naming(attribute: CustomAttribute) -> list[str]:
         if attribute.key in names:
             found.append(name)
     return found
+
+
+def count_values(attribute: CustomAttribute) -> int:
+    model = DeviceAttribute if attribute.subject == CustomAttribute.Subject.DEVICE else UserAttribute
+    return model.objects.filter(attribute=attribute).count()
 
 
 @transaction.atomic

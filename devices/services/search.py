@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 
 from devices.models import Device
 from devices.search import compile as compiler
-from devices.search.custom import fields_for
+from devices.search.custom import fields, fields_for
 from devices.search.errors import SearchError
+from devices.search.fields import Registry
 from devices.search.language import parse
 from devices.search.patience import SearchTooSlow, limited
 from devices.search.tree import Node
@@ -61,12 +62,17 @@ class Count:
         return f"{self.number:,}+" if self.is_capped else f"{self.number:,}"
 
 
+def registry() -> Registry:
+    """The fields of this installation."""
+    return fields()
+
+
 def understand(expression: str) -> Node:
     """The tree of an expression that can be searched for.  Raises SearchRefused."""
     try:
-        fields = fields_for(expression)
-        node = parse(expression, fields)
-        compiler.check(node, fields)
+        known = fields_for(expression)
+        node = parse(expression, known)
+        compiler.check(node, known)
     except SearchError as error:
         raise _refused(error) from error
     return node
@@ -79,8 +85,8 @@ def matching(expression: str, *, exclude_retired: bool = True) -> QuerySet[Devic
 
 def condition(expression: str) -> Q:
     try:
-        fields = fields_for(expression)
-        return compiler.compiled(parse(expression, fields), fields, compiler.here_and_now())
+        known = fields_for(expression)
+        return compiler.compiled(parse(expression, known), known, compiler.here_and_now())
     except SearchError as error:
         raise _refused(error) from error
 

@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from devices.action_forms import ActionForm, LabelChoiceForm, LockForm, OwnershipForm, RetireForm, WipeForm
+from devices.attribute_forms import AttributesActionForm
 from devices.models import Device
 from devices.services import listing
 from devices.services.actions import BY_KEY, Action, Subject, Unmet, subjects
@@ -32,6 +33,7 @@ FORMS: Final[dict[str, type[ActionForm]]] = {
     "wipe": WipeForm,
     "retire": RetireForm,
     "ownership": OwnershipForm,
+    "assign-attributes": AttributesActionForm,
     "apply-label": LabelChoiceForm,
     "remove-label": LabelChoiceForm,
 }

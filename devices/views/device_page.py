@@ -23,6 +23,7 @@ TABS: Final[tuple[tuple[str, str | Promise], ...]] = (
     ("devices-declarations", gettext_lazy("Declarations")),
     ("devices-apps", gettext_lazy("Apps")),
     ("devices-certificates", gettext_lazy("Certificates")),
+    ("devices-attributes", gettext_lazy("Custom Attributes")),
     ("devices-commands", gettext_lazy("Commands")),
     ("devices-enrollment", gettext_lazy("Enrollment")),
     ("devices-logs", gettext_lazy("Logs")),

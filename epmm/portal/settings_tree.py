@@ -66,6 +66,7 @@ IOS_MDM: Final = Node(
     ),
 )
 TEXTS: Final = Node(slug="texts", label=_("Privacy and terms"), page="settings-texts")
+CUSTOM_ATTRIBUTES: Final = Node(slug="attributes", label=_("Custom Attributes"), page="settings-attributes")
 DOMAINS: Final = Node(slug="domains", label=_("Enrollment domains"), page="settings-domains")
 
 _TREE: Final = (
@@ -133,6 +134,7 @@ _TREE: Final = (
             ),
             TEXTS,
             DOMAINS,
+            CUSTOM_ATTRIBUTES,
         ),
     ),
     Group(

@@ -1,6 +1,7 @@
 """Devices & Users > Users (portal specification, section 3)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from django.apps import apps
@@ -15,7 +16,8 @@ from django.views.decorators.http import require_safe
 
 from epmm.portal.lists import Action, Badge, Column, Link, Listing
 from users import permissions
-from users.models import Role, User
+from users.models import CustomAttribute, Role, User
+from users.services import custom_attributes
 
 DIRECTORY: Final = "ldap"
 _LABELS: Final = dict(Role.choices)
@@ -79,6 +81,7 @@ LISTING: Final = Listing[User](
     actions=(
         Action(label=_("Assign Roles"), name="users-roles", icon="user-cog"),
         Action(label=_("Assign administrator roles"), name="admins-roles", icon="shield-user"),
+        Action(label=_("Assign custom attributes"), name="users-attributes", icon="list-plus"),
         Action(label=_("Require password change"), name="users-require-password", icon="key-round"),
         Action(label=_("Reset password"), name="users-reset-password", icon="rotate-ccw-key"),
         Action(label=_("Unlock account"), name="users-unlock", icon="lock-open"),
@@ -102,10 +105,28 @@ def everybody() -> QuerySet[User]:
     return User.objects.prefetch_related("role_grants").annotate(device_count=Coalesce(Subquery(_devices()), 0))
 
 
+def _attribute_column(attribute: CustomAttribute, *, is_shown: bool) -> Column[User]:
+    def value(user: User) -> str | None:
+        return next((each.text for each in user.custom_attributes.all() if each.attribute_id == attribute.pk), None)
+
+    return Column(key=f"attribute.{attribute.pk}", label=attribute.name, value=value, is_shown=is_shown)
+
+
+def _listing(asked: Mapping[str, str]) -> tuple[Listing[User], QuerySet[User]]:
+    """With the attributes that are defined: columns to choose, and all of them in a file."""
+    attributes = custom_attributes.defined(CustomAttribute.Subject.USER)
+    columns = [_attribute_column(attribute, is_shown=asked.get("format") == "csv") for attribute in attributes]
+    listing = replace(LISTING, columns=(*LISTING.columns, *columns))
+    is_any_shown = asked.get("format") == "csv" or "attribute." in asked.get("columns", "")
+    found = everybody().prefetch_related("custom_attributes") if columns and is_any_shown else everybody()
+    return listing, found
+
+
 @require_safe
 def users(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     asked = request.GET.dict()
-    view = LISTING.view(request, to(everybody(), asked))
+    listing, found = _listing(asked)
+    view = listing.view(request, to(found, asked))
     if request.GET.get("format") == "csv":
         return view.csv()
     actions = [action for action in LISTING.actions if permissions.may_open(request, action.name)]

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from devices.services.actions.attributes import AssignAttributes
 from devices.services.actions.base import Action, Subject, Unmet, Values, subjects
 from devices.services.actions.commands import ForceCheckIn, Lock, Retire, Unlock, Wipe
 from devices.services.actions.records import ApplyLabel, ChangeOwnership, DeleteRetired, RemoveLabel
@@ -11,6 +12,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Lock(),
     Unlock(),
     ChangeOwnership(),
+    AssignAttributes(),
     ApplyLabel(),
     RemoveLabel(),
     Retire(),
