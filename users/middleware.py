@@ -11,8 +11,9 @@ from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from epmm import audit, options, settings_store
 from epmm.client_address import client_address
@@ -61,8 +62,22 @@ class PortalGuard:
             return _to_sign_in(request)
         _touch(request)
         if not permissions.may(request, needed):
-            raise PermissionDenied(AdminRole(needed).label)
+            return _forbidden(request, str(AdminRole(needed).label))
         return None
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        """A page has asked for a role by itself: `permissions.require`."""
+        match = request.resolver_match
+        if isinstance(error, PermissionDenied) and match is not None and match.app_name == PORTAL:
+            return _forbidden(request, str(error))
+        return None
+
+
+def _forbidden(request: HttpRequest, role: str) -> HttpResponse:
+    """Which role is missing, on a page or in the dialog that was asked for."""
+    name = "portal/people/refused.html" if request.headers.get("HX-Request") else "portal/forbidden.html"
+    sentence = _("This needs the role “{role}”. Whoever manages administrators can give it to you.").format(role=role)
+    return render(request, name, {"sentence": sentence}, status=403)
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
