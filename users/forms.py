@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from users.password_policy import PasswordPolicy
 from users.services.people import LONGEST_NAME, LONGEST_PASSWORD
@@ -159,3 +160,20 @@ class TypedForm(forms.Form):
         if typed != self._wanted:
             raise forms.ValidationError(_("This is not what is to be typed."))
         return typed
+
+
+class DeleteForm(TypedForm):
+    """`devices`: how many the chosen people have, for who may retire them."""
+
+    retire = forms.BooleanField(required=False)
+
+    def __init__(self, data: Any, *, label: str, wanted: str, devices: int) -> None:
+        super().__init__(data, label=label, wanted=wanted)
+        if not devices:
+            del self.fields["retire"]
+            return
+        said = ngettext("Retire their {n} device first", "Retire their {n} devices first", devices)
+        self.fields["retire"].label = said.format(n=devices)
+        self.fields["retire"].help_text = _(
+            "Who has devices is not deleted now, but can be as soon as the devices are gone."
+        )

@@ -21,9 +21,10 @@ from devices.views.wording import model_of, owner_of, status_badge, system_of
 from epmm.portal.lists import LONGEST_SEARCH, SIZES, Cell, Column, Link, Listing
 from epmm.portal.lists import Action as MenuItem
 from users import permissions
-from users.models import AdminRole
+from users.models import AdminRole, User
 
 MANUFACTURER: Final = "Apple"
+LONGEST_KEY: Final = 18  # digits
 MOST_POLLED: Final = max(SIZES)
 Asked: TypeAlias = Mapping[str, str]
 Address: TypeAlias = Callable[..., str]
@@ -121,17 +122,25 @@ LISTING: Final = Listing[Device](
 def chosen(asked: Asked) -> QuerySet[Device]:
     """What an address of this page lists, its search left out."""
     label = asked.get("label", "")
-    return listing.devices(
+    found = listing.devices(
         status=asked.get("status", ""),
         label=int(label) if label.isdecimal() and len(label) < 10 else None,  # noqa: PLR2004
         with_retired=asked.get("retired") == "1",
     )
+    person = _person(asked)
+    return found if person is None else found.filter(user=person)
 
 
 def matching(asked: Asked) -> QuerySet[Device]:
     """What an address of this page lists, on whatever page."""
     text = asked.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
     return listing.named(chosen(asked), text) if text else chosen(asked)
+
+
+def _person(asked: Asked) -> int | None:
+    """Whose devices alone are listed."""
+    number = asked.get("user", "")
+    return int(number) if number.isascii() and number.isdecimal() and len(number) <= LONGEST_KEY else None
 
 
 @require_safe
@@ -211,6 +220,8 @@ def _filters(asked: Asked, address: Address) -> dict[str, object]:
         "status_text": dict(Device.Status.choices).get(status, _("Any status")),
         "label": Label.objects.filter(pk=int(label)).first() if label.isdecimal() and len(label) < 10 else None,  # noqa: PLR2004
         "without_label": address(label=""),
+        "person": User.objects.filter(pk=person).first() if (person := _person(asked)) is not None else None,
+        "without_person": address(user=""),
         "excludes_retired": not with_retired,
         "retired_address": address(retired="" if with_retired else "1"),
     }

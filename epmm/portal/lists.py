@@ -43,6 +43,7 @@ class Link:
     text: str
     address: str
     note: str = ""
+    is_edit: bool = False  # it leads to where this is changed
 
     def __str__(self) -> str:
         return self.text

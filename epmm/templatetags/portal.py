@@ -29,6 +29,7 @@ def cell(value: Cell) -> SafeString | str:
             return format_html('<span class="badge {}"{}>{}</span>', value.tone, key, value.text)
         case Link():
             note = format_html(' <span class="quiet">{}</span>', value.note) if value.note else ""
-            return format_html('<a href="{}">{}</a>{}', value.address, value.text, note)
+            kind = format_html(' class="{}"', "edit") if value.is_edit else ""
+            return format_html('<a href="{}"{}>{}</a>{}', value.address, kind, value.text, note)
         case _:
             return str(value)
