@@ -70,7 +70,9 @@ class ValuesForSeveral(forms.Form):
     def add_attributes(self, attributes: Sequence[CustomAttribute]) -> None:
         self.attributes = {f"attribute_{attribute.pk}": attribute for attribute in attributes}
         for name, attribute in self.attributes.items():
-            self.fields[name] = field_of(attribute)
+            field = self.fields[name] = field_of(attribute)
+            if isinstance(field, forms.ChoiceField):
+                field.choices = [("", _("leave as it is")), *FLAGS[1:]]
             label = _("Take {name} away").format(name=attribute.name)
             self.fields[f"{CLEAR}_{attribute.pk}"] = forms.BooleanField(label=label, required=False)
 

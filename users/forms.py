@@ -3,8 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from users.password_policy import PasswordPolicy
 from users.services.people import LONGEST_NAME, LONGEST_PASSWORD
@@ -172,8 +172,7 @@ class DeleteForm(TypedForm):
         if not devices:
             del self.fields["retire"]
             return
-        said = ngettext("Retire their {n} device first", "Retire their {n} devices first", devices)
-        self.fields["retire"].label = said.format(n=devices)
+        self.fields["retire"].label = gettext("Retire their devices first: {n}").format(n=devices)
         self.fields["retire"].help_text = _(
             "Who has devices is not deleted now, but can be as soon as the devices are gone."
         )

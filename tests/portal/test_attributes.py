@@ -48,7 +48,7 @@ def test_an_attribute_is_defined_described_and_deleted(signed_in: SignedIn) -> N
     assert "<li>Halls</li>" in refused.content.decode()
     labels.delete(label, actor="test")
     of_devices.set_for_device(Device.objects.create(user=User.objects.get()), {room: "x"}, actor="test")
-    assert "1 value is deleted with it." in page(client, f"{SETTINGS}/{room.pk}/delete")
+    assert "Values that are deleted with it: 1." in page(client, f"{SETTINGS}/{room.pk}/delete")
     assert client.post(f"{SETTINGS}/{room.pk}/delete", {"go": 1})["HX-Refresh"] == "true"
     assert not CustomAttribute.objects.exists()
 

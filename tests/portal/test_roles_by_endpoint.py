@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client
-from django.urls import URLPattern, get_resolver, reverse
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.converters import IntConverter, SlugConverter, UUIDConverter
 
 from devices.models import Device, Label
@@ -76,8 +76,8 @@ WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b(?!.*users_portalsession)", re.
 
 def addresses() -> Iterator[tuple[str, URLPattern]]:
     for resolver in get_resolver().url_patterns:
-        if getattr(resolver, "namespace", None) == "portal":
-            yield from ((str(pattern.name), pattern) for pattern in resolver.url_patterns)
+        if isinstance(resolver, URLResolver) and resolver.namespace == "portal":
+            yield from ((str(each.name), each) for each in resolver.url_patterns if isinstance(each, URLPattern))
 
 
 def by_hand(name: str) -> tuple[AdminRole, AdminRole | None]:

@@ -35,14 +35,14 @@ def dialog(client: Client, *chosen: User, **sent: object) -> html.HtmlElement:
     return html.fromstring(f"<div>{answer.content.decode()}</div>")
 
 
-def save(client: Client, *chosen: User, account: str | None = None, **sent: object) -> html.HtmlElement:
-    """What comes of it: the dialog is opened, ticked as `granted` and `mixed` say, and saved."""
+def save(client: Client, *chosen: User, **sent: object) -> html.HtmlElement:
+    """What comes of it: the dialog is opened, filled in and saved.  `account` is of the only one that is chosen."""
     page = dialog(client, *chosen)
-    opened = {
+    opened: dict[str, object] = {
         str(each.get("name")): each.get("value") for each in page.xpath("//input[starts-with(@name, 'account_')]")
     }
     opened |= {name: page.xpath(f"//input[@name='{name}']/@value") for name in ("was", "was_mixed")}
-    typed = {} if account is None else {f"account_{chosen[0].pk}": account}
+    typed = {f"account_{chosen[0].pk}": sent.pop("account")} if "account" in sent else {}
     return dialog(client, *chosen, go=1, **(opened | typed | {"source": "keep"} | sent))
 
 
@@ -241,12 +241,13 @@ def test_a_role_without_effect_has_a_yellow_note_and_two_say_which_wins(signed_i
 def test_a_role_is_revoked_and_its_devices_go_after_a_password(signed_in: SignedIn, source: str) -> None:
     client = signed_in()
     anna = person("anna", account="anna@mdm.example.test", keys=(Role.ADDE,))
-    device = enrolled(device=None, user=anna).device
+    device = enrolled(user=anna).device
+    assert device
     enrolled(kind=Enrollment.Kind.AAUE, user=anna)
     sent = {"granted": ["portal"], "source": source, "retires": "apple.adde", "was": ["portal", "apple.adde"]}
 
     shown = client.post(f"{ADDRESS}/preview", {"chosen": anna.pk, **sent}).content.decode()
-    assert "Also retire 1 device that was enrolled with the role" in shown
+    assert "Also retire the devices that were enrolled with the role" in shown
     session = client.session  # as if the sign-in were long ago
     session[portal_sign_in.CONFIRMED] = 0
     session.save()

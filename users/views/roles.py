@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
@@ -224,11 +224,7 @@ def _retirements(request: HttpRequest, planned: Sequence[Planned], filled: Fille
     offered = []
     for key in sorted(revoked):
         if n := devices.filter(enrollment_type=key.rpartition(".")[2]).count():
-            sentence = ngettext(
-                "Also retire {n} device that was enrolled with the role “{role}”",
-                "Also retire {n} devices that were enrolled with the role “{role}”",
-                n,
-            )
+            sentence = _("Also retire the devices that were enrolled with the role “{role}”: {n}")
             offered.append((key, sentence.format(n=n, role=Role(key).label), key in filled.retires))
     return offered
 
