@@ -4,10 +4,12 @@ from django.urls import path
 
 from devices.services.actions import ACTIONS
 from devices.views import (
+    attribute_settings,
     builder,
     command_queue,
     configurations,
     device_actions,
+    device_attributes,
     device_details,
     device_list,
     identities,
@@ -26,6 +28,9 @@ urlpatterns = [
     path("settings/duplicate-devices", upkeep_settings.duplicates, name="settings-duplicates"),
     path("settings/duplicate-devices/now", upkeep_settings.candidates, name="settings-duplicates-now"),
     path("settings/duplicate-devices/retire", upkeep_settings.retire_duplicates, name="settings-duplicates-retire"),
+    path("settings/attributes", attribute_settings.listed, name="settings-attributes"),
+    path("settings/attributes/<int:number>", attribute_settings.edit, name="settings-attributes-edit"),
+    path("settings/attributes/<int:number>/delete", attribute_settings.delete, name="settings-attributes-delete"),
     path("logs/queue", command_queue.commands, name="logs-queue"),
     path("logs/broadcasts", command_queue.broadcasts, name="logs-broadcasts"),
     path("logs/broadcasts/call-back", command_queue.call_back, name="logs-broadcasts-call-back"),
@@ -46,6 +51,7 @@ urlpatterns = [
     path("devices/<uuid:uuid>/certificates", device_details.certificates, name="devices-certificates"),
     path("devices/<uuid:uuid>/labels", device_details.labels, name="devices-labels"),
     path("devices/<uuid:uuid>/comments", device_details.comments, name="devices-comments"),
+    path("devices/<uuid:uuid>/attributes", device_attributes.attributes, name="devices-attributes"),
     path("devices/<uuid:uuid>/commands", device_details.commands, name="devices-commands"),
     path("devices/<uuid:uuid>/commands/<int:number>", device_details.command, name="devices-command"),
     path("devices/<uuid:uuid>/commands/<int:number>/cancel", device_details.cancel, name="devices-command-cancel"),

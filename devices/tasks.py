@@ -9,6 +9,7 @@ from devices.services import (
     contact,
     declarations,
     declarative,
+    departing,
     description,
     duplicates,
     label_members,
@@ -150,3 +151,13 @@ def retire_duplicates() -> None:
 @jobs.handles("devices.person_named")
 def person_named(user: int) -> None:
     description.person_named(user)
+
+
+@jobs.handles("devices.role_revoked")
+def role_revoked(user: int, role: str, actor: str) -> None:
+    departing.role_revoked(user, role, actor=actor)
+
+
+@jobs.handles("devices.retire_of_person")
+def retire_of_person(user: int, actor: str) -> None:
+    departing.retire_all(user, actor=actor)

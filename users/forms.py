@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from users.password_policy import PasswordPolicy
@@ -168,3 +169,19 @@ class TypedForm(forms.Form):
         if typed != self._wanted:
             raise forms.ValidationError(_("This is not what is to be typed."))
         return typed
+
+
+class DeleteForm(TypedForm):
+    """`devices`: how many the chosen people have, for who may retire them."""
+
+    retire = forms.BooleanField(required=False)
+
+    def __init__(self, data: Any, *, label: str, wanted: str, devices: int) -> None:
+        super().__init__(data, label=label, wanted=wanted)
+        if not devices:
+            del self.fields["retire"]
+            return
+        self.fields["retire"].label = gettext("Retire their devices first: {n}").format(n=devices)
+        self.fields["retire"].help_text = _(
+            "Who has devices is not deleted now, but can be as soon as the devices are gone."
+        )

@@ -11,9 +11,9 @@ from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext as _
 
 from epmm import audit, masking, options, settings_store
 from epmm.client_address import client_address
@@ -61,12 +61,34 @@ class PortalGuard:
             logout(request)
             return _to_sign_in(request)
         _touch(request)
-        if not permissions.may(request, needed):
-            raise PermissionDenied(AdminRole(needed).label)
-        if permissions.is_masked_out(request, match.url_name or ""):
-            raise PermissionDenied(gettext("This page shows personal data that your GDPR profile hides."))
+        if why_not := _why_not(request, needed, match.url_name or ""):
+            return _forbidden(request, why_not)
         masking.hide(permissions.hidden_fields(request))
         return None
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        """A page has asked for a role by itself: `permissions.require`."""
+        match = request.resolver_match
+        if isinstance(error, PermissionDenied) and match is not None and match.app_name == PORTAL:
+            return _forbidden(request, _needs(str(error)))
+        return None
+
+
+def _why_not(request: HttpRequest, needed: str, name: str) -> str:
+    if not permissions.may(request, needed):
+        return _needs(str(AdminRole(needed).label))
+    hides = permissions.is_masked_out(request, name)
+    return _("This page shows personal data that your GDPR profile hides.") if hides else ""
+
+
+def _needs(role: str) -> str:
+    return _("This needs the role “{role}”. Whoever manages administrators can give it to you.").format(role=role)
+
+
+def _forbidden(request: HttpRequest, sentence: str) -> HttpResponse:
+    """On a page, or in the dialog that was asked for."""
+    name = "portal/people/refused.html" if request.headers.get("HX-Request") else "portal/forbidden.html"
+    return render(request, name, {"sentence": sentence}, status=403)
 
 
 def _note(request: HttpRequest) -> str:

@@ -16,6 +16,22 @@ from epmm import masking
 from epmm.fields import EncryptedField
 from epmm.folding import FoldedField, fold
 from epmm.models import Job
+from users.attribute_models import AttributeValue, CustomAttribute, UserAttribute
+
+__all__ = [
+    "AdminGrant",
+    "AdminRole",
+    "AttributeValue",
+    "CustomAttribute",
+    "PinQuerySet",
+    "PortalSession",
+    "RegistrationPin",
+    "Role",
+    "RoleGrant",
+    "SignInFailures",
+    "User",
+    "UserAttribute",
+]
 
 GLOBAL_SPACE: Final = 1  # device spaces come later; every row carries its space all the same
 
@@ -95,6 +111,8 @@ class User(AbstractBaseUser):
         null=True, blank=True
     )  # null: as old as the account, as far as anybody knows
     hides_personal_data = models.BooleanField(default=False, db_default=False)  # from this administrator: GDPR Profile
+    # whom a directory knows under this name; federated Managed Apple Accounts normally equal it
+    upn = models.CharField(max_length=320, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
     space_id = models.PositiveIntegerField(default=GLOBAL_SPACE)
     first_name_folded = FoldedField()

@@ -1,3 +1,4 @@
+from devices.models.attribute import DeviceAttribute
 from devices.models.broadcast import Broadcast
 from devices.models.command import Command, CommandRow, FinishedCommand, Result
 from devices.models.configuration import Configuration, ConfigurationAssignment, ConfigurationVersion
@@ -46,6 +47,7 @@ __all__ = [
     "DeclarationSet",
     "DeclarationState",
     "Device",
+    "DeviceAttribute",
     "Enrollment",
     "FinishedCommand",
     "Identity",

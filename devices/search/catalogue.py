@@ -224,7 +224,7 @@ def _user() -> Iterator[Field]:
     yield _text("user.uuid", _("User UUID"), Uuid("user__uuid"))
     yield _choice("user.source", _("Source"), "user__source", _same(tuple(User.Source.values)), NOTHING)
     yield _text("user.sam_account_name", _("SAM account name"))
-    yield _text("user.upn", _("User principal name"))
+    yield _text("user.upn", _("User principal name"), _machine("user__upn"))
     yield _text("user.dn", _("Distinguished name"))
     yield _date("user.last_admin_portal_login_time", _("Last sign-in at the Admin Portal"), "user__last_login")
     yield _list("user.ldap.groups.name", _("LDAP groups"))

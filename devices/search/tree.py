@@ -85,6 +85,18 @@ def write(node: Node) -> str:
             return " OR ".join(map(_inside, parts))
 
 
+def named(node: Node) -> frozenset[str]:
+    """The keys of the fields that it asks for."""
+    match node:
+        case Test(field=name):
+            return frozenset({name})
+        case Not(part=part):
+            return named(part)
+        case All(parts=parts) | AnyOf(parts=parts):
+            return frozenset().union(*map(named, parts))
+    return frozenset()
+
+
 def quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -18,6 +18,7 @@ class Selection:
     expression: str = ""
     status: str = ""
     label: int | None = None
+    person: int | None = None  # whose alone
     with_retired: bool = False
 
     def devices(self) -> QuerySet[Device]:
@@ -25,6 +26,8 @@ class Selection:
         found = search.matching(self.expression, exclude_retired=not (self.with_retired or self.status))
         if self.label is not None and (label := Label.objects.filter(pk=self.label).first()):
             found = found.filter(label_members.condition(label))
+        if self.person is not None:
+            found = found.filter(user=self.person)
         return found.filter(status=self.status) if self.status in Device.Status.values else found
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from devices.models import Device
 from devices.search import compile as compiler
 from devices.search import patience
-from devices.search.catalogue import FIELDS
+from devices.search.custom import fields, fields_for
 from devices.search.errors import SearchError
 from devices.search.fields import Registry
 from devices.search.language import NEVER_IN_TEXT, parse
@@ -66,16 +66,16 @@ class Count:
 
 def registry() -> Registry:
     """The fields of this installation."""
-    return FIELDS
+    return fields()
 
 
 def understand(expression: str) -> Node:
     """The tree of an expression that can be searched for.  Raises SearchRefused."""
-    fields = registry()
     try:
-        node = parse(expression, fields)
+        known = fields_for(expression)
+        node = parse(expression, known)
         hidden_fields.refuse(node)
-        compiler.check(node, fields)
+        compiler.check(node, known)
     except SearchError as error:
         raise _refused(error) from error
     return node
@@ -88,11 +88,11 @@ def matching(expression: str, *, exclude_retired: bool = True) -> QuerySet[Devic
 
 
 def condition(expression: str) -> Q:
-    fields = registry()
     try:
-        node = parse(expression, fields)
+        known = fields_for(expression)
+        node = parse(expression, known)
         hidden_fields.refuse(node)
-        return compiler.compiled(node, fields, compiler.here_and_now())
+        return compiler.compiled(node, known, compiler.here_and_now())
     except SearchError as error:
         raise _refused(error) from error
 
@@ -100,7 +100,7 @@ def condition(expression: str) -> Q:
 def lone_word(text: str) -> Q:
     """What somebody typed, looked for as it is, whatever signs are in it."""
     word = NEVER_IN_TEXT.sub(" ", text).strip()
-    return compiler.compiled(Word(word) if word else EVERYTHING, FIELDS, compiler.here_and_now())
+    return compiler.compiled(Word(word) if word else EVERYTHING, Registry(()), compiler.here_and_now())
 
 
 def without_retired(expression: str) -> str:

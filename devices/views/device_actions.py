@@ -13,7 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from devices.action_forms import FORMS, ActionForm
+from devices.action_forms import FORMS as ACTION_FORMS
+from devices.action_forms import ActionForm
+from devices.attribute_forms import AttributesActionForm
 from devices.models import Device
 from devices.services import actions, listing
 from devices.services.actions import Action, Order, Outcome, Subject
@@ -24,6 +26,7 @@ from epmm.portal.lists import ticked
 from users import permissions
 from users.views.dialogs import GO, StepUp, administrator
 
+FORMS: Final = ACTION_FORMS | {"assign-attributes": AttributesActionForm}
 NAMES_SHOWN: Final = 5
 REASONS_TOLD: Final = 3
 

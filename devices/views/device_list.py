@@ -23,7 +23,7 @@ from devices.views.wording import model_of, owner_of, status_badge, system_of
 from epmm.portal.lists import LONGEST_SEARCH, SIZES, Cell, Column, Link, Listing
 from epmm.portal.lists import Action as MenuItem
 from users import permissions
-from users.models import AdminRole
+from users.models import AdminRole, User
 
 MANUFACTURER: Final = "Apple"
 MOST_POLLED: Final = max(SIZES)
@@ -129,6 +129,7 @@ def chosen(asked: Asked) -> QuerySet[Device]:
         expression=_expression(asked),
         status=asked.get("status", ""),
         label=_number(asked.get("label", "")),
+        person=_number(asked.get("user", "")),
         with_retired=asked.get("retired") == "1",
     ).devices()
 
@@ -230,7 +231,7 @@ def _key(device: Device) -> int:
 
 def _filters(asked: Asked, address: Address) -> dict[str, object]:
     status = asked.get("status", "")
-    label = _number(asked.get("label", ""))
+    label, person = _number(asked.get("label", "")), _number(asked.get("user", ""))
     with_retired = asked.get("retired") == "1"
     return {
         "status_choices": [("", _("Any status"), address(status=""))]
@@ -239,6 +240,10 @@ def _filters(asked: Asked, address: Address) -> dict[str, object]:
         "status_text": dict(Device.Status.choices).get(status, _("Any status")),
         "label": None if label is None else Label.objects.filter(pk=label).first(),
         "without_label": address(label=""),
+        "person": User.objects.filter(pk=person).first()
+        if (person := _number(asked.get("user", ""))) is not None
+        else None,
+        "without_person": address(user=""),
         "excludes_retired": not with_retired,
         "retired_address": address(retired="" if with_retired else "1"),
     }

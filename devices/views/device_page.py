@@ -26,6 +26,7 @@ TABS: Final[tuple[tuple[str, str | Promise], ...]] = (
     ("devices-certificates", gettext_lazy("Certificates")),
     ("devices-labels", gettext_lazy("Labels")),
     ("devices-comments", gettext_lazy("Comments")),
+    ("devices-attributes", gettext_lazy("Custom Attributes")),
     ("devices-commands", gettext_lazy("Commands")),
     ("devices-enrollment", gettext_lazy("Enrollment")),
     ("devices-logs", gettext_lazy("Logs")),

@@ -46,6 +46,7 @@ class Link:
     address: str
     note: str = ""
     panel: str = ""  # key of what opens beside the list; `address` is that of its own page
+    is_edit: bool = False  # it leads to where this is changed
 
     def __str__(self) -> str:
         return self.text

@@ -140,6 +140,7 @@ ENTERPRISE: Final = Node(
     rows=(Row(setting=options.ENTERPRISE_NAME, label=_("Enterprise Name")),),
 )
 TEXTS: Final = Node(slug="texts", label=_("Privacy and terms"), page="settings-texts")
+CUSTOM_ATTRIBUTES: Final = Node(slug="attributes", label=_("Custom Attributes"), page="settings-attributes")
 DOMAINS: Final = Node(slug="domains", label=_("Enrollment domains"), page="settings-domains")
 
 # Settings whose pages are more than a form of this tree.
@@ -211,6 +212,7 @@ _TREE: Final = (
             GDPR,
             TEXTS,
             DOMAINS,
+            CUSTOM_ATTRIBUTES,
         ),
     ),
     Group(

@@ -30,6 +30,7 @@ def cell(value: Cell) -> SafeString | str:
         case Link():
             note = format_html(' <span class="quiet">{}</span>', value.note) if value.note else ""
             panel = format_html(' data-panel="{}"', value.panel) if value.panel else ""
-            return format_html('<a href="{}"{}>{}</a>{}', value.address, panel, value.text, note)
+            kind = format_html(' class="{}"', "edit") if value.is_edit else ""
+            return format_html('<a href="{}"{}{}>{}</a>{}', value.address, kind, panel, value.text, note)
         case _:
             return str(value)

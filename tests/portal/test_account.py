@@ -10,7 +10,7 @@ from django_otp.oath import totp
 from epmm.models import AuditEntry
 from tests.portal.conftest import PASSWORD, SignedIn, browser, make_administrator
 from users.models import AdminRole, Authenticator, PortalSession, User
-from users.services import people, second_factor
+from users.services import administrators, people, second_factor
 from users.services.people import NewPerson
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -113,7 +113,9 @@ def test_the_last_who_may_appoint_stays(signed_in: SignedIn) -> None:
     client = signed_in()
     admin = User.objects.get()
 
-    answer = client.post("/admin/admins/roles", {"go": 1, "chosen": admin.pk, "granted": ["api"]})
+    answer = client.post(
+        "/admin/admins/roles", {"go": 1, "chosen": admin.pk, "was": AdminRole.values, "granted": ["api"]}
+    )
     assert "Nobody else could appoint administrators" in answer.content.decode()
     assert admin.admin_role_keys() == set(AdminRole.values)
 
@@ -121,10 +123,44 @@ def test_the_last_who_may_appoint_stays(signed_in: SignedIn) -> None:
 def test_a_mixed_role_stays_with_whoever_has_it(signed_in: SignedIn) -> None:
     client = signed_in()
     anna, ben = make_administrator("anna", ["api"]), make_administrator("ben", ["user.view"])
-    sent = {"go": 1, "chosen": f"{anna.pk},{ben.pk}", "granted": ["logs.view"], "mixed": ["api", "user.view"]}
+    mixed = ["api", "user.view"]
+    sent = {"go": 1, "chosen": f"{anna.pk},{ben.pk}", "granted": ["logs.view"], "mixed": mixed, "was_mixed": mixed}
 
     client.post("/admin/admins/roles", sent)
     assert [user.admin_role_keys() for user in (anna, ben)] == [{"api", "logs.view"}, {"user.view", "logs.view"}]
+
+
+def test_what_another_appoints_meanwhile_stays_and_acts_on_an_open_session(signed_in: SignedIn) -> None:
+    client = signed_in()
+    anna = signed_in("anna", ["api", "user.view"])
+    row = User.objects.get(user_id="anna")
+    sent = {"go": 1, "chosen": row.pk, "was": ["api", "user.view"], "granted": ["user.view", "label.view"]}
+
+    assert anna.get("/admin/labels").status_code == 403
+    administrators.change_roles(row, granted=["logs.view"], removed=[], actor="another")
+    client.post("/admin/admins/roles", sent)
+    assert row.admin_role_keys() == {"user.view", "label.view", "logs.view"}
+    assert [anna.get(f"/admin/{page}").status_code for page in ("labels", "logs/audit", "users")] == [200, 200, 200]
+    everything = ["user.view", "label.view", "logs.view"]
+    client.post("/admin/admins/roles", sent | {"was": everything, "granted": ["user.view"]})
+    assert [anna.get(f"/admin/{page}").status_code for page in ("labels", "logs/audit", "users")] == [403, 403, 200]
+    client.post("/admin/admins/roles", sent | {"was": ["user.view"], "granted": []})
+    assert anna.get("/admin/users")["Location"].startswith("/admin/sign-in")
+
+
+def test_the_list_says_itself_which_it_is(signed_in: SignedIn) -> None:
+    """Not the address that a browser tells, which whoever asks may choose."""
+    client = signed_in()
+    anna = people.create(NewPerson(user_id="anna"), actor="test")
+    all_of_them = {"row": anna.pk, "all": 1, "matching": ""}
+
+    assert 'name="listed" value="admins"' in client.get("/admin/admins").content.decode()
+    assert 'name="listed" value="users"' in client.get("/admin/users").content.decode()
+    shown = client.post("/admin/admins/roles", all_of_them | {"listed": "admins"}).content.decode()
+    assert "Administrator roles: Admin" in shown
+    forged = {"HX-Current-URL": "https://localhost/admin/admins"}
+    shown = client.post("/admin/admins/roles", all_of_them | {"listed": "users"}, headers=forged).content.decode()
+    assert "Administrator roles: 2 users" in shown
 
 
 def test_nobody_unknown_becomes_administrator(signed_in: SignedIn) -> None:

@@ -5,11 +5,11 @@ import re
 import pytest
 from django.test import Client
 
-from epmm import options, settings_store
-from epmm.models import AuditEntry
+from epmm import jobs, options, settings_store
+from epmm.models import AuditEntry, Job
 from tests.portal.conftest import PASSWORD, SignedIn, browser, make_administrator
-from users.models import AdminRole, PortalSession, User
-from users.services import lock_out, people, pins
+from users.models import AdminRole, PortalSession, Role, User
+from users.services import lock_out, people, pins, portal_sign_in, roles
 from users.services.people import NewPerson
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -295,3 +295,76 @@ def test_the_list_is_searched(signed_in: SignedIn) -> None:
 
     assert '<input type="search" name="q" value="an"' in page
     assert [f"/admin/users/{user.pk}" in page for user in (anna, ben)] == [True, False]
+
+
+def with_devices(user: User, number: int) -> None:
+    from tests.devices.services.rows import enrolled
+
+    for each in range(number):
+        enrolled(user=user, udid=f"{user.user_id}-{each}")
+
+
+def test_who_has_devices_is_deleted_after_they_are_retired(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from devices import tasks  # noqa: F401 - registers the handlers
+    from devices.models import Device
+
+    client, anna, ben = signed_in(), person(), person("ben")
+    with_devices(anna, 2)
+    sent = {"chosen": anna.pk, "typed": "anna", "go": 1}
+
+    assert "Retire their devices first: 2" in client.post("/admin/users/delete", {"chosen": anna.pk}).content.decode()
+    assert "Retire their" not in client.post("/admin/users/delete", {"chosen": ben.pk}).content.decode()
+    assert "This person has devices. Retire them first." in client.post("/admin/users/delete", sent).content.decode()
+    monkeypatch.setattr(portal_sign_in, "CONFIRMED_SECONDS", 0)
+    asked = client.post("/admin/users/delete", sent | {"retire": "on"})
+    assert (asked.status_code, "Confirm that it is you" in asked.content.decode()) == (422, True)
+    assert not Job.objects.filter(kind="devices.retire_of_person").exists()
+    told = client.post("/admin/users/delete", sent | {"retire": "on", "password": PASSWORD}).content.decode()
+    assert "The devices are being retired. Delete the person when they are gone." in told
+    for job in Job.objects.filter(kind="devices.retire_of_person"):
+        jobs.run(job.kind, job.arguments)
+        jobs.run(job.kind, job.arguments)  # a worker may do it twice
+    assert set(Device.objects.values_list("status", flat=True)) == {Device.Status.RETIRE_PENDING}
+    assert AuditEntry.objects.filter(action="command.queued", actor="admin").count() == 2
+    assert User.objects.filter(user_id="anna").exists()
+
+
+def test_who_manages_no_devices_retires_none_with_a_person(signed_in: SignedIn) -> None:
+    client, anna = signed_in(roles=[AdminRole.USER_MANAGE, AdminRole.USER_VIEW]), person()
+    with_devices(anna, 1)
+    sent = {"chosen": anna.pk, "typed": "anna", "go": 1, "retire": "on"}
+
+    assert "Retire their" not in client.post("/admin/users/delete", {"chosen": anna.pk}).content.decode()
+    assert "This person has devices." in client.post("/admin/users/delete", sent).content.decode()
+    assert not Job.objects.filter(kind="devices.retire_of_person").exists()
+
+
+def test_the_number_of_devices_leads_to_them(signed_in: SignedIn) -> None:
+    client, anna, ben = signed_in(), person(), person("ben")
+    with_devices(anna, 2)
+    with_devices(ben, 1)
+
+    assert f'<a href="/admin/devices?user={anna.pk}">2</a>' in client.get("/admin/users").content.decode()
+    assert f"/admin/devices?user={anna.pk}" in client.get(f"/admin/users/{anna.pk}").content.decode()
+    page = client.get(f"/admin/devices?user={anna.pk}").content.decode()
+    assert page.count('name="row"') == 2
+    assert "Devices of anna" in page
+    assert client.get("/admin/devices?user=²").content.decode().count('name="row"') == 3
+    assert "/admin/devices?user" not in signed_in("helper", [AdminRole.USER_VIEW]).get("/admin/users").content.decode()
+
+
+def test_the_list_shows_what_administrators_look_for(signed_in: SignedIn) -> None:
+    client, anna = signed_in(), person()
+    roles.grant(
+        anna, [Role.ADDE, Role.PORTAL_LOCK, Role.PORTAL_WIPE], actor="test", managed_apple_account="a@mdm.example.test"
+    )
+
+    page = client.get("/admin/users").content.decode()
+    assert "Device Enrollment, User Portal (+2)" in page
+    headings = re.findall(r"<th scope=\"col\"[^>]*>\s*(?:<a[^>]*>)?([^<\n]+)", page)
+    assert headings == [
+        "Name", "User ID", "Email", "Source", "Roles", "Managed Apple Account", "Devices", "Last admin login", "State",
+    ]  # fmt: skip
+    assert f'href="/admin/users/{anna.pk}" class="edit"' in page

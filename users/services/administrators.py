@@ -12,17 +12,27 @@ from users.models import AdminGrant, AdminRole, PortalSession, User
 
 @transaction.atomic
 def set_roles(user: User, keys: Iterable[str], *, actor: str) -> None:
-    """These and no others; none at all ends the person's sessions.  The last one who may appoint others stays."""
-    wanted = _known(keys)
+    """These and no others."""
+    wanted = frozenset(keys)
+    change_roles(user, granted=wanted, removed=frozenset(AdminRole.values) - wanted, actor=actor)
+
+
+@transaction.atomic
+def change_roles(user: User, *, granted: Iterable[str], removed: Iterable[str], actor: str) -> None:
+    """The others stay as they are.  Without any the person's sessions end.  The last who may appoint others stays."""
     person = User.objects.select_for_update().get(pk=user.pk)
     before = frozenset(person.admin_grants.values_list("key", flat=True))
+    wanted = (before - _known(removed)) | _known(granted)
+    user.is_admin = bool(wanted)
+    if wanted == before and person.is_admin == user.is_admin:
+        return
     if AdminRole.ADMIN_MANAGE in before - wanted:
         keep_an_appointer(person)
     person.admin_grants.exclude(key__in=wanted).delete()
     AdminGrant.objects.bulk_create(
         [AdminGrant(user=person, key=key, granted_by=actor[:255]) for key in sorted(wanted - before)]
     )
-    person.is_admin = user.is_admin = bool(wanted)
+    person.is_admin = user.is_admin
     person.save(update_fields=["is_admin"])
     if not wanted:
         PortalSession.objects.filter(user=person).delete()

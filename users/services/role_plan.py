@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from epmm import options
+from epmm.models import Job
 from users.errors import InvalidAccount, InvalidPerson
 from users.models import ACCOUNT_DRIVEN, Role, User
 from users.services import accounts, roles
@@ -26,6 +27,9 @@ VALUES: Final[dict[str, Callable[[User], str]]] = {
     "last_name": lambda user: user.last_name,
     "domain": lambda _user: options.enrollment_domains()[0],
 }
+UPN: Final = "userPrincipalName"
+# What a directory knows of a person, by its own names; local people have an email address at most.
+ATTRIBUTES: Final[dict[str, Callable[[User], str]]] = {UPN: lambda user: user.upn, "mail": lambda user: user.email}
 
 
 class Source(StrEnum):
@@ -33,7 +37,7 @@ class Source(StrEnum):
 
     KEEP = "keep"
     TYPED = "typed"
-    EMAIL = "email"
+    ATTRIBUTE = "attribute"
     PATTERN = "pattern"
 
 
@@ -44,15 +48,19 @@ class Change:
     granted: frozenset[str]
     removed: frozenset[str]
     source: Source = Source.KEEP
-    text: str = ""  # what was typed: the account of one person, or the pattern
+    typed: Mapping[int, str] = field(default_factory=dict)  # by person; who is not in it keeps theirs
+    text: str = ""  # the pattern, or the name of the attribute
     replaces: bool = False  # also accounts that people have already
+    retires: frozenset[str] = frozenset()  # of the removed roles: devices that were enrolled with them go, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     user: User
     account: str | None
+    after: frozenset[str]  # the roles
     problem: str = ""
+    warning: str = ""
 
     @property
     def is_new(self) -> bool:
@@ -77,6 +85,11 @@ def save(planned: Planned, change: Change, *, actor: str) -> None:
         roles.remove(user, change.removed, actor=actor)
     account = planned.account if planned.is_new else None
     roles.grant(user, change.granted, actor=actor, managed_apple_account=account)
+    if planned.is_new and planned.account is None:
+        accounts.clear(user, actor=actor)
+    for key in sorted(change.retires & change.removed & ACCOUNT_DRIVEN):
+        # the devices belong to another app, and the handler of this kind with them
+        Job.enqueue("devices.role_revoked", user=user.pk, role=key, actor=actor)
 
 
 def _draft(user: User, change: Change) -> Planned:
@@ -86,8 +99,9 @@ def _draft(user: User, change: Change) -> Planned:
     try:
         account = _account(user, change)
     except InvalidAccount as error:
-        return Planned(user=user, account=user.managed_apple_account, problem=str(error))
-    return Planned(user=user, account=account, problem=_missing(after, account))
+        return Planned(user=user, account=user.managed_apple_account, after=after, problem=str(error))
+    draft = Planned(user=user, account=account, after=after, problem=_missing(after, account))
+    return replace(draft, warning=_warning(draft))
 
 
 def _missing(after: frozenset[str], account: str | None) -> str:
@@ -98,21 +112,37 @@ def _missing(after: frozenset[str], account: str | None) -> str:
     return ""
 
 
+def _warning(draft: Planned) -> str:
+    """Federated accounts normally equal the directory's name; nothing forbids another one."""
+    upn = draft.user.upn
+    if not draft.is_new or draft.account is None or not upn or upn.lower() == draft.account:
+        return ""
+    return _("The directory knows this person as {upn}.").format(upn=upn)
+
+
 def _account(user: User, change: Change) -> str | None:
     kept = user.managed_apple_account
     match change.source:
         case Source.KEEP:
             return kept
         case Source.TYPED:
-            return accounts.normalized(change.text) if change.text.strip() else kept
+            if user.pk not in change.typed:
+                return kept
+            typed = change.typed[user.pk]
+            return accounts.normalized(typed) if typed.strip() else None
         case _ if kept is not None and not change.replaces:
             return kept
-        case Source.EMAIL:
-            if not user.email:
-                raise InvalidAccount(_("This person has no email address."))
-            return accounts.normalized(user.email)
+        case Source.ATTRIBUTE:
+            return accounts.normalized(_attribute(user, change.text))
         case Source.PATTERN:
             return accounts.normalized(filled(change.text, user))
+
+
+def _attribute(user: User, name: str) -> str:
+    read = ATTRIBUTES.get(name)
+    if read is None or not (text := read(user)):
+        raise InvalidAccount(_("This person has no {attribute}.").format(attribute=name))
+    return text
 
 
 def filled(pattern: str, user: User) -> str:
@@ -147,4 +177,4 @@ def _checked(draft: Planned, wanted: Counter[str], holders: dict[str | None, Use
         problem = _("Several of the chosen people would get this account.")
     else:
         return draft
-    return Planned(user=draft.user, account=draft.account, problem=problem)
+    return replace(draft, problem=problem)

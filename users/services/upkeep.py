@@ -13,6 +13,7 @@ from django.db.models.deletion import ProtectedError
 from django.utils.translation import gettext as _
 
 from epmm import audit, options, settings_store
+from epmm.models import Job
 from users.errors import InvalidPerson
 from users.models import AdminRole, PortalSession, User
 from users.services import accounts, administrators, lock_out, people
@@ -113,6 +114,13 @@ def unlock(user: User, *, actor: str) -> bool:
     if found:
         _record("user.unlocked", user, actor)
     return found
+
+
+def retire_devices(user: User, *, actor: str) -> None:
+    """Before somebody is deleted.  The devices belong to another app, and the handler of this kind with them."""
+    with transaction.atomic():
+        Job.enqueue("devices.retire_of_person", user=user.pk, actor=actor)
+        _record("user.devices_retired", user, actor)
 
 
 @transaction.atomic

@@ -9,17 +9,18 @@ from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from epmm.portal.lists import MOST_TICKED
 from users import permissions
 from users.errors import InvalidPerson
-from users.forms import TypedForm
-from users.models import User
+from users.forms import DeleteForm
+from users.models import AdminRole, User
 from users.services import people, pins, upkeep
 from users.views import chosen
-from users.views.dialogs import GO, administrator, refused
-from users.views.users import LISTING, everybody, to
+from users.views.dialogs import GO, StepUp, administrator, refused
+from users.views.users import LISTING, device_count, everybody, to
 
 HASHED_AT_ONCE: Final = 50  # a tenth of a second each
 
@@ -120,6 +121,7 @@ DEEDS: Final = {
 
 
 def dialog(name: str) -> Callable[[HttpRequest], HttpResponse]:
+    @sensitive_post_parameters("password")
     @require_POST
     def view(request: HttpRequest) -> HttpResponse:
         return _answer(request, DEEDS[name])
@@ -137,12 +139,18 @@ def _answer(request: HttpRequest, deed: Deed) -> HttpResponse:
     if GO not in request.POST or (typed and not typed.is_valid()):
         status = 422 if typed and typed.errors else 200
         return render(request, "portal/people/deed.html", context | {"form": typed}, status=status)
-    results = [(user, *_done(request, deed, user)) for user in whom.people]
+    retires = bool(typed and typed.cleaned_data.get("retire"))
+    if retires and sum(map(device_count, whom.people)) > 1:
+        step_up = StepUp(request)
+        if not step_up.is_passed():
+            context |= {"form": typed, "identity": step_up.form}
+            return render(request, "portal/people/deed.html", context, status=step_up.status)
+    results = [(user, *_done(request, deed, user, retires=retires)) for user in whom.people]
     context |= {"results": results, "failed": sum(1 for _user, problem, _told in results if problem)}
     return render(request, "portal/people/results.html", context | {"is_secret": deed.is_secret})
 
 
-def _typed(request: HttpRequest, deed: Deed, people: list[User]) -> TypedForm | None:
+def _typed(request: HttpRequest, deed: Deed, people: list[User]) -> DeleteForm | None:
     """What cannot be undone is typed out: the user ID of one, the number of several."""
     if not deed.is_typed:
         return None
@@ -152,14 +160,20 @@ def _typed(request: HttpRequest, deed: Deed, people: list[User]) -> TypedForm | 
     else:
         wanted = str(len(people))
         label = _("Type the number of people, {n}, to continue.").format(n=wanted)
-    return TypedForm(request.POST if GO in request.POST else None, label=label, wanted=wanted)
+    devices = sum(map(device_count, people)) if permissions.may(request, AdminRole.DEVICE_MANAGE) else 0
+    data = request.POST if GO in request.POST else None
+    return DeleteForm(data, label=label, wanted=wanted, devices=devices)
 
 
-def _done(request: HttpRequest, deed: Deed, user: User) -> tuple[str, str]:
+def _done(request: HttpRequest, deed: Deed, user: User, *, retires: bool) -> tuple[str, str]:
     """What was wrong, and else what is to be told."""
+    actor = administrator(request).user_id
     try:
         if deed.is_for_account:
             upkeep.may_change(user, permissions.roles_of(request))
-        return "", deed.do(user, administrator(request).user_id)
+        if retires and device_count(user):
+            upkeep.retire_devices(user, actor=actor)
+            return "", _("The devices are being retired. Delete the person when they are gone.")
+        return "", deed.do(user, actor)
     except InvalidPerson as error:
         return str(error), ""

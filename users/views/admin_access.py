@@ -26,7 +26,7 @@ def second_factor_off(request: HttpRequest, number: int) -> HttpResponse:
     user = get_object_or_404(User, pk=number, is_admin=True)
     step_up = StepUp(request)
     if GO not in request.POST or not step_up.is_passed():
-        status = step_up.status if step_up.form and step_up.form.errors else 200
+        status = step_up.status if GO in request.POST else 200
         context = {"person": user, "form": step_up.form}
         return render(request, "portal/people/second_factor_off.html", context, status=status)
     second_factor.switch_off(user, actor=administrator(request).user_id)

@@ -1,6 +1,5 @@
 """Admin > Admins: who administers, and with which roles (portal specification, section 15)."""
 
-from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
@@ -22,7 +21,7 @@ from users.views import chosen
 from users.views import users as users_page
 from users.views.chosen import Chosen
 from users.views.dialogs import GO, StepUp, administrator, done, refused
-from users.views.roles import GRANTED, MIXED, Box
+from users.views.three_states import Ticks
 
 CATEGORIES: Final[dict[str, str | Promise]] = {
     "device": gettext_lazy("Device Management"),
@@ -119,15 +118,13 @@ def assign(request: HttpRequest) -> HttpResponse:
         context = {"problem": str(error), "typed": request.POST["user_id"][: people.LONGEST_NAME]}
         return render(request, "portal/people/admin_add.html", context, status=422)
     if GO not in request.POST:
-        held = [frozenset(grant.key for grant in user.admin_grants.all()) for user in whom.people]
-        granted, mixed = frozenset.intersection(*held), frozenset.union(*held) - frozenset.intersection(*held)
-        return _dialog(request, whom, granted, mixed, StepUp(request))
-    granted = frozenset(request.POST.getlist(GRANTED)) & frozenset(AdminRole.values)
-    mixed = (frozenset(request.POST.getlist(MIXED)) & frozenset(AdminRole.values)) - granted
+        ticks = Ticks.of([[grant.key for grant in user.admin_grants.all()] for user in whom.people])
+        return _dialog(request, whom, ticks, StepUp(request))
+    ticks = Ticks.read(request.POST, AdminRole.values)
     step_up = StepUp(request)
     if not step_up.is_passed():
-        return _dialog(request, whom, granted, mixed, step_up, status=step_up.status)
-    return _saved(request, whom, granted, mixed)
+        return _dialog(request, whom, ticks, step_up, status=step_up.status)
+    return _saved(request, whom, ticks)
 
 
 @sensitive_post_parameters("password")
@@ -152,34 +149,21 @@ def _chosen(request: HttpRequest) -> Chosen:
     if "user_id" in request.POST:
         return Chosen([people.by_user_id(request.POST["user_id"].strip()[: people.LONGEST_NAME])])
     # the list of people and that of administrators open the same dialog, each with what is ticked in it
-    is_of_admins = reverse("portal:admins") in request.headers.get("HX-Current-URL", "")
-    if is_of_admins:
+    if request.POST.get("listed") == LISTING.name:
         return chosen.of(request, LISTING, _everybody().filter(is_admin=True))
     return chosen.of(request, LISTING, _everybody(), narrow=users_page.to)
 
 
-def _dialog(
-    request: HttpRequest,
-    whom: Chosen,
-    granted: frozenset[str],
-    mixed: frozenset[str],
-    step_up: StepUp,
-    *,
-    status: int = 200,
-) -> HttpResponse:
-    held = [frozenset(grant.key for grant in user.admin_grants.all()) for user in whom.people]
-    boxes = []
-    for role in AdminRole:
-        was_mixed = any(role in keys for keys in held) and not all(role in keys for keys in held)
-        boxes.append(Box(role.value, role.label, role in granted, role in mixed and was_mixed, was_mixed))
+def _dialog(request: HttpRequest, whom: Chosen, ticks: Ticks, step_up: StepUp, *, status: int = 200) -> HttpResponse:
+    boxes = [ticks.box(role.value, role.label) for role in AdminRole]
     categories = [(CATEGORIES[name], list(some)) for name, some in groupby(boxes, lambda box: _category(box.key))]
     context = whom.context() | {"categories": categories, "form": step_up.form}
     return render(request, "portal/people/admin_roles.html", context, status=status)
 
 
-def _saved(request: HttpRequest, whom: Chosen, granted: frozenset[str], kept: frozenset[str]) -> HttpResponse:
+def _saved(request: HttpRequest, whom: Chosen, ticks: Ticks) -> HttpResponse:
     actor = administrator(request).user_id
-    results = [(user, _problem(user, granted, kept, actor), "") for user in whom.people]
+    results = [(user, _problem(user, ticks, actor), "") for user in whom.people]
     failed = sum(1 for _user, problem, _told in results if problem)
     if len(results) == 1 and not failed:
         name = whom.people[0].display_name
@@ -190,13 +174,9 @@ def _saved(request: HttpRequest, whom: Chosen, granted: frozenset[str], kept: fr
     return render(request, "portal/people/results.html", context)
 
 
-def _problem(user: User, granted: frozenset[str], kept: Iterable[str], actor: str) -> str:
-    held = frozenset(grant.key for grant in user.admin_grants.all())
-    wanted = granted | (held & frozenset(kept))
-    if wanted == held:
-        return ""
+def _problem(user: User, ticks: Ticks, actor: str) -> str:
     try:
-        administrators.set_roles(user, wanted, actor=actor)
+        administrators.change_roles(user, granted=ticks.granted, removed=ticks.removed, actor=actor)
     except InvalidPerson as error:
         return str(error)
     return ""

@@ -38,7 +38,8 @@ class StepUp:
         self.status = 422
         self.form: ConfirmForm | None = None
         if not portal_sign_in.is_confirmed(request):
-            data: Any = request.POST if GO in request.POST else None
+            # not asked yet is not answered wrong
+            data: Any = request.POST if GO in request.POST and "password" in request.POST else None
             self.form = ConfirmForm(data, asks_code=portal_sign_in.has_second_factor(self._user))
             self.form.fields["password"].widget.attrs.pop("autofocus", None)
 

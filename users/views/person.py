@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -14,10 +15,11 @@ from django.views.decorators.http import require_http_methods
 from epmm.models import AuditEntry
 from epmm.portal.lists import Badge
 from users import permissions
+from users.attribute_forms import ValuesForm
 from users.errors import InvalidPerson
 from users.forms import NewPersonForm, PersonForm
-from users.models import AdminRole, RegistrationPin, Role, User
-from users.services import lock_out, people, portal_sessions, second_factor, sign_in, upkeep
+from users.models import AdminRole, CustomAttribute, RegistrationPin, Role, User
+from users.services import custom_attributes, lock_out, people, portal_sessions, second_factor, sign_in, upkeep
 from users.services.people import NewPerson
 from users.services.upkeep import Facts
 from users.views.dialogs import administrator
@@ -33,17 +35,21 @@ FACTS: Final = ("first_name", "last_name", "email")
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
     form = NewPersonForm(request.POST or None)
-    if form.is_valid():
+    values = ValuesForm(request.POST or None, custom_attributes.defined(CustomAttribute.Subject.USER), {})
+    if all([form.is_valid(), values.is_valid()]):
         given = {name: value for name, value in form.cleaned_data.items() if name != "again"}
         given["managed_apple_account"] = given["managed_apple_account"] or None
+        actor = administrator(request).user_id
         try:
-            user = people.create(NewPerson(**given), actor=administrator(request).user_id)
+            with transaction.atomic():
+                user = people.create(NewPerson(**given), actor=actor)
+                custom_attributes.set_for_user(user, values.values, actor=actor)
         except InvalidPerson as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, _("{name} was added.").format(name=user.display_name))
             return redirect("portal:users-edit", user.pk)
-    return render(request, "portal/people/add.html", {"form": form})
+    return render(request, "portal/people/add.html", {"form": form, "values": values})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -54,23 +60,34 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
     if user.source != User.Source.LOCAL:
         for field in (*FACTS, "display_name"):
             form.fields[field].disabled = True
+    may_manage = permissions.may(request, AdminRole.USER_MANAGE)
+    values = _values(request, user, is_read_only=not may_manage)
     if request.method == "POST":
         permissions.require(request, AdminRole.USER_MANAGE)
-        if form.is_valid():
+        if all([form.is_valid(), values.is_valid()]):
+            actor = administrator(request).user_id
             try:
                 upkeep.may_change(user, permissions.roles_of(request))
-                upkeep.edit(user, Facts(**form.cleaned_data), actor=administrator(request).user_id)
+                with transaction.atomic():
+                    upkeep.edit(user, Facts(**form.cleaned_data), actor=actor)
+                    custom_attributes.set_for_user(user, values.values, actor=actor)
             except InvalidPerson as error:
                 form.add_error(None, str(error))
             else:
                 messages.success(request, _("Saved."))
                 return redirect("portal:users-edit", user.pk)
-    may_manage = permissions.may(request, AdminRole.USER_MANAGE)
     actions = [action for action in LISTING.actions if permissions.may_open(request, action.name)]
-    context = {"person": user, "name": name, "form": form, "may_manage": may_manage, "actions": actions}
+    context = {"person": user, "name": name, "form": form, "values": values, "may_manage": may_manage}
+    context["actions"] = actions
     return render(
         request, "portal/people/person.html", context | _state(user) | _devices(request, user) | _access(request, user)
     )
+
+
+def _values(request: HttpRequest, user: User, *, is_read_only: bool) -> ValuesForm:
+    attributes = custom_attributes.defined(CustomAttribute.Subject.USER)
+    texts = custom_attributes.texts_of(user.custom_attributes.all()) if attributes else {}
+    return ValuesForm(request.POST or None, attributes, texts, is_read_only=is_read_only)
 
 
 def _initial(user: User) -> dict[str, str]:

@@ -1,29 +1,35 @@
 """Users > Actions > Assign Roles (portal specification, section 4)."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.apps import apps
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from epmm import options, settings_store
+from users import permissions
 from users.errors import InvalidPerson
-from users.models import ACCOUNT_DRIVEN, Role, User
+from users.models import ACCOUNT_DRIVEN, AdminRole, Role, User
 from users.services import role_plan, roles
-from users.services.role_plan import DEFAULT_PATTERN, Change, Planned, Source
+from users.services.role_plan import ATTRIBUTES, DEFAULT_PATTERN, UPN, Change, Planned, Source
 from users.views import chosen
 from users.views.chosen import Chosen
-from users.views.dialogs import GO, administrator, done, refused
+from users.views.dialogs import GO, StepUp, administrator, done, refused
+from users.views.three_states import Box, Ticks
 from users.views.users import LISTING, everybody, to
 
 PREVIEWED: Final = 100
-GRANTED, MIXED = "granted", "mixed"
+MOST_TYPED: Final = 50  # a field for each
+LONGEST_ACCOUNT: Final = 320
+WARNED: Final = frozenset({Role.PORTAL_WIPE, Role.PORTAL_UNLOCK})
 WARNINGS: Final[Mapping[str, str | Promise]] = {
     Role.PORTAL_WIPE: gettext_lazy("Erases the device for good. This cannot be undone."),
     Role.PORTAL_UNLOCK: gettext_lazy("Removes the passcode of the device. Never use it on a lost device."),
@@ -34,25 +40,60 @@ WARNINGS: Final[Mapping[str, str | Promise]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A role as the dialog offers it: ticked, not ticked, or left as it is with each."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """The dialog as it opens, or as somebody has filled it in."""
 
-    key: str
-    label: str | Promise
-    is_ticked: bool
-    is_mixed: bool
-    was_mixed: bool
+    ticks: Ticks
+    source: Source
+    accounts: Mapping[int, str] = field(default_factory=dict)  # as typed, by person
+    accounts_were: Mapping[int, str] = field(default_factory=dict)  # when the dialog was opened
+    pattern: str = DEFAULT_PATTERN
+    attribute: str = UPN
+    replaces: bool = False
+    retires: frozenset[str] = frozenset()
+    skips: bool = False
+
+    @classmethod
+    def opened(cls, people: Sequence[User]) -> "Filled":
+        """What changes nothing."""
+        ticks = Ticks.of([[grant.key for grant in user.role_grants.all()] for user in people])
+        have_all = all(user.managed_apple_account for user in people)
+        source = Source.TYPED if len(people) == 1 else Source.KEEP if have_all else Source.PATTERN
+        accounts = {user.pk: user.managed_apple_account or "" for user in people}
+        return cls(ticks=ticks, source=source, accounts=accounts, accounts_were=accounts)
+
+    @classmethod
+    def read(cls, sent: QueryDict, people: Sequence[User]) -> "Filled":
+        source, attribute = sent.get("source", ""), sent.get("attribute", "")
+        return cls(
+            ticks=Ticks.read(sent, Role.values),
+            source=Source(source) if source in {*map(str, Source)} else Source.KEEP,
+            accounts={user.pk: sent.get(f"account_{user.pk}", "")[:LONGEST_ACCOUNT] for user in people},
+            accounts_were={user.pk: sent.get(f"account_was_{user.pk}", "")[:LONGEST_ACCOUNT] for user in people},
+            pattern=sent.get("pattern", ""),
+            attribute=attribute if attribute in ATTRIBUTES else UPN,
+            replaces=bool(sent.get("replaces")),
+            retires=frozenset(sent.getlist("retires")) & ACCOUNT_DRIVEN,
+            skips=bool(sent.get("skip")),
+        )
 
     @property
-    def note(self) -> str | Promise:
-        return WARNINGS.get(self.key, "")
+    def change(self) -> Change:
+        """What was changed alone: the rest may be changed by somebody else meanwhile."""
+        typed = {key: text for key, text in self.accounts.items() if text.strip() != self.accounts_were[key].strip()}
+        return Change(
+            granted=self.ticks.granted,
+            removed=self.ticks.removed,
+            source=self.source,
+            typed=typed,
+            text=self.attribute if self.source is Source.ATTRIBUTE else self.pattern,
+            replaces=self.replaces,
+            retires=self.retires & self.ticks.removed,
+        )
 
-    @property
-    def is_warning(self) -> bool:
-        return self.key in (Role.PORTAL_WIPE, Role.PORTAL_UNLOCK)
 
-
+@sensitive_post_parameters("password")
 @require_POST
 def assign(request: HttpRequest) -> HttpResponse:
     try:
@@ -60,12 +101,18 @@ def assign(request: HttpRequest) -> HttpResponse:
     except InvalidPerson as error:
         return refused(request, str(error))
     if GO not in request.POST:
-        return _dialog(request, whom, _change_before(whom.people))
-    change = read(request.POST, is_one=len(whom.people) == 1)
+        return _dialog(request, whom, Filled.opened(whom.people))
+    filled = Filled.read(request.POST, whom.people)
+    change = filled.change
     planned = role_plan.plan(whom.people, change)
     failing = sum(1 for each in planned if each.problem)
-    if failing == len(planned) or (failing and not request.POST.get("skip")):
-        return _dialog(request, whom, change, planned=planned, is_refused=True, status=422)
+    if failing == len(planned) or (failing and not filled.skips):
+        return _dialog(request, whom, filled, planned=planned, is_refused=True, status=422)
+    if change.retires:
+        permissions.require(request, AdminRole.DEVICE_MANAGE)
+        step_up = StepUp(request)
+        if not step_up.is_passed():
+            return _dialog(request, whom, filled, planned=planned, step_up=step_up, status=step_up.status)
     return _saved(request, whom, change, planned)
 
 
@@ -76,73 +123,63 @@ def preview(request: HttpRequest) -> HttpResponse:
         whom = chosen.of(request, LISTING, everybody(), narrow=to)
     except InvalidPerson as error:
         return refused(request, str(error))
-    change = read(request.POST, is_one=len(whom.people) == 1)
-    return render(request, "portal/people/role_preview.html", _previewed(role_plan.plan(whom.people, change), change))
-
-
-def read(sent: QueryDict, *, is_one: bool) -> Change:
-    granted = frozenset(sent.getlist(GRANTED)) & frozenset(Role.values)
-    mixed = frozenset(sent.getlist(MIXED)) - granted
-    source = sent.get("source", "")
-    known = source in {*map(str, Source)} and (source != Source.TYPED or is_one)
-    text = sent.get("account" if source == Source.TYPED else "pattern", "")
-    return Change(
-        granted=granted,
-        removed=frozenset(Role.values) - granted - mixed,
-        source=Source(source) if known else Source.KEEP,
-        text=text,
-        replaces=bool(sent.get("replaces")),
-    )
-
-
-def _change_before(people: Sequence[User]) -> Change:
-    """What changes nothing: the state in which the dialog opens."""
-    keys = [frozenset(grant.key for grant in user.role_grants.all()) for user in people]
-    everywhere, anywhere = frozenset.intersection(*keys), frozenset.union(*keys)
-    removed = frozenset(Role.values) - anywhere
-    if len(people) == 1:
-        text = people[0].managed_apple_account or ""
-        return Change(granted=everywhere, removed=removed, source=Source.TYPED, text=text)
-    has_all = all(user.managed_apple_account for user in people)
-    source = Source.KEEP if has_all else Source.PATTERN
-    return Change(granted=everywhere, removed=removed, source=source, text=DEFAULT_PATTERN)
+    filled = Filled.read(request.POST, whom.people)
+    planned = role_plan.plan(whom.people, filled.change)
+    return render(request, "portal/people/role_preview.html", _previewed(request, planned, filled))
 
 
 def _dialog(
     request: HttpRequest,
     whom: Chosen,
-    change: Change,
+    filled: Filled,
     *,
     planned: Sequence[Planned] | None = None,
+    step_up: StepUp | None = None,
     is_refused: bool = False,
     status: int = 200,
 ) -> HttpResponse:
-    boxes = _boxes(whom.people, change)
-    shown = _previewed(planned if planned is not None else role_plan.plan(whom.people, change), change)
-    context = whom.context() | shown | {"is_refused": is_refused, "portal": boxes[Role.PORTAL]}
-    context["portal_children"] = [box for key, box in boxes.items() if key in roles.PORTAL_CHILDREN]
-    context["account_driven"] = [box for key, box in boxes.items() if key in ACCOUNT_DRIVEN]
-    context["notes"], context["switch_address"] = _switched_off(), _switch_address()
-    pattern = change.text if change.source is Source.PATTERN else DEFAULT_PATTERN
-    context["account"] = change.text if change.source is Source.TYPED else ""
-    context |= {"source": change.source, "pattern": pattern, "replaces": change.replaces}
-    context["example"] = f"name@{options.enrollment_domains()[0]}"
-    context["placeholders"] = ", ".join(f"{{{name}}}" for name in role_plan.VALUES)
+    boxes = {str(role): _box(role, filled.ticks) for role in Role}
+    planned = role_plan.plan(whom.people, filled.change) if planned is None else planned
+    may_type = len(whom.people) <= MOST_TYPED
+    context = {
+        "is_refused": is_refused,
+        "portal": boxes[Role.PORTAL],
+        "portal_children": [box for key, box in boxes.items() if key in roles.PORTAL_CHILDREN],
+        "account_driven": [box for key, box in boxes.items() if key in ACCOUNT_DRIVEN],
+        "sources": _sources(is_one=len(whom.people) == 1, may_type=may_type),
+        "source": filled.source,
+        "typed": [
+            (user, filled.accounts[user.pk], filled.accounts_were[user.pk])
+            for user in (whom.people if may_type else ())
+        ],
+        "pattern": filled.pattern,
+        "attribute": filled.attribute,
+        "attributes": list(ATTRIBUTES),
+        "replaces": filled.replaces,
+        "placeholders": ", ".join(f"{{{name}}}" for name in role_plan.VALUES),
+        "example": f"name@{options.enrollment_domains()[0]}",
+        "form": step_up and step_up.form,
+    }
+    context |= whom.context() | _previewed(request, planned, filled)
     return render(request, "portal/people/roles.html", context, status=status)
 
 
-def _boxes(people: Iterable[User], change: Change) -> dict[str, Box]:
-    held = [frozenset(grant.key for grant in user.role_grants.all()) for user in people]
-    boxes = {}
-    for role in Role:
-        was_mixed = any(role in keys for keys in held) and not all(role in keys for keys in held)
-        is_ticked = role in change.granted
-        is_mixed = was_mixed and not is_ticked and role not in change.removed
-        boxes[str(role)] = Box(role.value, role.label, is_ticked, is_mixed, was_mixed)
-    return boxes
+def _box(role: Role, ticks: Ticks) -> Box:
+    return ticks.box(role.value, role.label, note=WARNINGS.get(role, ""), is_warning=role in WARNED)
 
 
-def _previewed(planned: Sequence[Planned], change: Change) -> dict[str, Any]:
+def _sources(*, is_one: bool, may_type: bool) -> list[tuple[Source, str]]:
+    sources = {
+        Source.KEEP: _("Keep each person's account"),
+        Source.TYPED: _("Typed"),
+        Source.ATTRIBUTE: _("From a directory attribute"),
+        Source.PATTERN: _("From a pattern"),
+    }
+    left_out = {Source.KEEP} if is_one else set() if may_type else {Source.TYPED}
+    return [(source, label) for source, label in sources.items() if source not in left_out]
+
+
+def _previewed(request: HttpRequest, planned: Sequence[Planned], filled: Filled) -> dict[str, Any]:
     """Those that would fail come first."""
     failing = [each for each in planned if each.problem]
     fine = [each for each in planned if not each.problem and each.is_new]
@@ -152,16 +189,22 @@ def _previewed(planned: Sequence[Planned], change: Change) -> dict[str, Any]:
         "failing": len(failing),
         "going": len(planned) - len(failing),
         "not_shown": len(failing) + len(fine) - len(shown),
-        "asks_account": bool(change.granted & ACCOUNT_DRIVEN),
+        "asks_account": bool(filled.ticks.on & ACCOUNT_DRIVEN),
+        "notes": _switched_off(planned),
+        "switch_address": _switch_address(),
+        "has_both": any(each.after >= ACCOUNT_DRIVEN for each in planned),
+        "retirements": _retirements(request, planned, filled),
+        "skips": filled.skips,
     }
 
 
-def _switched_off() -> list[str]:
+def _switched_off(planned: Sequence[Planned]) -> list[str]:
     switches = (
-        (options.ADDE, _("Account-driven device enrollment is switched off.")),
-        (options.AAUE, _("Account-driven user enrollment is switched off.")),
+        (Role.ADDE, options.ADDE, _("Account-driven device enrollment is switched off.")),
+        (Role.AAUE, options.AAUE, _("Account-driven user enrollment is switched off.")),
     )
-    off = [sentence for switch, sentence in switches if not settings_store.read(switch)]
+    held: frozenset[str] = frozenset().union(*(each.after for each in planned))
+    off = [sentence for role, switch, sentence in switches if role in held and not settings_store.read(switch)]
     return [f"{sentence} {_('The role is saved but has no effect until it is switched on.')}" for sentence in off]
 
 
@@ -170,6 +213,20 @@ def _switch_address() -> str:
         return reverse("portal:settings-ios-mdm")
     except NoReverseMatch:
         return ""
+
+
+def _retirements(request: HttpRequest, planned: Sequence[Planned], filled: Filled) -> list[tuple[str, str, bool]]:
+    """For who manages devices: those that were enrolled with a role which is taken away may go with it."""
+    revoked = filled.ticks.removed & ACCOUNT_DRIVEN
+    if not revoked or not permissions.may(request, AdminRole.DEVICE_MANAGE):
+        return []
+    devices = apps.get_model("devices", "Device").objects.enrolled().filter(user__in=[each.user.pk for each in planned])
+    offered = []
+    for key in sorted(revoked):
+        if n := devices.filter(enrollment_type=key.rpartition(".")[2]).count():
+            sentence = _("Also retire the devices that were enrolled with the role “{role}”: {n}")
+            offered.append((key, sentence.format(n=n, role=Role(key).label), key in filled.retires))
+    return offered
 
 
 def _saved(request: HttpRequest, whom: Chosen, change: Change, planned: Sequence[Planned]) -> HttpResponse:

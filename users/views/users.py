@@ -1,6 +1,7 @@
 """Devices & Users > Users (portal specification, section 3)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from django.apps import apps
@@ -15,10 +16,16 @@ from django.views.decorators.http import require_safe
 
 from epmm.portal.lists import Action, Badge, Column, Link, Listing
 from users import permissions
-from users.models import Role, User
+from users.models import CustomAttribute, Role, User
+from users.services import custom_attributes
 
 DIRECTORY: Final = "ldap"
-_LABELS: Final = dict(Role.choices)
+DEVICES: Final = "devices"
+_SHORT: Final = {
+    Role.ADDE.value: _("Device Enrollment"),
+    Role.AAUE.value: _("User Enrollment"),
+    Role.PORTAL.value: Role.PORTAL.label,
+}
 
 
 def find(people: QuerySet[User], text: str) -> QuerySet[User]:
@@ -37,9 +44,22 @@ def _devices() -> QuerySet[Any]:
     return counted
 
 
+def device_count(user: User) -> int:
+    count: int = getattr(user, "device_count")  # noqa: B009 - annotated
+    return count
+
+
+def _linked_count(user: User) -> Link | int:
+    """For who may see devices."""
+    count = device_count(user)
+    return Link(str(count), f"{reverse('portal:devices')}?user={user.pk}") if count else count
+
+
 def _roles(user: User) -> str:
-    keys = sorted(grant.key for grant in user.role_grants.all() if "." not in grant.key or grant.key[:5] == "apple")
-    return ", ".join(str(_LABELS.get(key, key)) for key in keys)
+    """What is done in the user portal is counted; the person's page names each."""
+    held = {grant.key for grant in user.role_grants.all()}
+    named = [str(label) for key, label in _SHORT.items() if key in held]
+    return ", ".join(named) + (f" (+{more})" if (more := len(held - _SHORT.keys())) else "")
 
 
 LISTING: Final = Listing[User](
@@ -49,7 +69,7 @@ LISTING: Final = Listing[User](
         Column(
             key="name",
             label=_("Name"),
-            value=lambda user: Link(user.display_name, reverse("portal:users-edit", args=[user.pk])),
+            value=lambda user: Link(user.display_name, reverse("portal:users-edit", args=[user.pk]), is_edit=True),
         ),
         Column(key="user_id", label=_("User ID"), value=lambda user: user.user_id, order="user_id"),
         Column(key="email", label=_("Email"), value=lambda user: user.email, order="email"),
@@ -61,13 +81,8 @@ LISTING: Final = Listing[User](
             value=lambda user: user.managed_apple_account,
             order="managed_apple_account",
         ),
-        Column(key="devices", label=_("Devices"), value=lambda user: user.device_count),  # type: ignore[attr-defined] # annotated
-        Column(
-            key="last_login",
-            label=_("Last admin login"),
-            value=lambda user: user.last_portal_login_at,
-            is_shown=False,
-        ),
+        Column(key=DEVICES, label=_("Devices"), value=device_count),
+        Column(key="last_login", label=_("Last admin login"), value=lambda user: user.last_portal_login_at),
         Column(
             key="state",
             label=_("State"),
@@ -79,6 +94,7 @@ LISTING: Final = Listing[User](
     actions=(
         Action(label=_("Assign Roles"), name="users-roles", icon="user-cog"),
         Action(label=_("Assign administrator roles"), name="admins-roles", icon="shield-user"),
+        Action(label=_("Assign custom attributes"), name="users-attributes", icon="list-plus"),
         Action(label=_("Require password change"), name="users-require-password", icon="key-round"),
         Action(label=_("Reset password"), name="users-reset-password", icon="rotate-ccw-key"),
         Action(label=_("Unlock account"), name="users-unlock", icon="lock-open"),
@@ -102,10 +118,31 @@ def everybody() -> QuerySet[User]:
     return User.objects.prefetch_related("role_grants").annotate(device_count=Coalesce(Subquery(_devices()), 0))
 
 
+def _attribute_column(attribute: CustomAttribute, *, is_shown: bool) -> Column[User]:
+    def value(user: User) -> str | None:
+        return next((each.text for each in user.custom_attributes.all() if each.attribute_id == attribute.pk), None)
+
+    return Column(key=f"attribute.{attribute.pk}", label=attribute.name, value=value, is_shown=is_shown)
+
+
+def _listing(request: HttpRequest, asked: Mapping[str, str]) -> tuple[Listing[User], QuerySet[User]]:
+    """With the attributes that are defined: columns to choose, and all of them in a file."""
+    fixed = LISTING.columns
+    if permissions.may_open(request, "devices"):
+        fixed = [replace(column, value=_linked_count) if column.key == DEVICES else column for column in fixed]
+    attributes = custom_attributes.defined(CustomAttribute.Subject.USER)
+    columns = [_attribute_column(attribute, is_shown=asked.get("format") == "csv") for attribute in attributes]
+    listing = replace(LISTING, columns=(*fixed, *columns))
+    is_any_shown = asked.get("format") == "csv" or "attribute." in asked.get("columns", "")
+    found = everybody().prefetch_related("custom_attributes") if columns and is_any_shown else everybody()
+    return listing, found
+
+
 @require_safe
 def users(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     asked = request.GET.dict()
-    view = LISTING.view(request, to(everybody(), asked))
+    listing, found = _listing(request, asked)
+    view = listing.view(request, to(found, asked))
     if request.GET.get("format") == "csv":
         return view.csv()
     actions = [action for action in LISTING.actions if permissions.may_open(request, action.name)]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from devices.services.actions.attributes import AssignAttributes
 from devices.services.actions.base import Action, Order, Subject, Unmet, subjects
 from devices.services.actions.commands import ForceCheckIn, Lock, PushProfiles, Retire, Unlock, Wipe
 from devices.services.actions.labelling import ApplyLabel, RemoveLabel
@@ -21,6 +22,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ChangeUser(),
     MarkLost(),
     MarkFound(),
+    AssignAttributes(),
     ApplyLabel(),
     RemoveLabel(),
     Comment(),

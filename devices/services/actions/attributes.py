@@ -1,0 +1,32 @@
+"""Custom attributes of devices: no device hears of them."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from devices.models import Device
+from devices.services import custom_attributes
+from devices.services.actions.base import Action, Subject, Unmet, Values
+from users.models import AdminRole
+from users.services.custom_attributes import InvalidAttribute
+
+
+class AssignAttributes(Action):
+    key = "assign-attributes"
+    label = gettext_lazy("Assign custom attributes")
+    explanation = gettext_lazy("An empty field leaves what each device has.")
+    button = gettext_lazy("Assign")
+    icon = "list-plus"
+    role = AdminRole.DEVICE_MANAGE
+
+    def why_not(self, subject: Subject) -> str | None:
+        del subject
+        return None
+
+    def run(self, device: Device, values: Values, *, actor: str, address: str | None) -> str:
+        try:
+            changed = custom_attributes.set_for_device(device, values["attributes"], actor=actor, address=address)
+        except InvalidAttribute as error:
+            raise Unmet(str(error)) from error
+        if not changed:
+            raise Unmet(_("It has these values already."))
+        return _("Assigned")

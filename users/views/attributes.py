@@ -1,0 +1,43 @@
+"""Users > Actions > Assign custom attributes."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from users import permissions
+from users.attribute_forms import PeopleValuesForm
+from users.errors import InvalidPerson
+from users.models import CustomAttribute, User
+from users.services import custom_attributes
+from users.views import chosen
+from users.views.dialogs import GO, administrator, refused
+from users.views.users import LISTING, everybody, to
+
+
+@require_POST
+def assign(request: HttpRequest) -> HttpResponse:
+    try:
+        whom = chosen.of(request, LISTING, everybody(), narrow=to)
+    except InvalidPerson as error:
+        return refused(request, str(error))
+    form = PeopleValuesForm(request.POST if GO in request.POST else None)
+    heading = _("Assign custom attributes")
+    context = whom.context() | {"heading": heading, "address": request.path, "form": form}
+    if not form.is_valid():
+        context["may_define"] = permissions.may_open(request, "settings-attributes")
+        status = 422 if form.errors else 200
+        return render(request, "portal/people/attributes.html", context, status=status)
+    actor = administrator(request).user_id
+    results = [(user, *_set(user, form.values, actor)) for user in whom.people]
+    failed = sum(1 for _user, problem, _told in results if problem)
+    return render(request, "portal/people/results.html", context | {"results": results, "failed": failed})
+
+
+def _set(user: User, values: dict[CustomAttribute, str], actor: str) -> tuple[str, str]:
+    """What was wrong, and else what is to be told."""
+    try:
+        changed = custom_attributes.set_for_user(user, values, actor=actor)
+    except InvalidPerson as error:
+        return str(error), ""
+    return "", _("Assigned") if changed else _("Had these values already")
