@@ -231,14 +231,17 @@ def _places(queryset: Any, order: Any) -> Iterator[tuple[str, str]]:
     """Where a page in the middle begins, and one near the end: among the rows without a value, if there are any."""
     from epmm.portal import keyset
 
-    known, *unknown = keyset.parts(queryset, order, None, is_backwards=False)
-    last = next((part for part in unknown if part.exists()), known)
-    for told, part, number in (
+    sign = "-" if order.is_descending else ""
+    known = queryset.filter(**{f"{order.column}__isnull": False}).order_by(f"{sign}{order.column}", f"{sign}pk")
+    unknown = queryset.filter(**{f"{order.column}__isnull": True}).order_by(f"{sign}pk")
+    last = unknown if unknown.exists() else known
+    for told, rows, number in (
         ("middle page", known, known.count() // 2),
         ("late page", last, max(0, last.count() - LATE)),
     ):
-        for row in part[number : number + 1]:
-            yield told, keyset.cursor(row, order.column)
+        pair = [row.pk for row in rows[number : number + 2]]
+        # of two rows the first is a page, behind which the next one begins
+        yield told, keyset.page(queryset.filter(pk__in=pair), order, size=1).after
 
 
 # --- What stands on a page --------------------------------------------------------------------------------------------
@@ -276,7 +279,8 @@ class Seen(HTMLParser):
         if "hx-post" in given and given.get("hx-include") == "#rows":
             self._dialogs.append(given["hx-post"])
         if tag == "form":
-            self._form = Form(given.get("action", "")) if given.get("method", "get").lower() == "get" else None
+            is_asking = given.get("method", "get").lower() == "get" and "hx-post" not in given
+            self._form = Form(given.get("action", "")) if is_asking else None
             self._forms += [self._form] if self._form else []
         self._field(tag, given)
 

@@ -36,7 +36,7 @@ def page(queryset: QuerySet[M], order: Order, *, size: int, after: str = "", bef
     place = _read(queryset, column, after or before)
     is_backwards = bool(before and not after and place)
     rows: list[M] = []
-    for part in parts(queryset, order, place, is_backwards=is_backwards):
+    for part in _parts(queryset, order, place, is_backwards=is_backwards):
         if len(rows) <= size:
             rows += part[: size + 1 - len(rows)]
     has_more, rows = len(rows) > size, rows[:size]
@@ -46,12 +46,12 @@ def page(queryset: QuerySet[M], order: Order, *, size: int, after: str = "", bef
     has_previous = (has_more if is_backwards else place is not None) and bool(rows)
     return Page(
         rows=rows,
-        after=cursor(rows[-1], column) if has_next else "",
-        before=cursor(rows[0], column) if has_previous else "",
+        after=_cursor(rows[-1], column) if has_next else "",
+        before=_cursor(rows[0], column) if has_previous else "",
     )
 
 
-def parts(
+def _parts(
     queryset: QuerySet[M], order: Order, place: tuple[Any, int] | None, *, is_backwards: bool
 ) -> list[QuerySet[M]]:
     """Rows with a value, and those without by a question of their own: an index has its own place for nulls."""
@@ -90,7 +90,7 @@ def _is_nullable(queryset: QuerySet[M], column: str) -> bool:
     return any(field.null for field in fields)
 
 
-def cursor(row: Model, column: str) -> str:
+def _cursor(row: Model, column: str) -> str:
     value: Any = row
     for part in column.split("__"):
         value = getattr(value, part, None)
