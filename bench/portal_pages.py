@@ -17,6 +17,7 @@ PORTAL: Final = "portal"
 HERE: Final = "/admin/"
 # What is typed into each search box: some are found in none, few, many or nearly all of the rows.
 TYPED: Final = ("nosuchname", "user4321", "xcorp1", "user1", "@c", "e", "TEST0000A123", "iphone of person 77")
+ALL_COLUMNS: Final = "all columns"
 DATE: Final = "2026-01-01"
 UNKNOWN: Final = "nothing-has-this"
 # Of these each value is a page of its own; of others one stands for all.
@@ -96,7 +97,7 @@ class _Walk:
         opened = []
         for name, route in names().items():
             for path in _paths(name, route, self.seeded):
-                visits, paged = self._paged("", Ask(path))
+                visits, paged = self._paged("", Ask(path), is_own_kind=True)
                 yield from visits
                 opened += [(visit, paged) for visit in visits]
         for visit, paged in opened:
@@ -108,24 +109,37 @@ class _Walk:
         seen = read(visit)
         yield from self._deep(visit, seen, paged)
         for told, ask in (*seen.links(), *seen.dialogs()):
-            linked, paged = self._paged(told, ask)
-            yield from linked
-            for each in linked:
-                if "sort=" in each.ask.path:
-                    yield from self._deep(each, read(each), paged)
+            yield from self._linked(told, ask)
         for told, ask in seen.asked():
             yield from self._visit(told, ask, is_own_kind=True)
 
-    def _paged(self, told: str, ask: Ask) -> tuple[list[Visit], Sequence[tuple[Any, Any]]]:
+    def _linked(self, told: str, ask: Ask) -> Iterator[Visit]:
+        """A list that is sorted otherwise is long as well, and can be turned round."""
+        linked, paged = self._paged(told, ask)
+        yield from linked
+        for visit in linked:
+            if "sort=" in visit.ask.path:
+                seen = read(visit)
+                yield from self._deep(visit, seen, paged)
+                for turned, descending in seen.links():
+                    if "sort=-" in descending.path:
+                        yield from self._linked(turned, descending)
+
+    def _paged(
+        self, told: str, ask: Ask, *, is_own_kind: bool = False
+    ) -> tuple[list[Visit], Sequence[tuple[Any, Any]]]:
         with _paging() as paged:
-            return list(self._visit(told, ask)), paged
+            return list(self._visit(told, ask, is_own_kind=is_own_kind)), paged
 
     def _visit(self, told: str, ask: Ask, *, is_own_kind: bool = False) -> Iterator[Visit]:
         """Nothing when one of its kind was there before."""
         name = _name(ask.path)
-        if name is None or (kind := (ask.path,) if is_own_kind else _kind(name, ask)) in self.kinds:
+        if name is None:
             return
-        self.kinds.add(kind)
+        kind, itself = _kind(name, ask), (ask.path, ask.sent is not None)
+        if (itself if is_own_kind else kind) in self.kinds:
+            return
+        self.kinds |= {kind, itself}
         answer = self.fetch(ask)
         if answer.status in ANSWERS:
             self.opened.add(name)
@@ -162,6 +176,8 @@ def _paths(name: str, route: Any, seeded: Seeded) -> Iterator[str]:
             yield node.address
     else:
         yield reverse(f"{PORTAL}:{name}", kwargs={each: _argument(name, each, seeded) for each in converters})
+    if name == "users-edit":  # of an administrator there is more to show
+        yield reverse(f"{PORTAL}:{name}", args=[seeded.admin])
 
 
 def _argument(name: str, argument: str, seeded: Seeded) -> Any:
@@ -204,7 +220,7 @@ def _query(path: str) -> dict[str, str]:
 def _kind(name: str, ask: Ask) -> tuple[Any, ...]:
     query = _query(ask.path)
     said = frozenset((key, value if key in WITH_VALUE else "") for key, value in query.items())
-    slug = urlsplit(ask.path).path if name == "settings-page" else ""
+    slug = urlsplit(ask.path).path if name == "settings-page" else ""  # each is a page of its own
     return name, slug, said, ask.sent is not None
 
 
@@ -319,7 +335,7 @@ class Seen(HTMLParser):
             for name, value in self._values(form):
                 asked = {key: kept for key, kept in form.hidden.items() if kept} | {name: value}
                 path = urljoin(self.path, form.action or urlsplit(self.path).path) + "?" + urlencode(asked)
-                yield "all columns" if name == "columns" else f"{name} {value}", Ask(path)
+                yield ALL_COLUMNS if name == "columns" else f"{name} {value}", Ask(path)
 
     @staticmethod
     def _values(form: Form) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Func, QuerySet, UUIDField, Value
+from django.db.models import Count, Exists, F, Func, OuterRef, Q, QuerySet, UUIDField, Value
 from django.utils import timezone
 
 from devices.models import Broadcast, Channel, Command, Device, Enrollment, FinishedCommand, Payload, Result
@@ -24,6 +24,7 @@ from epmm.models import Job
 from epmm.wire import plist
 
 BITE: Final = 5000  # devices in one transaction
+SETTLED_AT_ONCE: Final = 50
 FIELDS: Final = ("platform", "enrollment_type", "user__user_id", "os_version", "uuid__in")  # to choose devices by
 PER_DEVICE: Final = frozenset({"ClearPasscode"})  # says something else to each device
 # What `target_of` looks at.
@@ -121,7 +122,23 @@ def _progress(row: Broadcast, still_open: int, finished: Mapping[int, int]) -> P
 
 
 def progress_of(rows: Sequence[Broadcast]) -> dict[int, Progress]:
-    """Of many at once: three questions, however many there are."""
+    """Of many at once: three questions, however many there are, about those that are not over."""
+    running = [row for row in rows if row.outcome is None]
+    over = {row.pk: _progress(row, 0, {int(state): n for state, n in (row.outcome or {}).items()}) for row in rows}
+    return over | (_counted(running) if running else {})
+
+
+def settle() -> None:
+    """Keep what came of those that are over: they are counted once more, and then no more."""
+    standing = Q(queued_at__isnull=False) | Q(cancelled_at__isnull=False)
+    waiting = (Exists(rows.objects.filter(broadcast=OuterRef("pk"))) for rows in (Command, Result))
+    over = Broadcast.objects.defer("request").filter(standing, *(~each for each in waiting), outcome=None)
+    for row in over.order_by("pk")[:SETTLED_AT_ONCE]:
+        finished = FinishedCommand.objects.filter(broadcast=row).order_by().values_list("state")
+        Broadcast.objects.filter(pk=row.pk).update(outcome=dict(finished.annotate(Count("pk"))))
+
+
+def _counted(rows: Sequence[Broadcast]) -> dict[int, Progress]:
     states: dict[int, Counter[int]] = {row.pk: Counter() for row in rows}
     finished = FinishedCommand.objects.filter(broadcast__in=rows).order_by().values_list("broadcast", "state")
     for broadcast_id, state, count in finished.annotate(Count("pk")):
