@@ -130,6 +130,7 @@ def _counted(browser: "_Browser", ask: Ask, *, is_told: bool) -> tuple[int, Answ
     from enrollment.services import overview
     from epmm import options, settings_store
 
+    settings_store.clear_cache()
     settings_store.read(options.IDLE_MINUTES)  # a process does so once a second, whichever page it shows
     overview.forget()
     with CaptureQueriesContext(connection) as queries:

@@ -37,6 +37,7 @@ class Counting:
 
     def fetch(self, ask: Ask) -> Answer:
         """Without what a process does once a second or a minute: reading the settings, beginning idle time anew."""
+        settings_store.clear_cache()
         settings_store.read(options.IDLE_MINUTES)
         overview.forget()
         send = self._client.get if ask.sent is None else self._client.post
