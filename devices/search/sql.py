@@ -40,6 +40,17 @@ class UuidText(Func):
         return f"({parts})", tuple(parameters) * 5
 
 
+class BesideIndex(Func):
+    """A column that no index is entered by: SQLite would enter one by what nearly all rows have, and sort them."""
+
+    output_field = CharField()
+    arity = 1
+    template = "%(expressions)s"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="+%(expressions)s", **context)
+
+
 class _Found(Func):
     output_field = BooleanField()
     conditional = True

@@ -5,11 +5,14 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.db.models.lookups import Exact
 
 from devices.models import Device, Label
+from devices.search.sql import BesideIndex
 from devices.services import label_members, search
 
 MOST_CHOSEN: Final = 1_000
+RETIRED: Final = Device.Status.RETIRED
 
 
 def devices(*, status: str = "", label: int | None = None, with_retired: bool = False) -> QuerySet[Device]:
@@ -17,8 +20,14 @@ def devices(*, status: str = "", label: int | None = None, with_retired: bool = 
         members = label_members.members(found)
         listed = members if with_retired or status else members.not_retired()  # type: ignore[attr-defined] # as of its manager
     else:
-        listed = search.matching("", exclude_retired=not (with_retired or status))
-    return listed.filter(status=status) if status in Device.Status.values else listed
+        listed = search.matching("", exclude_retired=not with_retired if not status else status != RETIRED)
+    return _of_status(listed, status) if status in Device.Status.values else listed
+
+
+def _of_status(found: QuerySet[Device], status: str) -> QuerySet[Device]:
+    """Most devices are active: the list is full sooner by looking through them in its order."""
+    is_common = status == Device.Status.ACTIVE
+    return found.filter(Exact(BesideIndex("status"), status)) if is_common else found.filter(status=status)
 
 
 def named(found: QuerySet[Device], text: str) -> QuerySet[Device]:
