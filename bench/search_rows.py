@@ -116,8 +116,12 @@ def _on_postgresql() -> bool:
 
 
 def tidy() -> None:
-    """As the server's own maintenance does in its time."""
+    """As the server's own maintenance, or ours, does in its time."""
     from django.db import connection
 
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE" if _on_postgresql() else "ANALYZE")
+    from epmm import statistics
+
+    if _on_postgresql():
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
+    statistics.renew()

@@ -132,7 +132,7 @@ def settle() -> None:
     """Keep what came of those that are over: they are counted once more, and then no more."""
     standing = Q(queued_at__isnull=False) | Q(cancelled_at__isnull=False)
     waiting = (Exists(rows.objects.filter(broadcast=OuterRef("pk"))) for rows in (Command, Result))
-    over = Broadcast.objects.defer("request").filter(standing, *(~each for each in waiting), outcome=None)
+    over = Broadcast.objects.defer("request").filter(standing, *(~each for each in waiting), outcome__isnull=True)
     for row in over.order_by("pk")[:SETTLED_AT_ONCE]:
         finished = FinishedCommand.objects.filter(broadcast=row).order_by().values_list("state")
         Broadcast.objects.filter(pk=row.pk).update(outcome=dict(finished.annotate(Count("pk"))))
