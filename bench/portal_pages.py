@@ -122,7 +122,7 @@ class _Walk:
                 seen = read(visit)
                 yield from self._deep(visit, seen, paged)
                 for turned, descending in seen.links():
-                    if "sort=-" in descending.path:
+                    if _query(descending.path).keys() == _query(visit.ask.path).keys() and "sort=-" in descending.path:
                         yield from self._linked(turned, descending)
 
     def _paged(

@@ -29,6 +29,7 @@ class Seeded:
 
 def seed(devices: int, people: int) -> Seeded:
     from devices.models import Device
+    from devices.services import broadcast
     from users.models import User
 
     search_rows.seed(devices, people)
@@ -51,6 +52,7 @@ def seed(devices: int, people: int) -> Seeded:
     _of_one_device(device, channel)
     _texts(devices, seeded.attempt)
     _settings()
+    broadcast.settle()  # as the worker does
     search_rows.tidy()
     return seeded
 
@@ -173,7 +175,7 @@ def _commands(devices: int, channel: int) -> int:
         "channel_id": channel, "payload": payload, "request_type": "DeviceInformation", "created_at": now,
     }  # fmt: skip
     of_device = f"{channel} + n % {devices}"
-    # every second belongs to one of the newest four
+    # every second belongs to one of the newest four, which still run
     broadcast = f"CASE WHEN n % 2 = 0 THEN {broadcasts[-1].pk} - n / 2 % 4 END"
     copied = {"uuid": new_uuid(), "channel": of_device, "broadcast": broadcast}
     # numbered as they are given out: what is finished came before what is answered, and that before what is open
