@@ -197,13 +197,14 @@ def _of_one_device(device: Any, channel: int) -> None:
     """Its tabs are full."""
     from devices import models
 
-    made = models.InstalledApplication, models.ManagedApplication
-    for model in made:
-        model.objects.bulk_create(
-            model(device=device, identifier=f"com.example.application{number}") for number in range(MANY)
-        )
-    models.InstalledApplication.objects.filter(device=device).update(name="An Application", short_version="12.4.1")
-    models.ManagedApplication.objects.filter(device=device).update(state="Managed")
+    names = [f"com.example.application{number}" for number in range(MANY)]
+    models.InstalledApplication.objects.bulk_create(
+        models.InstalledApplication(device=device, identifier=name, name="An Application", short_version="12.4.1")
+        for name in names
+    )
+    models.ManagedApplication.objects.bulk_create(
+        models.ManagedApplication(device=device, identifier=name, state="Managed") for name in names
+    )
     models.InstalledCertificate.objects.bulk_create(
         models.InstalledCertificate(device=device, common_name=f"Certificate {number}", sha256="ab" * 32, der=b"",
                                     not_after=device.registered_at)
