@@ -43,7 +43,7 @@ def seed(devices: int, people: int) -> Seeded:
         device=device.uuid,
         person=device.user_id,
         admin=admin,
-        attempt=_attempts(devices, User.objects.get(user_id="user1").pk, channel),
+        attempt=_attempts(devices, people, User.objects.get(user_id="user1").pk, channel),
         command=_commands(devices, channel),
         **_labels(devices, device.pk),
     )
@@ -226,7 +226,7 @@ def _of_one_device(device: Any, channel: int) -> None:
 # --- Logs and texts ---------------------------------------------------------------------------------------------------
 
 
-def _attempts(devices: int, person: int, channel: int) -> int:
+def _attempts(devices: int, people: int, person: int, channel: int) -> int:
     """One for each device in the last ninety days, one in eight of them failed; one with a long trace."""
     from devices.models import Channel
     from enrollment.models import Attempt, AttemptStep
@@ -241,7 +241,8 @@ def _attempts(devices: int, person: int, channel: int) -> int:
         "reference": "'bench' || n", "opened_at": moment("n * 7907 % 7776000"),
         "state": "CASE WHEN n % 8 = 0 THEN 'failed' WHEN n % 50 = 1 THEN 'abandoned' ELSE 'active' END",
         "identifier": "'user' || n || '@corp' || (n % 7) || '.example'", "domain": "'corp' || (n % 7) || '.example'",
-        "last_code": "CASE WHEN n % 8 = 0 THEN 'E-' || (101 + n / 8 % 12) ELSE '' END", "user": f"{person} + n % 40",
+        "last_code": "CASE WHEN n % 8 = 0 THEN 'E-' || (101 + n / 8 % 12) ELSE '' END",
+        "user": f"{person} + n * 7 % {people}",
         "enrollment": f"{enrollment} + n - 1",
     })  # fmt: skip
     AttemptStep.objects.bulk_create(

@@ -31,7 +31,10 @@ def devices_by_topic() -> dict[str, int]:
 
 def enrolled(topic: str, most: int = search.CAP) -> search.Count:
     """The devices under this one: nobody reads the difference between 61,212 and 61,213, and it takes a while."""
-    number = Enrollment.objects.standing().filter(topic=topic).values("device").distinct()[: most + 1].count()
+    # a device has one, or two while it enrolls once more
+    some = Enrollment.objects.standing().filter(topic=topic).values("device")[: 2 * (most + 1)]
+    found = some.aggregate(devices=Count("device", distinct=True), named=Count("device"), rows=Count("*"))
+    number = found["devices"] + found["rows"] - found["named"]
     return search.Count(min(number, most), is_capped=number > most)
 
 

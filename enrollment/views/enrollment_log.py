@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from django.db.models import Q, Subquery
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -47,8 +47,9 @@ def _identifier(attempt: Attempt) -> Cell:
 
 
 def _of_user(text: str) -> Q:
-    """Whom it names is looked up first: the other way round, each attempt's person would be."""
-    return Q(user=Subquery(User.objects.filter(user_id=text).values("pk")[:1]))
+    """Whom it names is looked up first: the database would look up the person of each attempt."""
+    user = User.objects.filter(user_id=text).values_list("pk", flat=True).first()
+    return Q(pk__in=[]) if user is None else Q(user=user)
 
 
 FILTERS: Final = (
