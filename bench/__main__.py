@@ -6,7 +6,7 @@ import signal
 import sys
 from typing import Final
 
-SUBCOMMANDS: Final = ("connect", "door", "digest", "push", "enroll", "fleet", "search", "fuzz", "faults")
+SUBCOMMANDS: Final = ("connect", "door", "digest", "push", "enroll", "fleet", "search", "portal", "fuzz", "faults")
 
 
 def main() -> None:

@@ -69,6 +69,11 @@ def call_back(broadcast: int) -> None:
     broadcasts.call_back(broadcast)
 
 
+@jobs.handles("devices.settle_broadcasts", every=timedelta(minutes=5))
+def settle_broadcasts() -> None:
+    broadcasts.settle()
+
+
 @jobs.handles(declarations.CHANGED)
 def declaration_changed(declaration: int, after: int = 0) -> None:
     declarations.spread_change(declaration, after)

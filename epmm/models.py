@@ -53,6 +53,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["action", "at", "id"], name="audit_action"),
             models.Index(fields=["actor", "at", "id"], name="audit_actor"),
             models.Index(fields=["subject", "at", "id"], name="audit_subject"),
+            models.Index(fields=["status", "at", "id"], name="audit_status"),
         ]
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from epmm import jobs, metrics, request_id
+from epmm import jobs, metrics, request_id, statistics
 from epmm.doorbell import Doorbell
 from epmm.models import Heartbeat, Job
 
@@ -86,6 +86,11 @@ def heartbeat() -> None:
 @jobs.handles("epmm.forget_finished_jobs", every=timedelta(hours=1))
 def forget_finished_jobs() -> None:
     Job.objects.filter(done_at__lt=timezone.now() - KEPT).delete()
+
+
+@jobs.handles("epmm.renew_statistics", every=timedelta(hours=6))
+def renew_statistics() -> None:
+    statistics.renew()
 
 
 @jobs.handles("epmm.seal_audit", every=timedelta(seconds=30))

@@ -124,6 +124,7 @@ class User(AbstractBaseUser):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
+        indexes: ClassVar = [models.Index(fields=["email", "id"], name="user_email_order")]  # of the list
         constraints: ClassVar = [
             models.UniqueConstraint(Lower("user_id"), name="user_id_ignores_case"),
             models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="user_email_ignores_case"),

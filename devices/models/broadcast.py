@@ -27,6 +27,8 @@ class Broadcast(models.Model):
     queued = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
     refusals = models.JSONField(default=dict)  # sentence: how many devices
+    # how many commands ended in each state; unset while one may still change it
+    outcome = models.JSONField(null=True, default=None)
 
     def __str__(self) -> str:
         return f"{self.request_type} to many {self.uuid}"

@@ -70,6 +70,8 @@ class Enrollment(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["device_key"], name="enrollment_device_key"),
             models.Index(fields=["bearer_sha256"], name="enrollment_bearer"),
+            # how many stand under each push topic, and who under another
+            models.Index(fields=["topic", "state", "device"], name="enrollment_topic"),
         ]
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from devices.search import errors, values
 from devices.search.errors import SearchError
 from devices.search.fields import Field, Kind, Registry
 from devices.search.sources import Value, as_uuid
-from devices.search.sql import EVERYTHING, NOTHING, column_holds
+from devices.search.sql import EVERYTHING, NOTHING, text_holds
 from devices.search.tree import All, AnyOf, Node, Not, Operator, Test, Word
 from epmm.folding import fold
 
@@ -138,6 +138,6 @@ def _choice(test: Test, field: Field) -> str:
 
 def _word(text: str) -> Q:
     """In what names the device or its user; or it is the UUID of the record."""
-    found = column_holds("search_text", fold(text))
+    found = text_holds(fold(text))
     uuid = as_uuid(text)
     return found if uuid is None else found | Q(uuid=uuid)

@@ -94,7 +94,7 @@ class Text(Source):
         text = str(value)
         has_index = self.identifying if operator == Operator.EQUALS else self.indexed
         if has_index and value is not None and _TRIGRAM.search(fold(text)):
-            return may_hold("search_text", fold(text)) & self._found(operator, text, is_likely=True)
+            return may_hold(fold(text)) & self._found(operator, text, is_likely=True)
         return self._found(operator, text)
 
     def misses(self, operator: Operator, value: Value) -> Q:

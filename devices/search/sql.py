@@ -6,6 +6,8 @@ from typing import Any, Final
 from django.db.models import BooleanField, CharField, F, Func, Q, TextField, Value
 from django.db.models.lookups import Exact
 
+from devices.search import trigrams
+
 NOTHING: Final = Q(pk__in=[])
 EVERYTHING: Final = ~NOTHING
 
@@ -38,6 +40,17 @@ class UuidText(Func):
         return f"({parts})", tuple(parameters) * 5
 
 
+class BesideIndex(Func):
+    """A column that no index is entered by: SQLite would enter one by what nearly all rows have, and sort them."""
+
+    output_field = CharField()
+    arity = 1
+    template = "%(expressions)s"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="+%(expressions)s", **context)
+
+
 class _Found(Func):
     output_field = BooleanField()
     conditional = True
@@ -68,25 +81,36 @@ class _Begins(_Found):
         return f"(substr({text[0]}, 1, length({found[0]})) = {found[0]})", (*text[1], *found[1], *found[1])
 
 
-class _MayHold(_Found):
-    """For PostgreSQL's trigram index, which knows LIKE.  SQLite has none; there it is always true."""
+class _Indexed(_Found):
+    """Of `Device.search_text`, the text, the pattern that means it, and the key.
 
-    template = "(%(expressions)s)"
-    arg_joiner = " LIKE "
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return "1", ()
-
-
-class _IndexedHolds(_Found):
-    """Of a column, the text, and the pattern that means it."""
+    PostgreSQL's index knows LIKE.  What SQLite has is a table of its own, which leads to few devices or to none: as the
+    planner knows nothing about it, it is asked first.
+    """
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        column, _text, pattern = map(compiler.compile, self.source_expressions)
+        column, _text, pattern, _key = map(compiler.compile, self.source_expressions)
         return f"({column[0]} LIKE {pattern[0]})", (*column[1], *pattern[1])
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        column, text, _pattern = map(compiler.compile, self.source_expressions)
+        column, text, _pattern, key = map(compiler.compile, self.source_expressions)
+        if phrase := trigrams.phrase_of_few(connection, text[1][0]):
+            return f"({key[0]} IN ({trigrams.FOUND}))", (*key[1], phrase)
+        return self._walk(column, text)
+
+    def _walk(self, column: Any, text: Any) -> Any:
+        raise NotImplementedError
+
+
+class _MayHold(_Indexed):
+    """Where no index leads, it is always true."""
+
+    def _walk(self, column: Any, text: Any) -> Any:
+        return "1", ()
+
+
+class _IndexedHolds(_Indexed):
+    def _walk(self, column: Any, text: Any) -> Any:
         return f"(instr({column[0]}, {text[0]}) > 0)", (*column[1], *text[1])
 
 
@@ -102,14 +126,14 @@ def is_text(expression: Any, text: str) -> Q:
     return Q(Exact(expression, Value(text)))
 
 
-def may_hold(column: str, text: str) -> Q:
-    """True of each row whose column holds the text, found through the trigram index."""
-    return Q(_MayHold(F(column), Value(_pattern(text))))
+def may_hold(text: str) -> Q:
+    """True of each device whose text for the search holds it, found through its trigrams."""
+    return Q(_MayHold(F("search_text"), Value(text), Value(_pattern(text)), F("pk")))
 
 
-def column_holds(column: str, text: str) -> Q:
-    """As `holds`, through the trigram index of this column."""
-    return Q(_IndexedHolds(F(column), Value(text), Value(_pattern(text))))
+def text_holds(text: str) -> Q:
+    """As `holds` of the text for the search, through its trigrams."""
+    return Q(_IndexedHolds(F("search_text"), Value(text), Value(_pattern(text)), F("pk")))
 
 
 def _pattern(text: str) -> str:

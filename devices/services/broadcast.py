@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Func, QuerySet, UUIDField, Value
+from django.db.models import Count, Exists, F, Func, OuterRef, Q, QuerySet, UUIDField, Value
 from django.utils import timezone
 
 from devices.models import Broadcast, Channel, Command, Device, Enrollment, FinishedCommand, Payload, Result
@@ -125,10 +125,30 @@ def _progress(row: Broadcast, states: Counter[int]) -> Progress:
 
 
 def progress_of(rows: Sequence[Broadcast]) -> dict[int, Progress]:
-    """Of many at once: three questions, however many there are."""
+    """Of many at once: three questions, however many there are, about those that are not over."""
+    running = [row for row in rows if row.outcome is None]
+    over = {row.pk: _progress(row, _outcome(row)) for row in rows}
+    return over | (_counted(running) if running else {})
+
+
+def _outcome(row: Broadcast) -> Counter[int]:
+    return Counter({int(state): count for state, count in (row.outcome or {}).items()})
+
+
+def settle() -> None:
+    """Keep what came of those that are over: they are counted once more, and then no more."""
+    standing = Q(queued_at__isnull=False) | Q(cancelled_at__isnull=False)
+    waiting = (Exists(rows.objects.filter(broadcast=OuterRef("pk"))) for rows in (Command, Result))
+    over = Broadcast.objects.defer("request").filter(standing, *(~each for each in waiting), outcome__isnull=True)
+    for row in over.order_by("pk"):
+        finished = FinishedCommand.objects.filter(broadcast=row).order_by().values_list("state")
+        Broadcast.objects.filter(pk=row.pk).update(outcome=dict(finished.annotate(n=Count("*"))))
+
+
+def _counted(rows: Sequence[Broadcast]) -> dict[int, Progress]:
     states: dict[int, Counter[int]] = {row.pk: Counter() for row in rows}
     finished = FinishedCommand.objects.filter(broadcast__in=rows).order_by().values_list("broadcast", "state")
-    for broadcast_id, state, count in finished.annotate(Count("pk")):
+    for broadcast_id, state, count in finished.annotate(n=Count("*")):  # the index has all but the key
         states[broadcast_id][state] += count
     for broadcast_id, state in Result.objects.filter(broadcast__in=rows).values_list("broadcast", "state"):
         states[broadcast_id][state] += 1

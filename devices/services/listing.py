@@ -6,11 +6,14 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.db.models.lookups import Exact
 
 from devices.models import Device, Label
+from devices.search.sql import BesideIndex
 from devices.services import hidden_fields, label_members, search
 
 MOST_CHOSEN: Final = 1_000
+RETIRED: Final = Device.Status.RETIRED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +26,19 @@ class Selection:
 
     def devices(self) -> QuerySet[Device]:
         """In no order.  Raises SearchRefused."""
-        found = search.matching(self.expression, exclude_retired=not (self.with_retired or self.status))
+        is_standing = self.status != RETIRED if self.status else not self.with_retired
+        found = search.matching(self.expression, exclude_retired=is_standing)
         if self.label is not None and (label := Label.objects.filter(pk=self.label).first()):
             found = found.filter(label_members.condition(label))
         if self.person is not None:
             found = found.filter(user=self.person)
-        return found.filter(status=self.status) if self.status in Device.Status.values else found
+        return _of_status(found, self.status) if self.status in Device.Status.values else found
+
+
+def _of_status(found: QuerySet[Device], status: str) -> QuerySet[Device]:
+    """Most devices are active: the list is full sooner by looking through them in its order."""
+    is_common = status == Device.Status.ACTIVE
+    return found.filter(Exact(BesideIndex("status"), status)) if is_common else found.filter(status=status)
 
 
 def named(found: QuerySet[Device], text: str) -> QuerySet[Device]:

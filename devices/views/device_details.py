@@ -34,6 +34,7 @@ from users.models import AdminRole, User
 
 LAST: Final = 50  # commands, audit entries
 MOST_ROWS: Final = 200  # applications, certificates
+MOST_CONFIGURATIONS: Final = 100
 LONGEST_TOLD: Final = 200  # characters of an audit entry
 STATES: Final = {
     CommandRow.State.QUEUED: (gettext_lazy("Queued"), "waiting"),
@@ -74,7 +75,7 @@ def configurations(request: HttpRequest, uuid: UUID) -> HttpResponse:
     device = device_or_404(uuid)
     rows = [
         (row, Badge(row.shown_state.label, DELIVERED.get(row.shown_state, "plain")))
-        for row in configuration_status.of_device(device)[:MOST_ROWS]
+        for row in configuration_status.of_device(device)[:MOST_CONFIGURATIONS]
     ]
     return tab(request, device, "portal/device/configurations.html", rows=rows)
 

@@ -163,7 +163,7 @@ def _facts() -> dict[str, Any]:
         "days_left": row.days_left(now) if row else None,
         "topic": topic,
         "request_open_since": opened,
-        "enrolled": push_topics.devices_by_topic().get(topic, 0),
+        "enrolled": push_topics.enrolled(topic),
         "left_behind": push_topics.left_behind(topic),
     }
 

@@ -44,6 +44,10 @@ class Attempt(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["network", "opened_at"], condition=Q(user=None), name="attempt_anonymous"),
+            # the newest of what somebody filters the log by, without a walk through all of it
+            models.Index(fields=["domain", "opened_at", "id"], name="attempt_domain"),
+            models.Index(fields=["state", "opened_at", "id"], name="attempt_state"),
+            models.Index(fields=["model_family", "opened_at", "id"], name="attempt_model"),
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,8 @@ import hashlib
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -54,7 +55,9 @@ def preview(policy: PolicyText.Kind, value: str) -> list[tuple[str, str]]:
 
 def versions(policy: PolicyText.Kind) -> QuerySet[PolicyText]:
     """Those that people have seen, the newest first, each with the number of those who accepted it."""
-    seen = PolicyText.objects.filter(kind=policy).annotate(accepted=Count("acceptances"))
+    accepted = Acceptance.objects.filter(policy=OuterRef("pk")).order_by().values("policy").annotate(n=Count("pk"))
+    # counted for those that are shown alone
+    seen = PolicyText.objects.filter(kind=policy).annotate(accepted=Coalesce(Subquery(accepted.values("n")), 0))
     return seen.order_by("-pk")
 
 

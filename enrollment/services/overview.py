@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from django.db.models import Count
-from django.db.models.functions import TruncDate
+from django.db.models import Count, DateField, Func
 from django.utils import timezone
 
 from devices.models import Device
@@ -81,12 +80,20 @@ fleet = _kept.read
 forget = _kept.forget
 
 
+class _Day(Func):
+    """In UTC, by the database itself: Django's own on SQLite calls Python for each row."""
+
+    function = "date"
+    arity = 1
+    output_field = DateField()
+
+
 def days(now: datetime) -> list[Day]:
     """Each of the last days, those without an attempt included."""
     first = timezone.localdate(now) - timedelta(days=DAYS - 1)
     since = timezone.make_aware(datetime(first.year, first.month, first.day))  # noqa: DTZ001 - made aware at once
     ended = Attempt.objects.filter(opened_at__gte=since, state__in=(Attempt.State.ACTIVE, Attempt.State.FAILED))
-    by_day = ended.order_by().annotate(day=TruncDate("opened_at")).values_list("day", "state").annotate(Count("pk"))
+    by_day = ended.order_by().annotate(day=_Day("opened_at")).values_list("day", "state").annotate(Count("pk"))
     counts = {(day, state): count for day, state, count in by_day}
     return [
         Day(

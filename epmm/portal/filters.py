@@ -23,7 +23,7 @@ class Filter:
     key: str
     label: str | Promise
     lookup: str
-    or_lookup: str = ""  # another column that may hold it
+    or_by: Callable[[str], Q] | None = None  # where else it may stand
     values: Sequence[tuple[str, str | Promise]] = ()
     known: Callable[[], Iterable[str]] | None = None  # offered while typing
     is_lower: bool = False  # kept in lower case
@@ -48,7 +48,7 @@ class Filter:
             return Q(**{f"{self.lookup}__in": text.split(",")})
         value = text.lower() if self.is_lower else text
         condition = Q(**{self.lookup: value})
-        return condition | Q(**{self.or_lookup: value}) if self.or_lookup else condition
+        return condition | self.or_by(value) if self.or_by else condition
 
 
 def days(column: str, *, since: str | Promise, until: str | Promise) -> tuple[Filter, Filter]:

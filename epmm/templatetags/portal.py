@@ -23,7 +23,7 @@ def cell(value: Cell) -> SafeString | str:
             return _("true") if value else _("false")
         case datetime():
             shown = date_format(localtime(value), "SHORT_DATETIME_FORMAT")
-            return format_html('<time datetime="{}">{}</time>', value.isoformat(), shown)
+            return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), shown)
         case Badge():
             key = format_html(' id="{}"', value.key) if value.key else ""
             return format_html('<span class="badge {}"{}>{}</span>', value.tone, key, value.text)

@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from devices.models import Device, Enrollment
-from devices.services import labels
+from devices.services import label_members, labels
 from tests.devices.services.rows import device_of, enrolled, person
 from tests.portal.conftest import SignedIn
 from users.models import AdminRole, User
@@ -107,7 +107,9 @@ def test_a_spreadsheet_gets_what_is_listed(signed_in: SignedIn) -> None:
     assert lines[1:] == ["phone a,,Active,A1,", "phone b,,Active,B1,"]
 
 
-def test_the_devices_of_a_label(signed_in: SignedIn) -> None:
+@pytest.mark.parametrize("few", [0, label_members.FEW])
+def test_the_devices_of_a_label(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    monkeypatch.setattr(label_members, "FEW", few)
     chosen, _other = phone("a"), phone("b")
     label = labels.create("Sales", actor="test")
     labels.add(label, chosen, actor="test")

@@ -138,6 +138,36 @@ def test_progress_follows_the_commands() -> None:
     assert (told.queued, told.open, told.acknowledged, told.failed, told.cancelled) == (4, 2, 1, 1, 0)
 
 
+def test_what_is_over_is_counted_once_and_outlives_its_commands(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    fleet(2)
+    over, running, unread = sent(), sent("ProfileList"), sent("CertificateList")
+    for row, number in ((over, 2), (running, 1)):
+        for command in Command.objects.filter(broadcast=row).order_by("pk")[:number]:
+            answered(command, Command.State.ERROR)
+    results.read_results()
+    for command in Command.objects.filter(broadcast=unread):
+        answered(command)
+
+    tasks.settle_broadcasts()
+    outcomes = Broadcast.objects.order_by("pk").values_list("outcome", flat=True)
+    assert list(outcomes) == [{str(Command.State.ERROR.value): 2}, None, None]
+    FinishedCommand.objects.filter(broadcast=over).delete()
+    rows = list(Broadcast.objects.order_by("pk"))
+    told = broadcast.progress_of(rows)
+    assert [(each.open, each.acknowledged, each.failed) for each in told.values()] == [(0, 0, 2), (1, 0, 1), (0, 2, 0)]
+    with django_assert_num_queries(0):
+        broadcast.progress_of(rows[:1])
+
+
+def test_what_is_still_being_queued_is_not_over() -> None:
+    broadcast.begin("SecurityInfo", selection={}, actor="admin")
+
+    tasks.settle_broadcasts()
+    assert Broadcast.objects.get().outcome is None
+
+
 def test_what_is_called_back_reaches_nobody_else() -> None:
     fleet(3)
     row = sent()

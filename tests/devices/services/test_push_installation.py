@@ -203,6 +203,8 @@ def test_one_device_that_enrolls_once_more_counts_once() -> None:
     Enrollment.objects.filter(pk=under("a", udid="other").pk).update(device=None)
 
     assert push_topics.devices_by_topic() == {"a": 2}
+    assert (str(push_topics.enrolled("a")), str(push_topics.enrolled("a", most=1))) == ("2", "1+")
+    assert str(push_topics.enrolled("b")) == "0"
 
 
 def test_left_behind_costs_the_same_for_many(django_assert_num_queries: DjangoAssertNumQueries) -> None:

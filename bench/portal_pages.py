@@ -1,0 +1,360 @@
+"""Every page of the portal, as its links, lists and forms lead to it: whatever is added is found.
+
+The names of its addresses are those of the namespace `portal`.  Of each page the links, sort orders, searches, filters,
+middle and late pages, and the dialogs for ticked rows are followed once.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+
+from bench.portal_rows import Seeded
+
+PORTAL: Final = "portal"
+HERE: Final = "/admin/"
+# What is typed into each search box: some are found in none, few, many or nearly all of the rows.
+TYPED: Final = ("nosuchname", "user4321", "xcorp1", "user1", "@c", "e", "TEST0000A123", "iphone of person 77")
+ALL_COLUMNS: Final = "all columns"
+DATE: Final = "2026-01-01"
+UNKNOWN: Final = "nothing-has-this"
+# Of these each value is a page of its own; of others one stands for all.
+WITH_VALUE: Final = frozenset({"sort", "status", "to", "retired", "what", "state"})
+# How many rows a page has is its reader's choice, and a file is no page.
+LEFT_OUT: Final = frozenset({"size", "format", "after", "before"})
+LATE: Final = 60  # rows from the end
+NEXT_PAGES: Final = 20  # followed where a list has pages of another kind
+NOT_FOUND: Final = 404
+ANSWERS: Final = frozenset({200, 204, 302, 405, 409, 422})
+
+
+class UnknownPage(Exception):
+    """A page was added, and nothing says what its address names."""
+
+
+class Ask(NamedTuple):
+    """`sent`: what a dialog is asked for with; none: a GET."""
+
+    path: str
+    sent: Mapping[str, Any] | None = None
+
+
+class Answer(NamedTuple):
+    status: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    page: str  # its name
+    told: str  # what is special about it
+    ask: Ask
+    answer: Answer
+
+    @property
+    def is_page(self) -> bool:
+        return self.answer.status not in (302, 405)
+
+    @property
+    def size(self) -> int:
+        return len(self.answer.body.encode())
+
+
+Fetch = Callable[[Ask], Answer]
+
+
+def names() -> dict[str, Any]:
+    """By the name of the address, its pattern."""
+    from django.urls import URLPattern, URLResolver, get_resolver
+
+    def patterns(resolver: URLResolver) -> Iterator[URLPattern]:
+        for each in resolver.url_patterns:
+            yield from patterns(each) if isinstance(each, URLResolver) else (each,)
+
+    tops = [each for each in get_resolver().url_patterns if isinstance(each, URLResolver)]
+    return {each.name or "": each for top in tops if top.namespace == PORTAL for each in patterns(top)}
+
+
+def walk(fetch: Fetch, seeded: Seeded) -> Iterator[Visit]:
+    """Raises UnknownPage."""
+    walked = _Walk(fetch, seeded)
+    yield from walked.all()
+    if missed := names().keys() - walked.opened:
+        raise UnknownPage(f"nothing has opened {', '.join(sorted(missed))}")
+
+
+@dataclass
+class _Walk:
+    fetch: Fetch
+    seeded: Seeded
+    kinds: set[tuple[Any, ...]] = field(default_factory=set)
+    opened: set[str] = field(default_factory=set)
+
+    def all(self) -> Iterator[Visit]:
+        """Each page by itself first, then what they lead to."""
+        opened = []
+        for name, route in names().items():
+            for path in _paths(name, route, self.seeded):
+                visits, paged = self._paged("", Ask(path), is_own_kind=True)
+                yield from visits
+                opened += [(visit, paged) for visit in visits]
+        for visit, paged in opened:
+            yield from self._led_to(visit, paged)
+        for told, path in _of_labels(self.seeded):
+            yield from self._visit(told, Ask(path), is_own_kind=True)
+
+    def _led_to(self, visit: Visit, paged: Sequence[tuple[Any, Any]]) -> Iterator[Visit]:
+        seen = read(visit)
+        yield from self._deep(visit, seen, paged)
+        for told, ask in (*seen.links(), *seen.dialogs()):
+            yield from self._linked(told, ask)
+        for told, ask in seen.asked():
+            yield from self._visit(told, ask, is_own_kind=True)
+
+    def _linked(self, told: str, ask: Ask) -> Iterator[Visit]:
+        """A list that is sorted otherwise is long as well, and can be turned round."""
+        linked, paged = self._paged(told, ask)
+        yield from linked
+        for visit in linked:
+            if "sort=" in visit.ask.path:
+                seen = read(visit)
+                yield from self._deep(visit, seen, paged)
+                for turned, descending in seen.links():
+                    if _query(descending.path).keys() == _query(visit.ask.path).keys() and "sort=-" in descending.path:
+                        yield from self._linked(turned, descending)
+
+    def _paged(
+        self, told: str, ask: Ask, *, is_own_kind: bool = False
+    ) -> tuple[list[Visit], Sequence[tuple[Any, Any]]]:
+        with _paging() as paged:
+            return list(self._visit(told, ask, is_own_kind=is_own_kind)), paged
+
+    def _visit(self, told: str, ask: Ask, *, is_own_kind: bool = False) -> Iterator[Visit]:
+        """Nothing when one of its kind was there before."""
+        name = _name(ask.path)
+        if name is None:
+            return
+        kind, itself = _kind(name, ask), (ask.path, ask.sent is not None)
+        if (itself if is_own_kind else kind) in self.kinds:
+            return
+        self.kinds |= {kind, itself}
+        answer = self.fetch(ask)
+        if answer.status in ANSWERS:
+            self.opened.add(name)
+            yield Visit(name, told, ask, answer)
+        elif urlsplit(ask.path).query or answer.status != NOT_FOUND:  # what a page needs stands in the links to it
+            raise UnknownPage(f"{ask.path} is answered with {answer.status}")
+
+    def _deep(self, visit: Visit, seen: "Seen", paged: Sequence[tuple[Any, Any]]) -> Iterator[Visit]:
+        """The middle and the end of a long list."""
+        if not seen.following:
+            return
+        order = "&".join(part for part in urlsplit(visit.ask.path).query.split("&") if part.startswith("sort="))
+        for queryset, order_by in paged[:1]:
+            for place, cursor in _places(queryset, order_by):
+                path = urljoin(visit.ask.path, "?" + urlencode({**_query(visit.ask.path), "after": cursor}))
+                yield Visit(visit.page, f"{order} {place}".strip(), Ask(path), self.fetch(Ask(path)))
+        if not paged:
+            path = visit.ask.path
+            for _ in range(NEXT_PAGES):
+                path = urljoin(path, seen.following) if seen.following else path
+                answer = self.fetch(Ask(path))
+                seen = read(Visit(visit.page, "", Ask(path), answer))
+            yield Visit(visit.page, f"{order} a later page".strip(), Ask(path), answer)
+
+
+def _paths(name: str, route: Any, seeded: Seeded) -> Iterator[str]:
+    from django.urls import reverse
+
+    from epmm.portal import settings_tree
+
+    converters = route.pattern.converters
+    if "slug" in converters:
+        for node in settings_tree.nodes():
+            yield node.address
+    else:
+        yield reverse(f"{PORTAL}:{name}", kwargs={each: _argument(name, each, seeded) for each in converters})
+    if name == "users-edit":  # of an administrator there is more to show
+        yield reverse(f"{PORTAL}:{name}", args=[seeded.admin])
+
+
+def _argument(name: str, argument: str, seeded: Seeded) -> Any:
+    if argument == "uuid":
+        return seeded.device
+    numbers = {
+        "users": seeded.person, "admins": seeded.admin, "labels": seeded.label, "devices-command": seeded.command,
+        "logs-enrollment": seeded.attempt,
+    }  # fmt: skip
+    prefix = next((each for each in numbers if name.startswith(each)), None)
+    if argument != "number" or prefix is None:
+        raise UnknownPage(f"nothing is known to put for {argument} into the address of {name}")
+    return numbers[prefix]
+
+
+def _of_labels(seeded: Seeded) -> Iterator[tuple[str, str]]:
+    """A label's devices are found by its rows or by its criteria."""
+    from devices.models import Label
+
+    chosen = {"few": seeded.label, "many": seeded.large_label}
+    chosen |= {f"criteria: {label.name}": label.pk for label in Label.objects.filter(is_built_in=True)}
+    for told, pk in chosen.items():
+        yield f"label, {told}", f"{HERE}devices?label={pk}"
+
+
+def _name(path: str) -> str | None:
+    from django.urls import Resolver404, resolve
+
+    try:
+        match = resolve(urlsplit(path).path)
+    except Resolver404:
+        return None
+    return match.url_name if match.app_name == PORTAL else None
+
+
+def _query(path: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(path).query))
+
+
+def _kind(name: str, ask: Ask) -> tuple[Any, ...]:
+    query = _query(ask.path)
+    said = frozenset((key, value if key in WITH_VALUE else "") for key, value in query.items())
+    slug = urlsplit(ask.path).path if name == "settings-page" else ""  # each is a page of its own
+    return name, slug, said, ask.sent is not None
+
+
+@contextmanager
+def _paging() -> Iterator[list[tuple[Any, Any]]]:
+    """What lists are read in pages meanwhile, and in which order."""
+    from epmm.portal import keyset
+
+    asked: list[tuple[Any, Any]] = []
+    page = keyset.page
+
+    def noted(queryset: Any, order: Any, **options: Any) -> Any:
+        asked.append((queryset, order))
+        return page(queryset, order, **options)
+
+    keyset.page = noted
+    try:
+        yield asked
+    finally:
+        keyset.page = page
+
+
+def _places(queryset: Any, order: Any) -> Iterator[tuple[str, str]]:
+    """Where a page in the middle begins, and one near the end: among the rows without a value, if there are any."""
+    from epmm.portal import keyset
+
+    sign = "-" if order.is_descending else ""
+    known = queryset.filter(**{f"{order.column}__isnull": False}).order_by(f"{sign}{order.column}", f"{sign}pk")
+    unknown = queryset.filter(**{f"{order.column}__isnull": True}).order_by(f"{sign}pk")
+    last = unknown if unknown.exists() else known
+    for told, rows, number in (
+        ("middle page", known, known.count() // 2),
+        ("late page", last, max(0, last.count() - LATE)),
+    ):
+        pair = [row.pk for row in rows[number : number + 2]]
+        # of two rows the first is a page, behind which the next one begins
+        yield told, keyset.page(queryset.filter(pk__in=pair), order, size=1).after
+
+
+# --- What stands on a page --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Form:
+    action: str
+    hidden: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, list[str]] = field(default_factory=dict)  # of selects
+    typed: dict[str, str] = field(default_factory=dict)  # names of inputs, and their kinds
+    columns: list[str] = field(default_factory=list)
+
+
+class Seen(HTMLParser):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+        self.following = ""
+        self._addresses: list[str] = []
+        self._dialogs: list[str] = []
+        self._ticked: list[str] = []
+        self._forms: list[Form] = []
+        self._form: Form | None = None
+        self._select = ""
+
+    def handle_starttag(self, tag: str, pairs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in pairs}
+        if given.get("rel") == "next":
+            self.following = given["href"]
+        elif tag == "a" and "download" not in given and "href" in given:
+            self._addresses.append(given["href"])
+        if "hx-get" in given:
+            self._addresses.append(given["hx-get"])
+        if "hx-post" in given and given.get("hx-include") == "#rows":
+            self._dialogs.append(given["hx-post"])
+        if tag == "form":
+            is_asking = given.get("method", "get").lower() == "get" and "hx-post" not in given
+            self._form = Form(given.get("action", "")) if is_asking else None
+            self._forms += [self._form] if self._form else []
+        self._field(tag, given)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._form = None
+
+    def _field(self, tag: str, given: Mapping[str, str]) -> None:
+        name, kind = given.get("name", ""), given.get("type", "text")
+        if tag == "input" and name == "row":
+            self._ticked.append(given.get("value", ""))
+        elif self._form is None:
+            return
+        elif tag == "select":
+            self._select = name
+            self._form.choices[name] = []
+        elif tag == "option" and given.get("value") and self._select in self._form.choices:
+            self._form.choices[self._select].append(given["value"])
+        elif tag == "input" and kind == "checkbox" and not name and "value" in given:
+            self._form.columns.append(given["value"])
+        elif tag == "input" and name:
+            (self._form.hidden if kind == "hidden" else self._form.typed)[name] = (
+                given.get("value", "") if kind == "hidden" else kind
+            )
+
+    def links(self) -> Iterator[tuple[str, Ask]]:
+        for address in self._addresses:
+            path = urljoin(self.path, address)
+            query = _query(path)
+            if path.startswith(HERE) and not LEFT_OUT & query.keys():
+                yield urlencode({name: value[:20] for name, value in query.items()}), Ask(path)
+
+    def asked(self) -> Iterator[tuple[str, Ask]]:
+        """Each search and filter by itself, and all columns at once."""
+        for form in self._forms:
+            for name, value in self._values(form):
+                asked = {key: kept for key, kept in form.hidden.items() if kept} | {name: value}
+                path = urljoin(self.path, form.action or urlsplit(self.path).path) + "?" + urlencode(asked)
+                yield ALL_COLUMNS if name == "columns" else f"{name} {value}", Ask(path)
+
+    @staticmethod
+    def _values(form: Form) -> Iterator[tuple[str, str]]:
+        if form.columns:
+            yield "columns", ",".join(form.columns)
+        for name, kind in form.typed.items():
+            texts = TYPED if kind == "search" else (DATE,) if kind == "date" else (UNKNOWN, "user1", "corp1.example")
+            yield from ((name, text) for text in texts)
+        for name, values in form.choices.items():
+            yield from ((name, value) for value in (values[:1] + values[-1:]))
+
+    def dialogs(self) -> Iterator[tuple[str, Ask]]:
+        if self._ticked:
+            for address in self._dialogs:
+                yield f"dialog for {len(self._ticked)}", Ask(urljoin(self.path, address), {"row": self._ticked})
+
+
+def read(visit: Visit) -> Seen:
+    seen = Seen(visit.ask.path)
+    if visit.answer.status == 200:  # noqa: PLR2004
+        seen.feed(visit.answer.body)
+    return seen

@@ -1,0 +1,294 @@
+"""An installation as after a year, made by the database itself: many rows in whatever the portal lists."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from bench import search_rows
+from bench.rows import TOPIC
+from bench.search_rows import copy, moment, new_uuid
+
+MANY: Final = 200  # rows of what no installation has in the hundreds of thousands
+STEPS: Final = 12
+ACTIONS: Final = "CASE n % 5 WHEN 0 THEN 'user.changed' WHEN 1 THEN 'portal.signed_in' ELSE 'device.command_sent' END"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeded:
+    """What an address may name; of each the one that has most to show."""
+
+    device: UUID
+    person: int
+    admin: int
+    label: int  # a few devices have it
+    large_label: int  # every second one
+    attempt: int
+    command: int
+
+
+def seed(devices: int, people: int) -> Seeded:
+    from devices.models import Device
+    from devices.services import broadcast
+    from users.models import User
+
+    search_rows.seed(devices, people)
+    device = Device.objects.select_related("user").order_by("pk")[0]
+    # whose page has a long list
+    Device.objects.filter(pk__in=Device.objects.order_by("pk")[:MANY].values("pk")).update(user=device.user)
+    admin = _administrators()
+    _roles(people)
+    channel = _enrollments(devices, device.pk)
+    seeded = Seeded(
+        device=device.uuid,
+        person=device.user_id,
+        admin=admin,
+        attempt=_attempts(devices, people, User.objects.get(user_id="user1").pk, channel),
+        command=_commands(devices, channel),
+        **_labels(devices, device.pk),
+    )
+    _audit(2 * devices, device)
+    _of_one_person(device.user_id)
+    _of_one_device(device, channel)
+    _texts(devices, seeded.attempt)
+    _settings()
+    broadcast.settle()  # as the worker does
+    search_rows.tidy()
+    return seeded
+
+
+# --- People -----------------------------------------------------------------------------------------------------------
+
+
+def _administrators() -> int:
+    """One in two holds all roles; the name of the first."""
+    from users.models import AdminGrant, AdminRole, User
+
+    users = list(User.objects.exclude(user_id="Template").order_by("-pk")[:MANY])
+    User.objects.filter(pk__in=[user.pk for user in users]).update(is_admin=True, source="local")
+    AdminGrant.objects.bulk_create(
+        AdminGrant(user=user, key=key, granted_by="bench")
+        for user in users
+        for key in (AdminRole.values if user.pk % 2 else AdminRole.values[::4])
+    )
+    return users[0].pk
+
+
+def _roles(people: int) -> None:
+    from users.models import RoleGrant, User
+
+    first, nobody = User.objects.get(user_id="user1").pk, User.objects.get(user_id="Template")
+    for key in ("portal", "portal.lock", "apple.adde"):
+        grant = RoleGrant.objects.create(user=nobody, key=key, granted_by="bench")
+        copy(RoleGrant, grant.pk, people, {"user": f"n + {first - 1}"})
+        grant.delete()
+
+
+def _of_one_person(person: int) -> None:
+    from django.utils import timezone
+
+    from epmm.models import AuditEntry
+    from users.models import RegistrationPin, User
+    from users.services import sign_in
+
+    now = timezone.now()
+    RegistrationPin.objects.bulk_create(
+        RegistrationPin(user_id=person, hashed="!", expires_at=now, revoked_at=now if number else None)
+        for number in range(MANY)
+    )
+    name = User.objects.get(pk=person).user_id
+    AuditEntry.objects.bulk_create(
+        AuditEntry(action=sign_in.FAILED, actor=name, subject_type="user", subject=name, status="Failed",
+                   address="192.0.2.7", details={"reason": "wrong password"})
+        for _ in range(MANY)
+    )  # fmt: skip
+
+
+# --- Devices ----------------------------------------------------------------------------------------------------------
+
+
+def _enrollments(count: int, first_device: int) -> int:
+    """One for each device, with its channel and its certificate; the first channel."""
+    from django.utils import timezone
+
+    from devices.models import Channel, Enrollment, Identity
+    from users.models import User
+
+    nobody = User.objects.get(user_id="Template")
+    now = timezone.now()
+    enrollment = Enrollment.objects.create(
+        user=nobody, kind="adde", state=Enrollment.State.ACTIVE, topic=TOPIC, server_url="https://mdm.example/mdm",
+        checkin_url="https://mdm.example/mdm", profile_identifier="bench", family="iPhone", access_rights=8191,
+    )  # fmt: skip
+    device = f"(n + {first_device - 1})"
+    of_device = f"(SELECT d.{{}} FROM devices_device d WHERE d.id = {device})"  # noqa: S608 - ours
+    udid = of_device.format("udid")
+    copy(Enrollment, enrollment.pk, count, {
+        "device": device, "user": of_device.format("user_id"), "kind": of_device.format("enrollment_type"),
+        "udid": udid, "device_key": udid, "created_at": moment("n * 31 % 20000000"),
+    })  # fmt: skip
+    first = enrollment.pk + 1
+    channel = Channel.objects.create(enrollment=enrollment)
+    copy(Channel, channel.pk, count, {"enrollment": f"n + {first - 1}"})
+    identity = Identity.objects.create(
+        enrollment=enrollment, sha256=b"bench", serial_number="bench", der=b"", not_before=now,
+        not_after=now + timedelta(days=300), state=Identity.State.CURRENT,
+    )  # fmt: skip
+    fingerprint = "sha256(convert_to('bench' || n, 'UTF8'))" if _on_postgresql() else "randomblob(32)"
+    copy(Identity, identity.pk, count, {
+        "enrollment": f"n + {first - 1}", "sha256": fingerprint, "serial_number": "'5eed' || n",
+    })  # fmt: skip
+    enrollment.delete()
+    return channel.pk + 1
+
+
+def _labels(devices: int, first_device: int) -> dict[str, int]:
+    from devices.models import Label, LabelMember
+
+    Label.objects.bulk_create(
+        Label(name=f"Label {number:03}", description="Devices of one of many branches") for number in range(MANY)
+    )
+    small, large = Label.objects.filter(name__in=("Label 000", "Label 001")).order_by("name")
+    for label, each in ((small, max(2, devices // MANY)), (large, 2)):
+        member = LabelMember.objects.create(label=label, device_id=first_device)
+        copy(LabelMember, member.pk, (devices - 1) // each, {"device": f"{first_device} + n * {each}"})
+    return {"label": small.pk, "large_label": large.pk}
+
+
+def _commands(devices: int, channel: int) -> int:
+    """Open, answered, and finished ones, of broadcasts and of none; the open one of the first channel."""
+    from django.utils import timezone
+
+    from devices.models import Broadcast, Command, FinishedCommand, Payload, Result
+    from devices.protocol.stamp import NOBODY
+    from devices.services import archive
+    from epmm.wire import plist
+
+    now = timezone.now()
+    archive.make_room(now)
+    body = plist.dump({"CommandUUID": str(NOBODY), "Command": {"RequestType": "DeviceInformation"}})
+    (payload,) = Payload.objects.of([body])
+    broadcasts = Broadcast.objects.bulk_create(
+        Broadcast(request_type="DeviceInformation", actor="admin", queued_at=now, queued=devices) for _ in range(MANY)
+    )
+    common: dict[str, Any] = {
+        "channel_id": channel, "payload": payload, "request_type": "DeviceInformation", "created_at": now,
+    }  # fmt: skip
+    of_device = f"{channel} + n % {devices}"
+    # every second belongs to one of the newest four, which still run
+    broadcast = f"CASE WHEN n % 2 = 0 THEN {broadcasts[-1].pk} - n / 2 % 4 END"
+    copied = {"uuid": new_uuid(), "channel": of_device, "broadcast": broadcast}
+    # numbered as they are given out: what is finished came before what is answered, and that before what is open
+    archived = 2 * devices
+    finished = FinishedCommand.objects.create(id=0, state=Command.State.ACKNOWLEDGED, done_at=now, **common)
+    copy(FinishedCommand, 0, archived, copied | {"id": "n", "state": "CASE WHEN n % 7 = 0 THEN 4 ELSE 3 END"})
+    copy(FinishedCommand, 0, MANY, {"id": f"{archived} + n", "uuid": new_uuid()})
+    finished.delete()
+    answered = Result.objects.create(id=0, state=Command.State.ACKNOWLEDGED, body=b"<plist/>", **common)
+    copy(Result, 0, MANY, copied | {"id": f"{archived + MANY} + n"})
+    answered.delete()
+    command = Command.objects.create(id=archived + 2 * MANY + 1, **common)
+    copied |= {"id": f"{command.pk} + n", "state": "n % 3", "created_at": moment("n % 90000")}
+    copy(Command, command.pk, max(MANY, devices // 4), copied)
+    return command.pk
+
+
+def _of_one_device(device: Any, channel: int) -> None:
+    """Its tabs are full."""
+    from devices import models
+
+    names = [f"com.example.application{number}" for number in range(MANY)]
+    models.InstalledApplication.objects.bulk_create(
+        models.InstalledApplication(device=device, identifier=name, name="An Application", short_version="12.4.1")
+        for name in names
+    )
+    models.ManagedApplication.objects.bulk_create(
+        models.ManagedApplication(device=device, identifier=name, state="Managed") for name in names
+    )
+    models.InstalledCertificate.objects.bulk_create(
+        models.InstalledCertificate(device=device, common_name=f"Certificate {number}", sha256="ab" * 32, der=b"",
+                                    not_after=device.registered_at)
+        for number in range(MANY)
+    )  # fmt: skip
+    configurations = models.Configuration.objects.bulk_create(
+        models.Configuration(identifier=f"example.configuration.{number}", name=f"Wi-Fi {number}", scope="System")
+        for number in range(MANY)
+    )
+    models.ConfigurationDelivery.objects.bulk_create(
+        models.ConfigurationDelivery(channel_id=channel, configuration=each, state="APPLIED", due_at=None)
+        for each in configurations
+    )
+    items = [["configuration", f"example.declaration.{number}", "0" * 64] for number in range(MANY)]
+    models.Manifest.objects.create(token="bench", items=items)  # noqa: S106 - a hash
+    models.DeclarationSet.objects.create(channel_id=channel, token="bench", served_token="bench")  # noqa: S106
+
+
+# --- Logs and texts ---------------------------------------------------------------------------------------------------
+
+
+def _attempts(devices: int, people: int, person: int, channel: int) -> int:
+    """One for each device in the last ninety days, one in eight of them failed; one with a long trace."""
+    from devices.models import Channel
+    from enrollment.models import Attempt, AttemptStep
+
+    enrollment = Channel.objects.get(pk=channel).enrollment_id
+    attempt = Attempt.objects.create(
+        reference="bench", state="active", identifier="user1@corp1.example", domain="corp1.example", user_id=person,
+        model_family="iPhone", product="iPhone17,1", os_version="18.6", kind="adde", address="192.0.2.7",
+        enrollment_id=enrollment,
+    )  # fmt: skip
+    copy(Attempt, attempt.pk, devices, {
+        "reference": "'bench' || n", "opened_at": moment("n * 7907 % 7776000"),
+        "state": "CASE WHEN n % 8 = 0 THEN 'failed' WHEN n % 50 = 1 THEN 'abandoned' ELSE 'active' END",
+        "identifier": "'user' || n || '@corp' || (n % 7) || '.example'", "domain": "'corp' || (n % 7) || '.example'",
+        "last_code": "CASE WHEN n % 8 = 0 THEN 'E-' || (101 + n / 8 % 12) ELSE '' END",
+        "user": f"{person} + n * 7 % {people}",
+        "enrollment": f"{enrollment} + n - 1",
+    })  # fmt: skip
+    AttemptStep.objects.bulk_create(
+        AttemptStep(attempt=attempt, step="profile", result="ok", details={"kind": "adde"}) for _ in range(STEPS)
+    )
+    return attempt.pk
+
+
+def _audit(count: int, device: Any) -> None:
+    from epmm.models import AuditEntry
+
+    entry = AuditEntry.objects.create(
+        actor="admin", action="bench", subject_type="device", subject="bench", status="Success", address="192.0.2.7",
+        details={"request_type": "DeviceInformation", "uuid": str(device.uuid)},
+    )  # fmt: skip
+    copy(AuditEntry, entry.pk, count, {
+        "at": moment("n * 7907 % 31536000"), "actor": "'admin' || (n % 90)",
+        "action": ACTIONS, "subject": "'subject' || n",
+        "status": "CASE WHEN n % 30 = 0 THEN 'Failed' ELSE 'Success' END",
+    })  # fmt: skip
+    copy(AuditEntry, entry.pk, MANY, {"subject": f"'{device.uuid}'", "action": "'device.command_sent'"})
+
+
+def _texts(accepted: int, attempt: int) -> None:
+    """Versions of both texts, the newest of which all have accepted."""
+    from enrollment.models import Acceptance, PolicyText
+    from users.models import User
+
+    for kind in PolicyText.Kind:
+        texts = PolicyText.objects.bulk_create(
+            PolicyText(kind=kind, version=number, language="en", text="A text. " * 100, text_sha256=f"{number:064}")
+            for number in range(MANY)
+        )
+        nobody = User.objects.get(user_id="Template")
+        acceptance = Acceptance.objects.create(user=nobody, policy=texts[-1], attempt_id=attempt)
+        copy(Acceptance, acceptance.pk, accepted, {"attempt": f"{attempt} + n"})
+
+
+def _settings() -> None:
+    from epmm import settings_store
+
+    domains = ["mdm.example.test", *(f"corp{number}.example" for number in range(19))]
+    settings_store.change("enrollment.domains", ",".join(domains), actor="bench")
+
+
+def _on_postgresql() -> bool:
+    from django.db import connection
+
+    return connection.vendor == "postgresql"
