@@ -110,3 +110,16 @@ class LabelForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
+
+
+class NewLabelForm(LabelForm):
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Type"),
+        choices=[
+            (Label.Kind.MANUAL, gettext_lazy("Manual: devices are added by hand")),
+            (Label.Kind.FILTER, gettext_lazy("Filter: its criteria say which devices belong to it")),
+        ],
+        initial=Label.Kind.MANUAL,
+        required=False,
+        widget=forms.Select(attrs={"data-source": True}),
+    )

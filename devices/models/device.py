@@ -162,7 +162,6 @@ class Device(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["udid"], condition=~Q(udid=""), name="device_udid"),
-            models.Index(fields=["serial_number"], name="device_serial"),
             models.Index(fields=["user", "status"], name="device_user_status"),
             models.Index(fields=["status", "-last_seen_at", "-id"], name="device_status_seen"),
             # Pages of the list, in each order that it offers; retired records pile up and must not slow it.
@@ -170,6 +169,7 @@ class Device(models.Model):
             models.Index(fields=["user_name_folded", "id"], condition=_STANDING, name="device_user_name"),
             models.Index(fields=["name_folded", "id"], condition=_STANDING, name="device_name"),
             models.Index(fields=["-registered_at", "-id"], condition=_STANDING, name="device_registered"),
+            models.Index(fields=["serial_number", "id"], name="device_serial_order"),
             # connectors ask for devices by it, in any case
             models.Index(AsciiLower("serial_number"), name="device_serial_any_case"),
             # what has changed since labels were last looked at

@@ -36,7 +36,7 @@ class Group(StrEnum):
     CUSTOM = "custom"
 
 
-GROUP_LABELS: Final = {
+GROUP_LABELS: Final[dict[Group, str | Promise]] = {
     Group.COMMON: _("Common"),
     Group.IOS: "iOS",
     Group.USER: _("User"),

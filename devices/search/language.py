@@ -33,7 +33,7 @@ _OPERATOR_WORD: Final = {
     for operator in _WORDS
 }
 # what a database does not store, and what keeps the parts of `Device.search_text` apart
-_NEVER_IN_TEXT: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
+NEVER_IN_TEXT: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class Names(Protocol):
@@ -53,7 +53,7 @@ def parse(text: str, names: Names) -> Node:
     """Raises SearchError."""
     if len(text) > LONGEST:
         raise SearchError(errors.TOO_LONG, LONGEST + 1, {"most": f"{LONGEST:,}"})
-    if bad := _NEVER_IN_TEXT.search(text):
+    if bad := NEVER_IN_TEXT.search(text):
         raise SearchError(errors.BAD_CHARACTER, bad.start() + 1)
     return _Parser(text, names).whole()
 

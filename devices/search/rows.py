@@ -3,7 +3,10 @@
 Match all or any of the rows; a row may be a group, which is such a list once more, and no deeper.
 """
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, Literal, TypeAlias
 
 from devices.search.errors import _
@@ -11,10 +14,13 @@ from devices.search.tree import All, AnyOf, Node, Not, Operator, Test, Word
 
 Match: TypeAlias = Literal["all", "any"]
 DEEPEST: Final = 2
+MOST: Final = 50  # a page of more is no help to anybody
+UNFINISHED: Final = re.compile(r"now-[a-z]?")  # so long ago, and nobody has said how long
 
 NEGATION: Final = _("NOT cannot be shown as rows.")
 LONE_WORD: Final = _("A word without a field cannot be shown as a row.")
 NESTED: Final = _("Groups within groups cannot be shown as rows.")
+TOO_MANY: Final = _("More than 50 conditions are not shown as rows.")
 
 
 class NotRows(Exception):
@@ -34,6 +40,9 @@ class Rows:
     rows: tuple["Row | Rows", ...] = ()
 
 
+BLANK: Final = Row("", Operator.EQUALS)
+
+
 def to_tree(rows: Rows) -> Node:
     """Of what people chose; `compile.check` says whether each value fits."""
     parts = tuple(_part(row) for row in rows.rows if isinstance(row, Row) or row.rows)
@@ -44,7 +53,64 @@ def to_tree(rows: Rows) -> Node:
 
 def from_tree(node: Node) -> Rows:
     """Raises NotRows."""
-    return _rows(node, depth=1)
+    rows = _rows(node, depth=1)
+    if _number(rows) > MOST:
+        raise NotRows(TOO_MANY)
+    return rows
+
+
+def finished(rows: Rows) -> Rows:
+    """Without the rows that say nothing yet."""
+    parts = (finished(row) if isinstance(row, Rows) else row for row in rows.rows)
+    return Rows(rows.match, tuple(row for row in parts if (row.rows if isinstance(row, Rows) else _is_finished(row))))
+
+
+def unfinished(rows: Rows) -> int:
+    """How many have a field and no value."""
+    return sum(
+        unfinished(row) if isinstance(row, Rows) else bool(row.field) and not _is_finished(row) for row in rows.rows
+    )
+
+
+def added(rows: Rows, new: Row | Rows, group: int | None = None) -> Rows:
+    """At the end of the rows, or of the group that is the row with this number."""
+    if _number(rows) >= MOST:
+        return rows
+    if group is None:
+        return Rows(rows.match, (*rows.rows, new))
+    return _replaced(rows, group, lambda found: (added(found, new) if isinstance(found, Rows) else found,))
+
+
+def removed(rows: Rows, place: tuple[int, ...]) -> Rows:
+    """A group whose last row goes, goes as well."""
+    number, *within = place
+    if not within:
+        return _replaced(rows, number, lambda _found: ())
+
+    def without(found: Row | Rows) -> tuple[Row | Rows, ...]:
+        if not isinstance(found, Rows):
+            return (found,)
+        rest = removed(found, tuple(within))
+        return (rest,) if rest.rows else ()
+
+    return _replaced(rows, number, without)
+
+
+def _replaced(rows: Rows, number: int, by: Callable[[Row | Rows], tuple[Row | Rows, ...]]) -> Rows:
+    parts = [by(row) if place == number else (row,) for place, row in enumerate(rows.rows)]
+    return Rows(rows.match, tuple(chain.from_iterable(parts)))
+
+
+def _number(rows: Rows) -> int:
+    return sum(_number(row) if isinstance(row, Rows) else 1 for row in rows.rows)
+
+
+def _is_finished(row: Row) -> bool:
+    return bool(row.field) and (not row.operator.takes_value or _is_value(row.value))
+
+
+def _is_value(value: str) -> bool:
+    return bool(value) and not UNFINISHED.fullmatch(value)
 
 
 def _part(row: Row | Rows) -> Node:

@@ -1,27 +1,24 @@
-"""Renaming a label: whatever is assigned to it stays."""
+"""Renaming a label, and giving it other criteria: whatever is assigned to it stays."""
 
 from django.db import IntegrityError, transaction
 
 from devices.models import Label
-from devices.services.labels import LONGEST_DESCRIPTION, LONGEST_NAME, LabelRefused
+from devices.services import labels
 from epmm import audit
 
 
-def edit(label: Label, *, name: str, description: str, actor: str) -> None:
-    if label.is_built_in:
-        raise LabelRefused(f"{label.name} is built in: it stays as it is.")
-    name = name.strip()
-    if not name or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise LabelRefused(f"The name of a label has 1 to {LONGEST_NAME} characters and no line breaks.")
-    if len(description) > LONGEST_DESCRIPTION or "\0" in description:
-        raise LabelRefused(f"The description of a label has at most {LONGEST_DESCRIPTION} characters.")
-    before = label.name
+def edit(label: Label, *, name: str, description: str, criteria: str | None = None, actor: str) -> None:
+    """All of it or nothing; `criteria`: None where they stay."""
+    labels.check_editable(label)
+    before, name = label.name, labels.checked_name(name, description, label)
     try:
         with transaction.atomic():
-            label.name, label.description = name, description
-            label.save(update_fields=["name", "description"])
-            audit.record(
-                "label.changed", actor=actor, subject_type="label", subject=name, details={"name_before": before}
-            )
+            if (name, description) != (before, label.description):
+                label.name, label.description = name, description
+                label.save(update_fields=["name", "description"])
+                details = {"name_before": before}
+                audit.record("label.changed", actor=actor, subject_type="label", subject=name, details=details)
+            if criteria is not None and criteria.strip() != label.criteria:
+                labels.change_criteria(label, criteria, actor=actor)
     except IntegrityError as error:
-        raise LabelRefused(f"There is a label {name} already.") from error
+        raise labels.already_there(name) from error

@@ -26,9 +26,14 @@ SINGLE: Final = 50  # changes up to which devices are planned one by one
 
 def members(label: Label) -> QuerySet[Device]:
     """In no order."""
+    return Device.objects.filter(condition(label))
+
+
+def condition(label: Label) -> Q:
+    """True of the devices that belong to it.  Raises SearchRefused where its criteria are of an earlier release."""
     if label.is_filter:
-        return Device.objects.filter(search.condition(label.criteria))
-    return Device.objects.filter(Exists(LabelMember.objects.filter(label=label, device=OuterRef("pk"))))
+        return search.condition(label.criteria)
+    return Q(Exists(LabelMember.objects.filter(label=label, device=OuterRef("pk"))))
 
 
 def count(label: Label, cap: int = search.CAP) -> Count:

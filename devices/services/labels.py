@@ -3,8 +3,10 @@
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Prefetch, QuerySet
+from django.utils.translation import gettext as _
 
-from devices.models import Configuration, Device, Label, LabelMember
+from devices.models import Configuration, ConfigurationAssignment, Device, Label, LabelMember
 from devices.services import configuration_plan, label_members, search
 from devices.services.search import SearchRefused
 from epmm import audit
@@ -22,8 +24,20 @@ def find(name: str) -> Label:
     """By its name, in any case; the very spelling goes first."""
     label = Label.objects.filter(name=name).first() or _of_any_case(name)
     if label is None:
-        raise LabelRefused(f"There is no label {name}.")
+        raise LabelRefused(_("There is no label {name}.").format(name=name))
     return label
+
+
+def with_their_use() -> QuerySet[Label]:
+    """With what is assigned to each, for `used_by`."""
+    assigned = ConfigurationAssignment.objects.select_related("configuration").defer("configuration__description")
+    return Label.objects.prefetch_related(Prefetch("configuration_assignments", assigned))
+
+
+def used_by(label: Label) -> list[str]:
+    """The names of the configurations that are assigned to it."""
+    assigned = label.configuration_assignments.all()
+    return sorted(each.configuration.name for each in assigned if each.configuration.removed_at is None)
 
 
 def with_sizes() -> list[dict[str, Any]]:
@@ -51,13 +65,7 @@ def _size(label: Label) -> dict[str, Any]:
 
 def create(name: str, *, description: str = "", criteria: str | None = None, actor: str) -> Label:
     """With criteria a filter label, else a manual one."""
-    name = name.strip()
-    if not name or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise LabelRefused(f"The name of a label has 1 to {LONGEST_NAME} characters and no line breaks.")
-    if len(description) > LONGEST_DESCRIPTION or "\0" in description:
-        raise LabelRefused(f"The description of a label has at most {LONGEST_DESCRIPTION} characters.")
-    if _of_any_case(name) is not None:
-        raise LabelRefused(f"There is a label {name} already.")
+    name = checked_name(name, description)
     kind = Label.Kind.MANUAL if criteria is None else Label.Kind.FILTER
     written = "" if criteria is None else _checked(criteria)
     try:
@@ -65,16 +73,16 @@ def create(name: str, *, description: str = "", criteria: str | None = None, act
             label = Label.objects.create(name=name, description=description, kind=kind, criteria=written)
             _audit("label.created", label, actor, **({"criteria": written} if label.is_filter else {}))
     except IntegrityError as error:
-        raise LabelRefused(f"There is a label {name} already.") from error
+        raise already_there(name) from error
     return label
 
 
 @transaction.atomic
 def change_criteria(label: Label, criteria: str, *, actor: str) -> None:
     """Whoever belongs to it now, and does not then, loses what is assigned to it."""
-    _check_editable(label)
+    check_editable(label)
     if not label.is_filter:
-        raise LabelRefused(f"{label.name} is a manual label: it has no criteria.")
+        raise LabelRefused(_("{name} is a manual label: it has no criteria.").format(name=label.name))
     label.criteria = _checked(criteria)
     label.save(update_fields=["criteria"])
     _audit("label.criteria_changed", label, actor, criteria=label.criteria)
@@ -84,7 +92,7 @@ def change_criteria(label: Label, criteria: str, *, actor: str) -> None:
 @transaction.atomic
 def delete(label: Label, *, actor: str) -> None:
     """What was assigned to it goes from its members."""
-    _check_editable(label)
+    check_editable(label)
     configurations = list(Configuration.objects.filter(assignments__label=label))
     _audit("label.deleted", label, actor)
     label.delete()
@@ -96,7 +104,7 @@ def delete(label: Label, *, actor: str) -> None:
 def add(label: Label, device: Device, *, actor: str) -> bool:
     """False when it is a member already."""
     _check_manual(label)
-    _, is_new = LabelMember.objects.get_or_create(label=label, device=device)
+    _member, is_new = LabelMember.objects.get_or_create(label=label, device=device)
     if is_new:
         _audit("label.device_added", label, actor, device=str(device.uuid))
         configuration_plan.plan_device_soon(device.pk)
@@ -107,7 +115,7 @@ def add(label: Label, device: Device, *, actor: str) -> bool:
 def remove(label: Label, device: Device, *, actor: str) -> bool:
     """False when it is no member."""
     _check_manual(label)
-    deleted, _ = label.members.filter(device=device).delete()
+    deleted, _by_model = label.members.filter(device=device).delete()
     if deleted:
         _audit("label.device_removed", label, actor, device=str(device.uuid))
         configuration_plan.plan_device_soon(device.pk)
@@ -126,18 +134,38 @@ def _checked(criteria: str) -> str:
     except SearchRefused as refused:
         raise LabelRefused(str(refused)) from refused
     if not criteria.strip():
-        raise LabelRefused("A filter label has criteria.")
+        raise LabelRefused(_("A filter label has criteria."))
     return criteria.strip()
 
 
-def _check_editable(label: Label) -> None:
+def checked_name(name: str, description: str, label: Label | None = None) -> str:
+    """The name that `label`, or a new one, may have.  Raises LabelRefused."""
+    name = name.strip()
+    if not name or not name.isprintable() or len(name) > LONGEST_NAME:
+        sentence = _("The name of a label has 1 to {most} characters and no line breaks.")
+        raise LabelRefused(sentence.format(most=LONGEST_NAME))
+    if len(description) > LONGEST_DESCRIPTION or "\0" in description:
+        raise LabelRefused(
+            _("The description of a label has at most {most} characters.").format(most=LONGEST_DESCRIPTION)
+        )
+    if (namesake := _of_any_case(name)) is not None and namesake != label:
+        raise already_there(namesake.name)
+    return name
+
+
+def already_there(name: str) -> LabelRefused:
+    return LabelRefused(_("There is a label {name} already.").format(name=name))
+
+
+def check_editable(label: Label) -> None:
     if label.is_built_in:
-        raise LabelRefused(f"{label.name} is built in: it stays as it is.")
+        raise LabelRefused(_("{name} is built in: it stays as it is.").format(name=label.name))
 
 
 def _check_manual(label: Label) -> None:
     if label.is_filter:
-        raise LabelRefused(f"{label.name} is a filter label: its criteria say which devices belong to it.")
+        sentence = _("{name} is a filter label: its criteria say which devices belong to it.")
+        raise LabelRefused(sentence.format(name=label.name))
 
 
 def _audit(action: str, label: Label, actor: str, **details: str) -> None:

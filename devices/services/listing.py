@@ -1,6 +1,7 @@
-"""Which devices a list shows: by what somebody typed, by status, by label; retired ones only when asked for."""
+"""Which devices a list shows: by expression, what somebody typed, status and label; retired ones when asked for."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -12,19 +13,24 @@ from devices.services import label_members, search
 MOST_CHOSEN: Final = 1_000
 
 
-def devices(*, status: str = "", label: int | None = None, with_retired: bool = False) -> QuerySet[Device]:
-    if label is not None and (found := Label.objects.filter(pk=label).first()):
-        members = label_members.members(found)
-        listed = members if with_retired or status else members.not_retired()  # type: ignore[attr-defined] # as of its manager
-    else:
-        listed = search.matching("", exclude_retired=not (with_retired or status))
-    return listed.filter(status=status) if status in Device.Status.values else listed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    expression: str = ""
+    status: str = ""
+    label: int | None = None
+    with_retired: bool = False
+
+    def devices(self) -> QuerySet[Device]:
+        """In no order.  Raises SearchRefused."""
+        found = search.matching(self.expression, exclude_retired=not (self.with_retired or self.status))
+        if self.label is not None and (label := Label.objects.filter(pk=self.label).first()):
+            found = found.filter(label_members.condition(label))
+        return found.filter(status=self.status) if self.status in Device.Status.values else found
 
 
 def named(found: QuerySet[Device], text: str) -> QuerySet[Device]:
-    """As a lone word of the search language is looked for, whatever signs are in it."""
-    word = text.replace("\\", " ").replace('"', " ").strip()
-    return found.filter(search.condition(f'"{word}"')) if word else found
+    """As a lone word of the search language is looked for."""
+    return found.filter(search.lone_word(text))
 
 
 def by_uuid(keys: Iterable[str]) -> QuerySet[Device]:

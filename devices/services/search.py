@@ -1,38 +1,40 @@
 """Finding devices by an expression: pages by key, counts up to a cap, and no more than that."""
 
-import base64
-import binascii
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from django.db.models import BooleanField, F, Q, QuerySet, prefetch_related_objects
+from django.db.models import BooleanField, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
 from devices.models import Device
 from devices.search import compile as compiler
+from devices.search import patience
 from devices.search.catalogue import FIELDS
 from devices.search.errors import SearchError
-from devices.search.language import parse
+from devices.search.fields import Registry
+from devices.search.language import NEVER_IN_TEXT, parse
 from devices.search.patience import SearchTooSlow, limited
-from devices.search.tree import Node
+from devices.search.tree import EVERYTHING, All, AnyOf, Node, Operator, Test, Word, write
+from epmm.portal import keyset
+from epmm.portal.keyset import Order
 
 PAGE: Final = 50
 LARGEST_PAGE: Final = 1000
 CAP: Final = 10_000
 # By the key of a field: its column, which has an index with the primary key behind it.
 SORTS: Final = {
-    "common.id": "",
+    "common.id": "pk",
     "common.last_connected_at": "last_seen_at",
     "common.miclient_last_connected_at": "last_seen_at",
     "common.registration_date": "registered_at",
     "user.display_name": "user_name_folded",
     "ios.DeviceName": "name_folded",
+    "common.SerialNumber": "serial_number",
 }
+WITHOUT_RETIRED: Final = Test(field="common.retired", operator=Operator.EQUALS, value="false")
 DEFAULT_SORT: Final = "-common.last_connected_at"
 # SQLite takes a partial index for the very words of its condition, not for a parameter that says the same.
 _STANDING: Final = RawSQL("""NOT ("devices_device"."status" = 'RETIRED')""", (), output_field=BooleanField())
@@ -61,11 +63,17 @@ class Count:
         return f"{self.number:,}+" if self.is_capped else f"{self.number:,}"
 
 
+def registry() -> Registry:
+    """The fields of this installation."""
+    return FIELDS
+
+
 def understand(expression: str) -> Node:
     """The tree of an expression that can be searched for.  Raises SearchRefused."""
+    fields = registry()
     try:
-        node = parse(expression, FIELDS)
-        compiler.check(node, FIELDS)
+        node = parse(expression, fields)
+        compiler.check(node, fields)
     except SearchError as error:
         raise _refused(error) from error
     return node
@@ -73,14 +81,38 @@ def understand(expression: str) -> Node:
 
 def matching(expression: str, *, exclude_retired: bool = True) -> QuerySet[Device]:
     """All of them, in no order."""
-    return _devices(condition(expression), exclude_retired=exclude_retired)
+    devices = Device.objects.filter(condition(expression))
+    return devices.filter(_STANDING) if exclude_retired else devices
 
 
 def condition(expression: str) -> Q:
+    fields = registry()
     try:
-        return compiler.compiled(parse(expression, FIELDS), FIELDS, compiler.here_and_now())
+        return compiler.compiled(parse(expression, fields), fields, compiler.here_and_now())
     except SearchError as error:
         raise _refused(error) from error
+
+
+def lone_word(text: str) -> Q:
+    """What somebody typed, looked for as it is, whatever signs are in it."""
+    word = NEVER_IN_TEXT.sub(" ", text).strip()
+    return compiler.compiled(Word(word) if word else EVERYTHING, FIELDS, compiler.here_and_now())
+
+
+def without_retired(expression: str) -> str:
+    """The expression that says so by itself; it may be said already."""
+    node = understand(expression)
+    said = node.parts if isinstance(node, All) else (node,)
+    if any(isinstance(part, Test) and _is_without_retired(part) for part in said):
+        return expression
+    if not said:
+        return write(WITHOUT_RETIRED)
+    text = f"({expression.strip()})" if isinstance(node, AnyOf) else expression.strip()
+    return f"{text} AND {write(WITHOUT_RETIRED)}"
+
+
+def _is_without_retired(test: Test) -> bool:
+    return (test.field, test.operator, test.value.strip().lower()) == ("common.retired", Operator.EQUALS, "false")
 
 
 def find(
@@ -95,102 +127,38 @@ def find(
 
     Pages begin after a device, so none is skipped and none comes twice because others come and go.
     """
-    order = _Order.of(sort)
+    order = _order(sort)
     size = max(1, min(size, LARGEST_PAGE))
-    devices = _devices(condition(expression), exclude_retired=exclude_retired)
-    with _patiently():
-        found = order.rows(devices.defer("details"), after, size + 1)
-        # not joined: PostgreSQL would look up the user of each device that it has yet to sort
-        prefetch_related_objects(found, "user")
-    is_more = len(found) > size
-    del found[size:]
-    return Page(found, order.place_of(found[-1]) if is_more else None)
+    # not joined: PostgreSQL would look up the user of each device that it has yet to sort
+    devices = matching(expression, exclude_retired=exclude_retired).defer("details").prefetch_related("user")
+    if after and not keyset.is_place(devices, order, after):
+        raise SearchRefused(_("The place where the page begins is none of this list."))
+    with patiently():
+        found = keyset.page(devices, order, size=size, after=after)
+    return Page(found.rows, found.after or None)
 
 
-def count(expression: str, *, exclude_retired: bool = True, cap: int = CAP) -> Count:
+def count(expression: str, *, exclude_retired: bool = True, cap: int = CAP, seconds: float = patience.SECONDS) -> Count:
     """Exact up to the cap: beyond it nobody counts, and counting on would cost as much as all pages."""
-    with _patiently():
+    with patiently(seconds):
         number = matching(expression, exclude_retired=exclude_retired)[: cap + 1].count()
     return Count(min(number, cap), is_capped=number > cap)
 
 
-def _devices(found: Q, *, exclude_retired: bool) -> QuerySet[Device]:
-    devices = Device.objects.filter(found)
-    return devices.filter(_STANDING) if exclude_retired else devices
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    column: str
-    is_descending: bool
-
-    @classmethod
-    def of(cls, sort: str) -> "_Order":
-        key = sort.removeprefix("-")
-        if key not in SORTS:
-            raise SearchRefused(
-                _("Devices are not sorted by {field}, but by {fields}.").format(field=key, fields=", ".join(SORTS))
-            )
-        return cls(SORTS[key], sort.startswith("-"))
-
-    def rows(self, devices: QuerySet[Device], after: str, size: int) -> list[Device]:
-        """Those without a value come last, by a question of their own: databases disagree where nulls belong."""
-        value, pk = self._begin(after)
-        if not self.column:
-            return list(self._ordered(self._behind(devices, pk), "pk")[:size])
-        is_nullable = Device._meta.get_field(self.column).null
-        known = devices.filter(**{f"{self.column}__isnull": False}) if is_nullable else devices
-        found: list[Device] = []
-        if pk is None or value is not None:
-            if pk is not None:
-                known = known.filter(self._after(value, pk))
-            found = list(self._ordered(known, self.column, "pk")[:size])
-            pk = None
-        if len(found) < size and is_nullable:
-            unknown = self._behind(devices.filter(**{f"{self.column}__isnull": True}), pk)
-            found += self._ordered(unknown, "pk")[: size - len(found)]
-        return found
-
-    def place_of(self, device: Device) -> str:
-        value = getattr(device, self.column) if self.column else None
-        place = [value.isoformat() if isinstance(value, datetime) else value, device.pk]
-        return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode()
-
-    def _begin(self, after: str) -> tuple[Any, int | None]:
-        if not after:
-            return None, None
-        try:
-            value, pk = json.loads(base64.urlsafe_b64decode(after.encode("ascii")))
-            if value is not None:
-                value = datetime.fromisoformat(value) if self.column.endswith("_at") else str(value)
-            is_aware = not isinstance(value, datetime) or value.tzinfo is not None
-            if is_aware and type(pk) is int and 0 <= pk < 1 << 63 and "\0" not in str(value):
-                return value, pk
-        except (ValueError, TypeError, RecursionError, binascii.Error):
-            pass
-        raise SearchRefused(_("The place where the page begins is none of this list."))
-
-    def _behind(self, devices: QuerySet[Device], pk: int | None) -> QuerySet[Device]:
-        return devices if pk is None else devices.filter(**{self._beyond("pk"): pk})
-
-    def _after(self, value: Any, pk: int) -> Q:
-        """The first half is what an index is entered with."""
-        edge = "lte" if self.is_descending else "gte"
-        return Q((f"{self.column}__{edge}", value)) & (
-            Q((self._beyond(self.column), value)) | Q((self.column, value), (self._beyond("pk"), pk))
+def _order(sort: str) -> Order:
+    key = sort.removeprefix("-")
+    if key not in SORTS:
+        raise SearchRefused(
+            _("Devices are not sorted by {field}, but by {fields}.").format(field=key, fields=", ".join(SORTS))
         )
-
-    def _beyond(self, column: str) -> str:
-        return f"{column}__lt" if self.is_descending else f"{column}__gt"
-
-    def _ordered(self, devices: QuerySet[Device], *columns: str) -> QuerySet[Device]:
-        return devices.order_by(*(F(name).desc() if self.is_descending else F(name).asc() for name in columns))
+    return Order(SORTS[key], sort.startswith("-"))
 
 
 @contextmanager
-def _patiently() -> Iterator[None]:
+def patiently(seconds: float = patience.SECONDS) -> Iterator[None]:
+    """Around whatever reads what was searched for.  Raises SearchRefused."""
     try:
-        with limited():
+        with limited(seconds):
             yield
     except SearchTooSlow as error:
         raise SearchRefused(_("The search takes too long. Add a condition that fewer devices meet.")) from error

@@ -89,7 +89,7 @@ def _answer(request: HttpRequest, action: Action) -> HttpResponse:
 
 def _chosen(request: HttpRequest) -> list[Device]:
     if request.POST.get("all"):
-        found = device_list.matching(QueryDict(request.POST.get("matching", "")[:4000]).dict())
+        found = device_list.matching(QueryDict(request.POST.get("matching", "")).dict())
     else:
         keys = request.POST.get("devices", "").split(",") if GO in request.POST else ticked(request)
         found = listing.by_uuid(keys[:MOST_CHOSEN])

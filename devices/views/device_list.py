@@ -8,15 +8,17 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from devices.models import Device, Label
-from devices.services import listing
+from devices.services import listing, search
 from devices.services.actions import ACTIONS, Action
+from devices.services.search import SORTS, SearchRefused
+from devices.views.builder import Builder, written
 from devices.views.wording import model_of, owner_of, status_badge, system_of
 from epmm.portal.lists import LONGEST_SEARCH, SIZES, Cell, Column, Link, Listing
 from epmm.portal.lists import Action as MenuItem
@@ -25,6 +27,7 @@ from users.models import AdminRole
 
 MANUFACTURER: Final = "Apple"
 MOST_POLLED: Final = max(SIZES)
+KEPT: Final = ("columns", "sort", "size")  # of the address, by another search
 Asked: TypeAlias = Mapping[str, str]
 Address: TypeAlias = Callable[..., str]
 
@@ -47,12 +50,12 @@ LISTING: Final = Listing[Device](
     name="devices",
     title=gettext_lazy("Devices"),
     columns=(
-        Column(key="display_name", label=gettext_lazy("Display name"), value=_name, order="user_name_folded"),
+        Column(key="display_name", label=gettext_lazy("Display name"), value=_name, order=SORTS["user.display_name"]),
         Column(
             key="device_name",
             label=gettext_lazy("Device name"),
             value=lambda device: device.device_name,
-            order="name_folded",
+            order=SORTS["ios.DeviceName"],
         ),
         Column(
             key="phone_number", label=gettext_lazy("Current phone number"), value=lambda device: device.phone_number
@@ -73,13 +76,13 @@ LISTING: Final = Listing[Device](
             key="registered",
             label=gettext_lazy("Registration date"),
             value=lambda device: device.registered_at,
-            order="registered_at",
+            order=SORTS["common.registration_date"],
         ),
         Column(
             key="seen",
             label=gettext_lazy("Last check-in"),
             value=lambda device: device.last_seen_at,
-            order="last_seen_at",
+            order=SORTS["common.last_connected_at"],
         ),
         Column(key="owner", label=gettext_lazy("Owner"), value=owner_of),
         Column(
@@ -99,7 +102,7 @@ LISTING: Final = Listing[Device](
             key="serial",
             label=gettext_lazy("Serial number"),
             value=lambda device: device.serial_number,
-            order="serial_number",
+            order=SORTS["common.SerialNumber"],
         ),
         Column(
             key="account",
@@ -115,47 +118,64 @@ LISTING: Final = Listing[Device](
     search_hint=gettext_lazy("Name, serial number, user, account"),
     empty=gettext_lazy("No device matches. Devices appear here as soon as a person signs in on one."),
     keys=lambda device: str(device.uuid),
+    reading=search.patiently,
 )
 
 
 def chosen(asked: Asked) -> QuerySet[Device]:
-    """What an address of this page lists, its search left out."""
-    label = asked.get("label", "")
-    return listing.devices(
+    """What an address of this page lists, its search box left out.  Raises SearchRefused."""
+    return listing.Selection(
+        expression=_expression(asked),
         status=asked.get("status", ""),
-        label=int(label) if label.isdecimal() and len(label) < 10 else None,  # noqa: PLR2004
+        label=_number(asked.get("label", "")),
         with_retired=asked.get("retired") == "1",
-    )
+    ).devices()
 
 
 def matching(asked: Asked) -> QuerySet[Device]:
-    """What an address of this page lists, on whatever page."""
-    text = asked.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
-    return listing.named(chosen(asked), text) if text else chosen(asked)
+    """What an address of this page lists, on whatever page; nothing where it is not understood."""
+    text = asked.get("q", "")[:LONGEST_SEARCH].strip()
+    try:
+        return listing.named(chosen(asked), text)
+    except SearchRefused:
+        return Device.objects.none()
 
 
 @require_safe
 def devices(request: HttpRequest) -> HttpResponseBase:
     asked = request.GET.dict()
-    rows = chosen(asked).prefetch_related("user")
-    if "country" not in asked.get("columns", ""):
-        rows = rows.defer("details")
-    if "labels" in asked.get("columns", "").split(","):
-        rows = rows.prefetch_related("labels")
-    view = LISTING.view(request, rows)
-    if asked.get("format") == "csv":
-        return view.csv()
-    context = view.context()
+    refused = ""
+    try:
+        view = LISTING.view(request, _with_what_is_shown(chosen(asked), asked))
+        if asked.get("format") == "csv":
+            return view.csv()
+        context = view.context()
+    except SearchRefused as error:
+        refused = str(error)
+        view = LISTING.view(request, Device.objects.none())
+        context = view.context()
     shown = [device.pk for device in view.shown]
     poll = {"poll": _poll_address(shown, _seen(view.shown))} if shown else {}
-    return render(
-        request,
-        "portal/devices.html",
-        context
-        | _filters(asked, view.address)
-        | {"actions": [menu_item(request, action) for action in ACTIONS]}
-        | poll,
-    )
+    context |= _filters(asked, view.address) | _panel(request, view.address, refused)
+    actions = [menu_item(request, action) for action in ACTIONS]
+    return render(request, "portal/devices.html", context | {"actions": actions} | poll)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def search_again(request: HttpRequest) -> HttpResponse:
+    """What the form of Advanced Search says, as an address of the list."""
+    given = request.POST if request.method == "POST" else request.GET
+    expression = written(given.get("search", "")).strip()
+    asked = {name: given.get(name, "") for name in KEPT} | {
+        "search": expression,
+        "retired": "" if "standing" in given else "1",
+        "advanced": "" if expression else "1",
+    }
+    query = urlencode({name: value for name, value in asked.items() if value})
+    address = f"{reverse('portal:devices')}?{query}"
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": address})
+    return redirect(address)
 
 
 @require_safe
@@ -202,15 +222,53 @@ def _key(device: Device) -> int:
 
 def _filters(asked: Asked, address: Address) -> dict[str, object]:
     status = asked.get("status", "")
-    label = asked.get("label", "")
+    label = _number(asked.get("label", ""))
     with_retired = asked.get("retired") == "1"
     return {
         "status_choices": [("", _("Any status"), address(status=""))]
         + [(key, text, address(status=key)) for key, text in Device.Status.choices],
         "status": status if status in Device.Status.values else "",
         "status_text": dict(Device.Status.choices).get(status, _("Any status")),
-        "label": Label.objects.filter(pk=int(label)).first() if label.isdecimal() and len(label) < 10 else None,  # noqa: PLR2004
+        "label": None if label is None else Label.objects.filter(pk=label).first(),
         "without_label": address(label=""),
         "excludes_retired": not with_retired,
         "retired_address": address(retired="" if with_retired else "1"),
     }
+
+
+def _panel(request: HttpRequest, address: Address, refused: str) -> dict[str, object]:
+    """Advanced Search, open where the address says so; `refused`: why nothing is listed."""
+    asked = request.GET.dict()
+    expression = _expression(asked)
+    is_open = bool(expression) or asked.get("advanced") == "1"
+    close: dict[str, object] = {
+        "search_address": address(advanced="1"),
+        "close_address": address(advanced="", search=""),
+    }
+    if not is_open:
+        return close | {"refused": refused}
+    builder = Builder.of_text("search", expression)
+    return close | {
+        "is_open": True,
+        "is_filtered": bool(expression),
+        "refused": "" if builder.mistake else refused,
+        "clear_address": address(advanced="1", search="", retired=""),
+        "search_kept": [(name, asked[name]) for name in KEPT if asked.get(name)],
+        "may_save": permissions.may(request, AdminRole.LABEL_MANAGE),
+        **builder.context("" if expression else "0"),
+    }
+
+
+def _with_what_is_shown(rows: QuerySet[Device], asked: Asked) -> QuerySet[Device]:
+    columns = asked.get("columns", "").split(",")
+    if "country" not in columns:
+        rows = rows.defer("details")
+    return rows.prefetch_related("user", *(["labels"] if "labels" in columns else []))
+
+
+def _expression(asked: Asked) -> str:
+    return written(asked.get("search", ""))
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None  # noqa: PLR2004

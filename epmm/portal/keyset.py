@@ -30,6 +30,11 @@ class Page(Generic[M]):
     before: str  # of the previous; empty on the first
 
 
+def is_place(queryset: QuerySet[M], order: Order, cursor: str) -> bool:
+    """Whether it is a cursor of a list in this order."""
+    return _read(queryset, order.column, cursor) is not None
+
+
 def page(queryset: QuerySet[M], order: Order, *, size: int, after: str = "", before: str = "") -> Page[M]:
     """A cursor that is none of ours begins anew."""
     column = order.column
@@ -82,12 +87,7 @@ def _parts(
 
 
 def _is_nullable(queryset: QuerySet[M], column: str) -> bool:
-    model: Any = queryset.model
-    fields = []
-    for part in column.split("__"):
-        fields.append(model._meta.get_field(part))
-        model = fields[-1].related_model
-    return any(field.null for field in fields)
+    return any(field.null for field in _fields(queryset, column))
 
 
 def _cursor(row: Model, column: str) -> str:
@@ -103,16 +103,26 @@ def _read(queryset: QuerySet[M], column: str, text: str) -> tuple[Any, int] | No
         return None
     try:
         value, key = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if not isinstance(key, int) or abs(key) >= 1 << 63:
+        if type(key) is not int or not 0 <= key < 1 << 63:
             return None
-        return (None if value is None else _field(queryset, column).to_python(value)), key
+        field = _fields(queryset, column)[-1]
+        return (None if value is None else _stored(field.to_python(value))), key
     except Exception:  # noqa: BLE001 -- whatever somebody wrote into the address, it is no place in this list
         return None
 
 
-def _field(queryset: QuerySet[M], column: str) -> Any:
+def _stored(value: Any) -> Any:
+    """Raises ValueError for what no column holds."""
+    if (isinstance(value, datetime) and value.tzinfo is None) or "\0" in str(value):
+        raise ValueError
+    return value
+
+
+def _fields(queryset: QuerySet[M], column: str) -> list[Any]:
+    """From the first relation on the way to the column itself."""
     model: Any = queryset.model
-    *path, last = column.split("__")
-    for part in path:
-        model = model._meta.get_field(part).related_model
-    return model._meta.get_field(last)
+    found: list[Any] = []
+    for part in column.split("__"):
+        found.append(model._meta.pk if part == "pk" else model._meta.get_field(part))
+        model = found[-1].related_model
+    return found

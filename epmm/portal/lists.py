@@ -5,6 +5,7 @@ All that a reader chooses stands in the address, so a view can be kept or mailed
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
@@ -62,6 +63,7 @@ class Column(Generic[M]):
     label: str | Promise
     value: Callable[[M], Cell]
     order: str = ""  # the field it is sorted by, which has an index; empty: not sortable
+    told: Callable[[M], Cell] | None = None  # to a spreadsheet, where a page shows something that is yet to come
     is_shown: bool = True  # until a reader chooses
 
 
@@ -87,6 +89,7 @@ class Listing(Generic[M]):
     actions: Sequence[Action] = ()
     empty: str | Promise = ""  # what to do where there is nothing at all
     keys: Callable[[M], str] = field(default=lambda row: str(row.pk))
+    reading: Callable[[], AbstractContextManager[None]] = nullcontext  # around each question to the database
 
     def view(self, request: HttpRequest, everything: QuerySet[M]) -> "View[M]":
         return View(self, request, everything)
@@ -117,11 +120,16 @@ class View(Generic[M]):
 
     def page(self) -> Page[M]:
         after, before = self._asked.get("after", ""), self._asked.get("before", "")
-        return keyset.page(self.queryset, self.order, size=self.size, after=after, before=before)
+        return self._read(size=self.size, after=after, before=before)
+
+    def _read(self, *, size: int, after: str, before: str = "") -> Page[M]:
+        with self.listing.reading():
+            return keyset.page(self.queryset, self.order, size=size, after=after, before=before)
 
     def count(self) -> str:
         """Exact up to a cap: nobody reads the difference between 61,212 and 61,213, and it costs a second."""
-        counted = self.queryset.order_by()[: COUNT_CAP + 1].count()
+        with self.listing.reading():
+            counted = self.queryset.order_by()[: COUNT_CAP + 1].count()
         return f"{COUNT_CAP:,}+" if counted > COUNT_CAP else f"{counted:,}"
 
     def context(self) -> dict[str, Any]:
@@ -150,18 +158,18 @@ class View(Generic[M]):
         """All that is listed, in this order, a thousand rows in memory at a time."""
         name = f"{self.listing.name}-{timezone.now():%Y-%m-%d}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return StreamingHttpResponse(self._lines(), content_type="text/csv; charset=utf-8", headers=headers)
+        first = self._read(size=EXPORTED_AT_ONCE, after="")  # what is refused is refused before the answer begins
+        return StreamingHttpResponse(self._lines(first), content_type="text/csv; charset=utf-8", headers=headers)
 
-    def _lines(self) -> Iterator[str]:
+    def _lines(self, page: Page[M]) -> Iterator[str]:
         writer = csv.writer(_Echo())
         yield "\N{BYTE ORDER MARK}" + str(writer.writerow([str(column.label) for column in self.columns]))
-        after = ""
         while True:
-            page = keyset.page(self.queryset, self.order, size=EXPORTED_AT_ONCE, after=after)
             for row in page.rows:
-                yield str(writer.writerow([_plain(column.value(row)) for column in self.columns]))
-            if not (after := page.after):
+                yield str(writer.writerow([_plain((column.told or column.value)(row)) for column in self.columns]))
+            if not page.after:
                 return
+            page = self._read(size=EXPORTED_AT_ONCE, after=page.after)
 
     def _kept(self) -> dict[str, str]:
         return {name: value for name, value in self._asked.items() if name not in ("after", "before", "format")}

@@ -141,6 +141,31 @@ document.addEventListener("htmx:load", (event) => {
   if (form) showForm(form);
 });
 
+// --- Long lists of options stand once in the page, and are filled into each of their boxes ---
+document.addEventListener("htmx:load", (event) => {
+  for (const box of all("select[data-options]", event.detail.elt)) {
+    const chosen = box.value;
+    const options = one(box.dataset.options).content.cloneNode(true);
+    box.replaceChildren(...(chosen ? [] : [box.firstElementChild]), options);
+    box.value = chosen;
+  }
+});
+
+// --- What somebody is writing is not overwritten by an answer that comes late ---
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const text = event.detail.target;
+  if (text === document.activeElement && text.matches("textarea") && text.value !== text.defaultValue) event.detail.shouldSwap = false;
+});
+
+// --- Places in a text: a button marks its own ---
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-select]");
+  if (!button) return;
+  const text = one(button.dataset.select);
+  text.focus();
+  text.setSelectionRange(Number(button.dataset.start), Number(button.dataset.end));
+});
+
 // An answer of 4xx to a form is the form again, with what is wrong in it.
 document.addEventListener("htmx:beforeSwap", (event) => {
   if ([400, 403, 404, 409, 422, 429].includes(event.detail.xhr.status)) {

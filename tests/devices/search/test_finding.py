@@ -202,6 +202,11 @@ def test_each_order_has_its_index() -> None:
         "user.display_name": "device_user_name",
         "-ios.DeviceName": "device_name",
         "-common.registration_date": "device_registered",
+        "common.SerialNumber": "device_serial_order",
+        "-common.SerialNumber": "device_serial_order",
+        "-user.display_name": "device_user_name",
+        "common.registration_date": "device_registered",
+        "ios.DeviceName": "device_name",
     }.items():
         plan = plans("", sort=sort)
         assert index in plan
