@@ -67,7 +67,7 @@ document.addEventListener("submit", (event) => {
   one("input[name='columns']", event.target).value = chosen.join(",");
 });
 
-// --- A table that is larger than its frame is moved with the arrow keys, so the frame is a stop, with a name ---
+// --- A table or text that is larger than its frame is moved with the arrow keys: the frame is a stop, with a name ---
 const frames = new ResizeObserver((entries) => {
   for (const { target } of entries) {
     const isCut = target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight;
@@ -78,7 +78,7 @@ const frames = new ResizeObserver((entries) => {
     target.ariaLabel ??= one("h1, h2, h3", target.closest("section, .card, dialog, main"))?.textContent.trim() ?? document.title;
   }
 });
-const watch = (inside) => all("div.table-frame:not([role])", inside).forEach((frame) => frames.observe(frame));
+const watch = (inside) => all("div.table-frame:not([role]), pre:not([tabindex])", inside).forEach((frame) => frames.observe(frame));
 document.addEventListener("htmx:load", (event) => watch(event.detail.elt));
 
 // --- Dialogs: what the server sends into #dialog is shown at once ---

@@ -33,8 +33,14 @@ def act(page: Page, name: str) -> None:
     page.locator("[data-actions]").get_by_role("button", name=name, exact=True).click()
 
 
+def settled(page: Page) -> None:
+    """What has just been swapped in listens some milliseconds later: sooner than anybody types."""
+    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-added, .htmx-settling')")
+
+
 def type_anew(field: Locator, text: str) -> None:
     """Key by key, as the page hears a person."""
+    settled(field.page)
     field.fill("")
     field.press_sequentially(text)
 

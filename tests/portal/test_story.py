@@ -12,7 +12,19 @@ from enrollment.simulator.hardware import Family
 from enrollment.simulator.refusal import DeviceRefused
 from tests.epmm.processes import eventually
 from tests.epmm.test_up import DATABASE_URL, new_database
-from tests.portal.hands import act, dialog, fact, open_page, reload_until, result, row, tick, type_anew, unloaded
+from tests.portal.hands import (
+    act,
+    dialog,
+    fact,
+    open_page,
+    reload_until,
+    result,
+    row,
+    settled,
+    tick,
+    type_anew,
+    unloaded,
+)
 from tests.portal.product import HOST, PASSWORD, Product, browser, opened, watched
 
 pytestmark = [pytest.mark.service("chromium", "database")]
@@ -22,6 +34,7 @@ PEOPLE: Final[list[dict[str, Any]]] = [
     {"user_id": name.lower(), "first_name": name, "last_name": "Adler"} for name in ("Anna", "Ben", "Carl", "Dora")
 ]
 POLLED: Final = 10_000  # a page looks for news each five seconds
+SEARCH: Final = '"ios.account_driven_device_enrolled" = "true"'
 ADDE: Final = "Allow Account Driven Apple Device Enrollment"
 
 
@@ -39,9 +52,10 @@ def test_from_sign_in_to_retired(product: Product) -> None:
         assign_to_more(page)
         phone, mac = enroll(page, product)
         look_at(page, phone)
+        search = search_and_keep(page)
         check_in(page, product, phone)
         lock(page, phone)
-        sign_out(page, mac)
+        sign_out(page, mac, search)
         retire(page, phone)
         refuse(page, product)
 
@@ -143,6 +157,41 @@ def look_at(page: Page, phone: SimulatedDevice) -> None:
         expect(page.get_by_role("main")).to_contain_text(shown)
 
 
+def search_and_keep(page: Page) -> str:
+    """By rows, by the expression that they write, and as a label; the address of what was found."""
+    open_page(page, "Devices & Users", "Devices")
+    page.get_by_role("link", name="Advanced Search").click()
+    page.get_by_label("Field", exact=True).select_option("Account Driven Device Enrolled")
+    expect(page.get_by_label("Operator", exact=True).last).to_have_value("=")
+    expect(page.get_by_label("Value", exact=True)).to_have_value("true")
+    text = page.get_by_label("Search expression")
+    expect(text).to_have_value(SEARCH)
+    expect(page.get_by_label("Exclude retired devices from search results")).to_be_checked()
+    expect(page.get_by_text("2 devices match")).to_be_visible()
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.wait_for_url("**search=*")
+    expect(page.locator("#rows tbody tr")).to_have_count(2)
+
+    page.get_by_role("link", name="Clear").click()
+    page.wait_for_url("**advanced=1")
+    settled(page)
+    type_anew(text, SEARCH)
+    expect(page.get_by_label("Field", exact=True)).to_have_value("ios.account_driven_device_enrolled")
+    settled(page)
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.wait_for_url("**search=*")
+    expect(page.locator("#rows tbody tr")).to_have_count(2)
+    found = page.url
+
+    page.get_by_role("button", name="Save to Label").click()
+    dialog(page).get_by_label("Name").fill("Enrolled by account")
+    dialog(page).get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_have_text("The label “Enrolled by account” is saved.")
+    open_page(page, "Devices & Users", "Labels")
+    expect(row(page, "Enrolled by account")).to_contain_text("2")
+    return found
+
+
 def check_in(page: Page, product: Product, phone: SimulatedDevice) -> None:
     """Apple's push service is asked to wake the phone, and it comes."""
     product.seen.clear()
@@ -171,9 +220,9 @@ def lock(page: Page, phone: SimulatedDevice) -> None:
     reload_until(page, lambda: "Acknowledged" in (locked.text_content() or ""))
 
 
-def sign_out(page: Page, mac: SimulatedDevice) -> None:
-    """The row turns by itself and says why; whoever looks again finds it no more."""
-    open_page(page, "Devices & Users", "Devices")
+def sign_out(page: Page, mac: SimulatedDevice, search: str) -> None:
+    """The row turns by itself and says why; whoever searches again finds it no more."""
+    page.goto(search)
     with unloaded(page):
         mac.check_out()
         expect(row(page, "Ben Adler")).to_contain_text("Retired: user removed management", timeout=POLLED)

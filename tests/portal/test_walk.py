@@ -29,6 +29,7 @@ OPEN_MENUS: Final = """() => {
 # Whatever may be clicked, is in sight and does not stand in a closed menu.
 OUT_OF_REACH: Final = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
   .filter((element) => element.checkVisibility({visibilityProperty: true}) && !element.disabled)
+  .filter((element) => !element.closest("[inert]"))
   .filter((element) => !document.querySelector("dialog[open]") || element.closest("dialog[open]"))
   .filter((element) => !window.reached.has(element))
   .map((element) => element.outerHTML.slice(0, 120))"""
