@@ -50,6 +50,12 @@ def result(page: Page, device: SimulatedDevice) -> Locator:
     return dialog(page).locator("tr").filter(has_text=device.hardware.name)
 
 
+def leave(page: Page) -> None:
+    """The dialog that told what came of it; the page below comes anew."""
+    with page.expect_navigation():
+        dialog(page).locator(".dialog-buttons .primary").click()
+
+
 def fact(page: Page, name: str) -> Locator:
     return page.locator("dt", has_text=re.compile(f"^{name}$")).locator("+ dd")
 

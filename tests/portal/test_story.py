@@ -16,6 +16,7 @@ from tests.portal.hands import (
     act,
     dialog,
     fact,
+    leave,
     open_page,
     reload_until,
     result,
@@ -111,7 +112,7 @@ def assign_to_more(page: Page) -> None:
     dialog(page).get_by_role("button", name="Save").click()
     expect(dialog(page)).to_contain_text("Roles saved for people: 2")
     expect(dialog(page).locator("tbody tr")).to_have_text([f"Ben Adler ben ben@{HOST}", f"Carl Adler carl carl@{HOST}"])
-    dialog(page).get_by_role("button", name="Done").click()
+    leave(page)
 
 
 def enroll(page: Page, product: Product) -> tuple[SimulatedDevice, SimulatedDevice]:
@@ -200,7 +201,7 @@ def check_in(page: Page, product: Product, phone: SimulatedDevice) -> None:
     act(page, "Force Device Check-In")
     dialog(page).get_by_role("button", name="Check in now").click()
     expect(result(page, phone)).to_contain_text("Sent")
-    dialog(page).get_by_role("link", name="Close").click()
+    leave(page)
     eventually(lambda: product.seen)
     assert [seen.answer.status for seen in product.seen] == [200]
     phone.connect()
@@ -212,7 +213,7 @@ def lock(page: Page, phone: SimulatedDevice) -> None:
     dialog(page).get_by_label("Message").fill("Lost. Please call.")
     dialog(page).get_by_role("button", name="Lock", exact=True).click()
     expect(result(page, phone)).to_contain_text("Queued")
-    dialog(page).get_by_role("link", name="Close").click()
+    leave(page)
     assert ("DeviceLock", "Acknowledged") in [(each.request_type, each.status) for each in phone.connect()]
     row(page, "Anna Adler").get_by_role("link", name="Anna Adler").click()
     page.locator(".subtabs").get_by_role("link", name="Commands").click()
@@ -236,7 +237,7 @@ def retire(page: Page, phone: SimulatedDevice) -> None:
     act(page, "Retire")
     dialog(page).get_by_role("button", name="Retire").click()
     expect(result(page, phone)).to_contain_text("Queued")
-    dialog(page).get_by_role("link", name="Close").click()
+    leave(page)
     expect(row(page, "Anna Adler")).to_contain_text("Retire pending")
     phone.connect()
     assert not phone.enrolled
