@@ -33,8 +33,8 @@ BY_CODE: Final[dict[str, Reason]] = {}
 NOT_OFFERED: Final = _reason(
     "E-101",
     _(
-        "Account-driven enrollment is switched off. Switch it on:"
-        " manage.py setting ios.mdm.account_driven_device_enrollment on"
+        "Account-driven enrollment is switched off. Switch it on under Settings > iOS > MDM"
+        " (manage.py setting ios.mdm.account_driven_device_enrollment on)."
     ),
     _("Your organization has not enabled work enrollment for this account."),
 )
@@ -93,23 +93,23 @@ ACCOUNT_DISABLED: Final = _reason("E-301", _("The account is disabled."))
 FEATURE_OFF: Final = _reason(
     "E-302",
     _(
-        "This kind of enrollment is switched off. Switch it on: manage.py setting"
-        " ios.mdm.account_driven_device_enrollment on (or ios.mdm.account_driven_user_enrollment)"
+        "This kind of enrollment is switched off. Switch it on under Settings > iOS > MDM (manage.py setting"
+        " ios.mdm.account_driven_device_enrollment on, or ios.mdm.account_driven_user_enrollment)."
     ),
     _("Your organization has not switched on this kind of enrollment. Ask your administrator, code {code}."),
 )
 ROLE_MISSING: Final = _reason(
     "E-303",
     _(
-        "The person lacks the role for this enrollment. Grant it:"
-        " manage.py assign_role USER_ID apple.adde (or apple.aaue)"
+        "The person lacks the role for this enrollment. Grant it under Users > Actions > Assign Roles"
+        " (manage.py assign_role USER_ID apple.adde, or apple.aaue)."
     ),
 )
 ACCOUNT_MISSING: Final = _reason(
     "E-304",
     _(
-        "The person has no Managed Apple Account. Enter one:"
-        " manage.py assign_role USER_ID apple.adde --managed-apple-account ACCOUNT"
+        "The person has no Managed Apple Account. Enter one under Users > Actions > Assign Roles"
+        " (manage.py assign_role USER_ID apple.adde --managed-apple-account ACCOUNT)."
     ),
 )
 FOREIGN_ACCOUNT: Final = _reason(

@@ -186,7 +186,7 @@ def statuses(request: HttpRequest) -> HttpResponse:
     """The status cells of the devices on a page; nothing while they stay as they are."""
     ids = [int(text) for text in request.GET.get("ids", "").split(".") if text.isdecimal() and len(text) < 19]  # noqa: PLR2004
     shown = list(
-        Device.objects.filter(pk__in=ids[:MOST_POLLED]).only("uuid", "status", "mdm_managed", "unreachable_since")
+        Device.objects.filter(pk__in=ids[:MOST_POLLED]).only("uuid", "status", "retired_reason", "unreachable_since")
     )
     seen = _seen(shown)
     if seen == request.GET.get("seen", ""):

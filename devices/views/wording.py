@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy
 
 from devices.models import Device
 from devices.models import Enrollment as Standing
+from devices.services import retire
 from epmm.portal.lists import Badge
 
 S = Device.Status
@@ -30,11 +31,17 @@ STATES: Final = {
     Standing.State.ACTIVE: gettext_lazy("Active"),
     Standing.State.ENDED: gettext_lazy("Ended"),
 }
+# As they stand in the records, and so in the search.
+REASONS: Final = {
+    retire.REMOVED_BY_PERSON: gettext_lazy("user removed management"),
+    retire.RETIRED_BY_ADMINISTRATOR: gettext_lazy("retired by administrator"),
+}
 
 
 def status_badge(device: Device, *, is_live: bool = False) -> Badge:
     key = f"s{device.pk}" if is_live else ""
-    return Badge(S(device.status).label, TONES.get(S(device.status), "plain"), key)
+    why = REASONS.get(device.retired_reason, device.retired_reason) if device.status == S.RETIRED else ""
+    return Badge(S(device.status).label, TONES.get(S(device.status), "plain"), key, note=why)
 
 
 def model_of(device: Device) -> str:

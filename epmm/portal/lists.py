@@ -35,9 +35,14 @@ class Badge:
     text: str | Promise
     tone: str = "plain"
     key: str = ""  # of the element, for what a poll puts in its place
+    note: str | Promise = ""  # why it is so, beside the word
 
     def __str__(self) -> str:
         return str(self.text)
+
+    @property
+    def shown(self) -> str:
+        return f"{self.text}: {self.note}" if self.note else str(self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def cell(value: Cell) -> SafeString | str:
             return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), shown)
         case Badge():
             key = format_html(' id="{}"', value.key) if value.key else ""
-            return format_html('<span class="badge {}"{}>{}</span>', value.tone, key, value.text)
+            return format_html('<span class="badge {}"{}>{}</span>', value.tone, key, value.shown)
         case Link():
             note = format_html(' <span class="quiet">{}</span>', value.note) if value.note else ""
             panel = format_html(' data-panel="{}"', value.panel) if value.panel else ""

@@ -76,6 +76,20 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+// --- A table or text that is larger than its frame is moved with the arrow keys: the frame is a stop, with a name ---
+const frames = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const isCut = target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight;
+    target.toggleAttribute("tabindex", isCut);
+    if (!isCut) continue;
+    target.tabIndex = 0;
+    target.role ??= "group";
+    target.ariaLabel ??= one("h1, h2, h3", target.closest("section, .card, dialog, main"))?.textContent.trim() ?? document.title;
+  }
+});
+const watch = (inside) => all("div.table-frame:not([role]), pre:not([tabindex])", inside).forEach((frame) => frames.observe(frame));
+document.addEventListener("htmx:load", (event) => watch(event.detail.elt));
+
 // --- Dialogs: what the server sends into #dialog is shown at once ---
 document.addEventListener("htmx:afterSwap", (event) => {
   const dialog = event.detail.target;

@@ -64,6 +64,12 @@ class Installation:
         assert (said.returncode, said.stdout) == (1, "")
         return said.stderr
 
+    def python(self, code: str) -> str:
+        """Run code with the product's settings, as an operator might in `manage.py shell`."""
+        command = [sys.executable, str(ROOT / "manage.py"), "shell", "--no-imports", "--command", code]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout
+
     @property
     def log(self) -> str:
         return self.log_file.read_text()

@@ -7,7 +7,6 @@ import os
 import plistlib
 import random
 import signal
-import subprocess
 import sys
 import threading
 from enum import Enum, auto
@@ -56,12 +55,6 @@ class Crashing(Installation):
     def command(self, *options: str) -> list[str]:
         url = f"--public-url=https://{HOST}:{self.port}"
         return [sys.executable, "-m", "tests.flows.impatient_up", "up", url, *options]
-
-    def python(self, code: str) -> str:
-        """Run code with the product's settings, as an operator might in `manage.py shell`."""
-        command = [sys.executable, str(ROOT / "manage.py"), "shell", "--no-imports", "--command", code]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=True)
-        return done.stdout
 
     def ledger(self) -> dict[str, Any]:
         """When the worker has read all that devices answered."""

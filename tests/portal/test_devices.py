@@ -84,6 +84,19 @@ def test_a_status_changes_on_the_open_page(signed_in: SignedIn) -> None:
     assert client.get(again[1].replace("&amp;", "&")).status_code == 204
 
 
+def test_a_retired_device_says_why(signed_in: SignedIn) -> None:
+    device = phone("a")
+    client = signed_in()
+    poll = re.search(r'data-poll hx-get="([^"]+)"', page(client))
+    assert poll is not None
+    Device.objects.update(status=Device.Status.RETIRED, retired_reason="user removed management")
+
+    for shown in (page(client, poll[1].replace("&amp;", "&")), page(client, f"/admin/devices/{device.uuid}")):
+        assert ">Retired: user removed management</span>" in shown
+    sheet = b"".join(client.get("/admin/devices?retired=1&columns=status&format=csv")).decode()  # type: ignore[arg-type]
+    assert sheet.split()[-1] == "Retired"
+
+
 @pytest.mark.parametrize("asked", ["ids=x.-1.99999999999999999999", "ids=", "", "ids=1&seen=%00"])
 def test_a_poll_for_nothing_gets_no_device(signed_in: SignedIn, asked: str) -> None:
     assert "badge" not in signed_in().get(f"/admin/devices/statuses?{asked}").content.decode()

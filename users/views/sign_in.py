@@ -74,7 +74,7 @@ def new_password(request: HttpRequest) -> HttpResponse:
             return _to(portal_sign_in.choose_password(request, user, form.cleaned_data["password"]), request)
         except InvalidPerson as error:
             form.add_error("password", str(error))
-    return render(request, "portal/new_password.html", {"form": form})
+    return render(request, "portal/new_password.html", {"form": form, "user_id": user.user_id})
 
 
 @limited

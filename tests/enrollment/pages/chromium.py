@@ -22,10 +22,10 @@ DESK: Final[ViewportSize] = {"width": 1280, "height": 900}
 
 
 @contextmanager
-def start() -> Iterator[Browser]:
+def start(*more: str) -> Iterator[Browser]:
     """Keep it short: while it lives, an event loop runs in this thread and Django refuses its database."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*ARGUMENTS, *more])
         try:
             yield browser
         finally:

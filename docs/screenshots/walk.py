@@ -1,0 +1,171 @@
+"""The way through the guide, with a picture at each place that it shows."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, Final
+
+from playwright.sync_api import Page, expect
+
+from enrollment.simulator.hardware import Family
+from enrollment.simulator.refusal import DeviceRefused
+from tests.portal.hands import act, dialog, leave, open_page, reload_until, row, settled, tick, type_anew
+from tests.portal.product import HOST, PASSWORD, Product
+
+PEOPLE: Final[list[dict[str, Any]]] = [
+    {"user_id": "amelie", "first_name": "Amelie", "last_name": "Abel", "email": "amelie@example.com"},
+    {"user_id": "bruno", "first_name": "Bruno", "last_name": "Abel", "email": "bruno@example.com"},
+    {"user_id": "carla", "first_name": "Carla", "last_name": "Abel", "email": "carla@example.com"},
+    {"user_id": "dario", "first_name": "Dario", "last_name": "Abel", "email": "dario@example.com"},
+]
+NEW_PASSWORD: Final = "a long one of my own"  # noqa: S105 - of an installation that lives for a minute
+ADDE: Final = "Allow Account Driven Apple Device Enrollment"
+Take = Callable[[str], None]
+
+
+def walk(page: Page, product: Product, take: Take) -> None:
+    for chapter in (begin, settings, people, enroll, search, device, actions, attempts, logs, administrators):
+        chapter(page, product, take)
+
+
+def begin(page: Page, product: Product, take: Take) -> None:
+    page.goto(f"{product.url}/admin/")
+    page.get_by_label("User ID").fill("admin")
+    take("portal-sign-in")
+    page.get_by_label("Password").fill(product.one_time_password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/password*")
+    for field in page.locator("input[autocomplete=new-password]").all():
+        field.fill(NEW_PASSWORD)
+    page.get_by_role("button", name="Save and continue").click()
+    page.wait_for_url("**/dashboard")
+    take("dashboard")
+
+
+def settings(page: Page, product: Product, take: Take) -> None:
+    page.goto(f"{product.url}/admin/settings/ios-mdm")
+    page.get_by_label("Enable Account Driven Device Enrollment").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_contain_text("Saved")
+    take("mdm-settings")
+    page.goto(f"{product.url}/admin/settings/ios-mdm/certificate")
+    take("mdm-certificate")
+    page.goto(f"{product.url}/admin/settings/domains")
+    page.get_by_label("Add a domain").fill("example.com")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("button", name="Show server rules").last.click()
+    expect(dialog(page)).to_be_visible()
+    take("domains")
+
+
+def people(page: Page, product: Product, take: Take) -> None:
+    page.goto(f"{product.url}/admin/users?q=abel")
+    tick(page, "Amelie Abel")
+    act(page, "Assign Roles")
+    dialog(page).get_by_label(ADDE).check()
+    type_anew(dialog(page).get_by_label("Managed Apple Account"), "amelie@elsewhere.example")
+    expect(dialog(page).locator("#role-preview")).to_contain_text("does not belong")
+    dialog(page).get_by_role("button", name="Save").scroll_into_view_if_needed()
+    take("assign-roles")
+    type_anew(dialog(page).get_by_label("Managed Apple Account"), f"amelie@{HOST}")
+    expect(dialog(page).locator("#role-preview code")).to_have_text(f"amelie@{HOST}")
+    dialog(page).get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_contain_text("saved")
+    for name in ("Bruno Abel", "Carla Abel"):
+        tick(page, name)
+    take("users")
+    act(page, "Assign Roles")
+    dialog(page).get_by_label(ADDE).check()
+    expect(dialog(page).locator("#role-preview code")).to_have_count(2)
+    dialog(page).get_by_role("button", name="Save").click()
+    expect(dialog(page)).to_contain_text("Roles saved for people: 2")
+    take("assign-roles-results")
+    leave(page)
+
+
+def enroll(page: Page, product: Product, take: Take) -> None:
+    phone, mac, started = product.device("amelie"), product.device("bruno", Family.MAC), product.device("carla")
+    for device in (phone, mac):
+        device.enroll(password=PASSWORD)
+        device.connect()
+    started.discover()
+    started.request_challenge()
+    started.sign_in(password=PASSWORD)
+    page.goto(f"{product.url}/admin/devices")
+    tick(page, "Bruno Abel")
+    page.locator("[data-actions] > summary").click()
+    take("devices")
+
+
+def search(page: Page, product: Product, take: Take) -> None:
+    page.goto(f"{product.url}/admin/devices?advanced=1")
+    settled(page)
+    page.get_by_label("Field", exact=True).select_option("Account Driven Device Enrolled")
+    expect(page.get_by_label("Value", exact=True)).to_have_value("true")
+    expect(page.get_by_text("devices match")).to_be_visible()
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.wait_for_url("**search=*")
+    expect(page.get_by_text("devices match")).to_be_visible()
+    take("advanced-search")
+    page.get_by_role("button", name="Save to Label").click()
+    dialog(page).get_by_label("Name").fill("Enrolled by account")
+    take("save-to-label")
+    dialog(page).get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_contain_text("saved")
+    open_page(page, "Devices & Users", "Labels")
+    expect(row(page, "Enrolled by account")).to_contain_text("1")
+    take("labels")
+
+
+def device(page: Page, product: Product, take: Take) -> None:
+    page.goto(f"{product.url}/admin/devices?q=amelie")
+    address = row(page, "Amelie Abel").get_by_role("link", name="Amelie Abel").get_attribute("href")
+    page.goto(f"{product.url}{address}")
+    reload_until(page, lambda: page.get_by_text("Serial number").count() > 1)
+    take("device-details")
+    for tab in ("Enrollment", "Commands", "Apps"):
+        page.locator(".subtabs").get_by_role("link", name=tab).click()
+        expect(page.locator(".subtabs [aria-current=page]")).to_have_text(tab)
+        take(f"device-{tab.lower()}")
+
+
+def actions(page: Page, product: Product, take: Take) -> None:
+    page.goto(f"{product.url}/admin/devices?q=abel")
+    for name in ("Amelie Abel", "Bruno Abel", "Carla Abel"):
+        tick(page, name)
+    act(page, "Lock")
+    dialog(page).get_by_label("Message").fill("Lost. Please call the service desk.")
+    take("lock")
+    dialog(page).get_by_role("button", name="Lock", exact=True).click()
+    expect(dialog(page).locator("tr").filter(has_text="Queued").first).to_be_visible()
+    take("lock-results")
+    leave(page)
+    tick(page, "Amelie Abel")
+    act(page, "Wipe")
+    take("wipe")
+    page.keyboard.press("Escape")
+
+
+def attempts(page: Page, product: Product, take: Take) -> None:
+    with contextlib.suppress(DeviceRefused):
+        product.device("dario").enroll(password=PASSWORD)
+    open_page(page, "Logs", "Enrollment log")
+    take("enrollment-log")
+    row(page, f"dario@{HOST}").get_by_role("link").click()
+    take("enrollment-attempt")
+
+
+def logs(page: Page, product: Product, take: Take) -> None:
+    open_page(page, "Logs", "Audit Logs")
+    take("audit-logs")
+    open_page(page, "Logs", "MDM command queue")
+    take("command-queue")
+
+
+def administrators(page: Page, product: Product, take: Take) -> None:
+    page.goto(f"{product.url}/admin/users?q=dario")
+    tick(page, "Dario Abel")
+    act(page, "Assign administrator roles")
+    expect(dialog(page)).to_be_visible()
+    take("administrator-roles")
+    page.goto(f"{product.url}/admin/account")
+    take("account")
