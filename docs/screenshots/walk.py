@@ -154,7 +154,7 @@ def attempts(page: Page, product: Product, take: Take) -> None:
     take("enrollment-attempt")
 
 
-def logs(page: Page, product: Product, take: Take) -> None:
+def logs(page: Page, _product: Product, take: Take) -> None:
     open_page(page, "Logs", "Audit Logs")
     take("audit-logs")
     open_page(page, "Logs", "MDM command queue")
