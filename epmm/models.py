@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from epmm import request_id
+from epmm.fields import EncryptedField
 
 LEASE: Final = timedelta(minutes=5)  # renewed while the job runs; a worker that died gives it back after this
 RING_AGAIN: Final = timedelta(seconds=30)  # a doorbell that nobody heard is rung again after this
@@ -71,6 +72,15 @@ class AuditSeal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.position} {self.action}"
+
+
+class AuditCheckpoint(models.Model):
+    """What was forgotten of the audit log; see `epmm/audit_checkpoint.py`."""
+
+    told = EncryptedField()
+
+    def __str__(self) -> str:
+        return "what was forgotten"
 
 
 class Heartbeat(models.Model):
