@@ -1,6 +1,7 @@
 """Putting commands into the queue of a channel, and taking them out again."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 
@@ -11,6 +12,8 @@ from devices.protocol.stamp import NOBODY
 from devices.services import departure
 from devices.services.target import target_of
 from epmm.wire.errors import WireError
+
+logger = logging.getLogger(__name__)
 
 
 class CommandRefused(Exception):
@@ -27,6 +30,7 @@ def queue(channel: Channel, request: Request, *, priority: int = 0) -> Command:
         raise CommandRefused(sentence)
     (command,) = _commands(channel, [request], priority)
     command.save()
+    _tell([command])
     departure.announce(channel.enrollment, request, target)
     return command
 
@@ -38,10 +42,12 @@ def queue_all(orders: Sequence[tuple[Channel, Request]]) -> list[Command]:
         if id(request) not in rendered:
             rendered[id(request)] = render(request)
     payloads = Payload.objects.of([rendered[id(request)] for _, request in orders])
-    return Command.objects.bulk_create(
+    queued = Command.objects.bulk_create(
         Command(channel=channel, request_type=request.request_type, payload=payload)
         for (channel, request), payload in zip(orders, payloads, strict=True)
     )
+    _tell(queued)
+    return queued
 
 
 def queue_first_inventory(enrollment: Enrollment) -> None:
@@ -49,7 +55,7 @@ def queue_first_inventory(enrollment: Enrollment) -> None:
     channel = enrollment.channels.get(user_key="")
     channel.enrollment = enrollment
     requests = commands.first_inventory(target_of(channel))
-    Command.objects.bulk_create(_commands(channel, requests))
+    _tell(Command.objects.bulk_create(_commands(channel, requests)))
 
 
 def cancel_all(enrollment: Enrollment) -> int:
@@ -71,3 +77,16 @@ def _commands(channel: Channel, requests: Sequence[Request], priority: int = 0) 
         Command(channel=channel, request_type=request.request_type, payload=payload, priority=priority)
         for request, payload in zip(requests, payloads, strict=True)
     ]
+
+
+def _tell(queued: Iterable[Command]) -> None:
+    """Here the name of the request that caused it stands beside the command's, which is all that comes later."""
+    for command in queued:
+        logger.info(
+            "a command was queued",
+            extra={
+                "command": str(command.uuid).upper(),  # as `send` prints it
+                "request_type": command.request_type,
+                "device": command.channel.enrollment.device_key,
+            },
+        )

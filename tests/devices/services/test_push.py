@@ -1,6 +1,7 @@
 """Which devices are woken and when, with the stand-in of APNs at the other end of a real line."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from devices.apns_standin.tls import server_context
 from devices.models import Channel, Command, Device, Enrollment, PushCertificate
 from devices.services import push, push_certificates
 from epmm.dev_tls import ServerFiles
+from epmm.logging import LineFormatter
 from epmm.models import Job
 from tests.devices.services.rows import channel_of, command, device_of, enrolled
 
@@ -120,14 +122,17 @@ def due_in(row: Command) -> timedelta:
     return row.push_at - timezone.now()
 
 
-def test_a_queued_command_wakes_its_device_once(apple: Apple) -> None:
+def test_a_queued_command_wakes_its_device_once(apple: Apple, caplog: pytest.LogCaptureFixture) -> None:
     channel = reachable()
     rows = [command(channel, "ProfileList"), command(channel, "SecurityInfo")]
 
     assert push.waiting()
-    assert push.push_due() == 1
+    with caplog.at_level(logging.INFO, logger="devices.services.push"):
+        assert push.push_due() == 1
 
     assert apple.woken() == [token(channel)]
+    (line,) = [LineFormatter().format(record) for record in caplog.records]
+    assert line.endswith(f"a push was tried device={channel.enrollment.device_key} verdict=accepted")
     assert apple.seen == []
     assert all(timedelta(hours=23) < due_in(row) <= DAY for row in rows)
     assert not push.waiting()
@@ -299,7 +304,7 @@ def test_a_refused_certificate_stops_all_pushes_and_is_told(
     command(other, "ProfileList")
 
     assert not push.waiting()
-    (record,) = (record for record in caplog.records if record.name == push.__name__)
+    (record,) = (record for record in caplog.records if record.name == push.__name__ and record.levelname == "ERROR")
     assert vars(record)["reasons"] == "BadCertificate"
 
     apple.answers(channel, 200, "")
