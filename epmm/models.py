@@ -140,6 +140,15 @@ class ScheduledRun(models.Model):
         return self.name
 
 
+class AuditCheckpoint(models.Model):
+    """What was forgotten of the audit log; see `epmm/audit_checkpoint.py`."""
+
+    told = EncryptedField()
+
+    def __str__(self) -> str:
+        return "what was forgotten"
+
+
 class Heartbeat(models.Model):
     """When a kind of process was last known to work; monitoring reads it."""
 

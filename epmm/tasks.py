@@ -110,9 +110,9 @@ def check_audit(actor: str) -> None:
 @jobs.handles("epmm.forget_audit", every=timedelta(hours=1))
 def forget_audit() -> None:
     """The head goes into the log of the process: what is kept elsewhere nobody changes here."""
-    from epmm import audit_chain
+    from epmm import audit_retention
     from epmm.models import AuditSeal
 
-    audit_chain.forget()
+    audit_retention.forget()
     if head := AuditSeal.objects.order_by("-position").first():
         logger.info("audit log sealed", extra={"position": head.position, "digest": bytes(head.digest).hex()})

@@ -59,6 +59,12 @@ class Ledger:
         if behind := sorted(_behind(told, version)):
             self.mistakes.append(_named(f"told {version}, and the record says otherwise", behind))
 
+    def check_audit(self) -> None:
+        """No link is lost, and none is red, whatever clocks and processes did."""
+        from epmm import audit_chain
+
+        self.mistakes += [f"audit: {problem}" for problem in audit_chain.verify().problems]
+
     def check_newcomer(self, newcomer: Newcomer) -> None:
         from devices.models import Enrollment
 

@@ -76,6 +76,7 @@ class Rounds:
         if played.newcomer is not None:
             self._ledger.check_newcomer(played.newcomer)
         self._ledger.mistakes += [*self._compare(played), *played.wrong]
+        self._ledger.check_audit()
         explains = [each for kind in played.kinds for each in kind.explains]
         self._ledger.mistakes += self._logs.unexplained(explains)
 

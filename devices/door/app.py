@@ -11,7 +11,7 @@ from typing import Final
 from devices.door.caller import Caller
 from devices.door.exchange import PLIST, Answer, DeviceRequest, Handlers
 from devices.door.refusals import Refusal, UnknownPath, WrongMethod, refusal_for
-from devices.door.store import Exchange, Store
+from devices.door.store import Exchange, Outcome, Store
 from devices.errors import DeviceRefused
 from devices.models import Payload
 from devices.protocol.checkin import has_message_type
@@ -91,7 +91,7 @@ class Door:
         await respond(send, answer.status, answer.body, answer.content_type, headers)
         seconds = time.perf_counter() - started
         self._figures.answered(scope["path"], answer.status, seconds, refusal.kind if refusal else None)
-        _log(scope, answer.status, seconds, refusal)
+        _log(scope, answer, seconds, refusal)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         if scope["path"] not in PATHS:
@@ -138,9 +138,10 @@ class Door:
             outcome = await self._store.connect(replace(exchange, bearer_sha256=None))
             if not outcome.found:
                 raise DeviceRefused("no active enrollment, and no reason found")
+        about = _about(message, outcome)
         if outcome.command is None:
-            return Answer.EMPTY
-        return Answer(body=stamp(_PAYLOAD.open(outcome.sealed), outcome.command), content_type=PLIST)
+            return Answer(about=about)
+        return Answer(body=stamp(_PAYLOAD.open(outcome.sealed), outcome.command), content_type=PLIST, about=about)
 
 
 def _request(caller: Caller, body: bytes) -> DeviceRequest:
@@ -158,11 +159,22 @@ def _accepted(scope: Scope) -> str:
     return b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
 
 
-def _log(scope: Scope, status: int, seconds: float, refusal: Refusal | None) -> None:
+def _about(message: ConnectMessage, outcome: Outcome) -> dict[str, str]:
+    """Once its certificate has said that it is this device."""
+    about = {"device": message.sender.device_key}
+    if message.command is not None:
+        about |= {"command": str(message.command).upper(), "status": message.status.value}
+    if outcome.command is not None:
+        about["offered"] = str(outcome.command).upper()
+    return about
+
+
+def _log(scope: Scope, answer: Answer, seconds: float, refusal: Refusal | None) -> None:
     """Only our own words: a path or a method that we do not know may hold anything."""
     path = scope["path"] if scope["path"] in PATHS else "elsewhere"
     method = "PUT" if scope["method"] == "PUT" else "not PUT"
     why = f" ({refusal.why})" if refusal else ""
+    status = answer.status
     level = {500: logging.ERROR, 503: logging.WARNING}.get(status, logging.INFO)
     trace = refusal.error if refusal and level == logging.ERROR else None
-    log.log(level, "%s %s %d %.1f ms%s", method, path, status, seconds * 1000, why, exc_info=trace)
+    log.log(level, "%s %s %d %.1f ms%s", method, path, status, seconds * 1000, why, exc_info=trace, extra=answer.about)

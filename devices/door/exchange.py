@@ -1,5 +1,6 @@
 """What passes between the door and the services behind it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Protocol
 
@@ -23,6 +24,7 @@ class Answer:
     status: int = 200
     body: bytes = field(default=b"", repr=False)
     content_type: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)  # for the log: who, and which commands
 
     EMPTY: ClassVar["Answer"]
 

@@ -2,7 +2,8 @@
 
 from django.db import migrations
 
-CHUNK = 2000
+from epmm import migrating
+
 OWN = (
     "device_name", "serial_number", "product_name", "model", "model_name", "phone_number", "imei",
     "managed_apple_account",
@@ -21,15 +22,17 @@ def row(pk, user_id, full_name, first_name, last_name, email, *own):
     return own[0], *user, "\x1f".join(dict.fromkeys(text for text in (*user, *own) if text)), pk
 
 
-def describe(apps, schema_editor):
-    devices = apps.get_model("devices", "Device").objects.order_by("pk").values_list("pk", *OF_USER, *OWN)
-    last = 0
-    with schema_editor.connection.cursor() as cursor:
-        while some := list(devices.filter(pk__gt=last)[:CHUNK]):
-            cursor.executemany(UPDATE, [row(*values) for values in some])
-            last = some[-1][0]
+def missing(devices):
+    """Whoever is described has at least the name of the user in it."""
+    return devices.filter(search_text="")
+
+
+def describe(devices):
+    values = devices.values_list("pk", *OF_USER, *OWN)
+    migrating.update_each(devices, UPDATE, [row(*each) for each in values])
 
 
 class Migration(migrations.Migration):
+    atomic = False
     dependencies = [("devices", "0009_search")]
-    operations = [migrations.RunPython(describe, migrations.RunPython.noop)]
+    operations = [migrating.FillInChunks("device", missing, describe)]

@@ -6,11 +6,13 @@ Without the extension, which a database may lack, the search answers the same, a
 import devices.search.sql
 from django.db import migrations, models
 
+from epmm import migrating
+
 AVAILABLE = "SELECT FROM pg_available_extensions WHERE name = 'pg_trgm'"
 MAY_CREATE = "SELECT has_database_privilege(current_database(), 'CREATE')"
 THERE = "SELECT FROM pg_extension WHERE extname = 'pg_trgm'"
 # fastupdate: contact with a device writes its row anew, and this index with it
-INDEX = "CREATE INDEX device_search_text ON devices_device USING gin (search_text gin_trgm_ops)"
+INDEX = "CREATE INDEX CONCURRENTLY device_search_text ON devices_device USING gin (search_text gin_trgm_ops)"
 
 
 def create_trigram_index(apps, schema_editor):
@@ -25,38 +27,39 @@ def create_trigram_index(apps, schema_editor):
             if not available or not cursor.fetchone()[0]:
                 return
             cursor.execute("CREATE EXTENSION pg_trgm")
-        cursor.execute(INDEX)
+    migrating.create_index(schema_editor.connection, "device_search_text", lambda: schema_editor.execute(INDEX))
 
 
 def drop_trigram_index(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute("DROP INDEX IF EXISTS device_search_text")
+        schema_editor.execute("DROP INDEX CONCURRENTLY IF EXISTS device_search_text")
 
 
 class Migration(migrations.Migration):
+    atomic = False
     dependencies = [("devices", "0010_search_text")]
     operations = [
-        migrations.AddIndex(
+        migrating.AddIndex(
             model_name='device',
             index=models.Index(condition=models.Q(('status', 'RETIRED'), _negated=True), fields=['-last_seen_at', '-id'], name='device_seen'),
         ),
-        migrations.AddIndex(
+        migrating.AddIndex(
             model_name='device',
             index=models.Index(condition=models.Q(('status', 'RETIRED'), _negated=True), fields=['user_name_folded', 'id'], name='device_user_name'),
         ),
-        migrations.AddIndex(
+        migrating.AddIndex(
             model_name='device',
             index=models.Index(condition=models.Q(('status', 'RETIRED'), _negated=True), fields=['name_folded', 'id'], name='device_name'),
         ),
-        migrations.AddIndex(
+        migrating.AddIndex(
             model_name='device',
             index=models.Index(condition=models.Q(('status', 'RETIRED'), _negated=True), fields=['-registered_at', '-id'], name='device_registered'),
         ),
-        migrations.AddIndex(
+        migrating.AddIndex(
             model_name='device',
             index=models.Index(fields=['modified_at'], name='device_modified'),
         ),
-        migrations.AddIndex(
+        migrating.AddIndex(
             model_name='device',
             index=models.Index(devices.search.sql.AsciiLower('serial_number'), name='device_serial_any_case'),
         ),

@@ -4,6 +4,7 @@ A bite is a transaction: killed in between, the worker goes on after the last on
 one payload, or one refusal; each gets a command of its own.
 """
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from epmm import audit
 from epmm.models import Job
 from epmm.wire import plist
 
+logger = logging.getLogger(__name__)
 BITE: Final = 5000  # devices in one transaction
 FIELDS: Final = ("platform", "enrollment_type", "user__user_id", "os_version", "uuid__in")  # to choose devices by
 PER_DEVICE: Final = frozenset({"ClearPasscode"})  # says something else to each device
@@ -189,6 +191,8 @@ def _bite(broadcast_id: int) -> bool:
     if len(found) < BITE:
         row.queued_at = timezone.now()
     row.save(update_fields=["next_device", "queued_at", "queued", "refused", "refusals"])
+    told = {"broadcast": str(row.uuid), "request_type": row.request_type, "queued": row.queued}
+    logger.info("commands of a broadcast were queued", extra=told)
     return row.queued_at is None
 
 

@@ -74,8 +74,10 @@ def _store_states(channel: Channel, report: StatusReport, served: str, now: date
         return
     rows = {StateKey(row.kind, row.identifier, row.server_token): row for row in _rows(channel)}
     gone = rows.keys() - report.states.keys()
-    if not report.full:  # what it does not repeat still stands, unless it is not to hold it any more
-        gone = {key for key in gone if key in report.removed or key not in _listed(served)}
+    if gone and not report.full:
+        listed = _listed(served)
+        # what it does not repeat still stands, unless it is not to hold it any more
+        gone = {key for key in gone if report.removes(key) or key not in listed}
     DeclarationState.objects.filter(pk__in=[rows[key].pk for key in gone]).delete()
     news = [
         DeclarationState(

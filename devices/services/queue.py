@@ -1,6 +1,7 @@
 """Putting commands into the queue of a channel, and taking them out again."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 
@@ -11,6 +12,8 @@ from devices.protocol.stamp import NOBODY
 from devices.services import departure
 from devices.services.target import target_of
 from epmm.wire.errors import WireError
+
+logger = logging.getLogger(__name__)
 
 
 class CommandRefused(Exception):
@@ -28,6 +31,7 @@ def queue(channel: Channel, request: Request) -> Command:
         raise CommandRefused(sentence)
     (command,) = _commands(channel, [request])
     command.save()
+    _tell([command])
     departure.announce(channel.enrollment, request, target)
     return command
 
@@ -39,9 +43,11 @@ def queue_all(orders: Sequence[tuple[Channel, Request]]) -> list[Command]:
         if id(request) not in rendered:
             rendered[id(request)] = render(request)
     payloads = Payload.objects.of([rendered[id(request)] for _, request in orders])
-    return Command.objects.bulk_create(
+    queued = Command.objects.bulk_create(
         _command(channel, request, payload) for (channel, request), payload in zip(orders, payloads, strict=True)
     )
+    _tell(queued)
+    return queued
 
 
 def queue_first_inventory(enrollment: Enrollment) -> None:
@@ -49,7 +55,7 @@ def queue_first_inventory(enrollment: Enrollment) -> None:
     channel = enrollment.channels.get(user_key="")
     channel.enrollment = enrollment
     requests = commands.first_inventory(target_of(channel))
-    Command.objects.bulk_create(_commands(channel, requests))
+    _tell(Command.objects.bulk_create(_commands(channel, requests)))
 
 
 def render(request: Request) -> bytes:
@@ -68,3 +74,16 @@ def _commands(channel: Channel, requests: Sequence[Request]) -> list[Command]:
 def _command(channel: Channel, request: Request, payload: Payload) -> Command:
     priority = commands.priority_of(request.request_type)
     return Command(channel=channel, request_type=request.request_type, payload=payload, priority=priority)
+
+
+def _tell(queued: Iterable[Command]) -> None:
+    """Here the name of the request that caused it stands beside the command's, which is all that comes later."""
+    for command in queued:
+        logger.info(
+            "a command was queued",
+            extra={
+                "command": str(command.uuid).upper(),  # as `send` prints it
+                "request_type": command.request_type,
+                "device": command.channel.enrollment.device_key,
+            },
+        )

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from devices.models import Command, CommandRow, Enrollment, FinishedCommand, Result
+from devices.models import Command, Enrollment, FinishedCommand, Result
 from devices.models.command import MOVED
 from devices.protocol.installed import Profile
 from devices.protocol.reading import Reading
@@ -38,6 +38,7 @@ _NEEDED: Final = (
     "channel__enrollment__kind",
     "channel__enrollment__active_at",
     "channel__enrollment__udid",
+    "channel__enrollment__device_key",
     "channel__enrollment__device_id",
 )
 _NOTHING: Final[Mapping[int, Reading | None]] = {}
@@ -98,6 +99,8 @@ def _read(ids: Sequence[int], ahead: Mapping[int, Reading | None] = _NOTHING) ->
     for result, reading in read:
         _settle(result, reading)
     _archive(results)
+    for result in results:
+        logger.info("an answer was read", extra=_about(result))
     return len(results)
 
 
@@ -201,5 +204,9 @@ def _set_aside(result_id: int, error: Exception) -> int:
     return 1
 
 
-def _about(command: CommandRow) -> dict[str, str]:
-    return {"command": str(command.uuid), "request_type": command.request_type}
+def _about(result: Result) -> dict[str, str]:
+    return {
+        "command": str(result.uuid).upper(),
+        "request_type": result.request_type,
+        "device": result.channel.enrollment.device_key,
+    }

@@ -14,6 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from devices.models import Enrollment
+from devices.search import trigram_index
 from devices.services import push_expiry, push_topics
 from devices.services.push_expiry import State
 from enrollment.models import Authority
@@ -45,6 +46,7 @@ def examine(identifier: str | None) -> Iterator[Finding]:
     yield state
     if state.verdict is Verdict.STOPS:
         return  # all the rest asks it
+    yield search()
     yield worker()
     yield clock()
     yield features()
@@ -64,6 +66,18 @@ def database() -> Finding:
     if missing:
         return Finding.stops("database", "Migrations are missing. Start `manage.py up`, or run `manage.py migrate`.")
     return Finding.ok("database", connection.vendor)
+
+
+def search() -> Finding:
+    """It answers all the same, so this stops nothing."""
+    if not (missing := trigram_index.missing()):
+        return Finding.ok("search")
+    what = "the extension pg_trgm" if trigram_index.EXTENSION in missing else "the index that goes with pg_trgm"
+    statements = "; ".join(missing)
+    return Finding.warning(
+        "search",
+        f"The database lacks {what}: looking for a part of a text reads every device. Run there: {statements};",
+    )
 
 
 def worker() -> Finding:

@@ -1,21 +1,20 @@
 from django.db import migrations, models
 
-from epmm.index_aside import AddIndexAside
+from epmm import migrating
 
 
 class Migration(migrations.Migration):
-    # every change is audited, and none may wait until a long log has been sorted three times
     atomic = False
     dependencies = [("epmm", "0002_job_request_id")]
 
     operations = [
-        AddIndexAside(
+        migrating.AddIndex(
             model_name="auditentry", index=models.Index(fields=["action", "at", "id"], name="audit_action")
         ),
-        AddIndexAside(
+        migrating.AddIndex(
             model_name="auditentry", index=models.Index(fields=["actor", "at", "id"], name="audit_actor")
         ),
-        AddIndexAside(
+        migrating.AddIndex(
             model_name="auditentry", index=models.Index(fields=["subject", "at", "id"], name="audit_subject")
         ),
     ]

@@ -21,6 +21,8 @@ from bench.faults.relay import BadNetwork, opened
 from bench.faults.work import Ordered
 from devices.models import Channel, Command, FinishedCommand, Payload, Result
 from devices.services import results
+from epmm import audit, audit_chain
+from epmm.models import AuditEntry
 from tests.devices.services.rows import channel_of, enrolled, person
 from tests.epmm.processes import eventually, is_alive
 
@@ -128,6 +130,22 @@ def test_an_answer_that_no_device_gave_is_named(channel: Channel) -> None:
     answer = keep(order(channel))
 
     assert mistakes([]) == [f"answered in the books, by no device: {answer.uuid}"]
+
+
+@pytest.mark.django_db
+def test_an_audit_log_that_is_not_whole_is_named() -> None:
+    for action in ("a", "b"):
+        audit.record(action, actor="bench", subject_type="bench", subject="bench")
+    audit_chain.seal()
+    ledger = Ledger()
+    ledger.check_audit()
+    assert ledger.mistakes == []
+
+    AuditEntry.objects.filter(action="a").delete()
+
+    ledger.check_audit()
+    (mistake,) = ledger.mistakes
+    assert mistake.startswith("audit: 1: the entry")
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from django.db import migrations
-from django.db.migrations.loader import MigrationLoader
 
 from epmm import figures, metrics
 from tests import services
@@ -29,7 +27,6 @@ HARDENING = {
     "UMask": ["0077"],
     "User": ["epmm"],
 }
-TAKEN_AWAY = (migrations.RemoveField, migrations.RenameField, migrations.RenameModel, migrations.DeleteModel)
 OURS = ("epmm", "users", "devices", "enrollment")
 
 
@@ -146,21 +143,3 @@ def test_no_figure_is_asked_for_more_often_than_every_15_seconds() -> None:
     import_module("epmm.urls")  # registers them
     assert figures.SOURCES
     assert all(source._seconds >= 15 for source in figures.SOURCES)
-
-
-@pytest.mark.parametrize("app", OURS)
-def test_a_migration_lets_the_release_before_it_serve(app: str) -> None:
-    """It inserts rows without naming the new column, and reads those that it knows."""
-    loader = MigrationLoader(None)
-    for (label, name), migration in loader.disk_migrations.items():
-        if label != app or name.startswith("0001_"):
-            continue
-        for operation in migration.operations:
-            assert not isinstance(operation, TAKEN_AWAY), (
-                f"{app}.{name}: what the release before this one reads may go with the next one"
-            )
-            if isinstance(operation, migrations.AddField):
-                field: Any = operation.field
-                assert field.null or field.has_db_default() or field.many_to_many, (
-                    f"{app}.{name}: {operation.name} needs null or db_default"
-                )

@@ -1,18 +1,22 @@
 from django.db import migrations
+from django.db.models import Q
 
-CHUNK = 2000
+from epmm import migrating
+
 UPDATE = "UPDATE users_user SET first_name_folded = %s, last_name_folded = %s WHERE id = %s"
 
 
-def fold(apps, schema_editor):
-    people = apps.get_model("users", "User").objects.order_by("pk").values_list("pk", "first_name", "last_name")
-    last = 0
-    with schema_editor.connection.cursor() as cursor:
-        while some := list(people.filter(pk__gt=last)[:CHUNK]):
-            cursor.executemany(UPDATE, [(first.casefold(), second.casefold(), pk) for pk, first, second in some])
-            last = some[-1][0]
+def missing(people):
+    first = Q(first_name_folded="") & ~Q(first_name="")
+    return people.filter(first | Q(last_name_folded="") & ~Q(last_name=""))
+
+
+def fold(people):
+    names = people.values_list("first_name", "last_name", "pk")
+    migrating.update_each(people, UPDATE, [(first.casefold(), last.casefold(), pk) for first, last, pk in names])
 
 
 class Migration(migrations.Migration):
+    atomic = False
     dependencies = [("users", "0003_names_folded")]
-    operations = [migrations.RunPython(fold, migrations.RunPython.noop)]
+    operations = [migrating.FillInChunks("user", missing, fold)]

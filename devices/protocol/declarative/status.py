@@ -47,7 +47,7 @@ class StatusReport:
     items: dict[str, Any] = field(repr=False)  # by path, without management.declarations
     errors: dict[str, Any] = field(repr=False)  # the reasons, by status item
     states: dict[StateKey, State] = field(repr=False)
-    removed: frozenset[StateKey] = frozenset()
+    removed: frozenset[StateKey] = frozenset()  # mostly without a token: Apple's devices name the identifier alone
     tells_states: bool = False
     full: bool = False
 
@@ -70,6 +70,10 @@ class StatusReport:
             tells_states=isinstance(declarations, dict),
             full=_optional(source, "FullReport", bool) is True,
         )
+
+    def removes(self, key: StateKey) -> bool:
+        """An element with `_removed` has only its identifier, and then means every version."""
+        return key in self.removed or key._replace(server_token="") in self.removed
 
 
 def merge(known: Mapping[str, Any], report: StatusReport) -> dict[str, Any]:

@@ -14,6 +14,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         report = audit_checks.check(actor="manage.py", noted=_noted(options["head"]))
+        for note in report.notes:
+            self.stdout.write(note)
         for problem in report.problems:
             self.stderr.write(problem)
         if report.problems:

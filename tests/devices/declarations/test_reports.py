@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from devices.models import ChannelStatus, DeclarationState, Device, Enrollment, StatusReport
+from devices.models import ChannelStatus, DeclarationState, Device, Enrollment, Manifest, StatusReport
 from devices.services import declaration_overview, declaration_status, declarations
 from epmm import settings_store
 from epmm.wire.errors import WireError
@@ -109,11 +109,48 @@ def test_what_is_held_stands_though_it_is_not_repeated(phone: Device) -> None:
 
     report(channel(phone), {"passcode": {"is-present": True}})
     assert len(states(phone)) == 2
-    gone = {"identifier": "epmm.status", "server-token": tokens["epmm.status"], "_removed": True}
-    report(channel(phone), declared(gone))
-    assert len(states(phone)) == 1
+    report(channel(phone), declared({"identifier": "epmm.status", "_removed": True}))
+    assert {name for name, _ in states(phone)} == {"epmm.organization"}
     report(channel(phone), FullReport=True)
     assert states(phone) == {}
+
+
+def two_versions(phone: Device) -> list[str]:
+    """Of one declaration, both listed in what the device was last served."""
+    token = synchronize(channel(phone))["epmm.status"]["ServerToken"]
+    manifest = Manifest.objects.get(pk=set_of(phone).served_token)
+    manifest.items = [*manifest.items, ["configuration", "epmm.status", "another"]]
+    manifest.save()
+    report(channel(phone), declared(entry("epmm.status", token), entry("epmm.status", "another", valid="unknown")))
+    assert len(states(phone)) == 2
+    return [token, "another"]
+
+
+def test_what_is_removed_without_its_version_is_removed_in_every_version(phone: Device) -> None:
+    two_versions(phone)
+    report(channel(phone), declared({"identifier": "epmm.status", "_removed": True}, kind="activations"))
+    assert len(states(phone)) == 2
+
+    report(channel(phone), declared({"identifier": "epmm.status", "_removed": True}))
+
+    assert states(phone) == {}
+
+
+def test_what_is_removed_with_its_version_leaves_the_other(phone: Device) -> None:
+    old, new = two_versions(phone)
+
+    report(channel(phone), declared({"identifier": "epmm.status", "server-token": old, "_removed": True}))
+
+    assert states(phone) == {("epmm.status", new): "pending"}
+
+
+def test_what_is_removed_and_told_in_one_report_stands(phone: Device) -> None:
+    """The old version went, and the new one came."""
+    _, new = two_versions(phone)
+
+    report(channel(phone), declared({"identifier": "epmm.status", "_removed": True}, entry("epmm.status", new)))
+
+    assert states(phone) == {("epmm.status", new): "applied"}
 
 
 def test_a_repeated_state_writes_nothing(phone: Device) -> None:

@@ -133,6 +133,9 @@ def test_one_declaration_may_have_two_versions() -> None:
         StateKey("configuration", "p", "2"): State(active=False, valid="unknown"),
     }
     assert read.removed == {StateKey("configuration", "q", "")}
+    assert read.removes(StateKey("configuration", "q", "7"))
+    assert not read.removes(StateKey("activation", "q", "7"))
+    assert not read.removes(StateKey("configuration", "p", "1"))
     assert read.tells_states
     assert read.items == {}
 

@@ -1,9 +1,12 @@
 """Rows that a story begins with."""
 
+import logging
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 from uuid import UUID
+
+import pytest
 
 from devices.models import Channel, Command, Device, Enrollment, Identity, Payload, Result
 from devices.protocol.stamp import NOBODY
@@ -105,3 +108,7 @@ def _text(uuid: UUID) -> str:
 
 def information(enrollment: Enrollment, **told: Any) -> Result:
     return answered(command(channel_of(enrollment), "DeviceInformation"), QueryResponses=told)
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -1,5 +1,6 @@
 """Which devices are woken and when."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -10,6 +11,7 @@ from django.utils import timezone
 from devices.models import Channel, Command, Device, Enrollment, PushCertificate
 from devices.services import push, push_certificates
 from epmm import pipeline
+from epmm.logging import LineFormatter
 from epmm.models import Job
 from tests.devices.services.pushing import DAY, TOPIC, Apple, due_in, reachable, token
 from tests.devices.services.rows import command, device_of
@@ -17,14 +19,17 @@ from tests.devices.services.rows import command, device_of
 pytestmark = pytest.mark.django_db
 
 
-def test_a_queued_command_wakes_its_device_once(apple: Apple) -> None:
+def test_a_queued_command_wakes_its_device_once(apple: Apple, caplog: pytest.LogCaptureFixture) -> None:
     channel = reachable()
     rows = [command(channel, "ProfileList"), command(channel, "SecurityInfo")]
 
     assert push.waiting()
-    assert push.push_due() == 1
+    with caplog.at_level(logging.INFO, logger="devices.services.push"):
+        assert push.push_due() == 1
 
     assert apple.woken() == [token(channel)]
+    (line,) = [LineFormatter().format(record) for record in caplog.records]
+    assert line.endswith(f"a push was tried device={channel.enrollment.device_key} verdict=accepted")
     assert apple.seen == []
     assert all(timedelta(hours=23) < due_in(row) <= DAY for row in rows)
     assert not push.waiting()
@@ -197,7 +202,7 @@ def test_a_refused_certificate_stops_all_pushes_and_is_told(
 
     assert not push.waiting()
     assert push.push_due() == 0  # nor is another batch begun
-    (record,) = (record for record in caplog.records if record.name == push.__name__)
+    (record,) = (record for record in caplog.records if record.name == push.__name__ and record.levelname == "ERROR")
     assert vars(record)["reasons"] == "BadCertificate"
 
     apple.answers(channel, 200, "")

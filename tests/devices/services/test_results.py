@@ -26,6 +26,7 @@ from tests.devices.services.rows import (
     device_of,
     enrolled,
     information,
+    warnings,
 )
 
 pytestmark = pytest.mark.django_db
@@ -124,7 +125,7 @@ def test_an_answer_cannot_make_the_device_another(
     device = device_of(enrollment)
     assert (device.udid, device.serial_number, device.os_version) == (UDID, "SERIAL", "18.2")
     assert device.details["DeviceInformation"] == told
-    (line,) = caplog.records
+    (line,) = warnings(caplog)
     assert (line.levelno, vars(line)["key"]) == (logging.WARNING, key)
     assert "OTHER" not in caplog.text
 
@@ -138,7 +139,7 @@ def test_a_device_that_calls_itself_user_enrolled_is_worth_a_line(caplog: pytest
     results.read_results()
 
     assert device_of(enrollment).is_user_enrollment is True
-    assert [vars(line)["key"] for line in caplog.records] == ["IsUserEnrollment"]
+    assert [vars(line)["key"] for line in warnings(caplog)] == ["IsUserEnrollment"]
 
 
 def test_of_a_users_own_device_no_identity_is_stored() -> None:
@@ -300,8 +301,8 @@ def test_a_malformed_command_is_our_fault_and_told(caplog: pytest.LogCaptureFixt
 
     results.read_results()
 
-    (line,) = caplog.records
-    assert (line.levelno, vars(line)["command"]) == (logging.ERROR, str(row.uuid))
+    (line,) = warnings(caplog)
+    assert (line.levelno, vars(line)["command"]) == (logging.ERROR, str(row.uuid).upper())
 
 
 def test_an_answer_to_anything_else_is_only_marked() -> None:

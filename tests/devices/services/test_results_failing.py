@@ -22,6 +22,7 @@ from tests.devices.services.rows import (
     device_of,
     enrolled,
     information,
+    warnings,
 )
 
 pytestmark = pytest.mark.django_db
@@ -49,8 +50,8 @@ def test_an_answer_that_cannot_be_read_is_set_aside(raw: bytes, caplog: pytest.L
     device = device_of(enrollment)
     assert device.os_version == "18.2"
     assert FinishedCommand.objects.get(pk=broken.pk).body == raw
-    (line,) = caplog.records
-    assert (vars(line)["command"], vars(line)["error"]) == (str(row.uuid), "WireError")
+    (line,) = warnings(caplog)
+    assert (vars(line)["command"], vars(line)["error"]) == (str(row.uuid).upper(), "WireError")
     assert line.exc_info is None
 
 
@@ -140,7 +141,7 @@ def test_whatever_goes_wrong_with_one_answer_stops_no_other(
     assert digested(broken)
     assert device_of(enrollment).os_version == "18.2"
     assert "quotes" not in caplog.text
-    assert vars(caplog.records[0])["at"].partition(":")[0].endswith(".py")
+    assert vars(warnings(caplog)[0])["at"].partition(":")[0].endswith(".py")
 
 
 def test_a_database_that_is_away_costs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from devices.models import PushCertificate
+from devices.search import trigram_index
 from devices.services import push_installation, push_requests
 from enrollment.services import authorities, doctor, registration
 from enrollment.simulator.discovery import Server
@@ -163,3 +164,24 @@ def test_devices_that_the_push_certificate_cannot_wake_are_named(phone: Phone) -
 def install_push_certificate() -> None:
     csr = bytes(push_requests.request(actor="test").csr)
     push_installation.install(apple_portal.answer(csr), confirmed=True, actor="test")
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.parametrize(
+    ("gone", "lacks", "runs"),
+    [
+        ("EXTENSION pg_trgm CASCADE", "the extension pg_trgm", [trigram_index.EXTENSION, trigram_index.INDEX]),
+        ("INDEX device_search_text", "the index that goes with pg_trgm", [trigram_index.INDEX]),
+    ],
+)
+def test_a_search_without_its_index_is_told(gone: str, lacks: str, runs: list[str]) -> None:
+    assert verdicts()["search"] == "ok"
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP {gone}")
+
+    found = doctor.search()
+
+    assert (found.subject, found.verdict.value) == ("search", "warning")
+    assert f"lacks {lacks}:" in found.sentence
+    assert f"Run there: {'; '.join(runs)};" in found.sentence
+    assert trigram_index.missing() == runs
