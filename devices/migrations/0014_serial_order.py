@@ -2,12 +2,15 @@
 
 from django.db import migrations, models
 
+from epmm import migrating
+
 
 class Migration(migrations.Migration):
+    atomic = False
     dependencies = [("devices", "0013_called_back")]
     operations = [
-        migrations.AddIndex(
+        migrating.AddIndex(
             model_name="device", index=models.Index(fields=["serial_number", "id"], name="device_serial_order")
         ),
-        migrations.RemoveIndex(model_name="device", name="device_serial"),
+        migrating.RemoveIndex(model_name="device", name="device_serial"),
     ]

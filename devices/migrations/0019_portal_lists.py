@@ -2,21 +2,24 @@
 
 from django.db import migrations, models
 
+from epmm import migrating
+
 
 class Migration(migrations.Migration):
+    atomic = False
     dependencies = [("devices", "0018_custom_attributes")]
     operations = [
-        migrations.RemoveIndex(model_name="device", name="device_user_name"),
-        migrations.RemoveIndex(model_name="device", name="device_name"),
-        migrations.AddIndex(
+        migrating.RemoveIndex(model_name="device", name="device_user_name"),
+        migrating.RemoveIndex(model_name="device", name="device_name"),
+        migrating.AddIndex(
             model_name="device", index=models.Index(fields=["user_name_folded", "id"], name="device_user_name")
         ),
-        migrations.AddIndex(model_name="device", index=models.Index(fields=["name_folded", "id"], name="device_name")),
-        migrations.AddIndex(
+        migrating.AddIndex(model_name="device", index=models.Index(fields=["name_folded", "id"], name="device_name")),
+        migrating.AddIndex(
             model_name="device",
             index=models.Index(fields=["status", "platform", "enrollment_type", "os_version"], name="device_kinds"),
         ),
-        migrations.AddIndex(
+        migrating.AddIndex(
             model_name="enrollment",
             index=models.Index(fields=["topic", "state", "device"], name="enrollment_topic"),
         ),

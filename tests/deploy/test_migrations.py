@@ -21,6 +21,8 @@ BECAUSE = {
     ("devices.0003_storage", "RunPython"): "the archive was made by the migration before, and is empty",
     ("devices.0011_search_indexes", "RunPython"): "it says CONCURRENTLY, too, by migrating.create_index",
     ("devices.0012_built_in_labels", "RunPython"): "it adds nine rows to labels",
+    ("devices.0013_called_back", "AddConstraint"): "open commands are looked through in a moment, however many devices",
+    ("users.0006_encrypt_second_factors", "RunPython"): "administrators with a second factor are few",
     ("users.0002_administrators", "RunPython"): "administrators are few, and what it fills is a new table",
 }
 
