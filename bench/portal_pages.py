@@ -182,10 +182,11 @@ def _paths(name: str, route: Any, seeded: Seeded) -> Iterator[str]:
 
 def _argument(name: str, argument: str, seeded: Seeded) -> Any:
     if argument == "uuid":
-        return seeded.device
+        return seeded.export if name.startswith("logs-audit") else seeded.device
     numbers = {
         "users": seeded.person, "admins": seeded.admin, "labels": seeded.label, "devices-command": seeded.command,
-        "logs-enrollment": seeded.attempt,
+        "logs-enrollment": seeded.attempt, "configurations": seeded.configuration,
+        "settings-attributes": seeded.attribute,
     }  # fmt: skip
     prefix = next((each for each in numbers if name.startswith(each)), None)
     if argument != "number" or prefix is None:

@@ -25,6 +25,9 @@ class Seeded:
     large_label: int  # every second one
     attempt: int
     command: int
+    configuration: int
+    attribute: int  # a custom one
+    export: UUID  # of the audit log
 
 
 def seed(devices: int, people: int) -> Seeded:
@@ -45,6 +48,9 @@ def seed(devices: int, people: int) -> Seeded:
         admin=admin,
         attempt=_attempts(devices, people, User.objects.get(user_id="user1").pk, channel),
         command=_commands(devices, channel),
+        configuration=_configurations(channel),
+        attribute=_attribute(device.pk),
+        export=_export(),
         **_labels(devices, device.pk),
     )
     _audit(2 * devices, device)
@@ -58,6 +64,12 @@ def seed(devices: int, people: int) -> Seeded:
 
 
 # --- People -----------------------------------------------------------------------------------------------------------
+
+
+def _export() -> UUID:
+    from epmm.models import AuditExport
+
+    return AuditExport.objects.create(owner="admin", state=AuditExport.State.DONE).uuid
 
 
 def _administrators() -> int:
@@ -210,6 +222,14 @@ def _of_one_device(device: Any, channel: int) -> None:
                                     not_after=device.registered_at)
         for number in range(MANY)
     )  # fmt: skip
+    items = [["configuration", f"example.declaration.{number}", "0" * 64] for number in range(MANY)]
+    models.Manifest.objects.create(token="bench", items=items)  # noqa: S106 - a hash
+    models.DeclarationSet.objects.create(channel_id=channel, token="bench", served_token="bench")  # noqa: S106
+
+
+def _configurations(channel: int) -> int:
+    from devices import models
+
     configurations = models.Configuration.objects.bulk_create(
         models.Configuration(identifier=f"example.configuration.{number}", name=f"Wi-Fi {number}", scope="System")
         for number in range(MANY)
@@ -218,9 +238,16 @@ def _of_one_device(device: Any, channel: int) -> None:
         models.ConfigurationDelivery(channel_id=channel, configuration=each, state="APPLIED", due_at=None)
         for each in configurations
     )
-    items = [["configuration", f"example.declaration.{number}", "0" * 64] for number in range(MANY)]
-    models.Manifest.objects.create(token="bench", items=items)  # noqa: S106 - a hash
-    models.DeclarationSet.objects.create(channel_id=channel, token="bench", served_token="bench")  # noqa: S106
+    return configurations[0].pk
+
+
+def _attribute(device: int) -> int:
+    from devices.models import DeviceAttribute
+    from users.models import CustomAttribute
+
+    attribute = CustomAttribute.objects.create(subject="device", name="room", kind="text")
+    DeviceAttribute.objects.create(device_id=device, attribute=attribute, text="B 214", folded="b 214")
+    return attribute.pk
 
 
 # --- Logs and texts ---------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ for, the search answers the same, and takes longer.
 """
 
 import logging
+import time
 from typing import Any, Final
 
 from django.db import OperationalError, connections
@@ -38,6 +39,9 @@ _MADE: Final = """
 _FILLED: Final = "INSERT INTO device_search_text (device_search_text) VALUES ('rebuild')"
 FOUND: Final = "SELECT rowid FROM device_search_text WHERE device_search_text MATCH %s"
 _is_there: Final[dict[str, bool]] = {}  # by the name of the database
+COUNTS_FOR: Final = 5  # seconds
+MOST_COUNTED: Final = 256
+_counted: Final[dict[tuple[str, str, int], tuple[float, bool]]] = {}
 
 
 def keep(*, using: str, **_signal: Any) -> None:
@@ -72,9 +76,22 @@ def phrase_of_few(connection: Any, text: str) -> str | None:
     if len(text) < SHORTEST or "\0" in text or not _has_table(connection):
         return None
     phrase = '"' + text.replace('"', '""') + '"'
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM ({FOUND} LIMIT %s)", [phrase, FEW + 1])  # noqa: S608 - ours
-        return phrase if cursor.fetchone()[0] <= FEW else None
+    return phrase if _are_few(connection, phrase) else None
+
+
+def _are_few(connection: Any, phrase: str) -> bool:
+    """Counted once for all the statements of a page: which way is taken changes no answer."""
+    key = (str(connection.settings_dict["NAME"]), phrase, FEW)
+    now = time.monotonic()
+    known = _counted.get(key)
+    if known is None or known[0] < now:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM ({FOUND} LIMIT %s)", [phrase, FEW + 1])  # noqa: S608 - ours
+            known = (now + COUNTS_FOR, cursor.fetchone()[0] <= FEW)
+        if len(_counted) >= MOST_COUNTED:
+            _counted.clear()
+        _counted[key] = known
+    return known[1]
 
 
 def _has_table(connection: Any) -> bool:

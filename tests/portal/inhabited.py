@@ -5,12 +5,13 @@ from base64 import b32decode
 
 from django_otp.oath import totp
 
-from devices.services import broadcast, labels
+from devices.services import broadcast, configurations, labels
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.refusal import DeviceRefused
+from tests.devices.configuration.profiles import profile
 from tests.flows.house import HOST, opened, person, record_of, switch
 from users.models import User
-from users.services import second_factor
+from users.services import custom_attributes, second_factor
 
 
 def fill() -> None:
@@ -27,6 +28,9 @@ def fill() -> None:
             house.enrolled(identifier=f"bob@{HOST}")
         sales = labels.create("Sales", description="People who travel", actor="test")
         labels.add(sales, record_of(mac), actor="test")
+        wifi = configurations.upload(profile(), actor="test").configuration
+        configurations.assign(wifi, record_of(phone), actor="test")
+        custom_attributes.define("device", "room", "text", actor="test")
         broadcast.begin("SecurityInfo", selection={}, payload=None, actor="test")
         house.work()
 

@@ -25,7 +25,18 @@ from users.middleware import POLL
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-SEEDED = Seeded(device=UUID(int=1), person=1, admin=1, label=1, large_label=2, attempt=1, command=1)
+SEEDED = Seeded(
+    device=UUID(int=1),
+    person=1,
+    admin=1,
+    label=1,
+    large_label=2,
+    attempt=1,
+    command=1,
+    configuration=1,
+    attribute=1,
+    export=UUID(int=2),
+)
 
 
 class Counting:
@@ -44,7 +55,7 @@ class Counting:
         with CaptureQueriesContext(connection) as queries:
             response = send(ask.path, ask.sent, headers={POLL: "1"})
         self.statements[str(ask)] = len(queries)
-        return Answer(response.status_code, response.content.decode())
+        return Answer(response.status_code, response.getvalue().decode())
 
     def over(self, visit: Visit) -> str:
         statements, size = self.statements[str(visit.ask)], visit.size

@@ -60,7 +60,9 @@ def test_a_spreadsheet_gets_no_formula() -> None:
         columns=[Column(key="id", label="ID", value=lambda user: user.display_name, order="user_id")],
         sorted_by="-id",
     )
-    view = listing.view(RequestFactory().get("/people"), User.objects.all())
+    request = RequestFactory().get("/people")
+    request.user = User.objects.get(user_id="u9")
+    view = listing.view(request, User.objects.all())
 
     lines = b"".join(view.csv()).decode("utf-8-sig").splitlines()
     assert lines[:2] == ["ID", "'=1+1"]

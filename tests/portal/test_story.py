@@ -87,7 +87,7 @@ def assign_to_one(page: Page) -> None:
     tick(page, "Anna Adler")
     act(page, "Assign Roles")
     dialog(page).get_by_label(ADDE).check()
-    account = dialog(page).get_by_label("Managed Apple Account")
+    account = dialog(page).get_by_role("textbox", name="Managed Apple Account")
     account.fill("anna@elsewhere.example")
     dialog(page).get_by_role("button", name="Save").click()
     expect(dialog(page).get_by_role("alert")).to_contain_text(

@@ -9,12 +9,12 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 from playwright.sync_api import Page
 
-from devices.models import Broadcast, Command, Device, Label
+from devices.models import Broadcast, Command, Configuration, Device, Label
 from enrollment.models import Attempt
 from epmm.portal import settings_tree
 from tests.epmm.test_routes import routes
 from tests.flows.house import HOST
-from users.models import User
+from users.models import CustomAttribute, User
 
 PORTAL: Final = "portal:"
 OK: Final = 200
@@ -37,7 +37,9 @@ DEEDS: Final = frozenset(
         "labels-save",
         "labels-sizes",
         "language",
+        "logs-audit-exports-fetch",
         "session",
+        "settings-audit-logs-check",
         "settings-domains-add",
         "settings-ios-mdm-request",
         "settings-ios-mdm-signed",
@@ -113,9 +115,11 @@ def _rows() -> Mapping[str, str]:
         "admins": str(User.objects.get(user_id="admin").pk),
         "devices": str(device.uuid),
         "devices-command": str(Command.objects.filter(channel__enrollment__device=device).latest("pk").pk),
+        "configurations": str(Configuration.objects.get().pk),
         "labels": str(Label.objects.get(name="Sales").pk),
         "logs-broadcasts": str(Broadcast.objects.latest("pk").pk),
         "logs-enrollment": str(Attempt.objects.exclude(last_code="").latest("pk").pk),
+        "settings-attributes": str(CustomAttribute.objects.get().pk),
         "users": person,
     }
 

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy
 
 from devices.models import Device
 from devices.services import custom_attributes
-from devices.services.actions.base import Action, Subject, Unmet, Values
+from devices.services.actions.base import Action, Order, Subject, Unmet
 from users.models import AdminRole
 from users.services.custom_attributes import InvalidAttribute
 
@@ -22,9 +22,11 @@ class AssignAttributes(Action):
         del subject
         return None
 
-    def run(self, device: Device, values: Values, *, actor: str, address: str | None) -> str:
+    def run(self, device: Device, order: Order) -> str:
         try:
-            changed = custom_attributes.set_for_device(device, values["attributes"], actor=actor, address=address)
+            changed = custom_attributes.set_for_device(
+                device, order.values["attributes"], actor=order.actor, address=order.address
+            )
         except InvalidAttribute as error:
             raise Unmet(str(error)) from error
         if not changed:
