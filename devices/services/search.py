@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import BooleanField, Q, QuerySet
+from django.db.models import BooleanField, Q, QuerySet, prefetch_related_objects
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
@@ -133,12 +133,13 @@ def find(
     """
     order = _order(sort)
     size = max(1, min(size, LARGEST_PAGE))
-    # not joined: PostgreSQL would look up the user of each device that it has yet to sort
-    devices = matching(expression, exclude_retired=exclude_retired).defer("details").prefetch_related("user")
+    devices = matching(expression, exclude_retired=exclude_retired).defer("details")
     if after and not keyset.is_place(devices, order, after):
         raise SearchRefused(_("The place where the page begins is none of this list."))
     with patiently():
         found = keyset.page(devices, order, size=size, after=after)
+        # not joined: PostgreSQL would look up the user of each device that it has yet to sort
+        prefetch_related_objects(found.rows, "user")
     return Page(found.rows, found.after or None)
 
 

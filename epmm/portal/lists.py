@@ -92,7 +92,7 @@ class Listing(Generic[M]):
     actions: Sequence[Action] = ()
     empty: str | Promise = ""  # what to do where there is nothing at all
     keys: Callable[[M], str] = field(default=lambda row: str(row.pk))
-    reading: Callable[[], AbstractContextManager[None]] = nullcontext  # around each question to the database
+    reading: Callable[[], AbstractContextManager[None]] = nullcontext  # around what asks the database
 
     def view(self, request: HttpRequest, everything: QuerySet[M]) -> "View[M]":
         return View(self, request, everything)
@@ -126,26 +126,23 @@ class View(Generic[M]):
 
     def page(self) -> Page[M]:
         after, before = self._asked.get("after", ""), self._asked.get("before", "")
-        return self._read(size=self.size, after=after, before=before)
-
-    def _read(self, *, size: int, after: str, before: str = "") -> Page[M]:
-        with self.listing.reading():
-            return keyset.page(self.queryset, self.order, size=size, after=after, before=before)
+        return keyset.page(self.queryset, self.order, size=self.size, after=after, before=before)
 
     def count(self) -> str:
         """Exact up to a cap: nobody reads the difference between 61,212 and 61,213, and it costs a second."""
-        with self.listing.reading():
-            counted = self.queryset.order_by()[: COUNT_CAP + 1].count()
+        counted = self.queryset.order_by()[: COUNT_CAP + 1].count()
         return f"{COUNT_CAP:,}+" if counted > COUNT_CAP else f"{counted:,}"
 
     def context(self) -> dict[str, Any]:
-        page = self.page()
+        with self.listing.reading():
+            page = self.page()
+            count = self.count() if page.after or page.before else f"{len(page.rows):,}"
         self.shown = page.rows
         return {
             "list": self,
             "listing": self.listing,
             "rows": [(self.listing.keys(row), self._cells(row)) for row in page.rows],
-            "count": self.count() if page.after or page.before else f"{len(page.rows):,}",
+            "count": count,
             "next_address": self.address(after=page.after) if page.after else "",
             "previous_address": self.address(before=page.before) if page.before else "",
             "sizes": [(size, self.address(size=str(size)), size == self.size) for size in SIZES],
@@ -167,7 +164,7 @@ class View(Generic[M]):
         )
         name = f"{self.listing.name}-{timezone.now():%Y-%m-%d}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        first = self._read(size=EXPORTED_AT_ONCE, after="")  # what is refused is refused before the answer begins
+        first = self._exported("")  # what is refused is refused before the answer begins
         return StreamingHttpResponse(self._lines(first), content_type="text/csv; charset=utf-8", headers=headers)
 
     def _lines(self, page: Page[M]) -> Iterator[str]:
@@ -178,7 +175,11 @@ class View(Generic[M]):
                 yield str(writer.writerow([plain(cell) for cell in self._cells(row, is_told=True)]))
             if not page.after:
                 return
-            page = self._read(size=EXPORTED_AT_ONCE, after=page.after)
+            page = self._exported(page.after)
+
+    def _exported(self, after: str) -> Page[M]:
+        with self.listing.reading():
+            return keyset.page(self.queryset, self.order, size=EXPORTED_AT_ONCE, after=after)
 
     def _cells(self, row: M, *, is_told: bool = False) -> list[Cell]:
         shown = masking.seen(row, self._hidden)
