@@ -154,6 +154,12 @@ def count(key: str) -> Callable[[HttpRequest], HttpResponse]:
     return view
 
 
+def mistaken(request: HttpRequest, key: str, text: str, sentence: str) -> HttpResponse:
+    """Says what is wrong, and leaves the builder as it is."""
+    builder = Builder(key=key, text=text, rows=Rows("all"), mistake=Mistake(sentence))
+    return render(request, "portal/search/answer.html", builder.context() | {"is_text_kept": True})
+
+
 def _changed(rows: Rows, do: str, at: str) -> tuple[Rows, str]:
     """And the name of the row that is new."""
     place = _place(at)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -18,7 +19,7 @@ from devices.models import Device, Label
 from devices.services import listing, search
 from devices.services.actions import ACTIONS, Action
 from devices.services.search import SORTS, SearchRefused
-from devices.views.builder import Builder, written
+from devices.views.builder import Builder, mistaken, written
 from devices.views.wording import model_of, owner_of, status_badge, system_of
 from epmm.portal.lists import LONGEST_SEARCH, SIZES, Cell, Column, Link, Listing
 from epmm.portal.lists import Action as MenuItem
@@ -27,6 +28,7 @@ from users.models import AdminRole, User
 
 MANUFACTURER: Final = "Apple"
 MOST_POLLED: Final = max(SIZES)
+LONGEST_ADDRESS: Final = 16_000  # Django redirects to no longer one, and proxies take 32 KiB with all headers
 KEPT: Final = ("columns", "sort", "size")  # of the address, by another search
 Asked: TypeAlias = Mapping[str, str]
 Address: TypeAlias = Callable[..., str]
@@ -176,9 +178,18 @@ def search_again(request: HttpRequest) -> HttpResponse:
     }
     query = urlencode({name: value for name, value in asked.items() if value})
     address = f"{reverse('portal:devices')}?{query}"
-    if request.headers.get("HX-Request"):
-        return HttpResponse(status=204, headers={"HX-Redirect": address})
-    return redirect(address)
+    is_htmx = "HX-Request" in request.headers
+    if len(address) > LONGEST_ADDRESS:
+        return _too_long(request, expression, is_htmx=is_htmx)
+    return HttpResponse(status=204, headers={"HX-Redirect": address}) if is_htmx else redirect(address)
+
+
+def _too_long(request: HttpRequest, expression: str, *, is_htmx: bool) -> HttpResponse:
+    sentence = _("This expression is too long for an address. Save it to a label, and open the devices of the label.")
+    if is_htmx:
+        return mistaken(request, "search", expression, sentence)
+    messages.error(request, sentence)
+    return redirect(f"{reverse('portal:devices')}?advanced=1")
 
 
 @require_safe

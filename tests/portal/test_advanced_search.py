@@ -152,6 +152,16 @@ def test_an_address_that_somebody_altered_shows_the_page(signed_in: SignedIn, as
     assert signed_in().get(f"/admin/devices?{asked}").status_code == 200
 
 
+def test_an_expression_that_no_address_holds_is_told_of(signed_in: SignedIn) -> None:
+    client, given = signed_in(), {"search": " OR ".join(f"a{number}" * 10 for number in range(450)), "standing": "1"}
+
+    answer = client.post("/admin/devices/search", given, headers={"HX-Request": "true"})
+    assert "too long for an address. Save it to a label" in answer.content.decode()
+    assert "HX-Redirect" not in answer.headers
+    answer = client.get("/admin/devices/search", given, follow=True)
+    assert "too long for an address. Save it to a label" in answer.content.decode()
+
+
 def test_the_search_box_takes_any_sign(signed_in: SignedIn) -> None:
     phone("a", serial_number='A"\\B'), phone("b", serial_number="AB")
 
