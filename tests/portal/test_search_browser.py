@@ -40,8 +40,14 @@ def text(page: Page) -> str:
 
 
 def settle(page: Page) -> None:
-    """What has just been swapped in listens some milliseconds later: sooner than anybody types."""
-    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-added, .htmx-settling')")
+    """What has just been swapped in listens some milliseconds later: sooner than anybody types.
+
+    And who leaves while something is on its way has htmx complain of it.
+    """
+    page.wait_for_function(
+        """() => !document.querySelector(".htmx-request, .htmx-added, .htmx-settling")
+            && ![...document.querySelectorAll("[id$=-count], .badge")].some((part) => part.textContent.includes("…"))"""
+    )
 
 
 def wait_for_text(page: Page, wanted: str) -> None:
@@ -63,14 +69,18 @@ def test_the_story_of_rows(site: LiveServer) -> None:
         page.get_by_role("button", name="Search", exact=True).click()
         page.wait_for_url("**search=*")
         found = shown(page)
+        settle(page)
         page.get_by_label("Exclude retired devices from search results").uncheck()
         page.get_by_text("2 devices match").wait_for()
+        settle(page)
         page.get_by_role("button", name="Search", exact=True).click()
         page.wait_for_url("**retired=1*")
         found_with_retired = shown(page)
+        settle(page)
         page.get_by_role("link", name="Clear").click()
         page.wait_for_url("**advanced=1")
         cleared = (text(page), shown(page))
+        settle(page)
 
     assert (chosen, is_excluded) == (["=", "true"], True)
     assert found == ["Anna's iPhone"]
@@ -90,10 +100,12 @@ def test_whoever_searches_at_once_finds_what_was_typed_last(site: LiveServer) ->
         page.get_by_role("button", name="Search", exact=True).click()
         page.wait_for_url("**search=*")
         found = (text(page), shown(page))
+        settle(page)
         page.locator("#search-is-0").fill("iphone")
         page.keyboard.press("Enter")
         page.wait_for_url("**iphone*")
         found_next = (text(page), shown(page))
+        settle(page)
 
     assert found == ('"ios.DeviceName" "contains" "Invi"', ["Invited"])
     assert found_next == ('"ios.DeviceName" "contains" "iphone"', ["Anna's iPhone"])
@@ -124,6 +136,7 @@ def test_the_expression_moves_the_rows(site: LiveServer) -> None:
         page.locator("#search-text").fill("retired = false")
         page.wait_for_selector("#search-why-not", state="detached")
         after = page.locator("#search-rows select[name^=field]").evaluate_all("boxes => boxes.map(box => box.value)")
+        settle(page)
 
     assert fields == ["common.status", "ios.Supervised", "common.last_connected_at"]
     assert ago == ("30", "d")
@@ -166,16 +179,20 @@ def test_a_search_is_built_and_saved_from_the_keyboard(site: LiveServer) -> None
         reach(page, "[hx-post='/admin/labels/from-search']")
         page.keyboard.press("Enter")
         page.wait_for_selector("dialog[open] #label_name")
+        settle(page)
         page.keyboard.type("Account driven")
         page.keyboard.press("Enter")
         page.wait_for_selector(".note.success")
         says = page.locator(".note.success").inner_text()
         reach(page, "#search-text")
         page.keyboard.type(STORY)
+        page.wait_for_selector("#search-is-0")
+        settle(page)
         reach(page, "#search-form .button.primary")
         page.keyboard.press("Enter")
         page.wait_for_url("**search=*")
         found = shown(page)
+        settle(page)
 
     assert says == "The label “Account driven” is saved."
     assert Label.objects.get(name="Account driven").criteria == f'{STORY} AND "common.retired" = "false"'
@@ -191,9 +208,11 @@ def test_criteria_of_a_label_are_built_in_the_same_way(site: LiveServer) -> None
         page.locator("#label_kind").select_option("filter")
         page.locator("#criteria-field-0").select_option("ios.enrollment_type")
         page.wait_for_selector("#criteria-is-0")
+        settle(page)
         page.get_by_role("button", name="Save").click()
         page.wait_for_selector(".note.success")
         page.get_by_text("2", exact=True).wait_for()
+        settle(page)
 
     assert is_hidden
     assert Label.objects.get(name="Work accounts").criteria == '"ios.enrollment_type" = "adde"'
@@ -222,10 +241,12 @@ def test_it_fits_a_phone_and_stands_out(site: LiveServer, scheme: Scheme, langua
     wide = "document.documentElement.scrollWidth"
     with signed_in(site, chromium.PHONE, scheme, language) as page:
         opened(page, site, f"search={GROUPED}")
+        settle(page)
         seen = [(page.evaluate(wide), page.evaluate(WEAK_TEXT))]
         page.goto(f"{site.url}/admin/devices?search=retired = false AND serialnumbr = x")
         seen.append((page.evaluate(wide), page.evaluate(WEAK_TEXT)))
         page.goto(f"{site.url}/admin/labels")
+        settle(page)
         page.locator("[hx-get='/admin/labels/add']").click()
         page.locator("#label_kind").select_option("filter")
         page.locator("#criteria-field-0").select_option("common.registration_date")
@@ -233,6 +254,7 @@ def test_it_fits_a_phone_and_stands_out(site: LiveServer, scheme: Scheme, langua
         inside = "[document.querySelector('#dialog').scrollWidth <= document.querySelector('#dialog').clientWidth]"
         seen.append((page.evaluate(wide), page.evaluate(WEAK_TEXT)))
         fits = page.evaluate(inside)
+        settle(page)
 
     assert seen == [(390, [])] * 3
     assert fits == [True]
