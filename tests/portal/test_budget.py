@@ -37,6 +37,17 @@ SEEDED = Seeded(
     attribute=1,
     export=UUID(int=2),
 )
+    device=UUID(int=1),
+    person=1,
+    admin=1,
+    label=1,
+    large_label=2,
+    attempt=1,
+    command=1,
+    configuration=1,
+    attribute=1,
+    export=UUID(int=2),
+)
 
 
 class Counting:
