@@ -144,7 +144,7 @@ def _counted(rows: Sequence[Broadcast]) -> dict[int, Progress]:
         states[broadcast_id][state] += count
     for broadcast_id, state in Result.objects.filter(broadcast__in=rows).values_list("broadcast", "state"):
         states[broadcast_id][state] += 1
-    waiting = Command.objects.filter(broadcast__in=rows).order_by().values_list("broadcast").annotate(Count("pk"))
+    waiting = Command.objects.filter(broadcast__in=rows).order_by().values_list("broadcast").annotate(n=Count("*"))
     still_open = dict(waiting)
     return {row.pk: _progress(row, still_open.get(row.pk, 0), states[row.pk]) for row in rows}
 
