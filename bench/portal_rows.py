@@ -6,7 +6,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from bench import search_rows
-from bench.rows import TOPIC
 from bench.search_rows import copy, moment, new_uuid
 
 MANY: Final = 200  # rows of what no installation has in the hundreds of thousands
@@ -124,12 +123,13 @@ def _enrollments(count: int, first_device: int) -> int:
     from django.utils import timezone
 
     from devices.models import Channel, Enrollment, Identity
+    from devices.services import push_topics
     from users.models import User
 
     nobody = User.objects.get(user_id="Template")
     now = timezone.now()
     enrollment = Enrollment.objects.create(
-        user=nobody, kind="adde", state=Enrollment.State.ACTIVE, topic=TOPIC, server_url="https://mdm.example/mdm",
+        user=nobody, kind="adde", state=Enrollment.State.ACTIVE, topic=push_topics.for_new_enrollments(), server_url="https://mdm.example/mdm",
         checkin_url="https://mdm.example/mdm", profile_identifier="bench", family="iPhone", access_rights=8191,
     )  # fmt: skip
     device = f"(n + {first_device - 1})"

@@ -155,7 +155,7 @@ def _counted(rows: Sequence[Broadcast]) -> dict[int, Progress]:
     for broadcast_id, state in Result.objects.filter(broadcast__in=rows).values_list("broadcast", "state"):
         states[broadcast_id][state] += 1
     waiting = Command.objects.filter(broadcast__in=rows).order_by().values_list("broadcast", "state")
-    for broadcast_id, state, count in waiting.annotate(Count("pk")):
+    for broadcast_id, state, count in waiting.annotate(n=Count("*")):
         states[broadcast_id][state] += count
     return {row.pk: _progress(row, states[row.pk]) for row in rows}
 

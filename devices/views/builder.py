@@ -96,14 +96,14 @@ class Builder:
         return says.format(n=self.unfinished)
 
     def context(self, new: str = "") -> dict[str, Any]:
-        name = ADDRESSES[self.key]
+        name, known = ADDRESSES[self.key], search.registry()
         return {
             "builder": self,
             "key": self.key,
-            "fields": search_rows.fields(search.registry()),
+            "fields": search_rows.fields(known),
             "translate_address": reverse(f"portal:{name}-translate"),
             "count_address": reverse(f"portal:{name}-count"),
-            **search_rows.context(self.rows, search.registry(), new),
+            **search_rows.context(self.rows, known, new),
         }
 
 

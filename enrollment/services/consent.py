@@ -55,7 +55,7 @@ def preview(policy: PolicyText.Kind, value: str) -> list[tuple[str, str]]:
 
 def versions(policy: PolicyText.Kind) -> QuerySet[PolicyText]:
     """Those that people have seen, the newest first, each with the number of those who accepted it."""
-    accepted = Acceptance.objects.filter(policy=OuterRef("pk")).order_by().values("policy").annotate(n=Count("pk"))
+    accepted = Acceptance.objects.filter(policy=OuterRef("pk")).order_by().values("policy").annotate(n=Count("*"))
     # counted for those that are shown alone
     seen = PolicyText.objects.filter(kind=policy).annotate(accepted=Coalesce(Subquery(accepted.values("n")), 0))
     return seen.order_by("-pk")

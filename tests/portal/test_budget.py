@@ -14,8 +14,8 @@ from django.urls import include, path
 from pytest_django.fixtures import Settings
 
 from bench import portal_rows
-from bench.portal import MOST_BYTES, MOST_STATEMENTS
-from bench.portal_pages import ALL_COLUMNS, Answer, Ask, UnknownPage, Visit, names, walk
+from bench.portal import excess
+from bench.portal_pages import Answer, Ask, UnknownPage, Visit, names, walk
 from bench.portal_rows import MANY, Seeded
 from enrollment.services import overview
 from epmm import options, settings_store
@@ -26,17 +26,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 SEEDED = Seeded(
-    device=UUID(int=1),
-    person=1,
-    admin=1,
-    label=1,
-    large_label=2,
-    attempt=1,
-    command=1,
-    configuration=1,
-    attribute=1,
-    export=UUID(int=2),
-)
     device=UUID(int=1),
     person=1,
     admin=1,
@@ -70,8 +59,7 @@ class Counting:
 
     def over(self, visit: Visit) -> str:
         statements, size = self.statements[str(visit.ask)], visit.size
-        # how wide a list is its reader chooses
-        is_over = statements > MOST_STATEMENTS or (size > MOST_BYTES and visit.told != ALL_COLUMNS)
+        is_over = excess(visit.page, visit.told, statements=statements, size=size)
         return f"{visit.page} ({visit.told}): {statements} statements, {size:,} bytes" if is_over else ""
 
 

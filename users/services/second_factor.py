@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.crypto import salted_hmac
 from django_otp.oath import TOTP
 
@@ -25,6 +26,11 @@ LONGEST_CODE: Final = 16
 
 def is_on(user: User) -> bool:
     return Authenticator.objects.filter(user=user, confirmed=True).exists()
+
+
+def told(users: QuerySet[User]) -> QuerySet[User]:
+    """Each with `has_second_factor`."""
+    return users.annotate(has_second_factor=Exists(Authenticator.objects.filter(user=OuterRef("pk"), confirmed=True)))
 
 
 def codes_left(user: User) -> int:

@@ -54,7 +54,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, number: int) -> HttpResponse:
-    user = get_object_or_404(everybody(), pk=number)
+    user = get_object_or_404(second_factor.told(everybody()), pk=number)
     name = user.display_name
     form = PersonForm(request.POST or None, initial=_initial(user))
     if user.source != User.Source.LOCAL:
@@ -103,7 +103,7 @@ def _state(user: User) -> dict[str, Any]:
         "pins": [(pin, _pin_state(pin)) for pin in user.registration_pins.order_by("-issued_at")[:PINS_SHOWN]],
         "failures": _failures(user),
         "locked_until": lock_out.locked_until(upkeep.names(user)),
-        "has_second_factor": user.is_admin and second_factor.is_on(user),
+        "has_second_factor": user.is_admin and user.has_second_factor,
     }
 
 
