@@ -57,7 +57,7 @@ class Lost:
     def _say(self, *statements: str) -> None:
         with psycopg.connect(DATABASE_URL, autocommit=True) as connection:
             for statement in statements:
-                connection.execute(sql.SQL(statement).format(sql.Identifier(self.name)))  # type: ignore[arg-type] # ours
+                connection.execute(sql.SQL(statement).format(sql.Identifier(self.name)))
 
 
 def manage(installation: Installation, *arguments: str) -> str:
