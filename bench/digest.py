@@ -2,29 +2,31 @@
 
 import argparse
 import plistlib
-import sys
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
-from bench import calibration, site
+from bench import calibration, site, telling
 from bench.answers import TOLD
-
-out: Final = sys.stdout.write
+from bench.telling import Telling
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database", choices=("postgresql", "sqlite"), default="sqlite")
     parser.add_argument("--devices", type=int, default=300)
     parser.add_argument("--applications", type=int, default=150)
+    telling.add_argument(parser)
 
 
 def main(options: argparse.Namespace) -> None:
     with site.opened(options.database) as here:
-        out(f"{here.about}\n{calibration.line()}; budget 400 us for a DeviceInformation\n")
-        _read_only(_answer(TOLD))
-        _digest(options.devices, options.applications)
+        about = {"database": here.about, "calibration": calibration.line(), "devices": options.devices}
+        told = Telling(as_json=options.json, **about)
+        told.say(f"{here.about}\n{calibration.line()}; budget 400 us for a DeviceInformation\n")
+        _read_only(_answer(TOLD), told)
+        _digest(options.devices, options.applications, told)
+        told.end()
 
 
 def _answer(told: dict[str, Any]) -> bytes:
@@ -39,18 +41,20 @@ def _cpu(work: Callable[[], object], times: int) -> float:
     return (time.process_time() - start) / times * 1e6
 
 
-def _read_only(body: bytes) -> None:
+def _read_only(body: bytes, told: Telling) -> None:
     from devices.protocol.commands import Kind
     from devices.protocol.inventory import read_device_information
     from epmm.wire import plist
 
     parsed = plist.load_dict(body)
-    out(f"DeviceInformation of {len(body)} bytes, microseconds of processor time\n")
-    out(f"  property list  {_cpu(lambda: plist.load_dict(body), 2000):7.0f}\n")
-    out(f"  typed values   {_cpu(lambda: read_device_information(parsed, Kind.ADDE), 2000):7.0f}\n")
+    told.say(f"DeviceInformation of {len(body)} bytes, microseconds of processor time\n")
+    cost = _cpu(lambda: plist.load_dict(body), 2000)
+    told.figure(f"  property list  {cost:7.0f}\n", name="property list", cpu_us=cost)
+    cost = _cpu(lambda: read_device_information(parsed, Kind.ADDE), 2000)
+    told.figure(f"  typed values   {cost:7.0f}\n", name="typed values", cpu_us=cost)
 
 
-def _digest(devices: int, applications: int) -> None:
+def _digest(devices: int, applications: int, told: Telling) -> None:
     from devices.services import results
 
     enrollments = _enrollments(devices)
@@ -67,7 +71,7 @@ def _digest(devices: int, applications: int) -> None:
         (f"{applications} applications, same", "InstalledApplicationList", {"InstalledApplicationList": listed}),
         (f"{applications} applications, 10 % new", "InstalledApplicationList", {"InstalledApplicationList": changed}),
     ]
-    out("whole digest, for one result: processor time and elapsed, microseconds\n")
+    told.say("whole digest, for one result: processor time and elapsed, microseconds\n")
     for name, request_type, keys in rounds:
         _store(enrollments, request_type, plistlib.dumps({"Status": "Acknowledged", **keys}))
         started, cpu = time.perf_counter(), time.process_time()
@@ -75,7 +79,21 @@ def _digest(devices: int, applications: int) -> None:
         while count := results.read_results():
             done += count
         cpu, elapsed = time.process_time() - cpu, time.perf_counter() - started
-        out(f"  {name:30} {cpu / done * 1e6:8.0f} {elapsed / done * 1e6:8.0f}\n")
+        if done != devices:
+            raise SystemExit(f"{name}: {done} answers were read, of {devices}")
+        line = f"  {name:30} {cpu / done * 1e6:8.0f} {elapsed / done * 1e6:8.0f}\n"
+        told.figure(line, name=name, cpu_us=cpu / done * 1e6, elapsed_us=elapsed / done * 1e6)
+    check(devices, applications)
+
+
+def check(devices: int, applications: int) -> None:
+    """An answer that cannot be read is set aside, and so costs little: what was told must stand in the records."""
+    from devices.models import Device, InstalledApplication
+
+    known = Device.objects.filter(os_version=TOLD["OSVersion"]).count()
+    listed = InstalledApplication.objects.count()
+    if (known, listed) != (devices, devices * applications):
+        raise SystemExit(f"{known} records are up to date and list {listed} applications")
 
 
 def _enrollments(count: int) -> list[Any]:

@@ -12,10 +12,11 @@ from typing import Final
 
 import httpx2
 
-from bench import calibration, site
+from bench import calibration, site, telling
 from bench.counters import Database
 from bench.processes import cpu_seconds, resident_megabytes, running
 from bench.site import HERE, HOST, Site
+from bench.telling import Telling
 from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.hardware import Family, Hardware
 from enrollment.simulator.identity import Authority, name_of, new_rsa_key
@@ -25,7 +26,6 @@ from tests.ports import free_port
 START_SECONDS: Final = 90
 PASSWORD: Final = "correct horse battery"  # noqa: S105 -- of a person who lives as long as the bench
 CHILDREN: Final = ("gateway", "worker")
-out: Final = sys.stdout.write
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,12 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--devices", type=int, default=50)
     parser.add_argument("--at-once", type=int, default=4)
     parser.add_argument("--family", choices=list(Family), default=Family.IPHONE.value)
+    telling.add_argument(parser)
 
 
 def main(options: argparse.Namespace) -> None:
     port = free_port()
     with site.opened(options.database, port=port) as here:
-        out(f"{here.about}\n{calibration.line()}\nload: {calibration.load()}\n")
+        about = {"database": here.about, "calibration": calibration.line(), "load": calibration.load()}
+        told = Telling(as_json=options.json, devices=options.devices, at_once=options.at_once, **about)
+        told.say(f"{here.about}\n{about['calibration']}\nload: {about['load']}\n")
         _prepare()
         log = here.directory / "up.log"
         command = [sys.executable, "manage.py", "up", "--host", HERE, "--port", str(port)]
@@ -46,7 +49,9 @@ def main(options: argparse.Namespace) -> None:
             pids = _children(log)
             crowd = Crowd(here, port, Family(options.family))
             crowd.enroll(0)  # what is made once, and every import
-            _measure(here, crowd, pids, options)
+            _measure(here, crowd, pids, options, told)
+            check(options.devices + 1)
+        told.end()
 
 
 def _prepare() -> None:
@@ -116,7 +121,7 @@ class Distant(httpx2.BaseTransport):
         self._transport.close()
 
 
-def _measure(here: Site, crowd: Crowd, pids: dict[str, int], options: argparse.Namespace) -> None:
+def _measure(here: Site, crowd: Crowd, pids: dict[str, int], options: argparse.Namespace, told: Telling) -> None:
     database = Database(here.database_url) if here.database_url else None
     before, stored = cpu_seconds([*pids.values(), os.getpid()]), database.cpu() if database else {}
     started = time.perf_counter()
@@ -126,17 +131,25 @@ def _measure(here: Site, crowd: Crowd, pids: dict[str, int], options: argparse.N
     _wait_for_inventory()
     after = cpu_seconds([*pids.values(), os.getpid()])
     each = 1000 / options.devices
-    out(f"{options.devices} enrollments, {options.at_once} at once: {options.devices / seconds:.1f} a second\n")
+    rate = options.devices / seconds
+    line = f"{options.devices} enrollments, {options.at_once} at once: {rate:.1f} a second\n"
+    told.figure(line, name="all", seconds=seconds, per_second=rate)
     for name, pid in (*pids.items(), ("devices", os.getpid())):
-        out(f"  {name:<10} {(after[pid] - before[pid]) * each:6.1f} ms CPU each, {resident_megabytes(pid):4.0f} MB\n")
+        used, memory = (after[pid] - before[pid]) * each, resident_megabytes(pid)
+        line = f"  {name:<10} {used:6.1f} ms CPU each, {memory:4.0f} MB\n"
+        told.figure(line, name=name, cpu_ms=used, megabytes=memory)
     if database:
-        used = sum(spent - stored.get(pid, 0) for pid, spent in database.cpu().items())
-        out(f"  {'PostgreSQL':<10} {used * each:6.1f} ms CPU each\n")
+        used = sum(spent - stored.get(pid, 0) for pid, spent in database.cpu().items()) * each
+        told.figure(f"  {'PostgreSQL':<10} {used:6.1f} ms CPU each\n", name="PostgreSQL", cpu_ms=used)
         database.close()
-    from devices.models import Enrollment
 
-    if (active := Enrollment.objects.active().count()) != options.devices + 1:
-        raise SystemExit(f"{active} devices are enrolled")
+
+def check(devices: int) -> None:
+    from devices.models import Device, Enrollment
+
+    active, known = Enrollment.objects.active().count(), Device.objects.exclude(inventory_at=None).count()
+    if (active, known) != (devices, devices):
+        raise SystemExit(f"{active} of {devices} devices are enrolled, and {known} have an inventory")
 
 
 def _wait_for_inventory() -> None:

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from bench import calibration, fleet_rows, players, site
+from bench import calibration, fleet_rows, players, site, telling
 from bench.counters import Database
 from bench.players import FETCHED, PUSHED, TURNED_AWAY
 from bench.processes import cpu_seconds, gateway, resident_megabytes, running
 from bench.rows import TOPIC
 from bench.site import Site
+from bench.telling import Telling
 from devices.apns_standin import lab
 from epmm.dev_tls import ServerFiles
 
 START_SECONDS: Final = 60
-out: Final = sys.stdout.write
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,16 +30,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--every", type=float, default=5, help="seconds between two lines")
     parser.add_argument("--minutes", type=float, default=60, help="give up after")
+    telling.add_argument(parser)
 
 
 def main(options: argparse.Namespace) -> None:
     with site.opened(options.database) as here, ExitStack() as stack:
-        out(f"{here.about}\n{calibration.line()}\nload: {calibration.load()}\n")
+        about = {"database": here.about, "calibration": calibration.line(), "load": calibration.load()}
+        told = Telling(as_json=options.json, devices=options.devices, **about)
+        told.say(f"{here.about}\n{about['calibration']}\nload: {about['load']}\n")
         started = time.perf_counter()
         fleet_rows.enroll(options.devices)
-        out(f"{options.devices} devices written in {time.perf_counter() - started:.0f} s\n")
+        told.say(f"{options.devices} devices written in {time.perf_counter() - started:.0f} s\n")
         processes = stack.enter_context(_started(here, options.workers))
-        _watch(here, processes, options)
+        _watch(here, processes, options, told)
+        fleet_rows.check(options.devices)
+        told.end()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ def _wait_for_worker() -> None:
         time.sleep(0.1)
 
 
-def _watch(here: Site, processes: Processes, options: argparse.Namespace) -> None:
+def _watch(here: Site, processes: Processes, options: argparse.Namespace, told: Telling) -> None:
     from devices.services import broadcast
 
     database = Database(here.database_url) if here.database_url else None
@@ -104,25 +109,23 @@ def _watch(here: Site, processes: Processes, options: argparse.Namespace) -> Non
         time.sleep(options.every)
         if time.perf_counter() - started > options.minutes * 60:
             raise SystemExit("it takes too long")
-        told = fleet_rows.progress(row)
+        now = fleet_rows.progress(row)
         seconds = time.perf_counter() - started
-        out(f"{seconds:5.0f} s  {_line(told, processes)}  {(told.read - done) / options.every:6.0f} read/s\n")
-        sys.stdout.flush()
-        done = told.read
-    _end(options.devices, seconds, {name: _cpu(processes)[name] - spent for name, spent in before.items()})
+        told.say(f"{seconds:5.0f} s  {_line(now, processes)}  {(now.read - done) / options.every:6.0f} read/s\n")
+        done = now.read
+    _end(options.devices, seconds, {name: _cpu(processes)[name] - spent for name, spent in before.items()}, told)
     if database:
         used = sum(spent - stored.get(pid, 0) for pid, spent in database.cpu().items())
-        out(f"  {'PostgreSQL':<8} {used * 1e6 / options.devices:6.0f} us CPU for a device\n")
+        _spent("PostgreSQL", used, options.devices, told)
         database.close()
-    fleet_rows.check(options.devices)
 
 
-def _line(told: "fleet_rows.Progress", processes: Processes) -> str:
+def _line(now: "fleet_rows.Progress", processes: Processes) -> str:
     counters = processes.counters
     memory = ", ".join(f"{name} {sum(map(resident_megabytes, pids)):.0f}" for name, pids in processes.pids.items())
     return (
-        f"queued {told.queued}, pushed {counters[PUSHED]}, fetched {counters[FETCHED]}, "
-        f"answered {told.answered}, read {told.read}, turned away {counters[TURNED_AWAY]}; MB {memory}"
+        f"queued {now.queued}, pushed {counters[PUSHED]}, fetched {counters[FETCHED]}, "
+        f"answered {now.answered}, read {now.read}, turned away {counters[TURNED_AWAY]}; MB {memory}"
     )
 
 
@@ -130,7 +133,13 @@ def _cpu(processes: Processes) -> dict[str, float]:
     return {name: sum(cpu_seconds(pids).values()) for name, pids in processes.pids.items()}
 
 
-def _end(devices: int, seconds: float, spent: dict[str, float]) -> None:
-    out(f"{devices} devices in {seconds:.0f} s: {devices / seconds:.0f} a second; load {os.getloadavg()[0]:.1f}\n")
+def _end(devices: int, seconds: float, spent: dict[str, float], told: Telling) -> None:
+    line = f"{devices} devices in {seconds:.0f} s: {devices / seconds:.0f} a second; load {os.getloadavg()[0]:.1f}\n"
+    told.figure(line, name="all", seconds=seconds, per_second=devices / seconds)
     for name, used in spent.items():
-        out(f"  {name:<8} {used * 1e6 / devices:8.0f} us CPU for a device\n")
+        _spent(name, used, devices, told)
+
+
+def _spent(name: str, seconds: float, devices: int, told: Telling) -> None:
+    each = seconds * 1e6 / devices
+    told.figure(f"  {name:<10} {each:8.0f} us CPU for a device\n", name=name, cpu_us=each)

@@ -2,17 +2,16 @@
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from bench import calibration, site
+from bench import calibration, site, telling
 from bench.search_rows import seed
+from bench.telling import Telling
 
-out: Final = sys.stdout.write
 WANTED: Final = "common.retired = false AND ios.account_driven_device_enrolled = true AND common.os_version >= 17.4"
 EXPRESSIONS: Final = {
     "e-mail '@x', 10 % of people": f'{WANTED} AND user.email_address contains "@x"',
@@ -39,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--devices", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--explain", action="store_true", help="print the plan of each page")
+    telling.add_argument(parser)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -46,35 +46,53 @@ def main(options: argparse.Namespace) -> None:
         started = time.perf_counter()
         seed(options.devices)
         seconds = time.perf_counter() - started
-        out(f"{here.about}, {', '.join(SERVER)}\n{calibration.line()}\n")
-        out(f"{options.devices:,} devices, seeded in {seconds:.0f} s\n")
-        out(f"budget at 1,000,000 on PostgreSQL, p95: page {BUDGET['page']} ms, capped count {BUDGET['count']} ms\n")
-        out("of each the whole, objects and all, and what the database took\n")
-        out(f"{'':32} {'page p50':>12} {'p95':>12} {'count p50':>12} {'p95':>12}   found\n")
+        told = Telling(as_json=options.json, database=here.about, devices=options.devices, budget_ms=BUDGET)
+        told.say(f"{here.about}, {', '.join(SERVER)}\n{calibration.line()}\n")
+        told.say(f"{options.devices:,} devices, seeded in {seconds:.0f} s\n")
+        told.say(
+            f"budget at 1,000,000 on PostgreSQL, p95: page {BUDGET['page']} ms, capped count {BUDGET['count']} ms\n"
+        )
+        told.say("of each the whole, objects and all, and what the database took\n")
+        told.say(f"{'':32} {'page p50':>12} {'p95':>12} {'count p50':>12} {'p95':>12}   found\n")
         times: dict[str, list[Taken]] = {"page": [], "count": []}
         for name, expression in EXPRESSIONS.items():
-            _measure(name, expression, options, times)
-        _deep(times)
+            _measure(name, expression, options, times, told)
+        _deep(times, told)
         for name, every in times.items():
-            out(f"all of them, {name}: p95 {_written(_p95, every)} ms, budget {BUDGET[name]} ms\n")
+            line = f"all of them, {name}: p95 {_written(_p95, every)} ms, budget {BUDGET[name]} ms\n"
+            told.figure(line, name=f"all, {name}", p95=_told(_p95, every))
+        told.end()
 
 
-def _measure(name: str, expression: str, options: argparse.Namespace, times: dict[str, list["Taken"]]) -> None:
+def _measure(
+    name: str, expression: str, options: argparse.Namespace, times: dict[str, list["Taken"]], told: Telling
+) -> None:
     from devices.services import search
 
     if options.explain:
-        _explain(expression)
+        _explain(expression, told)
     pages = list(_timed(lambda: search.find(expression), options.rounds))
     counts = list(_timed(lambda: search.count(expression), options.rounds))
     times["page"] += pages
     times["count"] += counts
-    out(
+    found = search.count(expression)
+    check(name, len(search.find(expression).devices), min(found.number, search.PAGE))
+    told.figure(
         f"{name:32} {_written(statistics.median, pages)} {_written(_p95, pages)} "
-        f"{_written(statistics.median, counts)} {_written(_p95, counts)}   {search.count(expression)}\n"
+        f"{_written(statistics.median, counts)} {_written(_p95, counts)}   {found}\n",
+        name=name,
+        found=str(found),
+        page={"p50": _told(statistics.median, pages), "p95": _told(_p95, pages)},
+        count={"p50": _told(statistics.median, counts), "p95": _told(_p95, counts)},
     )
 
 
-def _deep(times: dict[str, list["Taken"]]) -> None:
+def check(name: str, on_page: int, counted: int) -> None:
+    if on_page != counted:
+        raise SystemExit(f"{name}: {on_page} on the first page, and {counted} counted")
+
+
+def _deep(times: dict[str, list["Taken"]], told: Telling) -> None:
     """Page after page: the last costs what the first does."""
     from devices.services import search
 
@@ -85,7 +103,8 @@ def _deep(times: dict[str, list["Taken"]]) -> None:
         after = page.after or ""
     times["page"] += taken
     name = f"{DEEP} pages, one after the other"
-    out(f"{name:32} {_written(statistics.median, taken)} {_written(_p95, taken)}\n")
+    line = f"{name:32} {_written(statistics.median, taken)} {_written(_p95, taken)}\n"
+    told.figure(line, name=name, page={"p50": _told(statistics.median, taken), "p95": _told(_p95, taken)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +141,19 @@ def _taken(work: Callable[[], Any]) -> tuple[Any, Taken]:
 
 
 def _written(measure: Callable[[list[float]], float], taken: list[Taken]) -> str:
-    whole, database = measure([each.whole for each in taken]), measure([each.database for each in taken])
-    return f"{whole:6.1f} {database:5.1f}"
+    told = _told(measure, taken)
+    return f"{told['whole']:6.1f} {told['database']:5.1f}"
+
+
+def _told(measure: Callable[[list[float]], float], taken: list[Taken]) -> dict[str, float]:
+    return {"whole": measure([each.whole for each in taken]), "database": measure([each.database for each in taken])}
 
 
 def _p95(values: list[float]) -> float:
     return sorted(values)[int(len(values) * 0.95)]
 
 
-def _explain(expression: str) -> None:
+def _explain(expression: str, told: Telling) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -144,4 +167,4 @@ def _explain(expression: str) -> None:
             with connection.cursor() as cursor:
                 prefix = "EXPLAIN (ANALYZE, BUFFERS)" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
                 cursor.execute(f"{prefix} {query['sql']}")
-                out("".join(f"    {row[-1] if connection.vendor == 'sqlite' else row[0]}\n" for row in cursor))
+                told.say("".join(f"    {row[-1] if connection.vendor == 'sqlite' else row[0]}\n" for row in cursor))

@@ -7,13 +7,15 @@ encrypted in it.
 import io
 import json
 import os
+import shutil
 import sqlite3
 import tarfile
 import tempfile
+import zlib
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 DATABASE: Final = "epmm.sqlite3"
 MANIFEST: Final = "manifest.json"
@@ -44,20 +46,30 @@ def write(target: Path, *, database: Path, secrets: Path | None) -> None:
 
 def read(source: Path, *, directory: Path) -> bool:
     """Lay out what is in the file, in a directory that has nothing of it; return whether secrets were with it."""
+    draft = directory / f"{DATABASE}.restoring"
     try:
-        with tarfile.open(source, "r:gz") as archive:
-            manifest = json.loads(_content(archive, MANIFEST))
-            if manifest.get("format") != FORMAT:
-                raise UnusableBackup("it was made by another release; restore it with that one")
-            draft = directory / f"{DATABASE}.restoring"
-            _write_private(draft, _content(archive, DATABASE))
-            _check(draft)
-            for name in SECRETS if manifest.get("secrets") else ():
-                (directory / "secrets").mkdir(mode=0o700, exist_ok=True)
-                _write_private(directory / "secrets" / name, _content(archive, f"secrets/{name}"))
-    except (tarfile.TarError, OSError, EOFError, KeyError, ValueError) as error:
+        has_secrets = _lay_out(source, draft, directory)
+        draft.rename(directory / DATABASE)
+    except (tarfile.TarError, OSError, EOFError, KeyError, ValueError, zlib.error) as error:
         raise UnusableBackup("it is no complete backup") from error
-    draft.rename(directory / DATABASE)
+    finally:
+        draft.unlink(missing_ok=True)
+    return has_secrets
+
+
+def _lay_out(source: Path, draft: Path, directory: Path) -> bool:
+    with tarfile.open(source, "r:gz") as archive:
+        with _member(archive, MANIFEST) as file:
+            manifest = json.load(file)
+        if manifest.get("format") != FORMAT:
+            raise UnusableBackup("it was made by another release; restore it with that one")
+        with _member(archive, DATABASE) as file:
+            _write_private(draft, file)
+        _check(draft)
+        for name in SECRETS if manifest.get("secrets") else ():
+            (directory / "secrets").mkdir(mode=0o700, exist_ok=True)
+            with _member(archive, f"secrets/{name}") as file:
+                _write_private(directory / "secrets" / name, file)
     return bool(manifest.get("secrets"))
 
 
@@ -83,19 +95,19 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(entry, io.BytesIO(content))
 
 
-def _content(archive: tarfile.TarFile, name: str) -> bytes:
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     """By its name alone: what else an archive says of itself, paths and owners, is not believed."""
     file = archive.extractfile(name)
     if file is None:
         raise KeyError(name)
-    with file:
-        return file.read()
+    return file
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def _write_private(path: Path, content: IO[bytes]) -> None:
+    """Piece by piece: a database may be larger than the memory."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
+        shutil.copyfileobj(content, file)
         file.flush()
         os.fsync(file.fileno())
 

@@ -106,7 +106,7 @@ def new_cluster(directory: Path, options: Sequence[str]) -> Cluster:
     directory.mkdir()
     if account:
         shutil.chown(directory, account, pwd.getpwnam(account).pw_gid)
-    programs, data = _postgresql_programs(), directory / "data"
+    programs, data = postgresql_programs(), directory / "data"
     initdb: list[str | Path] = [programs / "initdb", "-D", data, "--username=epmm", "--auth=trust", "--no-sync"]
     initdb += ["--encoding=UTF8", "--no-locale", "--no-instructions"]
     subprocess.run(initdb, cwd=directory, user=account, group=account, check=True, stdout=subprocess.DEVNULL)
@@ -177,7 +177,7 @@ def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path
     raise RuntimeError(f"{process.args!r} did not start:\n{log.read_text()}")
 
 
-def _postgresql_programs() -> Path:
+def postgresql_programs() -> Path:
     """Debian keeps the server's programs out of the path, by version."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parent.parent.name))
     initdb = found[-1] if found else shutil.which("initdb")

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 
@@ -124,7 +125,22 @@ def test_a_file_that_is_no_backup_changes_nothing(embedded: Embedded, tmp_path: 
     spoil(file, harm)
 
     assert f"{file} cannot be restored" in embedded.refused("restore", str(file), "--replace")
+    assert list(embedded.data.glob("*.restoring")) == []
     assert embedded.people() == ["anna"]
+
+
+def test_a_database_may_be_larger_than_the_memory(embedded: Embedded, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(embedded.data / "epmm.sqlite3")) as database, database:
+        database.execute("CREATE TABLE large AS SELECT zeroblob(32 << 20)")
+    tracemalloc.start()
+
+    embedded.done("backup", str(tmp_path / "copy"))
+    embedded.done("restore", str(tmp_path / "copy"), "--replace")
+
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 8 << 20
+    assert (embedded.data / "epmm.sqlite3").stat().st_size > 32 << 20
 
 
 def spoil(file: Path, harm: str) -> None:

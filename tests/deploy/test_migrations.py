@@ -13,8 +13,12 @@ from epmm import migrating
 
 OURS = ("epmm", "users", "devices", "enrollment")
 TAKEN_AWAY = (migrations.RemoveField, migrations.RenameField, migrations.RenameModel, migrations.DeleteModel)
-AT_ONCE = (migrations.CreateModel, migrations.AlterModelOptions, migrations.AlterModelManagers)
-AT_ONCE += (migrations.RemoveConstraint,)
+AT_ONCE = (
+    migrations.CreateModel,
+    migrations.AlterModelOptions,
+    migrations.AlterModelManagers,
+    migrations.RemoveConstraint,
+)
 GENTLE = (migrating.AddIndex, migrating.RemoveIndex, migrating.FillInChunks)
 # What does it some other way, or where there is next to nothing.
 BECAUSE = {
