@@ -220,6 +220,7 @@ def test_a_search_costs_as_much_with_many_devices(signed_in: SignedIn, number: i
     )
     asked = 'common.status = "ACTIVE" OR (user.user_id = anna AND "ios.DeviceName" contains "phone")'
 
+    page(client)  # what a process asks once, and a session once a minute
     with CaptureQueriesContext(connection) as queries:
         shown = page(client, search=asked)
     assert len(queries) <= 12, "\n".join(query["sql"][:110] for query in queries)

@@ -58,6 +58,7 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "labels-": (AdminRole.LABEL_MANAGE, AdminRole.LABEL_MANAGE),
     "labels-sizes": (AdminRole.LABEL_VIEW, AdminRole.LABEL_VIEW),
     "configurations": (AdminRole.CONFIGURATION_VIEW, AdminRole.CONFIGURATION_MANAGE),
+    "configurations-system": (AdminRole.CONFIGURATION_VIEW, AdminRole.SETTINGS_MANAGE),
     "configurations-upload": (AdminRole.CONFIGURATION_MANAGE, AdminRole.CONFIGURATION_MANAGE),
     "configurations-assign": (AdminRole.CONFIGURATION_MANAGE, AdminRole.CONFIGURATION_MANAGE),
     "configurations-unassign": (AdminRole.CONFIGURATION_MANAGE, AdminRole.CONFIGURATION_MANAGE),

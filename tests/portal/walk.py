@@ -26,6 +26,7 @@ DEEDS: Final = frozenset(
         "account-password",
         "account-sessions",
         "admins-sessions",
+        "dashboard-alert",
         "dashboard-state",
         "configurations-assign",
         "configurations-unassign",
