@@ -26,7 +26,7 @@ from epmm.portal.lists import ticked
 from users import permissions
 from users.views.dialogs import GO, StepUp, administrator
 
-FORMS: Final = ACTION_FORMS | {"assign-attributes": AttributesActionForm}
+FORMS: Final[dict[str, type[ActionForm]]] = {**ACTION_FORMS, "assign-attributes": AttributesActionForm}
 NAMES_SHOWN: Final = 5
 REASONS_TOLD: Final = 3
 

@@ -142,7 +142,7 @@ def _arguments(name: str, route: URLPattern, rows: Mapping[str, str]) -> list[di
 
 
 def _seen(client: Client, name: str, given: Mapping[str, str], rows: Mapping[str, str]) -> Place:
-    address, values = reverse(PORTAL + name, kwargs=given), QUERIES.get(name, {})
+    address, values = reverse(PORTAL + name, kwargs=dict(given)), QUERIES.get(name, {})
     response: Any = client.get(address, values)
     verb = "POST" if response.status_code == ONLY_POST else "GET"
     if verb == "POST":

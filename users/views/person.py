@@ -103,7 +103,7 @@ def _state(user: User) -> dict[str, Any]:
         "pins": [(pin, _pin_state(pin)) for pin in user.registration_pins.order_by("-issued_at")[:PINS_SHOWN]],
         "failures": _failures(user),
         "locked_until": lock_out.locked_until(upkeep.names(user)),
-        "has_second_factor": user.is_admin and user.has_second_factor,
+        "has_second_factor": user.is_admin and vars(user)["has_second_factor"],
     }
 
 
