@@ -131,6 +131,21 @@ def test_what_comes_too_slowly_is_given_up(pieces: list[bytes]) -> None:
     assert call.status == 408
 
 
+def test_a_server_that_ends_the_request_is_not_taken_for_a_slow_body() -> None:
+    async def played() -> Call:
+        door = Door(handlers=RecordingHandlers(), store=PatientStore())
+        call = Call([IDLE], then="wait")
+        serving = asyncio.create_task(call.made_to(door))
+        await asyncio.sleep(0.01)
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+        await door.close()
+        return call
+
+    assert asyncio.run(played()).sent == []
+
+
 def test_who_hangs_up_gets_no_answer() -> None:
     [call] = play(Call([IDLE], then="hang up"))
 
