@@ -160,13 +160,10 @@ def _accepted(scope: Scope) -> str:
 
 
 def _about(message: ConnectMessage, outcome: Outcome) -> dict[str, str]:
-    """Once its certificate has said that it is this device.  Of one that has nothing to do the time of contact is kept:
-    these connects are most of all, and what a line says beside its text costs a tenth of them."""
-    if message.command is None and outcome.command is None:
-        return {}
-    about = {"device": message.sender.device_key}
+    """By the names of ours alone: what a device calls itself says who has it."""
+    about = {}
     if message.command is not None:
-        about |= {"command": str(message.command).upper(), "status": message.status.value}
+        about = {"command": str(message.command).upper(), "status": message.status.value}
     if outcome.command is not None:
         about["offered"] = str(outcome.command).upper()
     return about

@@ -24,7 +24,7 @@ class Answer:
     status: int = 200
     body: bytes = field(default=b"", repr=False)
     content_type: str = ""
-    about: Mapping[str, str] = field(default_factory=dict)  # for the log: who, and which commands
+    about: Mapping[str, str] = field(default_factory=dict)  # for the log: which commands
 
     EMPTY: ClassVar["Answer"]
 

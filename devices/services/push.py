@@ -169,7 +169,7 @@ def _channels(ids: Sequence[int]) -> dict[int, Channel]:
         "user_key", "push_token", "push_magic", "pushed_at", "push_leased_until", "push_failures", "push_refused_at",
         "token_updated_at",
     )  # fmt: skip
-    joined = ("enrollment__state", "enrollment__topic", "enrollment__device_id", "enrollment__device_key")
+    joined = ("enrollment__state", "enrollment__topic", "enrollment__device_id")
     return Channel.objects.select_related("enrollment").only(*needed, *joined).in_bulk(ids)
 
 
@@ -210,7 +210,7 @@ def _settle(leased: Leased, outcomes: Sequence[Outcome]) -> None:
         if verdict in REFUSALS and not _refuse(channel, outcome, now):
             verdict = Verdict.TRY_LATER
         by_verdict[verdict].append(channel)
-        logger.info("a push was tried", extra={"device": channel.enrollment.device_key, "verdict": verdict.value})
+        logger.info("a push was tried", extra={"device": channel.enrollment.device_id, "verdict": verdict.value})
     for verdict, channels in by_verdict.items():
         metrics.count_push(verdict.value, len(channels))
         _put_off(verdict, channels, leased.until, now)

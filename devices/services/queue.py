@@ -84,6 +84,6 @@ def _tell(queued: Iterable[Command]) -> None:
             extra={
                 "command": str(command.uuid).upper(),  # as `send` prints it
                 "request_type": command.request_type,
-                "device": command.channel.enrollment.device_key,
+                "device": command.channel.enrollment.device_id,
             },
         )

@@ -38,7 +38,6 @@ _NEEDED: Final = (
     "channel__enrollment__kind",
     "channel__enrollment__active_at",
     "channel__enrollment__udid",
-    "channel__enrollment__device_key",
     "channel__enrollment__device_id",
 )
 _NOTHING: Final[Mapping[int, Reading | None]] = {}
@@ -204,9 +203,9 @@ def _set_aside(result_id: int, error: Exception) -> int:
     return 1
 
 
-def _about(result: Result) -> dict[str, str]:
+def _about(result: Result) -> dict[str, object]:
     return {
         "command": str(result.uuid).upper(),
         "request_type": result.request_type,
-        "device": result.channel.enrollment.device_key,
+        "device": result.channel.enrollment.device_id,
     }

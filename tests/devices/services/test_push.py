@@ -29,7 +29,7 @@ def test_a_queued_command_wakes_its_device_once(apple: Apple, caplog: pytest.Log
 
     assert apple.woken() == [token(channel)]
     (line,) = [LineFormatter().format(record) for record in caplog.records]
-    assert line.endswith(f"a push was tried device={channel.enrollment.device_key} verdict=accepted")
+    assert line.endswith(f"a push was tried device={channel.enrollment.device_id} verdict=accepted")
     assert apple.seen == []
     assert all(timedelta(hours=23) < due_in(row) <= DAY for row in rows)
     assert not push.waiting()
