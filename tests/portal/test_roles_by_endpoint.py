@@ -25,6 +25,7 @@ from users.models import AdminGrant, AdminRole, CustomAttribute, User
 pytestmark = pytest.mark.django_db
 
 UUID_OF_DEVICE = UUID("6d7ea4a2-7b1c-4d0f-9a55-3c8f3a8f1a01")
+NUMBER = 1_000_001  # of each row that is asked for; PostgreSQL counts up to it in no test
 OF_THE_WALK = "walker"
 ANYONE = {"sign-in", "second-factor", "new-password", "sign-out", "theme", "language"}
 WHOEVER_SIGNED_IN = {"start", "session", "confirm", "account"}
@@ -89,7 +90,7 @@ SENT: dict[str, dict[str, Any]] = {
     "settings-texts": {"kind": "privacy", "mode": "off"},
     "settings-attributes": {"name": "new", "subject": "user", "kind": "text"},
     "users-edit": {"first_name": "Changed"},
-    "devices-attributes": {"attribute_1": "changed"},
+    "devices-attributes": {f"attribute_{NUMBER}": "changed"},
     "devices-wipe": {"row": str(UUID_OF_DEVICE)},
 }
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b(?!.*users_portalsession)", re.IGNORECASE | re.DOTALL)
@@ -120,7 +121,7 @@ def address(name: str) -> str:
             case SlugConverter():
                 places[place] = "registration"
             case IntConverter():
-                places[place] = 1
+                places[place] = NUMBER
     return reverse(f"portal:{name}", kwargs=places)
 
 
@@ -158,10 +159,10 @@ class Walk:
 
 @pytest.fixture
 def walk() -> Walk:
-    person = User.objects.create(pk=1, user_id="anna")
-    Device.objects.create(pk=1, uuid=UUID_OF_DEVICE, user=person)
-    Label.objects.get_or_create(pk=1, defaults={"name": "One"})
-    CustomAttribute.objects.create(pk=1, subject="device", name="room", kind="text")
+    person = User.objects.create(pk=NUMBER, user_id="anna")
+    Device.objects.create(pk=NUMBER, uuid=UUID_OF_DEVICE, user=person)
+    Label.objects.create(pk=NUMBER, name="One")
+    CustomAttribute.objects.create(pk=NUMBER, subject="device", name="room", kind="text")
     return Walk()
 
 
