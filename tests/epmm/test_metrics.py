@@ -155,7 +155,7 @@ def test_what_the_worker_has_not_read_grows_old(django_assert_num_queries: Djang
     result = rows.answered(rows.command(rows.channel_of(rows.enrolled()), "DeviceInformation"))
     Result.objects.update(received_at=timezone.now() - timedelta(minutes=5))
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         found = values(device_figures.results())
     assert found["epmm_results_undigested"] == 1
     assert 300 <= found["epmm_results_oldest_seconds"] < 320
