@@ -47,3 +47,17 @@ def test_links_lead_somewhere(page: str) -> None:
     targets = [target for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text(page)) if not target.startswith("https:")]
 
     assert [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()] == []
+
+
+def test_every_picture_is_there_and_shown() -> None:
+    pages = ["README.md", *(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))]
+    shown = {name for page in pages for name in re.findall(r"pictures/([\w-]+\.\w+)", text(page))}
+
+    assert shown == {path.name for path in (ROOT / "docs/pictures").iterdir()}
+
+
+def test_the_guide_shows_what_its_script_takes() -> None:
+    taken = re.findall(r'take\("([\w-]+)"\)', text("docs/screenshots/walk.py"))
+    shown = re.findall(r"pictures/([\w-]+)\.webp", text("docs/admin-guide.md"))
+
+    assert sorted(taken) == sorted(shown)

@@ -23,15 +23,18 @@ def main(folder: Path) -> None:
     import django
 
     django.setup()
-    from docs.screenshots.walk import PEOPLE, walk  # these need the settings
     from tests.portal.product import browser, opened
 
+    from .walk import PEOPLE, walk  # these need the settings
+
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="epmm-pictures-") as directory, opened(Path(directory), PEOPLE) as product:
-        product.python("from devices.services import seeding; seeding.seed(devices=240, users=60)")
-        with browser(product, viewport={"width": 1280, "height": HEIGHT}) as context:
-            page = context.new_page()
-            walk(page, product, lambda name: take(page, folder / f"{name}.webp"))
+    with (
+        tempfile.TemporaryDirectory(prefix="epmm-pictures-") as directory,
+        opened(Path(directory), PEOPLE) as product,
+        browser(product, viewport={"width": 1280, "height": HEIGHT}) as context,
+    ):
+        page = context.new_page()
+        walk(page, product, lambda name: take(page, folder / f"{name}.webp"))
 
 
 def take(page: Any, path: Path) -> None:

@@ -23,7 +23,7 @@ Take = Callable[[str], None]
 
 
 def walk(page: Page, product: Product, take: Take) -> None:
-    for chapter in (begin, settings, people, enroll, search, device, actions, attempts, logs, administrators):
+    for chapter in (begin, settings, people, enroll, search, device, actions, attempts, logs, administrators, end):
         chapter(page, product, take)
 
 
@@ -38,7 +38,8 @@ def begin(page: Page, product: Product, take: Take) -> None:
         field.fill(NEW_PASSWORD)
     page.get_by_role("button", name="Save and continue").click()
     page.wait_for_url("**/dashboard")
-    take("dashboard")
+    take("first-run")
+    product.python("from devices.services import seeding; seeding.seed(devices=240, users=60)")
 
 
 def settings(page: Page, product: Product, take: Take) -> None:
@@ -122,10 +123,15 @@ def device(page: Page, product: Product, take: Take) -> None:
     page.goto(f"{product.url}{address}")
     reload_until(page, lambda: page.get_by_text("Serial number").count() > 1)
     take("device-details")
-    for tab in ("Enrollment", "Commands", "Apps"):
-        page.locator(".subtabs").get_by_role("link", name=tab).click()
-        expect(page.locator(".subtabs [aria-current=page]")).to_have_text(tab)
-        take(f"device-{tab.lower()}")
+    open_tab(page, "Enrollment")
+    take("device-enrollment")
+    open_tab(page, "Commands")
+    take("device-commands")
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.locator(".subtabs").get_by_role("link", name=name).click()
+    expect(page.locator(".subtabs [aria-current=page]")).to_have_text(name)
 
 
 def actions(page: Page, product: Product, take: Take) -> None:
@@ -169,3 +175,10 @@ def administrators(page: Page, product: Product, take: Take) -> None:
     take("administrator-roles")
     page.goto(f"{product.url}/admin/account")
     take("account")
+
+
+def end(page: Page, product: Product, take: Take) -> None:
+    product.stop()  # a process remembers for a minute what it has counted for the dashboard
+    product.start()
+    page.goto(f"{product.url}/admin/dashboard")
+    take("dashboard")

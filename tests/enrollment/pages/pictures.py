@@ -1,4 +1,4 @@
-"""Takes the pictures that the README shows: `python -m tests.enrollment.pages.pictures`."""
+"""Takes the pictures of what people see: `python -m tests.enrollment.pages.pictures`."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,6 @@ PICTURES: Final[list[tuple[str, str, Literal["light", "dark"]]]] = [
     ("sign-in.png", "sign-in", "light"),
     ("sign-in-dark.png", "sign-in", "dark"),
     ("home.png", "home", "light"),
-    ("home-dark.png", "home", "dark"),
 ]
 
 
