@@ -23,9 +23,8 @@ def main(folder: Path) -> None:
     import django
 
     django.setup()
+    from docs.screenshots.walk import PEOPLE, walk  # these need the settings
     from tests.portal.product import browser, opened
-
-    from .walk import PEOPLE, walk  # these need the settings
 
     folder.mkdir(parents=True, exist_ok=True)
     with (
