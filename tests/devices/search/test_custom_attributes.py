@@ -165,7 +165,8 @@ def test_a_value_leads_to_its_devices_through_an_index(subject: str, kind: str, 
         connection.cursor().execute("SET LOCAL enable_seqscan = off")
 
     plan = search.matching(f"custom.{subject}.mine = {value}", exclude_retired=False).explain()
-    column = {"date": "day", "boolean": "number"}.get(kind, kind)
+    # which of an attribute's indexes serves best, PostgreSQL decides by how its values are spread
+    column = "" if connection.vendor == "postgresql" else {"date": "day", "boolean": "number"}.get(kind, kind)
     assert f"{subject}_attribute_{column}" in plan
 
 

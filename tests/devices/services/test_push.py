@@ -258,7 +258,7 @@ def test_a_batch_takes_as_many_statements_as_one(apple: Apple, django_assert_max
     for number in range(1, 40):
         command(reachable(number), "ProfileList")
 
-    with django_assert_max_num_queries(11):  # type: ignore[operator] # a fixture of pytest-django
+    with django_assert_max_num_queries(12):  # type: ignore[operator] # a fixture of pytest-django
         assert push.push_due() == 39
 
 
