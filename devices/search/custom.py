@@ -14,7 +14,7 @@ from django.utils.text import format_lazy
 from devices.models import DeviceAttribute
 from devices.search.catalogue import FIELDS
 from devices.search.fields import Field, Group, Kind, Registry
-from devices.search.sources import Flag, Number, Source, Value, people_text
+from devices.search.sources import Flag, Moment, Number, Source, Value, people_text
 from devices.search.tree import Operator
 from devices.search.values import Period
 from users.models import CustomAttribute, UserAttribute
@@ -25,28 +25,11 @@ _OF_USER: Final = (UserAttribute, "user", "user")
 
 
 @dataclass(frozen=True, slots=True)
-class Day(Source):
+class Day(Moment):
     """A column of dates.  A day is compared as the moment at which it begins."""
 
-    column: str
-
-    def matches(self, operator: Operator, value: Value) -> Q:
-        if not isinstance(value, Period):
-            return Q((f"{self.column}__isnull", False))
-        start, end = _first_day(value.start), _first_day(value.end)
-        since, before = Q((f"{self.column}__gte", start)), Q((f"{self.column}__lt", start))
-        after, within = Q((f"{self.column}__gte", end)), Q((f"{self.column}__lt", end))
-        return {
-            Operator.EQUALS: since & within,
-            Operator.LESS: before,
-            Operator.AT_MOST: within,
-            Operator.GREATER: after,
-            Operator.AT_LEAST: since,
-        }[operator]
-
-    def misses(self, operator: Operator, value: Value) -> Q:
-        unset = Q((f"{self.column}__isnull", True))
-        return unset | ~self.matches(operator, value) if isinstance(value, Period) else unset
+    def bounds(self, period: Period) -> tuple[date, date]:
+        return _first_day(period.start), _first_day(period.end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
@@ -169,8 +170,9 @@ class Moment(Source):
     def matches(self, operator: Operator, value: Value) -> Q:
         if not isinstance(value, Period):
             return Q((f"{self.column}__isnull", False))
-        before, within = Q((f"{self.column}__lt", value.start)), Q((f"{self.column}__lt", value.end))
-        since, after = Q((f"{self.column}__gte", value.start)), Q((f"{self.column}__gte", value.end))
+        start, end = self.bounds(value)
+        before, within = Q((f"{self.column}__lt", start)), Q((f"{self.column}__lt", end))
+        since, after = Q((f"{self.column}__gte", start)), Q((f"{self.column}__gte", end))
         return {
             Operator.EQUALS: since & within,
             Operator.LESS: before,
@@ -178,6 +180,10 @@ class Moment(Source):
             Operator.GREATER: after,
             Operator.AT_LEAST: since,
         }[operator]
+
+    def bounds(self, period: Period) -> tuple[date, date]:
+        """As the column has them."""
+        return period.start, period.end
 
     def misses(self, operator: Operator, value: Value) -> Q:
         unset = Q((f"{self.column}__isnull", True))

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from devices.models import Channel, Command, Device, Enrollment, Identity, Payload, Result
+from devices.models import Channel, Command, Device, Enrollment, FinishedCommand, Identity, Payload, Result
 from devices.protocol.stamp import NOBODY
 from epmm.wire import plist
 from users.models import User
@@ -112,3 +112,8 @@ def information(enrollment: Enrollment, **told: Any) -> Result:
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def digested(result: Result) -> bool:
+    assert Result.objects.filter(pk=result.pk).exists() != FinishedCommand.objects.filter(pk=result.pk).exists()
+    return not Result.objects.filter(pk=result.pk).exists()

@@ -24,6 +24,7 @@ from tests.devices.services.rows import (
     channel_of,
     command,
     device_of,
+    digested,
     enrolled,
     information,
     warnings,
@@ -33,11 +34,6 @@ pytestmark = pytest.mark.django_db
 VECTORS = Path(__file__).parents[2] / "vectors"
 Received: TypeAlias = Sequence[tuple[Result, Reading]]
 ERROR, FORMAT_ERROR = Command.State.ERROR, Command.State.FORMAT_ERROR
-
-
-def digested(result: Result) -> bool:
-    assert Result.objects.filter(pk=result.pk).exists() != FinishedCommand.objects.filter(pk=result.pk).exists()
-    return not Result.objects.filter(pk=result.pk).exists()
 
 
 def test_the_first_inventory_is_told_once() -> None:

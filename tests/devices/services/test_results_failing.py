@@ -3,14 +3,13 @@
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 from django.db import DataError, OperationalError, connection, transaction
 
 from devices import tasks
-from devices.models import Command, FinishedCommand, Result
+from devices.models import FinishedCommand, Result
 from devices.protocol.reading import Reading
 from devices.services import installed, inventory, record, results
 from tests.devices.services.rows import (
@@ -20,20 +19,14 @@ from tests.devices.services.rows import (
     channel_of,
     command,
     device_of,
+    digested,
     enrolled,
     information,
     warnings,
 )
 
 pytestmark = pytest.mark.django_db
-VECTORS = Path(__file__).parents[2] / "vectors"
 Received: TypeAlias = Sequence[tuple[Result, Reading]]
-ERROR, FORMAT_ERROR = Command.State.ERROR, Command.State.FORMAT_ERROR
-
-
-def digested(result: Result) -> bool:
-    assert Result.objects.filter(pk=result.pk).exists() != FinishedCommand.objects.filter(pk=result.pk).exists()
-    return not Result.objects.filter(pk=result.pk).exists()
 
 
 @pytest.mark.parametrize("raw", [b"", b"<plist>", b"no property list", b"bplist00", b"<plist><array/></plist>"])
