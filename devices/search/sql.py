@@ -1,6 +1,7 @@
 """What the ORM does not say the same way to PostgreSQL and SQLite."""
 # ruff: noqa: ARG002 - the signatures are Django's
 
+from abc import abstractmethod
 from typing import Any, Final
 
 from django.db.models import BooleanField, CharField, F, Func, Q, TextField, Value
@@ -98,8 +99,9 @@ class _Indexed(_Found):
             return f"({key[0]} IN ({trigrams.FOUND}))", (*key[1], phrase)
         return self._walk(column, text)
 
+    @abstractmethod
     def _walk(self, column: Any, text: Any) -> Any:
-        raise NotImplementedError
+        """SQL and parameters, where no index leads to few devices."""
 
 
 class _MayHold(_Indexed):
