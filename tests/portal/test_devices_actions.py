@@ -236,7 +236,7 @@ def test_an_owner_changes_and_it_is_written_down(signed_in: SignedIn) -> None:
 def test_a_label_is_applied_and_taken_away(signed_in: SignedIn) -> None:
     device, client, label = phone(), signed_in(), labels.create("Sales", actor="test")
 
-    assert go(client, "apply-label", device, label="99").status_code == 422
+    assert go(client, "apply-label", device, label=str(label.pk + 1)).status_code == 422
     assert "Applied" in go(client, "apply-label", device, label=label.pk).content.decode()
     assert "already" in go(client, "apply-label", device, label=label.pk).content.decode()
     assert list(device.labels.all()) == [label]

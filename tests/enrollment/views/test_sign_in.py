@@ -382,7 +382,7 @@ def test_accepting_another_text_than_the_one_due_changes_nothing(sheet: Sheet, s
     switch("registration.terms", "on")
     ready(sheet)
     sheet.sign_in()
-    answer = sheet.submit(policy="999")
+    answer = sheet.submit(policy="2000000000")
 
     assert answer.status_code == 200
     assert not Acceptance.objects.exists()
