@@ -17,12 +17,19 @@ from epmm.fields import EncryptedField
 from epmm.folding import FoldedField, fold
 from epmm.models import Job
 from users.attribute_models import AttributeValue, CustomAttribute, UserAttribute
+from users.directory_models import Directory, DirectoryEntry, Group, GroupRole, IdentityProvider, Membership
 
 __all__ = [
     "AdminGrant",
     "AdminRole",
     "AttributeValue",
     "CustomAttribute",
+    "Directory",
+    "DirectoryEntry",
+    "Group",
+    "GroupRole",
+    "IdentityProvider",
+    "Membership",
     "PinQuerySet",
     "PortalSession",
     "RegistrationPin",
@@ -53,6 +60,7 @@ class Role(models.TextChoices):
     AAUE = "apple.aaue", _("Allow Account Driven Apple User Enrollment")
 
 
+PORTAL_CHILDREN: Final = frozenset(role for role in Role if role.startswith(f"{Role.PORTAL}."))
 NAMES: Final = frozenset({"user_id", "first_name", "last_name", "full_name", "email"})
 ACCOUNT_DRIVEN: Final = frozenset({Role.ADDE, Role.AAUE})
 
@@ -93,6 +101,7 @@ class User(AbstractBaseUser):
     class Source(models.TextChoices):
         LOCAL = "local", _("Local")
         LDAP = "ldap", _("LDAP")
+        OIDC = "oidc", _("Identity provider")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user_id = models.CharField(max_length=150, unique=True)
@@ -155,9 +164,16 @@ class User(AbstractBaseUser):
     def display_name(self) -> str:
         return self.full_name or f"{self.first_name} {self.last_name}".strip() or self.user_id
 
-    def role_keys(self) -> frozenset[str]:
-        """Read each time: a revoked role acts at once."""
+    def granted_role_keys(self) -> frozenset[str]:
+        """What was granted to this very person."""
         return frozenset(self.role_grants.values_list("key", flat=True))
+
+    def role_keys(self) -> frozenset[str]:
+        """With what groups hand down.  Read each time: a revoked role acts at once."""
+        own = self.role_grants.order_by().values_list("key")
+        theirs = GroupRole.objects.filter(group__memberships__user=self).order_by().values_list("key")
+        held = frozenset(key for (key,) in own.union(theirs))
+        return held if Role.PORTAL in held else held - PORTAL_CHILDREN
 
     def admin_role_keys(self) -> frozenset[str]:
         """Read each time, as `role_keys`."""

@@ -5,7 +5,7 @@ from epmm.models import AuditEntry
 from tests import factories
 from tests.together import together
 from users.errors import InvalidAccount, InvalidGrant, InvalidPerson
-from users.models import Role, RoleGrant, User
+from users.models import PORTAL_CHILDREN, Group, GroupRole, IdentityProvider, Membership, Role, RoleGrant, User
 from users.services import roles
 
 ACCOUNT = "alice@mdm.example.test"
@@ -72,7 +72,7 @@ def test_a_refused_account_grants_nothing(alice: User, account: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("child", sorted(roles.PORTAL_CHILDREN))
+@pytest.mark.parametrize("child", sorted(PORTAL_CHILDREN))
 def test_a_child_needs_the_portal_and_goes_with_it(alice: User, child: Role) -> None:
     with pytest.raises(InvalidGrant, match=f"{child} needs the role portal"):
         roles.grant(alice, [child], actor="root")
@@ -89,7 +89,7 @@ def test_a_child_needs_the_portal_and_goes_with_it(alice: User, child: Role) -> 
 
 
 def test_the_portal_has_nine_children() -> None:
-    assert len(roles.PORTAL_CHILDREN) == 9
+    assert len(PORTAL_CHILDREN) == 9
 
 
 @pytest.mark.django_db
@@ -129,3 +129,21 @@ def test_the_database_keeps_a_grant_once(alice: User) -> None:
 
     with pytest.raises(IntegrityError), transaction.atomic():
         RoleGrant.objects.create(user=alice, key=Role.PORTAL, granted_by="somebody")
+
+
+@pytest.mark.django_db
+def test_a_member_has_what_the_group_hands_down_and_nothing_that_hangs_on_the_portal_without_it() -> None:
+    anna = User.objects.create(user_id="anna")
+    sales = Group.objects.create(
+        provider=IdentityProvider.objects.create(name="Example"), external_id="sales", name="Sales"
+    )
+    GroupRole.objects.create(group=sales, key=Role.ADDE, granted_by="test")
+    GroupRole.objects.create(group=sales, key=Role.PORTAL_LOCK, granted_by="test")
+    assert anna.role_keys() == frozenset()
+
+    Membership.objects.create(group=sales, user=anna)
+    assert anna.role_keys() == {Role.ADDE}
+    assert anna.granted_role_keys() == frozenset()
+
+    roles.grant(anna, [Role.PORTAL], actor="test")
+    assert anna.role_keys() == {Role.ADDE, Role.PORTAL, Role.PORTAL_LOCK}

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from epmm import options
 from epmm.models import Job
 from users.errors import InvalidAccount, InvalidPerson
-from users.models import ACCOUNT_DRIVEN, Role, User
+from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, Role, User
 from users.services import accounts, roles
 
 LONGEST_PATTERN: Final = 320
@@ -94,7 +94,7 @@ def save(planned: Planned, change: Change, *, actor: str) -> None:
 
 def _draft(user: User, change: Change) -> Planned:
     had = frozenset(grant.key for grant in user.role_grants.all())
-    removed = change.removed | (roles.PORTAL_CHILDREN if Role.PORTAL in change.removed else frozenset())
+    removed = change.removed | (PORTAL_CHILDREN if Role.PORTAL in change.removed else frozenset())
     after = (had - removed) | change.granted
     try:
         account = _account(user, change)
@@ -107,7 +107,7 @@ def _draft(user: User, change: Change) -> Planned:
 def _missing(after: frozenset[str], account: str | None) -> str:
     if after & ACCOUNT_DRIVEN and account is None:
         return accounts.wanted_sentence()
-    if after & roles.PORTAL_CHILDREN and Role.PORTAL not in after:
+    if after & PORTAL_CHILDREN and Role.PORTAL not in after:
         return _("The chosen roles need the role User Portal, which this person does not have.")
     return ""
 

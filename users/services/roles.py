@@ -1,17 +1,14 @@
 """Who may do what.  Roles are read at each use, so a change acts at once."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from epmm import audit
 from users.errors import InvalidAccount, InvalidGrant
-from users.models import ACCOUNT_DRIVEN, Role, RoleGrant, User
+from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, Role, RoleGrant, User
 from users.services import accounts
-
-PORTAL_CHILDREN: Final = frozenset(role for role in Role if role.startswith(f"{Role.PORTAL}."))
 
 
 @transaction.atomic
@@ -22,7 +19,7 @@ def grant(user: User, keys: Iterable[str], *, actor: str, managed_apple_account:
     if managed_apple_account is not None:
         accounts.assign(person, managed_apple_account, actor=actor)
         user.managed_apple_account = person.managed_apple_account
-    before = person.role_keys()
+    before = person.granted_role_keys()
     after = before | wanted
     if wanted & ACCOUNT_DRIVEN and not person.managed_apple_account:
         raise InvalidAccount(accounts.wanted_sentence())
@@ -46,7 +43,7 @@ def remove(user: User, keys: Iterable[str], *, actor: str) -> None:
     if Role.PORTAL in unwanted:
         unwanted |= PORTAL_CHILDREN
     person = _locked(user)
-    before = person.role_keys()
+    before = person.granted_role_keys()
     person.role_grants.filter(key__in=unwanted).delete()
     _record("roles.removed", person, before, before - unwanted, actor)
 

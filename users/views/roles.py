@@ -17,8 +17,8 @@ from django.views.decorators.http import require_POST
 from epmm import options, settings_store
 from users import permissions
 from users.errors import InvalidPerson
-from users.models import ACCOUNT_DRIVEN, AdminRole, Role, User
-from users.services import role_plan, roles
+from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, AdminRole, Role, User
+from users.services import role_plan
 from users.services.role_plan import ATTRIBUTES, DEFAULT_PATTERN, UPN, Change, Planned, Source
 from users.views import chosen
 from users.views.chosen import Chosen
@@ -144,7 +144,7 @@ def _dialog(
     context = {
         "is_refused": is_refused,
         "portal": boxes[Role.PORTAL],
-        "portal_children": [box for key, box in boxes.items() if key in roles.PORTAL_CHILDREN],
+        "portal_children": [box for key, box in boxes.items() if key in PORTAL_CHILDREN],
         "account_driven": [box for key, box in boxes.items() if key in ACCOUNT_DRIVEN],
         "sources": _sources(is_one=len(whom.people) == 1, may_type=may_type),
         "source": filled.source,
