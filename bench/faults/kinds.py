@@ -23,6 +23,10 @@ NOTICED_SECONDS: Final = 1.5  # libfaketime looks at its file once a second
 SLOW: Final = 0.3  # for each piece between product and database
 LOCK_SECONDS: Final = 30
 BREAKS: Final = 0.15  # of the pieces
+# Longer than statements, locks and connections may take, than a ring holds and than the worker may be silent.
+SILENT_SECONDS: Final = 90
+# Longer than the leases of pushes and of jobs, and than Redis waits for a message to be confirmed (600 s).
+FROZEN_SECONDS: Final = 620
 # What a process may say about a database or a broker that is away.
 DATABASE: Final = ("OperationalError", "InterfaceError", "AdminShutdown", "CrashShutdown")
 # Of libfaketime 0.9.10: a process that sleeps while the clock is moved may find its sleep to be invalid.
@@ -54,6 +58,7 @@ class Kind:
     on_sqlite: bool = True
     needs: str = ""  # a program
     times: int = 3  # in one round
+    lasting: float = 0  # seconds, for what outlasts the product's own limits; 0: as long as the plan says
 
 
 def _kill_gateway(strike: Strike) -> None:
@@ -68,7 +73,29 @@ def _kill_web(strike: Strike) -> None:
 
 
 def _kill_worker(strike: Strike) -> None:
-    strike.installation.worker.kill()
+    """One, or all of them."""
+    workers = strike.installation.workers
+    for worker in strike.chance.sample(workers, strike.chance.randint(1, len(workers))):
+        worker.kill()
+
+
+def _freeze_worker(strike: Strike) -> None:
+    """One of them stands still, with all that it holds; then it goes on, and knows nothing of it."""
+    pids = strike.chance.choice(strike.installation.workers).pids
+    _signal(pids, signal.SIGSTOP)
+    time.sleep(strike.seconds)
+    _signal(pids, signal.SIGCONT)
+
+
+def _silence_database(strike: Strike) -> None:
+    """On SQLite somebody else holds its one lock."""
+    wire = strike.installation.wire
+    if wire is None:
+        _hold_lock(strike)
+        return
+    wire.is_silent = True
+    time.sleep(strike.seconds)
+    wire.is_silent = False
 
 
 def _kill_backend(strike: Strike) -> None:
@@ -113,16 +140,12 @@ def _move_clock(strike: Strike) -> None:
 
 
 def _slow_database(strike: Strike) -> None:
-    """Slow, then silent; on SQLite somebody else holds its one lock."""
-    wire = strike.installation.wire
-    if wire is None:
-        _hold_lock(strike)
-        return
-    wire.delay = SLOW
-    time.sleep(strike.seconds / 2)
-    wire.delay, wire.is_silent = 0, True
-    time.sleep(strike.seconds)
-    wire.is_silent = False
+    """Slow, then silent."""
+    if wire := strike.installation.wire:
+        wire.delay = SLOW
+        time.sleep(strike.seconds / 2)
+        wire.delay = 0
+    _silence_database(strike)
 
 
 def _stop_database(strike: Strike) -> None:
@@ -232,6 +255,8 @@ ALL: Final = (
     Kind(name="stopped", strike=_stop_database, explains=DATABASE, on_sqlite=False),
     Kind(name="dropped", strike=_break_connections, explains=DATABASE),
     Kind(name="repeated", strike=_repeat_requests),
+    Kind(name="silent", strike=_silence_database, explains=DATABASE, times=1, lasting=SILENT_SECONDS),
+    Kind(name="frozen", strike=_freeze_worker, explains=DATABASE, on_sqlite=False, times=1, lasting=FROZEN_SECONDS),
 )
 BY_NAME: Final = {kind.name: kind for kind in ALL}
 
