@@ -33,10 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> None:
-    chosen = [kind for kind in kinds.possible(options.database) if not options.kind or kind.name in options.kind]
-    if options.brief:
-        chosen = [kind for kind in chosen if not kind.lasting]
-    if missing := sorted({kind.needs for kind in chosen if kind.needs and not shutil.which(kind.needs)}):
+    order = order_of(options)
+    needed = {kind.needs for some in order for kind in some} - {""}
+    if missing := sorted(each for each in needed if not shutil.which(each)):
         raise SystemExit(f"install {', '.join(missing)}, or choose other faults with --kind")
     plan = replace(Plan.brief() if options.brief else Plan(), patience=options.patience)
     with tempfile.TemporaryDirectory(prefix="epmm-faults-") as scratch:
@@ -51,15 +50,16 @@ def main(options: argparse.Namespace) -> None:
             out(f"{made.site.about}\n{calibration.line()}\nload: {calibration.load()}\n")
             out(f"{options.devices} devices, seed {options.seed}\n")
             rounds = Rounds(made, plan, seed=options.seed, logs=logs)
-            rounds.play(_in_order(chosen, options), minutes=options.minutes)
+            rounds.play(order, minutes=options.minutes)
     out("nothing was lost\n")
 
 
-def _in_order(chosen: list[kinds.Kind], options: argparse.Namespace) -> list[list[kinds.Kind]]:
-    """Each as often as the others, and once what takes long, shuffled; in brief all of them in one round."""
+def order_of(options: argparse.Namespace) -> list[list[kinds.Kind]]:
+    """Each as often as the others, and once what takes long, shuffled; in brief one round of all the others."""
     chance = random.Random(f"{options.seed} order")  # noqa: S311 -- to be repeated
+    chosen = [kind for kind in kinds.possible(options.database) if not options.kind or kind.name in options.kind]
     if options.brief:
-        return [chosen]
+        return [[kind for kind in chosen if not kind.lasting]]
     order = chance.sample(chosen, len(chosen))
     again = [kind for kind in chosen if not kind.lasting] or chosen
     while len(order) < options.rounds:
