@@ -27,6 +27,8 @@ BREAKS: Final = 0.15  # of the pieces
 SILENT_SECONDS: Final = 90
 # Longer than the leases of pushes and of jobs, and than Redis waits for a message to be confirmed (600 s).
 FROZEN_SECONDS: Final = 620
+FREEZES: Final = 100  # until it is in the middle of something
+HELD_SECONDS: Final = 0.1
 # What a process may say about a database or a broker that is away.
 DATABASE: Final = ("OperationalError", "InterfaceError", "AdminShutdown", "CrashShutdown")
 # Of libfaketime 0.9.10: a process that sleeps while the clock is moved may find its sleep to be invalid.
@@ -80,9 +82,16 @@ def _kill_worker(strike: Strike) -> None:
 
 
 def _freeze_worker(strike: Strike) -> None:
-    """One of them stands still, with all that it holds; then it goes on, and knows nothing of it."""
+    """One of them stands still in the middle of a transaction; then it goes on, and knows nothing of it."""
     pids = strike.chance.choice(strike.installation.workers).pids
     _signal(pids, signal.SIGSTOP)
+    for _ in range(FREEZES):
+        time.sleep(2 * HELD_SECONDS)
+        if _is_a_transaction_held():
+            break
+        _signal(pids, signal.SIGCONT)
+        time.sleep(strike.chance.uniform(0, HELD_SECONDS))
+        _signal(pids, signal.SIGSTOP)
     time.sleep(strike.seconds)
     _signal(pids, signal.SIGCONT)
 
@@ -227,6 +236,15 @@ def _serves_a_session(pid: int) -> bool:
     except OSError:
         return False
     return title.startswith(b"postgres: ") and HERE.encode() in title
+
+
+def _is_a_transaction_held() -> bool:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        held = "state = 'idle in transaction' AND clock_timestamp() - state_change > %s * interval '1 second'"
+        cursor.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {held}", [HELD_SECONDS])  # noqa: S608
+        return bool(cursor.fetchone()[0])
 
 
 def _signal(pids: Sequence[int], number: signal.Signals) -> None:

@@ -27,7 +27,7 @@ from epmm.models import Job
 
 BATCH: Final = 2000  # channels
 UNREACHABLE: Final = timedelta(days=1)  # looked at again after this, or as soon as `revive` says
-LEASE: Final = timedelta(minutes=2)  # a worker that died gives its batch back after this
+LEASE: Final = timedelta(minutes=1)  # a worker that died gives its batch back after this
 WINDOW: Final = timedelta(seconds=5)  # never twice within it
 LONGEST_PAUSE: Final = timedelta(hours=1)  # after failures that pass; each doubles it
 FURTHEST: Final = timedelta(days=1, hours=1)  # nothing is put off so long: it was, by a clock that was ahead
