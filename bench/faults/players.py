@@ -298,11 +298,12 @@ def _wake(devices: Mapping[int, Device], seen: Seen) -> None:
         device.wake()
 
 
+# Long rather than many: how many keys an answer may have is limited, too (epmm/wire/limits.py).
 _APPLICATION: Final = (
-    b"<dict><key>Identifier</key><string>com.example.application%07d</string>"
-    b"<key>Name</key><string>An application with a name of some length</string>"
-    b"<key>Version</key><string>1.2.3</string><key>ShortVersion</key><string>1.2</string>"
-    b"<key>BundleSize</key><integer>123456789</integer><key>DynamicSize</key><integer>123456</integer></dict>\n"
+    b"<dict><key>Identifier</key><string>com.example.application%07d</string><key>Name</key><string>Example</string>"
+    b"<key>ShortVersion</key><string>1.2</string><key>Notes</key><string>"
+    + b"It has a long story. " * 200
+    + b"</string></dict>"
 )
 _ERROR_CHAIN: Final = [
     {"ErrorCode": 12021, "ErrorDomain": "MCMDMErrorDomain", "LocalizedDescription": "It does not work here."}

@@ -169,7 +169,7 @@ class Round:
     def until_done(self) -> list[str]:
         """Or what is not."""
         began = time.monotonic()
-        while not self._is_done():
+        while not (self._is_done() or self.wrong):
             if time.monotonic() - began > self.plan.patience:
                 return [f"not done after {self.plan.patience:.0f} s: {ledger.what_is_left(self.ordered)}"]
             time.sleep(LOOK_SECONDS)

@@ -24,6 +24,7 @@ PASSWORD: Final = "correct horse battery"  # noqa: S105 -- of a person who lives
 REQUEST_TYPES: Final = ("DeviceInformation", "ProfileList", "CertificateList", "InstalledApplicationList")
 PAUSE: Final = 0.5
 CALLED_BACK: Final = 0.15  # of commands to single channels
+BROADCASTS: Final = 0.02  # how likely another one begins in each pause
 REGRET_SECONDS: Final = 0.4  # at most until then
 SELECTION: Final = {"user__user_id": "bench"}
 CONNECTS: Final = 1.0  # seconds between two of a newcomer's device
@@ -87,6 +88,8 @@ class Work:
         while not self._stop.wait(PAUSE):
             for _ in range(self._each):
                 self._order(self._single)
+            if self._chance.random() < BROADCASTS:
+                self._order(self._broadcast)
             self._look_at_a_page()
         connections.close_all()
 

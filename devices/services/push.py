@@ -109,9 +109,13 @@ def revive_topic(topic: str) -> None:
 
 
 def after_the_clock_was_ahead() -> int:
-    """Of what such a clock put off nothing would be pushed before it is that late again; how many commands."""
+    """For what such a clock queued or put off nobody would be woken before it is that late; how many commands."""
     now = timezone.now()
-    return Command.objects.filter(push_at__gt=now + FURTHEST).update(push_at=now)
+    put_off = Command.objects.filter(push_at__gt=now + FURTHEST).update(push_at=now)
+    # looked for only where one was, for it means to look at all that waits
+    was_ahead = Job.objects.filter(done_at__gt=now + WINDOW).exists()
+    queued = Command.objects.filter(created_at__gt=now + WINDOW, push_at__gt=now)
+    return put_off + (queued.update(push_at=now) if was_ahead else 0)
 
 
 # --- Choosing ---------------------------------------------------------------------------------------------------------
