@@ -107,25 +107,27 @@ class Work:
         self.ordered.broadcasts.add(broadcast())
 
     def _single(self) -> None:
-        from devices.models import Channel
+        from devices.models import Channel, Device
         from devices.services import send
 
         channels = Channel.objects.filter(enrollment__user__user_id="bench").order_by("pk")
-        channel = channels.select_related("enrollment__device")[self._chance.randrange(channels.count())]
-        order = send.prepare(channel.enrollment.device, self._chance.choice(REQUEST_TYPES), user_key=channel.user_key)
+        channel = channels[self._chance.randrange(channels.count())]
+        device = Device.objects.get(enrollments__channels=channel)
+        order = send.prepare(device, self._chance.choice(REQUEST_TYPES), user_key=channel.user_key)
         command = send.send(order, actor="bench")
         self.ordered.commands.add(command.uuid)
         if self._chance.random() < CALLED_BACK:
             self._stop.wait(self._chance.uniform(0, REGRET_SECONDS))
-            self._call_back(order.device, command)
+            self._call_back(device, command)
 
     def _call_back(self, device: Any, command: Any) -> None:
         from devices.services import cancelling
+        from devices.services.queue import CommandRefused
 
         self.ordered.called_back[command.uuid] = math.inf
         try:
             cancelling.cancel(device, command.pk, actor="bench")
-        except cancelling.CommandRefused:  # it was answered before
+        except CommandRefused:  # it was answered before
             del self.ordered.called_back[command.uuid]
         else:
             self.ordered.called_back[command.uuid] = time.monotonic()
