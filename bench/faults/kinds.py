@@ -5,9 +5,9 @@ import random
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,6 @@ from bench.site import HERE
 
 LARGEST_FILE: Final = 64 << 10  # while the disk is full: of what is larger nothing grows
 HOUR: Final = 3600
-NOTICED_SECONDS: Final = 1.5  # libfaketime looks at its file once a second
 SLOW: Final = 0.3  # for each piece between product and database
 LOCK_SECONDS: Final = 30
 BREAKS: Final = 0.15  # of the pieces
@@ -139,13 +138,12 @@ def _fill_disk(strike: Strike) -> None:
 
 
 def _move_clock(strike: Strike) -> None:
-    """Of product and database, which share a machine here: an hour on, back, an hour back, on again."""
+    """Of product and database, which share a machine here: an hour on, two hours back, an hour on again."""
     here = strike.installation
-    clocked = [*here.product, *([here.database] if here.database else [])]
-    with _faked(here, clocked):
-        for offset in (HOUR, 0, -HOUR, 0):
-            _set_clock(here.clock, offset)
-            time.sleep(NOTICED_SECONDS + strike.seconds / 2)
+    _fake_clock(here, [*here.product, *([here.database] if here.database else [])])
+    for offset in (HOUR, -HOUR, 0):
+        _set_clock(here.clock, offset)
+        time.sleep(strike.seconds)
 
 
 def _slow_database(strike: Strike) -> None:
@@ -189,30 +187,23 @@ def _repeat_requests(strike: Strike) -> None:
 # --- How --------------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _faked(here: Installation, clocked: Sequence[Kept]) -> Iterator[None]:
-    """The processes start again with a clock that can be moved, and at the end with that of the machine."""
+def _fake_clock(here: Installation, clocked: Sequence[Kept]) -> None:
+    """The processes start again with a clock that can be moved, and keep it until their next start."""
     _set_clock(here.clock, 0)
     fake = {
         "LD_PRELOAD": str(next(_LIBRARIES.glob("*/faketime/libfaketimeMT.so.1"))),
         "FAKETIME_TIMESTAMP_FILE": str(here.clock),
-        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # a clock that is set leaves that one alone
         "FAKETIME_DISABLE_SHM": "1",  # each process for itself: one that is killed would leave its lock behind
     }
-    _restart(here, clocked, fake)
-    try:
-        yield
-    finally:
-        _restart(here, clocked, {})
-
-
-def _restart(here: Installation, clocked: Sequence[Kept], extra: dict[str, str]) -> None:
     for kept in clocked:
-        kept.extra = extra
+        kept.extra = fake
     with ThreadPoolExecutor(len(clocked)) as threads:
         list(threads.map(Kept.restart, clocked))
     here.until_answering()
+    for kept in clocked:
+        kept.extra = {}
 
 
 def _set_clock(clock: Path, offset: int) -> None:

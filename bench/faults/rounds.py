@@ -143,28 +143,26 @@ class Round:
                 self._take_account()
                 time.sleep(chance.uniform(0, 2 * self.plan.before))
         self.ordered = work.stop()
+        healed = time.monotonic()
+        self.installation.until_answering()
+        if jumps:
+            self._ask_again()
         left = self._settle()
-        if jumps and not left:
-            left = self._ask_again()
+        self.seconds = time.monotonic() - healed
         self.newcomer.leave()
         return left
 
-    def _ask_again(self) -> list[str]:
+    def _ask_again(self) -> None:
         """Which of two answers is the later one, a clock that moved cannot say: the records must follow the next."""
-        self._first_current = len(self.told)
         self.manner = replace(self.manner, version=f"{self.manner.version}.1")
         self.installation.devices.behave(self.manner)
         self._take_account()
+        self._first_current = len(self.told)
         self.ordered.broadcasts.add(broadcast())
-        return self._settle()
 
     def _settle(self) -> list[str]:
-        healed = time.monotonic()
-        self.installation.until_answering()
         self.installation.devices.behave(self.manner.gentle(self.plan.settling))
-        left = self.until_done()
-        self.seconds = time.monotonic() - healed
-        return left
+        return self.until_done()
 
     def until_done(self) -> list[str]:
         """Or what is not."""
