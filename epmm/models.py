@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from epmm import request_id
 from epmm.fields import EncryptedField
 
-LEASE: Final = timedelta(minutes=5)  # renewed while the job runs; a worker that died gives it back after this
+LEASE: Final = timedelta(minutes=1)  # renewed while the job runs; a worker that died gives it back after this
 RING_AGAIN: Final = timedelta(seconds=30)  # a doorbell that nobody heard is rung again after this
 AHEAD: Final = timedelta(minutes=10)  # what lies further ahead than it can was written before the clock was put back
 FIRST_RETRY: Final = timedelta(seconds=5)

@@ -52,6 +52,8 @@ if _database_url:
         # each transaction may meet another server connection: nothing may be left behind in one of them
         _database["DISABLE_SERVER_SIDE_CURSORS"] = True
         _database["OPTIONS"]["prepare_threshold"] = None
+    else:  # a process that stands still within a transaction would keep devices out that it has locked
+        _database["OPTIONS"].setdefault("options", "-c idle_in_transaction_session_timeout=1min")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Applications -----------------------------------------------------------------------------------------------------

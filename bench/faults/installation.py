@@ -16,8 +16,8 @@ from typing import Final
 
 import httpx2
 
-from bench import fleet_rows, site
-from bench.faults import players, relay
+from bench import site
+from bench.faults import channels, players, relay
 from bench.faults.kept import Kept
 from bench.faults.players import Account, Manner
 from bench.faults.relay import Address, BadNetwork
@@ -57,7 +57,7 @@ class Installation:
     site: Site
     gateways: Sequence[Kept]
     web: Kept
-    worker: Kept
+    workers: Sequence[Kept]
     database: Kept | None  # None: SQLite
     broker: Kept | None
     network: BadNetwork  # between devices and gateways
@@ -68,7 +68,7 @@ class Installation:
 
     @property
     def product(self) -> Sequence[Kept]:
-        return (*self.gateways, self.web, self.worker)
+        return (*self.gateways, self.web, *self.workers)
 
     def door_url(self, path: str) -> str:
         return f"http://{HERE}:{self.network.port}{path}"
@@ -85,7 +85,9 @@ class Installation:
 
 
 @contextmanager
-def opened(database: str, *, devices: int, seed: str, manner: Manner, logs: Path) -> Iterator[Installation]:
+def opened(
+    database: str, *, devices: int, workers: int, seed: str, manner: Manner, logs: Path
+) -> Iterator[Installation]:
     """`database` is `postgresql` or `sqlite`; the logs stay."""
     allow_descriptors()
     with ExitStack() as stack:
@@ -95,7 +97,7 @@ def opened(database: str, *, devices: int, seed: str, manner: Manner, logs: Path
         url = site.new_database(cluster.url, "epmm") if cluster else ""
         here = site.set_up(directory, url, 8443, {"EPMM_BROKER_URL": services.broker_url} if services else {})
         stack.callback(site.close_connections)
-        fleet_rows.enroll(devices)
+        channels.enroll(devices)
         *doors, front = [
             stack.enter_context(socket.create_server((HERE, 0), backlog=BACKLOG)) for _ in range(GATEWAYS + 1)
         ]
@@ -114,7 +116,7 @@ def opened(database: str, *, devices: int, seed: str, manner: Manner, logs: Path
             site=here,
             gateways=[start(f"gateway-{number}", door) for number, door in enumerate(doors)],
             web=start("web", front),
-            worker=start("worker"),
+            workers=[start(f"worker-{number}") for number in range(workers)],
             database=services.database if services else None,
             broker=services.broker if services else None,
             network=network,

@@ -5,9 +5,9 @@ import random
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -19,10 +19,15 @@ from bench.site import HERE
 
 LARGEST_FILE: Final = 64 << 10  # while the disk is full: of what is larger nothing grows
 HOUR: Final = 3600
-NOTICED_SECONDS: Final = 1.5  # libfaketime looks at its file once a second
 SLOW: Final = 0.3  # for each piece between product and database
 LOCK_SECONDS: Final = 30
 BREAKS: Final = 0.15  # of the pieces
+# Longer than statements, locks and connections may take, than a ring holds and than the worker may be silent.
+SILENT_SECONDS: Final = 90
+# Longer than the leases of pushes and of jobs, and than Redis waits for a message to be confirmed (600 s).
+FROZEN_SECONDS: Final = 620
+FREEZES: Final = 100  # until it is in the middle of something
+HELD_SECONDS: Final = 0.1
 # What a process may say about a database or a broker that is away.
 DATABASE: Final = ("OperationalError", "InterfaceError", "AdminShutdown", "CrashShutdown")
 # Of libfaketime 0.9.10: a process that sleeps while the clock is moved may find its sleep to be invalid.
@@ -54,6 +59,7 @@ class Kind:
     on_sqlite: bool = True
     needs: str = ""  # a program
     times: int = 3  # in one round
+    lasting: float = 0  # seconds, for what outlasts the product's own limits; 0: as long as the plan says
 
 
 def _kill_gateway(strike: Strike) -> None:
@@ -68,7 +74,36 @@ def _kill_web(strike: Strike) -> None:
 
 
 def _kill_worker(strike: Strike) -> None:
-    strike.installation.worker.kill()
+    """One, or all of them."""
+    workers = strike.installation.workers
+    for worker in strike.chance.sample(workers, strike.chance.randint(1, len(workers))):
+        worker.kill()
+
+
+def _freeze_worker(strike: Strike) -> None:
+    """One of them stands still in the middle of a transaction; then it goes on, and knows nothing of it."""
+    pids = strike.chance.choice(strike.installation.workers).pids
+    _signal(pids, signal.SIGSTOP)
+    for _ in range(FREEZES):
+        time.sleep(2 * HELD_SECONDS)
+        if _is_a_transaction_held():
+            break
+        _signal(pids, signal.SIGCONT)
+        time.sleep(strike.chance.uniform(0, HELD_SECONDS))
+        _signal(pids, signal.SIGSTOP)
+    time.sleep(strike.seconds)
+    _signal(pids, signal.SIGCONT)
+
+
+def _silence_database(strike: Strike) -> None:
+    """On SQLite somebody else holds its one lock."""
+    wire = strike.installation.wire
+    if wire is None:
+        _hold_lock(strike)
+        return
+    wire.is_silent = True
+    time.sleep(strike.seconds)
+    wire.is_silent = False
 
 
 def _kill_backend(strike: Strike) -> None:
@@ -103,26 +138,21 @@ def _fill_disk(strike: Strike) -> None:
 
 
 def _move_clock(strike: Strike) -> None:
-    """Of product and database, which share a machine here: an hour on, back, an hour back, on again."""
+    """Of product and database, which share a machine here: an hour on, two hours back, an hour on again."""
     here = strike.installation
-    clocked = [*here.product, *([here.database] if here.database else [])]
-    with _faked(here, clocked):
-        for offset in (HOUR, 0, -HOUR, 0):
-            _set_clock(here.clock, offset)
-            time.sleep(NOTICED_SECONDS + strike.seconds / 2)
+    _fake_clock(here, [*here.product, *([here.database] if here.database else [])])
+    for offset in (HOUR, -HOUR, 0):
+        _set_clock(here.clock, offset)
+        time.sleep(strike.seconds)
 
 
 def _slow_database(strike: Strike) -> None:
-    """Slow, then silent; on SQLite somebody else holds its one lock."""
-    wire = strike.installation.wire
-    if wire is None:
-        _hold_lock(strike)
-        return
-    wire.delay = SLOW
-    time.sleep(strike.seconds / 2)
-    wire.delay, wire.is_silent = 0, True
-    time.sleep(strike.seconds)
-    wire.is_silent = False
+    """Slow, then silent."""
+    if wire := strike.installation.wire:
+        wire.delay = SLOW
+        time.sleep(strike.seconds / 2)
+        wire.delay = 0
+    _silence_database(strike)
 
 
 def _stop_database(strike: Strike) -> None:
@@ -157,30 +187,23 @@ def _repeat_requests(strike: Strike) -> None:
 # --- How --------------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _faked(here: Installation, clocked: Sequence[Kept]) -> Iterator[None]:
-    """The processes start again with a clock that can be moved, and at the end with that of the machine."""
+def _fake_clock(here: Installation, clocked: Sequence[Kept]) -> None:
+    """The processes start again with a clock that can be moved, and keep it until their next start."""
     _set_clock(here.clock, 0)
     fake = {
         "LD_PRELOAD": str(next(_LIBRARIES.glob("*/faketime/libfaketimeMT.so.1"))),
         "FAKETIME_TIMESTAMP_FILE": str(here.clock),
-        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # a clock that is set leaves that one alone
         "FAKETIME_DISABLE_SHM": "1",  # each process for itself: one that is killed would leave its lock behind
     }
-    _restart(here, clocked, fake)
-    try:
-        yield
-    finally:
-        _restart(here, clocked, {})
-
-
-def _restart(here: Installation, clocked: Sequence[Kept], extra: dict[str, str]) -> None:
     for kept in clocked:
-        kept.extra = extra
+        kept.extra = fake
     with ThreadPoolExecutor(len(clocked)) as threads:
         list(threads.map(Kept.restart, clocked))
     here.until_answering()
+    for kept in clocked:
+        kept.extra = {}
 
 
 def _set_clock(clock: Path, offset: int) -> None:
@@ -204,6 +227,15 @@ def _serves_a_session(pid: int) -> bool:
     except OSError:
         return False
     return title.startswith(b"postgres: ") and HERE.encode() in title
+
+
+def _is_a_transaction_held() -> bool:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        held = "state = 'idle in transaction' AND clock_timestamp() - state_change > %s * interval '1 second'"
+        cursor.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {held}", [HELD_SECONDS])  # noqa: S608
+        return bool(cursor.fetchone()[0])
 
 
 def _signal(pids: Sequence[int], number: signal.Signals) -> None:
@@ -232,6 +264,8 @@ ALL: Final = (
     Kind(name="stopped", strike=_stop_database, explains=DATABASE, on_sqlite=False),
     Kind(name="dropped", strike=_break_connections, explains=DATABASE),
     Kind(name="repeated", strike=_repeat_requests),
+    Kind(name="silent", strike=_silence_database, explains=DATABASE, times=1, lasting=SILENT_SECONDS),
+    Kind(name="frozen", strike=_freeze_worker, explains=DATABASE, on_sqlite=False, times=1, lasting=FROZEN_SECONDS),
 )
 BY_NAME: Final = {kind.name: kind for kind in ALL}
 

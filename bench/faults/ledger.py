@@ -11,10 +11,12 @@ from bench.faults.players import Told
 from bench.faults.work import Newcomer, Ordered
 
 SHOWN: Final = 10  # of many that are missing
+CALLED_BACK: Final = "called back"
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
+    who: str
     status: str
     sha256: bytes
 
@@ -24,7 +26,9 @@ class Ledger:
     """Of all rounds: what was kept must stay."""
 
     told: dict[UUID, Told] = field(default_factory=dict)
+    handed: list[tuple[UUID, float]] = field(default_factory=list)
     commands: set[UUID] = field(default_factory=set)
+    called_back: dict[UUID, float] = field(default_factory=dict)
     broadcasts: set[int] = field(default_factory=set)
     mistakes: list[str] = field(default_factory=list)
 
@@ -39,17 +43,25 @@ class Ledger:
 
     def add(self, ordered: Ordered) -> None:
         self.commands |= ordered.commands
+        self.called_back |= ordered.called_back
         self.broadcasts |= ordered.broadcasts
 
     def compare(self) -> list[str]:
         """What is wrong in the books when nothing is left to do."""
         books = _books()
-        said = {uuid: Kept(each.status, each.sha256) for uuid, each in self.told.items()}
+        said = {uuid: Kept(each.who, each.status, each.sha256) for uuid, each in self.told.items()}
+        unsaid = {uuid: rows[0].status for uuid, rows in books.items() if uuid not in said}
         wrong = {
             "told 200, and not in the books": [uuid for uuid in said if uuid not in books],
             "in the books more than once": [uuid for uuid, rows in books.items() if len(rows) > 1],
             "in the books with another answer": [uuid for uuid, one in said.items() if books.get(uuid, [one]) != [one]],
-            "answered in the books, by no device": [uuid for uuid in books if uuid not in said],
+            "answered in the books, by no device": [uuid for uuid, what in unsaid.items() if what != CALLED_BACK],
+            "called back in the books, by nobody": [
+                uuid for uuid, what in unsaid.items() if what == CALLED_BACK and uuid not in self.called_back
+            ],
+            "handed out after it was called back": [
+                uuid for uuid, at in self.handed if at > self.called_back.get(uuid, at)
+            ],
             "queued, and not in the books": [uuid for uuid in self.commands if uuid not in books],
         }
         return [_named(what, whom) for what, whom in wrong.items() if whom] + list(_of_broadcasts(self.broadcasts))
@@ -86,15 +98,15 @@ def is_all_done(ordered: Ordered) -> bool:
     from devices.models import Broadcast, Command, Result
 
     waiting = Broadcast.objects.filter(pk__in=ordered.broadcasts, queued_at=None)
-    return not (Command.objects.exists() or Result.objects.exists() or waiting.exists())
+    return not (Command.objects.open().exists() or Result.objects.exists() or waiting.exists())
 
 
 def what_is_left(ordered: Ordered) -> str:
     from devices.models import Broadcast, Command, Result
 
     waiting = Broadcast.objects.filter(pk__in=ordered.broadcasts, queued_at=None).count()
-    states = Counter(Command.State(state).label for state in Command.objects.values_list("state", flat=True))
-    some = ", ".join(str(uuid) for uuid in Command.objects.order_by("pk").values_list("uuid", flat=True)[:SHOWN])
+    states = Counter(Command.State(state).label for state in Command.objects.open().values_list("state", flat=True))
+    some = ", ".join(str(uuid) for uuid in Command.objects.open().order_by("pk").values_list("uuid", flat=True)[:SHOWN])
     open_ = ", ".join(f"{count} {state}" for state, count in states.items()) or "none"
     return (
         f"commands open: {open_} ({some}); answers unread: {Result.objects.count()}; broadcasts unfinished: {waiting}"
@@ -102,20 +114,30 @@ def what_is_left(ordered: Ordered) -> str:
 
 
 def _books() -> Mapping[UUID, list[Kept]]:
-    """Of the devices that are played; what newcomers answered is their affair."""
+    """Of the channels that are played; what newcomers answered is their affair."""
     from devices.models import Command, FinishedCommand, Result
+
+    books: defaultdict[UUID, list[Kept]] = defaultdict(list)
+    # what had gone out when it was called back stays in the queue, and waits for its answer alone
+    gone = Command.objects.filter(state=Command.State.CANCELLED)
+    for rows, body in ((FinishedCommand.objects, "body"), (Result.objects, "body"), (gone, None)):
+        _enter(books, rows.filter(channel__enrollment__user__user_id="bench"), body)
+    return books
+
+
+def _enter(books: defaultdict[UUID, list[Kept]], rows: Any, body: str | None) -> None:
+    from devices.models import Command
 
     words: dict[int, str] = {
         Command.State.ACKNOWLEDGED: "Acknowledged",
         Command.State.ERROR: "Error",
         Command.State.FORMAT_ERROR: "CommandFormatError",
+        Command.State.CANCELLED: CALLED_BACK,
     }
-    books: defaultdict[UUID, list[Kept]] = defaultdict(list)
-    for rows in (FinishedCommand.objects, Result.objects):
-        ours = rows.filter(channel__enrollment__user__user_id="bench")
-        for uuid, state, body in ours.values_list("uuid", "state", "body").iterator(chunk_size=500):
-            books[uuid].append(Kept(words.get(state, str(state)), hashlib.sha256(body or b"").digest()))
-    return books
+    columns = "uuid", "state", "channel__enrollment__udid", "channel__user_key", *filter(None, [body])
+    for uuid, state, udid, user, *said in rows.values_list(*columns).iterator(chunk_size=100):
+        digest = hashlib.sha256(said[0] if said and said[0] else b"").digest()
+        books[uuid].append(Kept(f"{udid} {user}".strip(), words.get(state, str(state)), digest))
 
 
 def _of_broadcasts(ids: set[int]) -> Iterator[str]:
@@ -130,15 +152,13 @@ def _of_broadcasts(ids: set[int]) -> Iterator[str]:
             yield f"broadcast {row.pk}: {told}"
 
 
-def _behind(told: Sequence[Told], version: str) -> set[int]:
-    from bench.players import LightDevice
+def _behind(told: Sequence[Told], version: str) -> set[str]:
     from devices.models import Device, FinishedCommand
 
-    uuids = {each.uuid: each.device for each in told if each.status == "Acknowledged"}
-    informed: set[int] = set()
+    uuids = {each.uuid: each.who.split()[0] for each in told if each.status == "Acknowledged"}
+    informed: set[str] = set()
     ids = list(uuids)
     for start in range(0, len(ids), 500):
         some = FinishedCommand.objects.filter(uuid__in=ids[start : start + 500], request_type="DeviceInformation")
         informed |= {uuids[uuid] for uuid in some.values_list("uuid", flat=True)}
-    current = set(Device.objects.filter(os_version=version).values_list("udid", flat=True))
-    return {number for number in informed if LightDevice(number).udid not in current}
+    return informed - set(Device.objects.filter(os_version=version).values_list("udid", flat=True))

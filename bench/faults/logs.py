@@ -7,7 +7,7 @@ from typing import Final
 
 _TRACEBACK: Final = "Traceback (most recent call last):"
 _RECORD: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
-OURS: Final = ("gateway-*.log", "web.log", "worker.log")
+OURS: Final = ("gateway-*.log", "web.log", "worker-*.log")
 
 
 class Logs:

@@ -1,9 +1,14 @@
-"""A thousand devices in one process, over a network that breaks, with an account of what they were told is kept."""
+"""A thousand devices in one process, over a network that breaks, with an account of what they were told is kept.
+
+Nearly all of them connect when they are pushed and at no other time, as devices do: a push that is missing shows.
+"""
 
 import asyncio
 import hashlib
+import itertools
 import random
 import re
+import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,8 +20,9 @@ from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 from bench.answers import TOLD
+from bench.faults import channels
+from bench.faults.channels import Who
 from bench.line import OK, Line
-from bench.players import LightDevice
 from devices.apns_standin.script import Script
 from devices.apns_standin.server import Seen, StandIn
 from devices.apns_standin.tls import server_context
@@ -28,7 +34,9 @@ PATIENCE_SECONDS: Final = 20  # longer than the door takes to give up
 COME_AGAIN_SECONDS: Final = 2.0
 BUSY: Final = 503
 SHOWN: Final = 500  # characters of an answer that must not be
-MOST_PUT_OFF: Final = 2  # times that a command is answered with NotNow
+POLLS: Final = 20  # each so many-th device also connects by itself
+LARGE: Final = 40  # each so many-th list of applications is a large one
+MIB: Final = 1 << 20
 _COMMAND: Final = re.compile(
     rb"<key>(CommandUUID|RequestType)</key>\s*<string>([^<]+)</string>.*"
     rb"<key>(CommandUUID|RequestType)</key>\s*<string>([^<]+)</string>",
@@ -40,12 +48,13 @@ _COMMAND: Final = re.compile(
 class Manner:
     """How devices behave just now; what is a share is one of requests."""
 
-    pause: float  # seconds between two connects that nobody asked for
+    pause: float  # seconds between two connects of those that poll
     version: str  # of the system, which the inventory must show in the end
+    largest: int = 15  # MiB, of an answer
     dropped: float = 0.02  # sent, and the connection closed
     twice: float = 0.02  # sent on two connections at once
     repeated: float = 0.02  # an answer of long ago
-    put_off: float = 0.05
+    put_off: float = 0.05  # of sessions: all that comes then is not for now
     failed: float = 0.02
 
     def gentle(self, pause: float) -> "Manner":
@@ -56,7 +65,7 @@ class Manner:
 class Told:
     """An answer that a device was told is kept."""
 
-    device: int
+    who: str
     uuid: UUID
     status: str
     sha256: bytes
@@ -68,6 +77,8 @@ class Account:
 
     counts: Counter[str] = field(default_factory=Counter)
     told: list[Told] = field(default_factory=list)
+    # commands, and when the requests began that were answered with them, by the clock that all processes share
+    handed: list[tuple[UUID, float]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)  # what no genuine device may be answered
     unsure: int = 0  # devices with an answer that they do not know to be kept
 
@@ -84,6 +95,7 @@ class Fleet:
 
     def __init__(self, url: SplitResult, manner: Manner) -> None:
         self.url, self.manner, self.account = url, manner, Account()
+        self.lists = itertools.count()
 
     def take_account(self, devices: Mapping[int, "Device"]) -> Account:
         taken, self.account = self.account, Account()
@@ -92,14 +104,16 @@ class Fleet:
 
 
 class Device:
-    def __init__(self, number: int, fleet: Fleet, seed: str) -> None:
-        self._light, self._fleet = LightDevice(number), fleet
-        self._chance = random.Random(f"{seed} {number}")  # noqa: S311 -- to be repeated
-        self._proof = self._light.forwarded
+    def __init__(self, who: Who, fleet: Fleet, seed: str) -> None:
+        self._who, self._fleet = who, fleet
+        self._chance = random.Random(f"{seed} {who}")  # noqa: S311 -- to be repeated
+        self._proof = who.device.forwarded
+        self._idle = dump(who.sender | {"Status": "Idle"})
+        self._polls = who.device.number % POLLS == 1
         self._woken = asyncio.Event()
+        self._is_busy = False
         self.unsure: _Answer | None = None
         self._last: _Answer | None = None
-        self._put_off: Counter[UUID] = Counter()
         self._done: set[UUID] = set()
 
     def wake(self) -> None:
@@ -107,13 +121,20 @@ class Device:
         self._woken.set()
 
     async def live(self) -> None:
-        await asyncio.sleep(self._chance.uniform(0, self._fleet.manner.pause))
+        pause = self._pause()
         while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), pause)
             self._woken.clear()
             is_done = await self._session()
-            pause = self._fleet.manner.pause if is_done else COME_AGAIN_SECONDS
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), pause * self._chance.uniform(0.5, 1.5))
+            # one that put everything off comes back by itself (protocol reference, 4.6), as one in trouble does
+            pause = self._pause() if is_done and not self._is_busy else self._sometime(COME_AGAIN_SECONDS)
+
+    def _pause(self) -> float | None:
+        return self._sometime(self._fleet.manner.pause) if self._polls else None
+
+    def _sometime(self, seconds: float) -> float:
+        return seconds * self._chance.uniform(0.5, 1.5)
 
     async def _session(self) -> bool:
         """False when it has to come again soon."""
@@ -134,7 +155,7 @@ class Device:
     async def _talk(self, line: Line) -> bool:
         if self._last is not None and self._happens(self._fleet.manner.repeated):
             self._note((await self._put(line, self._last.body)), self._last)
-        said = self.unsure
+        said, is_busy, self._is_busy = self.unsure, self._happens(self._fleet.manner.put_off), False
         while True:
             status, command = await self._say(line, said)
             if said is not None:
@@ -143,10 +164,11 @@ class Device:
                 return False
             if not command:
                 return True
+            self._is_busy = is_busy
             said = self._answered(command)
 
     async def _say(self, line: Line, said: _Answer | None) -> tuple[int, bytes]:
-        body = _IDLE.replace(_UDID, self._light.udid.encode()) if said is None else said.body
+        body = self._idle if said is None else said.body
         if self._happens(self._fleet.manner.dropped):
             line.begin(body, "Client-Cert", self._proof)
             await asyncio.sleep(self._chance.uniform(0, 0.01))
@@ -171,11 +193,14 @@ class Device:
         return first
 
     async def _put(self, line: Line, body: bytes) -> tuple[int, bytes]:
+        began = time.monotonic()
         self._fleet.account.counts["requests"] += 1
         status, answer = await line.put(body, "Client-Cert", self._proof)
         self._fleet.account.counts[str(status)] += 1  # it may be another account by now
         if status not in (OK, BUSY):
-            self._fleet.account.wrong.append(f"device {self._light.number}: {status} {answer[:SHOWN]!r}")
+            self._fleet.account.wrong.append(f"{self._who}: {status} {answer[:SHOWN]!r}")
+        elif status == OK and answer:
+            self._fleet.account.handed.append((_read(answer)[0], began))
         return status, answer
 
     def _note(self, answered: tuple[int, bytes], said: _Answer) -> None:
@@ -187,15 +212,10 @@ class Device:
             self._last = said
             self._done.add(said.uuid)
             digest = hashlib.sha256(said.body).digest()
-            self._fleet.account.told.append(Told(self._light.number, said.uuid, said.status, digest))
+            self._fleet.account.told.append(Told(str(self._who), said.uuid, said.status, digest))
 
     def _answered(self, command: bytes) -> _Answer:
-        found = _COMMAND.search(command)
-        if found is None:
-            raise ValueError("a command without its UUID")
-        keys = {found[1]: found[2], found[3]: found[4]}
-        uuid, request_type = keys[b"CommandUUID"], keys[b"RequestType"].decode()
-        answer = self._answer(UUID(uuid.decode()), request_type)
+        answer = self._answer(*_read(command))
         if answer.uuid in self._done:
             self._fleet.account.wrong.append(f"{answer.uuid}: asked again after its answer was kept")
         if answer.status != "NotNow":
@@ -203,27 +223,42 @@ class Device:
         return answer
 
     def _answer(self, uuid: UUID, request_type: str) -> _Answer:
-        if self._put_off[uuid] < MOST_PUT_OFF and self._happens(self._fleet.manner.put_off):
-            self._put_off[uuid] += 1
+        if self._is_busy:
             return self._made(uuid, "NotNow", {})
-        self._put_off.pop(uuid, None)
         if self._happens(self._fleet.manner.failed):
             return self._made(uuid, "Error", {"ErrorChain": _ERROR_CHAIN})
+        if request_type == "InstalledApplicationList" and next(self._fleet.lists) % LARGE == 0:
+            return self._made_large(uuid)
         return self._made(uuid, "Acknowledged", self._details(request_type))
 
     def _details(self, request_type: str) -> dict[str, Any]:
         if request_type != "DeviceInformation":
             return {request_type: []}
-        udid = self._light.udid
+        udid = self._who.device.udid
         told = TOLD | {"UDID": udid, "SerialNumber": udid, "OSVersion": self._fleet.manner.version}
         return {"QueryResponses": told}
 
+    def _made_large(self, uuid: UUID) -> _Answer:
+        self._fleet.account.counts["large"] += 1
+        most = self._chance.randint(1, self._fleet.manner.largest) * MIB // len(_APPLICATION % 0)
+        applications = b"".join(_APPLICATION % number for number in range(most))
+        small = self._made(uuid, "Acknowledged", {"InstalledApplicationList": []})
+        return replace(small, body=small.body.replace(b"<array/>", b"<array>%s</array>" % applications))
+
     def _made(self, uuid: UUID, status: str, details: dict[str, Any]) -> _Answer:
-        keys = {"UDID": self._light.udid, "CommandUUID": str(uuid).upper(), "Status": status}
+        keys = self._who.sender | {"CommandUUID": str(uuid).upper(), "Status": status}
         return _Answer(uuid, status, dump(keys | details))
 
     def _happens(self, share: float) -> bool:
         return self._chance.random() < share
+
+
+def _read(command: bytes) -> tuple[UUID, str]:
+    found = _COMMAND.search(command)
+    if found is None:
+        raise ValueError("a command without its UUID")
+    keys = {found[1]: found[2], found[3]: found[4]}
+    return UUID(keys[b"CommandUUID"].decode()), keys[b"RequestType"].decode()
 
 
 def play(devices: int, seed: str, files: ServerFiles, told: Connection) -> None:
@@ -240,7 +275,7 @@ async def _play(count: int, seed: str, files: ServerFiles, told: Connection) -> 
     told.send(stand_in.port)
     url, manner = await asyncio.to_thread(told.recv)
     fleet = Fleet(urlsplit(url), manner)
-    devices |= {number: Device(number, fleet, seed) for number in range(1, count + 1)}
+    devices |= {who.place: Device(who, fleet, seed) for who in channels.all_of(count)}
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(stand_in.serve())
         tasks.create_task(_obey(fleet, devices, told))
@@ -258,13 +293,18 @@ async def _obey(fleet: Fleet, devices: Mapping[int, Device], told: Connection) -
 
 
 def _wake(devices: Mapping[int, Device], seen: Seen) -> None:
-    device = devices.get(LightDevice.of(seen.asked.token).number) if seen.answer.status == OK else None
+    device = devices.get(int(seen.asked.token, 16)) if seen.answer.status == OK else None
     if device is not None:
         device.wake()
 
 
-_UDID: Final = b"@UDID@"
-_IDLE: Final = dump({"UDID": _UDID.decode(), "Status": "Idle"})
+# Long rather than many: how many keys an answer may have is limited, too (epmm/wire/limits.py).
+_APPLICATION: Final = (
+    b"<dict><key>Identifier</key><string>com.example.application%07d</string><key>Name</key><string>Example</string>"
+    b"<key>ShortVersion</key><string>1.2</string><key>Notes</key><string>"
+    + b"It has a long story. " * 200
+    + b"</string></dict>"
+)
 _ERROR_CHAIN: Final = [
     {"ErrorCode": 12021, "ErrorDomain": "MCMDMErrorDomain", "LocalizedDescription": "It does not work here."}
 ]

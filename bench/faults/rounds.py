@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
+from uuid import UUID
 
 from bench.faults import ledger
 from bench.faults.installation import Installation, is_database_there
@@ -19,25 +20,26 @@ from bench.faults.work import Newcomer, Ordered, Work, broadcast
 
 LOOK_SECONDS: Final = 0.3
 LOOKS: Final = 3
-FIGURES: Final = ("requests", "200", "503", "broken", "dropped", "twice", "pushed")
+FIGURES: Final = ("requests", "200", "503", "broken", "dropped", "twice", "large", "pushed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    pause: float = 8.0  # of a device, between two connects that nobody asked for
+    pause: float = 8.0  # of a device that polls
     settling: float = 2.0
     before: float = 3.0  # at most until the first strike; half of what may lie between two
     lasting: float = 6.0  # longer than the door waits for its database
     patience: float = 60  # after healing, until all is done
     per_second: float = 20.0  # commands to single devices
+    largest: int = 15  # MiB, of an answer
     is_brief: bool = False
 
     @classmethod
     def brief(cls) -> Self:
-        return cls(pause=1.5, settling=0.7, before=0.3, lasting=1.2, per_second=10, is_brief=True)
+        return cls(pause=1.5, settling=0.7, before=0.3, lasting=1.2, per_second=10, largest=2, is_brief=True)
 
     def manner(self, number: int) -> Manner:
-        return Manner(pause=self.pause, version=f"18.{number}")
+        return Manner(pause=self.pause, version=f"18.{number}", largest=self.largest)
 
     def strikes(self, kind: Kind) -> int:
         return 1 if self.is_brief else kind.times
@@ -70,6 +72,7 @@ class Rounds:
     def _look(self, played: "Round") -> None:
         news = self._ledger.enter(played.told)
         self._ledger.add(played.ordered)
+        self._ledger.handed += played.handed
         repeated = {each.uuid for each in played.told} - {each.uuid for each in news}
         current = [each for each in played.current if each.uuid not in repeated]
         self._ledger.check_records(current, played.manner.version)
@@ -87,6 +90,7 @@ class Rounds:
                 return []
             wrong += played.until_done()
             self._ledger.enter(played.told)
+            self._ledger.handed += played.handed
         return wrong
 
 
@@ -103,6 +107,7 @@ class Round:
         self.counts: Counter[str] = Counter()
         self._first_current = 0
         self.told: list[Told] = []
+        self.handed: list[tuple[UUID, float]] = []
         self.wrong: list[str] = []
         self.unsure = 0
         self.ordered = Ordered()
@@ -111,11 +116,11 @@ class Round:
 
     def __str__(self) -> str:
         figures = ", ".join(f"{self.counts[name]} {name}" for name in FIGURES)
-        ordered = f"{len(self.ordered.commands)} commands and {len(self.ordered.broadcasts)} broadcasts queued"
-        names = " ".join(kind.name for kind in self.kinds)
+        ordered, names = self.ordered, " ".join(kind.name for kind in self.kinds)
         return (
-            f"{names:<9}  {figures}; {ordered}, {len(set(self._answered()))} answered, "
-            f"{self.ordered.pages} pages; all done {self.seconds:.1f} s after healing"
+            f"{names:<9}  {figures}; {len(ordered.commands)} commands and {len(ordered.broadcasts)} broadcasts queued, "
+            f"{len(ordered.called_back)} called back, {len(set(self._answered()))} answered, {ordered.pages} pages; "
+            f"all done {self.seconds:.1f} s after healing"
         )
 
     @property
@@ -134,37 +139,35 @@ class Round:
         time.sleep(chance.uniform(0, self.plan.before))  # the broadcast may be under way
         for kind in self.kinds:
             for _ in range(self.plan.strikes(kind)):
-                kind.strike(Strike(self.installation, self.manner, chance, self.plan.lasting))
+                kind.strike(Strike(self.installation, self.manner, chance, kind.lasting or self.plan.lasting))
                 self._take_account()
                 time.sleep(chance.uniform(0, 2 * self.plan.before))
         self.ordered = work.stop()
+        healed = time.monotonic()
+        self.installation.until_answering()
+        if jumps:
+            self._ask_again()
         left = self._settle()
-        if jumps and not left:
-            left = self._ask_again()
+        self.seconds = time.monotonic() - healed
         self.newcomer.leave()
         return left
 
-    def _ask_again(self) -> list[str]:
+    def _ask_again(self) -> None:
         """Which of two answers is the later one, a clock that moved cannot say: the records must follow the next."""
-        self._first_current = len(self.told)
         self.manner = replace(self.manner, version=f"{self.manner.version}.1")
         self.installation.devices.behave(self.manner)
         self._take_account()
+        self._first_current = len(self.told)
         self.ordered.broadcasts.add(broadcast())
-        return self._settle()
 
     def _settle(self) -> list[str]:
-        healed = time.monotonic()
-        self.installation.until_answering()
         self.installation.devices.behave(self.manner.gentle(self.plan.settling))
-        left = self.until_done()
-        self.seconds = time.monotonic() - healed
-        return left
+        return self.until_done()
 
     def until_done(self) -> list[str]:
         """Or what is not."""
         began = time.monotonic()
-        while not self._is_done():
+        while not (self._is_done() or self.wrong):
             if time.monotonic() - began > self.plan.patience:
                 return [f"not done after {self.plan.patience:.0f} s: {ledger.what_is_left(self.ordered)}"]
             time.sleep(LOOK_SECONDS)
@@ -181,6 +184,7 @@ class Round:
         account = self.installation.devices.account()
         self.counts += account.counts
         self.told += account.told
+        self.handed += account.handed
         self.wrong += account.wrong
         self.unsure = account.unsure
 

@@ -1,7 +1,9 @@
 """What administrators and people do meanwhile: commands through the product's services, pages, whole enrollments."""
 
+import math
 import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +23,9 @@ from enrollment.simulator.refusal import DeviceRefused, NoAnswer
 PASSWORD: Final = "correct horse battery"  # noqa: S105 -- of a person who lives as long as the bench
 REQUEST_TYPES: Final = ("DeviceInformation", "ProfileList", "CertificateList", "InstalledApplicationList")
 PAUSE: Final = 0.5
+CALLED_BACK: Final = 0.15  # of commands to single channels
+BROADCASTS: Final = 0.02  # how likely another one begins in each pause
+REGRET_SECONDS: Final = 0.4  # at most until then
 SELECTION: Final = {"user__user_id": "bench"}
 CONNECTS: Final = 1.0  # seconds between two of a newcomer's device
 TRIES: Final = 100
@@ -53,6 +58,8 @@ class Ordered:
     """What was queued and is known to be: somebody was told so."""
 
     commands: set[UUID] = field(default_factory=set)
+    # of those, which were called back: when that was confirmed; infinity: nobody knows whether it was done
+    called_back: dict[UUID, float] = field(default_factory=dict)
     broadcasts: set[int] = field(default_factory=set)
     pages: int = 0  # that were answered
     failures: int = 0  # of orders, because the database was away
@@ -81,6 +88,8 @@ class Work:
         while not self._stop.wait(PAUSE):
             for _ in range(self._each):
                 self._order(self._single)
+            if self._chance.random() < BROADCASTS:
+                self._order(self._broadcast)
             self._look_at_a_page()
         connections.close_all()
 
@@ -98,13 +107,30 @@ class Work:
         self.ordered.broadcasts.add(broadcast())
 
     def _single(self) -> None:
-        from devices.models import Device
+        from devices.models import Channel, Device
         from devices.services import send
 
-        devices = Device.objects.filter(**SELECTION)
-        device = devices.order_by("pk")[self._chance.randrange(devices.count())]
-        order = send.prepare(device, self._chance.choice(REQUEST_TYPES))
-        self.ordered.commands.add(send.send(order, actor="bench").uuid)
+        channels = Channel.objects.filter(enrollment__user__user_id="bench").order_by("pk")
+        channel = channels[self._chance.randrange(channels.count())]
+        device = Device.objects.get(enrollments__channels=channel)
+        order = send.prepare(device, self._chance.choice(REQUEST_TYPES), user_key=channel.user_key)
+        command = send.send(order, actor="bench")
+        self.ordered.commands.add(command.uuid)
+        if self._chance.random() < CALLED_BACK:
+            self._stop.wait(self._chance.uniform(0, REGRET_SECONDS))
+            self._call_back(device, command)
+
+    def _call_back(self, device: Any, command: Any) -> None:
+        from devices.services import cancelling
+        from devices.services.queue import CommandRefused
+
+        self.ordered.called_back[command.uuid] = math.inf
+        try:
+            cancelling.cancel(device, command.pk, actor="bench")
+        except CommandRefused:  # it was answered before
+            del self.ordered.called_back[command.uuid]
+        else:
+            self.ordered.called_back[command.uuid] = time.monotonic()
 
     def _look_at_a_page(self) -> None:
         path = self._chance.choice(("/healthz", "/.well-known/com.apple.remotemanagement?user-identifier=anna"))

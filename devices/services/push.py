@@ -9,16 +9,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Model, QuerySet
 from django.db.models.functions import Least
 from django.utils import timezone
 
 from devices import apns
 from devices.models import Channel, Command, Device, Enrollment, PushCertificate
+from devices.models.command import CommandQuerySet
 from devices.protocol.push import Outcome, Push, Verdict, expiration
 from devices.services import push_certificates
 from devices.services.push_certificates import PushCredentials
@@ -27,7 +28,7 @@ from epmm.models import Job
 
 BATCH: Final = 2000  # channels
 UNREACHABLE: Final = timedelta(days=1)  # looked at again after this, or as soon as `revive` says
-LEASE: Final = timedelta(minutes=2)  # a worker that died gives its batch back after this
+LEASE: Final = timedelta(minutes=1)  # a worker that died gives its batch back after this
 WINDOW: Final = timedelta(seconds=5)  # never twice within it
 LONGEST_PAUSE: Final = timedelta(hours=1)  # after failures that pass; each doubles it
 FURTHEST: Final = timedelta(days=1, hours=1)  # nothing is put off so long: it was, by a clock that was ahead
@@ -44,6 +45,7 @@ AFTER: Final[Mapping[Verdict, timedelta]] = {
 REFUSALS: Final = {Verdict.UNREGISTERED, Verdict.BAD_TOKEN}
 PASSING: Final = {Verdict.TOO_MANY, Verdict.TRY_LATER}
 
+Row = TypeVar("Row", bound=Model)
 logger = logging.getLogger(__name__)
 
 
@@ -82,10 +84,10 @@ def wake(device: Device) -> int:
 
 def wake_channel(channel_id: int) -> None:
     credentials = push_certificates.current()
-    channel = _channels([channel_id]).get(channel_id)
+    channel = _channels().filter(pk=channel_id).first()
     if credentials is not None and channel is not None and _is_reachable(channel, credentials):
         now = timezone.now()
-        _take([channel_id], now)
+        _take(channel_id, now)
         _settle(Leased(now + LEASE, [channel]), _send([channel], credentials))
 
 
@@ -109,9 +111,13 @@ def revive_topic(topic: str) -> None:
 
 
 def after_the_clock_was_ahead() -> int:
-    """Of what such a clock put off nothing would be pushed before it is that late again; how many commands."""
+    """For what such a clock queued or put off nobody would be woken before it is that late; how many commands."""
     now = timezone.now()
-    return Command.objects.filter(push_at__gt=now + FURTHEST).update(push_at=now)
+    put_off = Command.objects.filter(push_at__gt=now + FURTHEST).update(push_at=now)
+    # looked for only where one was, for it means to look at all that waits
+    was_ahead = Job.objects.filter(done_at__gt=now + WINDOW).exists()
+    queued = Command.objects.filter(created_at__gt=now + WINDOW, push_at__gt=now)
+    return put_off + (queued.update(push_at=now) if was_ahead else 0)
 
 
 # --- Choosing ---------------------------------------------------------------------------------------------------------
@@ -119,34 +125,42 @@ def after_the_clock_was_ahead() -> int:
 
 @transaction.atomic
 def _lease(credentials: PushCredentials, now: datetime, limit: int) -> Leased:
-    skip = connection.features.has_select_for_update_skip_locked
-    due = _due(now).order_by("push_at").select_for_update(skip_locked=skip)
-    commands = {
-        pk: (channel, state) for pk, channel, state in due.values_list("pk", "channel_id", "state")[: limit * 2]
-    }
-    waiting = [channel for channel, state in commands.values() if state != Command.State.CANCELLED]
-    channels = _channels(list(dict.fromkeys(waiting))[:limit])
+    """What others are at is left for the next time: the door must not wait for this, nor this for the door."""
+    due = list(_due(now).order_by("push_at").values_list("pk", "channel_id", "state")[: limit * 2])
+    waiting = [channel for _, channel, state in due if state != Command.State.CANCELLED]
+    channels = _free(_channels()).in_bulk(list(dict.fromkeys(waiting))[:limit])
+    commands = dict(_free(_due(now).open().filter(channel__in=channels)).values_list("pk", "channel_id"))
     later: defaultdict[datetime, set[int]] = defaultdict(set)
     for channel in channels.values():
-        if not _is_reachable(channel, credentials):
-            later[now + UNREACHABLE].add(channel.pk)
-        elif _was_lately(channel, now) or _is_leased(channel, now):
-            later[now + WINDOW].add(channel.pk)
-    put_off = set().union(*later.values())
-    reachable = [channel for channel in channels.values() if channel.pk not in put_off]
-    _take([channel.pk for channel in reachable], now)
-    for push_at, ids in later.items():  # of the commands locked above and no others
-        put_off_commands = [pk for pk, (channel, _) in commands.items() if channel in ids]
-        Command.objects.filter(pk__in=put_off_commands).update(push_at=push_at)
-    called_back = [pk for pk, (_, state) in commands.items() if state == Command.State.CANCELLED]
+        later[_next_push(channel, credentials, now)].add(channel.pk)
+    for push_at, ids in later.items():
+        moved = [pk for pk, channel in commands.items() if channel in ids]
+        Command.objects.filter(pk__in=moved).update(push_at=push_at)
+    called_back = [pk for pk, _, state in due if state == Command.State.CANCELLED]
+    called_back = list(_free(_due(now).filter(pk__in=called_back)).values_list("pk", flat=True))
     Command.objects.filter(pk__in=called_back).update(push_at=now + UNREACHABLE)
-    return Leased(now + LEASE, reachable)
+    leased = [channels[pk] for pk in channels if pk in later[now + LEASE] & set(commands.values())]
+    Channel.objects.filter(pk__in=[channel.pk for channel in leased]).update(push_leased_until=now + LEASE)
+    return Leased(now + LEASE, leased)
 
 
-def _take(channel_ids: Sequence[int], now: datetime) -> None:
+def _next_push(channel: Channel, credentials: PushCredentials, now: datetime) -> datetime:
+    """Of one whose push is leased: when the lease ends."""
+    if not _is_reachable(channel, credentials):
+        return now + UNREACHABLE
+    return now + (WINDOW if _was_lately(channel, now) or _is_leased(channel, now) else LEASE)
+
+
+def _free(rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Locked, without what others have locked: whoever waits for nobody is in no deadlock, whatever comes first."""
+    skip = connection.features.has_select_for_update_skip_locked
+    return rows.select_for_update(of=("self",), no_key=True, skip_locked=skip)
+
+
+def _take(channel_id: int, now: datetime) -> None:
     """The channel, whatever is queued for it meanwhile, and all that is due: one push is enough."""
-    Channel.objects.filter(pk__in=channel_ids).update(push_leased_until=now + LEASE)
-    due = Command.objects.open().filter(channel__in=channel_ids, push_at__lte=now)
+    Channel.objects.filter(pk=channel_id).update(push_leased_until=now + LEASE)
+    due = Command.objects.open().filter(channel=channel_id, push_at__lte=now)
     due.update(push_at=now + LEASE)
 
 
@@ -160,17 +174,17 @@ def _is_leased(channel: Channel, now: datetime) -> bool:
     return until is not None and now < until <= now + LEASE
 
 
-def _due(now: datetime) -> QuerySet[Command]:
+def _due(now: datetime) -> CommandQuerySet:
     return Command.objects.filter(push_at__lte=now)
 
 
-def _channels(ids: Sequence[int]) -> dict[int, Channel]:
+def _channels() -> QuerySet[Channel]:
     needed = (
         "user_key", "push_token", "push_magic", "pushed_at", "push_leased_until", "push_failures", "push_refused_at",
         "token_updated_at",
     )  # fmt: skip
     joined = ("enrollment__state", "enrollment__topic", "enrollment__device_id")
-    return Channel.objects.select_related("enrollment").only(*needed, *joined).in_bulk(ids)
+    return Channel.objects.select_related("enrollment").only(*needed, *joined)
 
 
 def _is_reachable(channel: Channel, credentials: PushCredentials) -> bool:
@@ -222,15 +236,24 @@ def _put_off(verdict: Verdict, channels: Sequence[Channel], leased_until: dateti
     for channel in channels:
         by_pause[_pause(verdict, channel.push_failures)].append(channel.pk)
     for pause, ids in by_pause.items():
-        leased = Command.objects.filter(channel__in=ids, push_at=leased_until)
-        leased.update(push_at=now + pause)
-    settled = Channel.objects.filter(pk__in=[channel.pk for channel in channels])
+        with transaction.atomic():  # what the door is at just now is pushed once more, if it is still there then
+            leased = _free(Command.objects.filter(channel__in=ids, push_at=leased_until))
+            Command.objects.filter(pk__in=list(leased.values_list("pk", flat=True))).update(push_at=now + pause)
+    settled: dict[str, Any] = {"push_leased_until": None}
     if verdict is Verdict.ACCEPTED:
-        settled.update(pushed_at=now, push_leased_until=None, push_failures=0)
+        settled |= {"pushed_at": now, "push_failures": 0}
     elif verdict in PASSING:
-        settled.update(push_leased_until=None, push_failures=Least(F("push_failures") + 1, 20))
-    else:
-        settled.update(push_leased_until=None)
+        settled |= {"push_failures": Least(F("push_failures") + 1, 20)}
+    _update([channel.pk for channel in channels], settled)
+
+
+def _update(ids: Sequence[int], values: Mapping[str, Any]) -> None:
+    """Each of those that others are at by itself: whoever holds nothing may wait."""
+    with transaction.atomic():
+        free = list(_free(Channel.objects.filter(pk__in=ids)).values_list("pk", flat=True))
+        Channel.objects.filter(pk__in=free).update(**values)
+    for channel_id in set(ids).difference(free):
+        Channel.objects.filter(pk=channel_id).update(**values)
 
 
 def _pause(verdict: Verdict, failures: int) -> timedelta:

@@ -5,7 +5,7 @@ import hashlib
 import random
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -23,7 +23,7 @@ from devices.models import Channel, Command, FinishedCommand, Payload, Result
 from devices.services import results
 from epmm import audit, audit_chain
 from epmm.models import AuditEntry
-from tests.devices.services.rows import channel_of, enrolled, person
+from tests.devices.services.rows import UDID, channel_of, enrolled, person
 from tests.epmm.processes import eventually, is_alive
 
 TRACE = """2026-11-27 00:53:00,225 ERROR epmm.tasks: a job failed job=101
@@ -40,7 +40,7 @@ Traceback (most recent call last):
 {}
 2026-11-27 00:53:01,000 INFO epmm.tasks: goes on
 """
-SAID = "worker.log: ValueError: second"
+SAID = "worker-0.log: ValueError: second"
 PARENT = """
 import subprocess, sys, time
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -65,12 +65,14 @@ def keep(command: Command, body: bytes = b"answer") -> Told:
     return told(command.uuid)
 
 
-def told(uuid: UUID, body: bytes = b"answer", status: str = "Acknowledged") -> Told:
-    return Told(1, uuid, status, hashlib.sha256(body).digest())
+def told(uuid: UUID, body: bytes = b"answer", status: str = "Acknowledged", who: str = UDID) -> Told:
+    return Told(who, uuid, status, hashlib.sha256(body).digest())
 
 
-def mistakes(answers: list[Told], ordered: Ordered | None = None) -> list[str]:
-    ledger = Ledger()
+def mistakes(
+    answers: list[Told], ordered: Ordered | None = None, handed: Sequence[tuple[UUID, float]] = ()
+) -> list[str]:
+    ledger = Ledger(handed=[*handed])
     ledger.enter(answers)
     ledger.add(ordered or Ordered())
     return ledger.compare()
@@ -97,6 +99,49 @@ def test_what_was_queued_and_is_lost_is_named(channel: Channel) -> None:
     assert mistakes([], Ordered(commands={lost})) == [f"queued, and not in the books: {lost}"]
 
 
+def test_an_answer_of_another_channel_is_named(channel: Channel) -> None:
+    command = order(channel)
+    keep(command)
+
+    assert mistakes([told(command.uuid, who=f"{UDID} USER")]) == [f"in the books with another answer: {command.uuid}"]
+
+
+def called_back(command: Command, at: float = 5.0) -> Ordered:
+    Command.objects.filter(pk=command.pk).call_back()
+    return Ordered(commands={command.uuid}, called_back={command.uuid: at})
+
+
+@pytest.mark.parametrize("state", [Command.State.QUEUED, Command.State.OFFERED])
+def test_what_was_called_back_need_not_be_answered(channel: Channel, state: Command.State) -> None:
+    command = order(channel)
+    Command.objects.update(state=state)
+    ordered = called_back(command)
+    assert is_all_done(ordered)
+
+    assert mistakes([], ordered) == []
+    assert mistakes([]) == [f"called back in the books, by nobody: {command.uuid}"]
+
+
+def test_an_answer_to_what_was_called_back_is_kept_or_named(channel: Channel) -> None:
+    command = order(channel)
+    Command.objects.update(state=Command.State.OFFERED)
+    ordered, answer = called_back(command), told(command.uuid)
+    assert mistakes([answer], ordered) == [f"in the books with another answer: {command.uuid}"]
+
+    keep(command)
+    assert mistakes([answer], ordered) == []
+
+
+@pytest.mark.parametrize(("began", "found"), [(4.9, 0), (5.1, 1)])
+def test_what_is_handed_out_after_it_was_called_back_is_named(channel: Channel, began: float, found: int) -> None:
+    command = order(channel)
+    Command.objects.update(state=Command.State.OFFERED)
+    ordered = called_back(command, at=5.0)
+
+    late = [f"handed out after it was called back: {command.uuid}"] * found
+    assert mistakes([], ordered, handed=[(command.uuid, began), (uuid4(), 9.9)]) == late
+
+
 def test_an_answer_that_stands_twice_is_named(channel: Channel) -> None:
     command = order(channel)
     FinishedCommand.of(command, Command.State.ACKNOWLEDGED, timezone.now(), b"answer").save(force_insert=True)
@@ -118,7 +163,7 @@ def test_a_version_that_a_record_does_not_show_is_named(channel: Channel) -> Non
     results.read_results()
     ledger = Ledger()
     ledger.check_records(ledger.enter([answer]), "18.2")
-    assert ledger.mistakes == ["told 18.2, and the record says otherwise: 1"]
+    assert ledger.mistakes == [f"told 18.2, and the record says otherwise: {UDID}"]
 
     ledger = Ledger()
     ledger.enter([answer])
@@ -155,7 +200,7 @@ def test_an_audit_log_that_is_not_whole_is_named() -> None:
 def test_a_traceback_needs_a_fault_that_explains_it(
     tmp_path: Path, explains: tuple[str, ...], found: list[str]
 ) -> None:
-    (tmp_path / "worker.log").write_text(TRACE.format("ValueError: second"))
+    (tmp_path / "worker-0.log").write_text(TRACE.format("ValueError: second"))
     (tmp_path / "redis.log").write_text(TRACE.format("of another program"))
     logs = Logs(tmp_path)
 

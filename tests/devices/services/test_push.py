@@ -1,6 +1,8 @@
 """Which devices are woken and when."""
 
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -9,7 +11,9 @@ from django.db import connection
 from django.utils import timezone
 
 from devices.models import Channel, Command, Device, Enrollment, PushCertificate
+from devices.protocol.push import Outcome
 from devices.services import push, push_certificates
+from devices.services.push_certificates import PushCredentials
 from epmm import pipeline
 from epmm.logging import LineFormatter
 from epmm.models import Job
@@ -258,21 +262,52 @@ def test_a_batch_takes_as_many_statements_as_one(apple: Apple, django_assert_max
     for number in range(1, 40):
         command(reachable(number), "ProfileList")
 
-    with django_assert_max_num_queries(12):  # type: ignore[operator] # a fixture of pytest-django
+    with django_assert_max_num_queries(20):  # type: ignore[operator] # a fixture of pytest-django
         assert push.push_due() == 39
+
+
+@contextmanager
+def somebody_at(table: str, pk: int) -> Iterator[None]:
+    """Another worker, or the door; whoever waits for it does so in vain."""
+    with psycopg.connect(pipeline.conninfo_of(connection.settings_dict, seconds=5)) as another:
+        another.execute(f"SELECT FROM {table} WHERE id = {pk} FOR UPDATE")
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")  # nothing else would end the wait
+        yield
+    connection.close()
 
 
 @pytest.mark.service("postgresql")
 @pytest.mark.django_db(transaction=True)
-def test_what_another_worker_is_at_holds_nobody_up(apple: Apple) -> None:
+@pytest.mark.parametrize("table", ["devices_command", "devices_channel"])
+def test_what_another_worker_is_at_holds_nobody_up(apple: Apple, table: str) -> None:
     theirs, ours = reachable(1), reachable(2)
     row = command(theirs, "ProfileList")
     command(ours, "ProfileList")
-    with psycopg.connect(pipeline.conninfo_of(connection.settings_dict, seconds=5)) as another:
-        another.execute("SELECT FROM devices_command WHERE id = %s FOR UPDATE", [row.pk])
-        with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = '2s'")  # nothing else would end the wait
+    with somebody_at(table, row.pk if table == "devices_command" else theirs.pk):
         assert push.push_due() == 1
-    connection.close()
 
     assert apple.woken() == [token(ours)]
+    assert push.push_due() == 1
+    assert apple.woken() == [token(theirs)]
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_what_the_door_is_at_when_its_push_was_accepted_holds_nobody_up(
+    apple: Apple, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [command(reachable(number), "ProfileList") for number in (1, 2)]
+    with ExitStack() as door:
+        send = push._send
+
+        def answered_meanwhile(channels: Sequence[Channel], credentials: PushCredentials) -> Sequence[Outcome]:
+            outcomes = send(channels, credentials)
+            door.enter_context(somebody_at("devices_command", rows[0].pk))
+            return outcomes
+
+        monkeypatch.setattr(push, "_send", answered_meanwhile)
+        assert push.push_due() == 2
+
+    assert due_in(rows[0]) <= push.LEASE  # once more, if it is still there then
+    assert due_in(rows[1]) > timedelta(hours=23)

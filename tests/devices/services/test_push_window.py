@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from devices.models import Channel, Command, PushCertificate
 from devices.services import push, push_certificates
+from epmm.models import Job
 from tests.devices.services.pushing import DAY, Apple, due_in, reachable, token
 from tests.devices.services.rows import command
 
@@ -73,6 +74,20 @@ def test_what_was_put_off_while_the_clock_was_ahead_is_due(apple: Apple) -> None
     assert push.after_the_clock_was_ahead() == 1
     assert due_in(row) <= timedelta(0)
     assert due_in(put_off) > timedelta(hours=23)
+
+
+@pytest.mark.parametrize(("ahead", "found"), [(timedelta(hours=1), 1), (timedelta(0), 0)])
+def test_what_was_queued_while_the_clock_was_ahead_is_due(apple: Apple, ahead: timedelta, found: int) -> None:
+    """The worker did something then, which is how it knows."""
+    hour = timezone.now() + timedelta(hours=1)
+    row, later = command(reachable(1), "ProfileList"), command(reachable(2), "ProfileList")
+    Command.objects.filter(pk=row.pk).update(created_at=hour, push_at=hour)
+    Command.objects.filter(pk=later.pk).update(push_at=hour)
+    Job.objects.create(kind="epmm.heartbeat", done_at=timezone.now() + ahead)
+
+    assert push.after_the_clock_was_ahead() == found
+    assert push.push_due() == found
+    assert due_in(later) > timedelta(minutes=59)
 
 
 @pytest.mark.usefixtures("apple")
