@@ -149,8 +149,8 @@ def delete_retired(days: int) -> None:
 
 
 @jobs.handles(duplicates.KIND)
-def retire_duplicates() -> None:
-    duplicates.retire_all()
+def tidy_duplicates() -> None:
+    duplicates.tidy_all()
 
 
 @jobs.handles("devices.person_named")

@@ -20,12 +20,13 @@ def inventory_read(enrollment: int) -> None:
     """The last step of a trace: the first DeviceInformation is in the device's record."""
     from devices.models import Enrollment
     from devices.services import declarative
+    from enrollment.models import Step
     from enrollment.services import trace
 
     row = Enrollment.objects.filter(pk=enrollment).first()
     attempt = trace.of(row) if row else None
-    if attempt is not None and not attempt.steps.filter(step="first_inventory").exists():
-        trace.step(attempt, "first_inventory")
+    if attempt is not None and not attempt.steps.filter(step=Step.FIRST_INVENTORY).exists():
+        trace.step(attempt, Step.FIRST_INVENTORY)
     if row is not None:
         declarative.switch_on(row)
 

@@ -107,7 +107,7 @@ DUPLICATES: Final = {
     platform: choice(
         f"devices.duplicates_{platform.lower()}",
         default="retire",
-        values=("retire", "nothing"),
+        values=("retire", "unknown", "nothing"),
         help=gettext_lazy("What becomes of the older record of the same device."),
     )
     for platform in PLATFORMS

@@ -11,7 +11,7 @@ LAST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 _NUMBER: Final = re.compile(r"[+-]?\d{1,16}(\.\d{1,16})?", re.ASCII)
 _OFFSET: Final = re.compile(r"now(?:([+-])(\d{1,6})([smhdw]))?", re.IGNORECASE | re.ASCII)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_MILLISECONDS: Final = re.compile(r"\d{11,14}", re.ASCII)
+_MILLISECONDS: Final = re.compile(r"0|\d{11,14}", re.ASCII)  # fewer digits are rather a year, or a slip
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MOMENT: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?(\.\d{1,6})?(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE | re.ASCII
@@ -48,7 +48,8 @@ def period(text: str, *, now: datetime, zone: tzinfo) -> Period:
         found = _period(text.strip(), now, zone)
     except OverflowError as error:
         raise ValueError from error
-    if not FIRST <= found.start < LAST:
+    first = min(FIRST, FIRST.replace(tzinfo=zone))  # 1970-01-01 is a day of every zone
+    if not first <= found.start < LAST:
         raise ValueError
     return found
 

@@ -2,6 +2,7 @@
 others, and whether by itself.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from devices.models import Device
+from devices.models import Device, Enrollment
 from devices.services.retire import end_enrollment
 from epmm import audit, options, schedules, settings_store
 
@@ -64,10 +65,19 @@ def _has_better() -> Q:
     return found
 
 
-def to_retire() -> QuerySet[Any]:
-    """Those whose platform is to be tidied up."""
-    tidied = [name for name, setting in options.DUPLICATES.items() if settings_store.read(setting) == "retire"]
-    return candidates().filter(platform__in=tidied)
+def to_tidy() -> QuerySet[Any]:
+    """Those whose platform is to be tidied up, and that are not yet what they are to become.
+
+    What a device still uses is not marked: it counts towards its user's limit, and goes when the user's role goes.
+    """
+    retired, marked = ([*_set_to(action)] for action in ("retire", "unknown"))
+    in_use = Exists(Enrollment.objects.active().filter(device=OuterRef("pk")))
+    unmarked = Q(platform__in=marked) & ~Q(status=Device.Status.UNKNOWN) & ~Q(in_use)
+    return candidates().filter(Q(platform__in=retired) | unmarked)
+
+
+def _set_to(action: str) -> Iterator[str]:
+    return (platform for platform, setting in options.DUPLICATES.items() if settings_store.read(setting) == action)
 
 
 def begin(*, actor: str) -> bool:
@@ -80,20 +90,38 @@ def begin_where_due() -> None:
         begin(actor=WORKER)
 
 
-def retire_all() -> None:
+def tidy_all() -> None:
     """One after the other, each looked at again; safe to run twice."""
-    for key in list(to_retire().order_by("pk").values_list("pk", flat=True)):
-        _retire(key)
+    for key in list(to_tidy().order_by("pk").values_list("pk", flat=True)):
+        _tidy(key)
     _end()
 
 
 @transaction.atomic
-def _retire(key: int) -> None:
+def _tidy(key: int) -> None:
     run = schedules.running(KIND)
     device = Device.objects.select_for_update().filter(pk=key).first()
-    kept = with_kept(to_retire().filter(pk=key)).values_list(KEPT, flat=True).first()
+    kept = with_kept(to_tidy().filter(pk=key)).values_list(KEPT, flat=True).first()
     if run is None or device is None or kept is None:
         return
+    is_retired = device.platform in _set_to("retire")
+    if is_retired:
+        _retire(device)
+    else:
+        _mark(device)
+    details = {"because": REASON, "kept": str(kept)}
+    action = "device.retired" if is_retired else "device.marked_unknown"
+    audit.record(action, actor=run.actor, subject_type="device", subject=str(device.uuid), details=details)
+    schedules.count(run, 1)
+
+
+def _mark(device: Device) -> None:
+    """Nothing else changes: it is taken up again when its device enrolls."""
+    device.status = Device.Status.UNKNOWN
+    device.save(update_fields=["status", "modified_at"])
+
+
+def _retire(device: Device) -> None:
     now = timezone.now()
     for enrollment in device.enrollments.standing().select_related("device"):
         end_enrollment(enrollment, reason=REASON, now=now)
@@ -102,9 +130,6 @@ def _retire(key: int) -> None:
         device.status, device.mdm_managed = Device.Status.RETIRED, False
         device.retired_at, device.retired_reason = now, REASON
         device.save(update_fields=["status", "mdm_managed", "retired_at", "retired_reason", "modified_at"])
-    details = {"because": REASON, "kept": str(kept)}
-    audit.record("device.retired", actor=run.actor, subject_type="device", subject=str(device.uuid), details=details)
-    schedules.count(run, 1)
 
 
 @transaction.atomic
@@ -112,8 +137,8 @@ def _end() -> None:
     run = schedules.running(KIND)
     if run is None:
         return
-    retired = schedules.end(run)
-    if retired or run.actor != WORKER:
+    tidied = schedules.end(run)
+    if tidied or run.actor != WORKER:
         audit.record(
-            KIND, actor=run.actor, subject_type="device", subject="duplicate devices", details={"retired": retired}
+            KIND, actor=run.actor, subject_type="device", subject="duplicate devices", details={"tidied": tidied}
         )

@@ -21,6 +21,7 @@ from devices.search.tree import EVERYTHING, All, AnyOf, Node, Operator, Test, Wo
 from devices.services import hidden_fields
 from epmm.portal import keyset
 from epmm.portal.keyset import Order
+from epmm.portal.lists import grouped
 
 PAGE: Final = 50
 LARGEST_PAGE: Final = 1000
@@ -61,7 +62,7 @@ class Count:
     is_capped: bool  # there are more
 
     def __str__(self) -> str:
-        return f"{self.number:,}+" if self.is_capped else f"{self.number:,}"
+        return f"{grouped(self.number)}+" if self.is_capped else grouped(self.number)
 
 
 def registry() -> Registry:

@@ -1,6 +1,5 @@
 """Settings > iOS > MDM > Identity certificates: whose device is shut out, or will be soon (specification, 9.4)."""
 
-from datetime import timedelta
 from typing import Final
 
 from django.http import HttpRequest
@@ -11,11 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from devices.models import Enrollment, Identity
+from devices.models import Identity
+from devices.services import identity_expiry
 from devices.views.wording import status_badge
 from epmm.portal.lists import Badge, Column, Link, Listing
-
-SOON: Final = timedelta(days=30)
 
 
 def _device(identity: Identity) -> Link | str:
@@ -52,9 +50,7 @@ LISTING: Final = Listing[Identity](
 
 @require_safe
 def identities(request: HttpRequest) -> HttpResponseBase:
-    ending = Identity.objects.filter(state=Identity.State.CURRENT, not_after__lt=timezone.now() + SOON)
-    ending = ending.filter(enrollment__state=Enrollment.State.ACTIVE)
-    ending = ending.select_related("enrollment__device__user", "enrollment__user")
+    ending = identity_expiry.ending(timezone.now()).select_related("enrollment__device__user", "enrollment__user")
     heavy = ("der", "enrollment__unlock_token", "enrollment__bootstrap_token", "enrollment__device__details")
     view = LISTING.view(request, ending.defer(*heavy))
     if request.GET.get("format") == "csv":

@@ -85,15 +85,15 @@ def delete_retired(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters("password")
 @require_POST
-def retire_duplicates(request: HttpRequest) -> HttpResponse:
+def tidy_duplicates(request: HttpRequest) -> HttpResponse:
     return _run_now(
         request,
-        found=twins.to_retire(),
-        heading=_("Retire duplicates"),
-        explanation=_("These records are retired at once. A device that still uses one of them is told to leave."),
-        button=_("Retire"),
+        found=twins.to_tidy(),
+        heading=_("Duplicate devices"),
+        explanation=_("Each record becomes at once what is set for its platform. A device that still uses one that is retired is told to leave."),  # noqa: E501 - one sentence
+        button=_("Run now"),
         begin=lambda actor: twins.begin(actor=actor),
-    )
+    )  # fmt: skip
 
 
 def _run_now(

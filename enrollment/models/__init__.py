@@ -1,5 +1,5 @@
 from enrollment.models.access import AccessToken
-from enrollment.models.attempt import Attempt, AttemptStep
+from enrollment.models.attempt import Attempt, AttemptStep, Step
 from enrollment.models.authority import Authority, ScepChallenge
 from enrollment.models.consent import Acceptance, PolicyText
 
@@ -11,4 +11,5 @@ __all__ = [
     "Authority",
     "PolicyText",
     "ScepChallenge",
+    "Step",
 ]

@@ -54,6 +54,25 @@ class Attempt(models.Model):
         return f"{self.identifier or self.reference} {self.opened_at:%Y-%m-%d %H:%M}"
 
 
+class Step(models.TextChoices):
+    """What an enrollment passes on its way; the key is what traces and scripts hold."""
+
+    DISCOVERY = "discovery", _("Discovery")
+    ENROLLMENT_REQUEST = "enrollment_request", _("First enrollment request")
+    SIGN_IN_PAGE = "sign_in_page", _("Sign-in page shown")
+    CREDENTIALS = "credentials", _("Credentials")
+    POLICY = "policy", _("Checks of person and device")
+    CONSENT = "consent", _("Text accepted")
+    TOKEN = "token", _("Access token issued")
+    PROFILE = "profile", _("Enrollment profile")
+    CERTIFICATE_REQUEST = "certificate_request", _("Certificate request")
+    CERTIFICATE_ISSUED = "certificate_issued", _("Identity certificate")
+    AUTHENTICATE = "authenticate", _("Device introduces itself (Authenticate)")
+    TOKEN_UPDATE = "token_update", _("Device can be reached (TokenUpdate)")
+    FIRST_INVENTORY = "first_inventory", _("First device information")
+    CHECK_OUT = "check_out", _("Management removed (CheckOut)")
+
+
 class AttemptStep(models.Model):
     class Result(models.TextChoices):
         OK = "ok", _("OK")

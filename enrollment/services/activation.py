@@ -6,7 +6,7 @@ from typing import Final
 from devices.models import Device, Enrollment, Identity
 from devices.services import configuration_plan, queue
 from devices.services.retire import end_enrollment
-from enrollment.models import Attempt
+from enrollment.models import Attempt, Step
 from enrollment.services import policy, tokens, trace
 from enrollment.services.refusal import CheckinRefused
 from users.models import User
@@ -45,7 +45,7 @@ def complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
     enrollment.active_at = enrollment.active_at or now
     enrollment.save(update_fields=["state", "reauthenticated_at", "active_at"])
     attempt = trace.of(enrollment)
-    trace.step(attempt, "token_update", first=first)
+    trace.step(attempt, Step.TOKEN_UPDATE, first=first)
     if first:
         _end_others(enrollment, now)
         _activate_record(enrollment, now)

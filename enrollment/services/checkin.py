@@ -17,6 +17,7 @@ from devices.protocol.checkin import Authenticate, CheckOut, Sender, TokenUpdate
 from devices.services import configuration_plan, push
 from devices.services.retire import check_out_reason, end_enrollment
 from enrollment import reasons
+from enrollment.models import Step
 from enrollment.protocol.discovery import ModelFamily
 from enrollment.services import activation, authorities, policy, tokens, trace
 from enrollment.services.refusal import CheckinRefused
@@ -37,9 +38,9 @@ def accept_authenticate(message: Authenticate, request: DeviceRequest) -> None:
             _check_sender(enrollment, message.sender, message.topic)
             _check_bearer(enrollment, request)
             _begin(enrollment, identity, message)
-            trace.step(trace.of(enrollment), "authenticate", os_version=message.os_version)
+            trace.step(trace.of(enrollment), Step.AUTHENTICATE, os_version=message.os_version)
     except CheckinRefused as refusal:
-        _record(refusal, "authenticate")
+        _record(refusal, Step.AUTHENTICATE)
         raise
 
 
@@ -55,7 +56,7 @@ def accept_token_update(message: TokenUpdate, request: DeviceRequest) -> None:
             if not message.sender.user_key:
                 activation.complete(enrollment, identity, now)
     except CheckinRefused as refusal:
-        _record(refusal, "token_update")
+        _record(refusal, Step.TOKEN_UPDATE)
         raise
 
 
@@ -65,7 +66,7 @@ def accept_check_out(message: CheckOut, request: DeviceRequest) -> None:
         with transaction.atomic():
             _check_out(message, request)
     except CheckinRefused as refusal:
-        _record(refusal, "check_out")
+        _record(refusal, Step.CHECK_OUT)
         raise
 
 
@@ -82,7 +83,7 @@ def _check_out(message: CheckOut, request: DeviceRequest) -> None:
     _check_bearer(enrollment, request)
     end_enrollment(enrollment, reason=check_out_reason(enrollment.device), now=timezone.now())
     tokens.revoke_of(enrollment)
-    trace.step(trace.of(enrollment), "check_out")
+    trace.step(trace.of(enrollment), Step.CHECK_OUT)
 
 
 def store_bootstrap_token(sender: Sender, token: bytes | None, request: DeviceRequest) -> None:
@@ -191,7 +192,7 @@ def _check_bearer(enrollment: Enrollment, request: DeviceRequest) -> None:
         raise CheckinRefused(reasons.TOKEN_REFUSED, enrollment)
 
 
-def _record(refusal: CheckinRefused, name: str) -> None:
+def _record(refusal: CheckinRefused, name: Step) -> None:
     trace.step(trace.of(refusal.enrollment), name, result=trace.REFUSED, reason=refusal.reason)
 
 

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from devices.models import Enrollment
 from enrollment import reasons
-from enrollment.models import Attempt
+from enrollment.models import Attempt, Step
 from enrollment.protocol.discovery import DiscoveryRequest, Version
 from enrollment.services import policy, trace
 from enrollment.services.policy import Refused
@@ -29,12 +29,12 @@ def choose(request: DiscoveryRequest, *, address: str | None) -> tuple[Enrollmen
     try:
         kind = _kind(request)
     except Refused as refused:
-        trace.step(attempt, "discovery", result=trace.REFUSED, reason=refused.reason)
+        trace.step(attempt, Step.DISCOVERY, result=trace.REFUSED, reason=refused.reason)
         raise
     if attempt is not None:
         attempt.kind = kind
         attempt.save(update_fields=["kind"])
-    trace.step(attempt, "discovery", kind=kind)
+    trace.step(attempt, Step.DISCOVERY, kind=kind)
     return kind, attempt
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from devices.models import Device, Enrollment
 from devices.services import push_topics
 from enrollment import reasons
-from enrollment.models import AccessToken, Attempt, ScepChallenge
+from enrollment.models import AccessToken, Attempt, ScepChallenge, Step
 from enrollment.protocol.profile import EnrollmentProfile, Scep
 from enrollment.services import authorities, issuance, policy, tokens, trace
 from epmm import options, settings_store
@@ -38,10 +38,10 @@ def deliver(*, token: str, reference: str, facts: policy.Facts) -> bytes:
         with transaction.atomic():
             profile = _deliver(token, reference, facts)
     except TokenRefused:
-        trace.step(trace.find(reference), "profile", result=trace.REFUSED, reason=reasons.TOKEN_REFUSED)
+        trace.step(trace.find(reference), Step.PROFILE, result=trace.REFUSED, reason=reasons.TOKEN_REFUSED)
         raise
     except policy.Refused as refused:
-        trace.step(trace.find(reference), "profile", result=trace.REFUSED, reason=refused.reason)
+        trace.step(trace.find(reference), Step.PROFILE, result=trace.REFUSED, reason=refused.reason)
         raise
     return sign(profile)  # after the transaction: it takes a while, and may fail
 
@@ -53,7 +53,7 @@ def _deliver(token: str, reference: str, facts: policy.Facts) -> bytes:
     policy.require(row.user, facts)
     enrollment = row.enrollment or _begin(row, facts)
     challenge = enrollment.scep_challenges.order_by("pk").last() or issuance.new_challenge(enrollment)
-    trace.step(row.attempt, "profile")
+    trace.step(row.attempt, Step.PROFILE)
     trace.move(row.attempt, Attempt.State.WAITING_FOR_APPLE, enrollment=enrollment)
     return render(enrollment, challenge)
 

@@ -6,7 +6,7 @@ from typing import Final
 from cryptography import x509
 
 from enrollment import reasons
-from enrollment.models import Attempt
+from enrollment.models import Attempt, Step
 from enrollment.protocol.scep import reply, request
 from enrollment.protocol.scep.authority import RegistrationAuthority
 from enrollment.protocol.scep.errors import FailInfo, ScepFailure
@@ -32,7 +32,7 @@ def answer(raw: bytes) -> bytes:
         logger.info("a SCEP request was refused", extra={"code": reasons.REQUEST_REFUSED.code, "why": str(failure)})
         return reply.failure(message.transaction, failure.fail_info, ra=ra)
     attempt = _attempt(asked.csr.challenge_password)
-    trace.step(attempt, "certificate_request")
+    trace.step(attempt, Step.CERTIFICATE_REQUEST)
     try:
         identity = issuance.issue(
             challenge=asked.csr.challenge_password or "",
@@ -40,10 +40,10 @@ def answer(raw: bytes) -> bytes:
             transaction_id=asked.transaction.transaction_id,
         )
     except issuance.ChallengeRefused:
-        trace.step(attempt, "certificate_issued", result=trace.REFUSED, reason=reasons.CHALLENGE_REFUSED)
+        trace.step(attempt, Step.CERTIFICATE_ISSUED, result=trace.REFUSED, reason=reasons.CHALLENGE_REFUSED)
         logger.info("a SCEP request was refused", extra={"code": reasons.CHALLENGE_REFUSED.code})
         return reply.failure(message.transaction, FailInfo.BAD_REQUEST, ra=ra)
-    trace.step(attempt, "certificate_issued", serial=identity.serial_number)
+    trace.step(attempt, Step.CERTIFICATE_ISSUED, serial=identity.serial_number)
     return reply.success(asked, x509.load_der_x509_certificate(bytes(identity.der)), ra=ra)
 
 

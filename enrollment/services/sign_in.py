@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from devices.models import Device, Enrollment
 from enrollment import reasons
-from enrollment.models import AccessToken, Attempt, PolicyText
+from enrollment.models import AccessToken, Attempt, PolicyText, Step
 from enrollment.protocol import challenge
 from enrollment.services import consent, policy, tokens, trace
 from enrollment.services.policy import Refused
@@ -114,18 +114,18 @@ def verify(state: State, entered: Entered, *, address: str | None) -> Ticket:
         user, pin = _checked_credentials(state, entered, address=address)
         attempt = attempt or trace.open_known(state.reference, identifier=state.identifier, address=address)
         trace.move(attempt, Attempt.State.OPEN, user=user, kind=state.kind)
-        trace.step(attempt, "credentials")
+        trace.step(attempt, Step.CREDENTIALS)
         _check_same_person(state, user)
         policy.require(user, state.facts())
     except Refused as refused:
         trace.step(attempt, _step_of(refused), result=trace.REFUSED, reason=refused.reason)
         raise
-    trace.step(attempt, "policy")
+    trace.step(attempt, Step.POLICY)
     return Ticket(reference=state.reference, user=user.pk, pin=pin.pk if pin else None)
 
 
-def _step_of(refused: Refused) -> str:
-    return "credentials" if refused.reason.code.startswith("E-2") else "policy"
+def _step_of(refused: Refused) -> Step:
+    return Step.CREDENTIALS if refused.reason.code.startswith("E-2") else Step.POLICY
 
 
 def _checked_credentials(state: State, entered: Entered, *, address: str | None) -> tuple[User, RegistrationPin | None]:
@@ -172,7 +172,7 @@ def accept(state: State, ticket: Ticket, policy_id: int, *, address: str | None)
         return ticket
     attempt = trace.find(state.reference)
     consent.accept(_person(ticket), shown, attempt=attempt, address=address)
-    trace.step(attempt, "consent", kind=shown.kind, version=shown.version)
+    trace.step(attempt, Step.CONSENT, kind=shown.kind, version=shown.version)
     return replace(ticket, accepted=(*ticket.accepted, shown.pk))
 
 
@@ -192,7 +192,7 @@ def finish(state: State, ticket: Ticket) -> str:
     except Refused as refused:
         trace.step(attempt, _step_of(refused), result=trace.REFUSED, reason=refused.reason)
         raise
-    trace.step(attempt, "token")
+    trace.step(attempt, Step.TOKEN)
     return challenge.callback_url(token)
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from devices.models import Device, Enrollment
 from enrollment import reasons
-from enrollment.models import Attempt, AttemptStep
+from enrollment.models import Attempt, AttemptStep, Step
 from enrollment.models.attempt import OPEN_FOR
 from enrollment.reasons import Reason
 from epmm.client_address import network
@@ -49,7 +49,7 @@ def open_attempt(*, address: str | None, identifier: str = "", domain: str = "",
         same = (attempt.identifier, attempt.model_family) == (identifier, family)
         if same and identifier and attempt.state == Attempt.State.OPEN and attempt.opened_at > now - REPEAT_WITHIN:
             found = Attempt.objects.get(pk=attempt.pk)
-            if not found.steps.exclude(step="discovery").exists():  # another phone of this person may be further
+            if not found.steps.exclude(step=Step.DISCOVERY).exists():  # another phone of this person may be further
                 return found
     if len(recent) >= PER_NETWORK_AND_HOUR:
         return None
@@ -83,7 +83,7 @@ def of(enrollment: Enrollment) -> Attempt | None:
 
 def step(
     attempt: Attempt | None,
-    name: str,
+    name: Step,
     *,
     result: AttemptStep.Result = OK,
     reason: Reason | None = None,
@@ -96,21 +96,21 @@ def step(
     if attempt is None or attempt.steps.count() >= STEPS_AT_MOST:
         return
     code = reason.code if reason else ""
-    AttemptStep.objects.create(attempt=attempt, step=name, result=result, code=code, details=details)
+    added = AttemptStep.objects.create(attempt=attempt, step=name, result=result, code=code, details=details)
     if attempt.state == Attempt.State.ACTIVE or result == NOTED:
         return
     before = attempt.last_code, attempt.state
     if result == REFUSED and attempt.last_code and reason is reasons.MESSAGE_REFUSED:
         return  # what follows a refusal does not fit any more, and says nothing of its own
     if result == REFUSED:
-        attempt.last_code, attempt.state = code, Attempt.State.FAILED
+        attempt.last_code, attempt.state, attempt.closed_at = code, Attempt.State.FAILED, added.at
         _note_failure(attempt)
     else:
         attempt.last_code = ""
         if attempt.state in {Attempt.State.FAILED, Attempt.State.WAITING_FOR_APPLE}:
-            attempt.state = Attempt.State.OPEN
-    if (attempt.last_code, attempt.state) != before:
-        attempt.save(update_fields=["last_code", "state"])
+            attempt.state, attempt.closed_at = Attempt.State.OPEN, None
+    if result == REFUSED or (attempt.last_code, attempt.state) != before:
+        attempt.save(update_fields=["last_code", "state", "closed_at"])
 
 
 def _note_failure(attempt: Attempt) -> None:
@@ -125,8 +125,7 @@ def move(attempt: Attempt | None, state: Attempt.State, **changes: Any) -> None:
     if attempt is None:
         return
     attempt.state = state
-    if state in ENDED:
-        changes["closed_at"] = timezone.now()
+    changes["closed_at"] = timezone.now() if state in ENDED else None
     for name, value in changes.items():
         setattr(attempt, name, value)
     attempt.save(update_fields=["state", *changes])

@@ -1,6 +1,6 @@
 """The Dashboard: what the fleet is, how enrollments go, and what will need somebody soon."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -13,12 +13,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from devices.models import Device
+from devices.services import identity_expiry
 from enrollment.reasons import BY_CODE
 from enrollment.services import charts, first_run, health, overview
 from enrollment.services.first_run import Step
 from enrollment.services.overview import Expiry, Fleet
 from epmm import audit_checks
-from epmm.portal.lists import Badge
+from epmm.portal.lists import COUNT_CAP, Badge, grouped
 
 SOON_DAYS: Final = 30
 CERTIFICATES: Final[dict[str, str | Promise]] = {
@@ -67,9 +68,14 @@ def state(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def alert(request: HttpRequest) -> HttpResponse:
-    """Nothing, unless the audit log needs somebody."""
+    """Nothing, unless the audit log needs somebody, or certificates of devices end."""
     may_open = request.may_open  # type: ignore[attr-defined] # as above
-    context = {"audit_log": audit_checks.standing(), "may_see_audit": may_open("settings-audit-logs")}
+    context = {
+        "audit_log": audit_checks.standing(),
+        "may_see_audit": may_open("settings-audit-logs"),
+        "identities": _identities(timezone.now()),
+        "may_see_identities": may_open("settings-ios-mdm-identities"),
+    }
     return render(request, "portal/dashboard_alert.html", context)
 
 
@@ -90,6 +96,14 @@ def _failure(code: str, count: int) -> dict[str, Any]:
         "sentence": reason.operator if reason else "",
         "address": f"{reverse('portal:logs-enrollment')}?{urlencode(asked)}",
     }
+
+
+def _identities(now: datetime) -> list[Badge]:
+    """How many devices are shut out since their certificate expired, or will be soon; nothing when all is well."""
+    expired, soon = identity_expiry.counted(now, cap=COUNT_CAP)
+    more = "+" if expired + soon == COUNT_CAP else ""
+    badges = ((expired, _("Expired"), "bad"), (soon, _("Expires soon"), "waiting"))
+    return [Badge(text, tone, note=f"{grouped(number)}{more}") for number, text, tone in badges if number]
 
 
 def _certificate(expiry: Expiry) -> dict[str, Any]:

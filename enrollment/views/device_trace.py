@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from devices.views.device_page import device_or_404, tab
 from enrollment.models import Attempt
-from enrollment.reasons import BY_CODE
+from enrollment.views.wording import advice, step_name
 from epmm.portal.lists import Badge
 
 NEWEST: Final = 5
@@ -23,7 +23,7 @@ def trace(request: HttpRequest, uuid: UUID) -> HttpResponse:
         (
             attempt,
             Badge(Attempt.State(attempt.state).label, TONES.get(Attempt.State(attempt.state), "waiting")),
-            [(step, BY_CODE[step.code].operator if step.code in BY_CODE else "") for step in attempt.steps.all()],
+            [(step, step_name(step), advice(step)) for step in attempt.steps.all()],
         )
         for attempt in newest
     ]

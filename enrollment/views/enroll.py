@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from devices.models import Enrollment
 from enrollment import reasons
-from enrollment.models import Attempt
+from enrollment.models import Attempt, Step
 from enrollment.protocol import challenge, machine_info
 from enrollment.protocol.machine_info import MachineInfo, Reading, SignatureState
 from enrollment.services import policy, profiles, trace
@@ -71,7 +71,7 @@ def _challenge(state: State) -> HttpResponse:
 
 def _update_first(request: HttpRequest, attempt: Attempt | None, minimum: str) -> HttpResponse:
     """A device that said it can update while it enrolls is told to; the others read why on the sign-in page."""
-    trace.step(attempt, "enrollment_request", result=trace.REFUSED, reason=reasons.SYSTEM_TOO_OLD)
+    trace.step(attempt, Step.ENROLLMENT_REQUEST, result=trace.REFUSED, reason=reasons.SYSTEM_TOO_OLD)
     sentence = reasons.SYSTEM_TOO_OLD.sentence(minimum=minimum)
     body, content_type = software_update_required(os_version=minimum, message=sentence).render(
         request.headers.get("Accept", "")
@@ -112,9 +112,9 @@ def _trace(attempt: Attempt | None, info: MachineInfo, signature: SignatureState
     reason = None
     if settings_store.read(options.MACHINE_INFO_SIGNATURE) == "log":
         reason = SIGNATURE_REASON.get(signature)
-    trace.step(attempt, "enrollment_request", result=trace.NOTED if reason else trace.OK, reason=reason)
+    trace.step(attempt, Step.ENROLLMENT_REQUEST, result=trace.NOTED if reason else trace.OK, reason=reason)
 
 
 def _refused(attempt: Attempt | None, status: int, reason: reasons.Reason) -> HttpResponse:
-    trace.step(attempt, "enrollment_request", result=trace.REFUSED, reason=reason)
+    trace.step(attempt, Step.ENROLLMENT_REQUEST, result=trace.REFUSED, reason=reason)
     return HttpResponse(reason.sentence(), status=status, content_type="text/plain; charset=utf-8", headers=NO_STORE)

@@ -6,14 +6,13 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from devices.models import Device
 from enrollment.models import Attempt, AttemptStep
 from enrollment.protocol.discovery import ModelFamily
 from enrollment.reasons import BY_CODE
+from enrollment.views.wording import KINDS, advice, details, step_name
 from epmm.portal.filters import Filter, Filters, days
 from epmm.portal.lists import Badge, Cell, Column, Link, Listing
 from users.models import User
@@ -30,7 +29,6 @@ RESULTS: Final = {
     AttemptStep.Result.NOTED: "plain",
     AttemptStep.Result.REFUSED: "bad",
 }
-KINDS: Final[dict[str, str | Promise]] = dict(Device.EnrollmentType.choices)
 
 
 def _state(attempt: Attempt) -> Badge:
@@ -99,18 +97,10 @@ def attempt(request: HttpRequest, number: int) -> HttpResponse:
         "kind": _kind(found),
         "device": device,
         "reason": reason,
-        "steps": [(step, _result(step), _advice(step), _details(step)) for step in found.steps.all()],
+        "steps": [(step, step_name(step), _result(step), advice(step), details(step)) for step in found.steps.all()],
     }
     return render(request, "portal/logs/attempt.html", context)
 
 
 def _result(step: AttemptStep) -> Badge:
     return Badge(step.get_result_display(), RESULTS[AttemptStep.Result(step.result)])
-
-
-def _advice(step: AttemptStep) -> str:
-    return str(BY_CODE[step.code].operator) if step.code in BY_CODE else ""
-
-
-def _details(step: AttemptStep) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in step.details.items())

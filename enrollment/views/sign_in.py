@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from enrollment import reasons
-from enrollment.models import PolicyText
+from enrollment.models import PolicyText, Step
 from enrollment.protocol.challenge import CALLBACK_SCHEME
 from enrollment.protocol.discovery import typed_identifier
 from enrollment.services import authorities, sign_in, trace
@@ -56,7 +56,7 @@ def _first(request: HttpRequest, state: State) -> HttpResponse:
         if attempt is not None and not attempt.identifier:
             attempt.identifier, attempt.domain = typed, typed.rpartition("@")[2].lower()[:253]
             attempt.save(update_fields=["identifier", "domain"])
-    trace.step(attempt, "sign_in_page")
+    trace.step(attempt, Step.SIGN_IN_PAGE)
     return _form(request, state)
 
 

@@ -113,8 +113,10 @@ def _read(queryset: QuerySet[M], column: str, text: str) -> tuple[Any, int] | No
 
 def _stored(value: Any) -> Any:
     """Raises ValueError for what no column holds."""
-    if (isinstance(value, datetime) and value.tzinfo is None) or "\0" in str(value):
+    text = str(value)
+    if (isinstance(value, datetime) and value.tzinfo is None) or "\0" in text:
         raise ValueError
+    text.encode()  # JSON can write half a character, which has no bytes
     return value
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 
 from epmm import audit, masking
@@ -26,6 +27,11 @@ SIZES: Final = (25, 50, 100, 200)
 EXPORTED_AT_ONCE: Final = 1_000
 LONGEST_SEARCH: Final = 200
 MOST_TICKED: Final = 1_000
+
+
+def grouped(number: int) -> str:
+    """With the separators of the reader's language."""
+    return number_format(number, force_grouping=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +137,12 @@ class View(Generic[M]):
     def count(self) -> str:
         """Exact up to a cap: nobody reads the difference between 61,212 and 61,213, and it costs a second."""
         counted = self.queryset.order_by()[: COUNT_CAP + 1].count()
-        return f"{COUNT_CAP:,}+" if counted > COUNT_CAP else f"{counted:,}"
+        return f"{grouped(COUNT_CAP)}+" if counted > COUNT_CAP else grouped(counted)
 
     def context(self) -> dict[str, Any]:
         with self.listing.reading():
             page = self.page()
-            count = self.count() if page.after or page.before else f"{len(page.rows):,}"
+            count = self.count() if page.after or page.before else grouped(len(page.rows))
         self.shown = page.rows
         return {
             "list": self,

@@ -96,7 +96,15 @@ DUPLICATES: Final = Node(
     rows=(
         Row(setting=options.DUPLICATES_SCHEDULE, label=_("Look for duplicates"), values=_SCHEDULES),
         *(
-            Row(setting=setting, label=platform, values={"retire": _("Retire it"), "nothing": _("Do nothing")})
+            Row(
+                setting=setting,
+                label=platform,
+                values={
+                    "retire": _("Retire it"),
+                    "unknown": _("Mark it as Unknown"),
+                    "nothing": _("Do nothing"),
+                },
+            )
             for platform, setting in options.DUPLICATES.items()
         ),
     ),

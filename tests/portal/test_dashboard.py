@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from devices.models import Device
+from devices.models import Device, Enrollment, Identity
 from enrollment.models import Attempt
 from enrollment.services import authorities, charts, overview
 from enrollment.services.overview import Day
 from epmm import settings_store
 from epmm.models import Heartbeat
 from tests import factories
+from tests.devices.services import rows
 from tests.portal.conftest import SignedIn
 from users.models import AdminRole
 
@@ -103,6 +104,25 @@ def test_certificates_that_expire_are_shown(signed_in: SignedIn) -> None:
     authorities.device_ca()
 
     assert "Device CA" in text(client.get(DASHBOARD))
+
+
+def test_devices_whose_certificate_ends_are_counted_and_lead_to_the_list_of_them(signed_in: SignedIn) -> None:
+    client = signed_in()
+    assert text(client.get(f"{DASHBOARD}/alert")).strip() == ""
+    for number, days in enumerate((-2, -1, 0.1, 29, 31)):
+        enrollment = rows.enrolled(udid=f"u{number}")
+        until = timezone.now() + timedelta(days=days)
+        Identity.objects.filter(enrollment=enrollment).update(not_after=until, state=Identity.State.CURRENT)
+    Identity.objects.filter(enrollment=rows.enrolled(udid="left", state=Enrollment.State.ENDED)).update(
+        not_after=timezone.now(), state=Identity.State.CURRENT
+    )
+
+    notice = text(client.get(f"{DASHBOARD}/alert"))
+    link = re.search(r'<a href="([^"]+)">Expired and expiring</a>', notice)
+    assert link is not None
+    assert '<span class="badge bad">Expired: 2</span>' in notice
+    assert '<span class="badge waiting">Expires soon: 2</span>' in notice
+    assert text(client.get(link[1])).count("/admin/devices/") == 4
 
 
 def test_the_state_of_queue_and_push_is_looked_at_apart(

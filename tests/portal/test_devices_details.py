@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from devices.models import Command, Device, Enrollment, FinishedCommand, InstalledApplication, Label
 from devices.services import labels
 from enrollment import reasons
+from enrollment.models import Step
 from enrollment.services import trace
 from enrollment.simulator.hardware import Family
 from epmm import audit
@@ -169,11 +170,12 @@ def test_the_trace_says_what_to_do(signed_in: SignedIn) -> None:
     assert attempt is not None
     attempt.enrollment = enrollment
     attempt.save()
-    trace.step(attempt, "sign_in", result=trace.REFUSED, reason=reasons.WRONG_CREDENTIALS)
+    trace.step(attempt, Step.CREDENTIALS, result=trace.REFUSED, reason=reasons.WRONG_CREDENTIALS)
 
     shown = page(signed_in(), device_of(enrollment), "/enrollment")
     assert "E-201" in shown
     assert str(reasons.WRONG_CREDENTIALS.operator) in shown
+    assert "<span>Credentials</span>" in shown
 
 
 def test_a_phone_is_locked_from_the_portal_and_the_answer_shows(house: House, signed_in: SignedIn) -> None:
@@ -206,5 +208,5 @@ def test_a_phone_is_locked_from_the_portal_and_the_answer_shows(house: House, si
     assert "Lost. Please call." in answer
     assert "Acknowledged" in answer
     assert "command.queued" in page(client, device, "/logs")
-    assert "token_update" in page(client, device, "/enrollment")
+    assert "Device can be reached (TokenUpdate)" in page(client, device, "/enrollment")
     assert "Device:" in page(client, device, "/declarations")

@@ -45,7 +45,9 @@ def test_each_row_comes_once_and_going_back_shows_the_same_pages(order: Order, s
         assert (back.after, back.before) == (previous.after, previous.before)
 
 
-@pytest.mark.parametrize("cursor", ["x", "WzFd", "bnVsbA", "W251bGwsICJhIl0", "W251bGwsIDFlMzBd", "=" * 10, "é"])
+@pytest.mark.parametrize(
+    "cursor", ["x", "WzFd", "bnVsbA", "W251bGwsICJhIl0", "W251bGwsIDFlMzBd", "=" * 10, "é", "WyJcdWQ4MDAiLDFd"]
+)
 def test_a_cursor_that_is_none_begins_anew(cursor: str) -> None:
     page = keyset.page(User.objects.all(), Order("user_id"), size=2, after=cursor)
 

@@ -168,13 +168,27 @@ def test_an_attempt_tells_each_step_and_what_to_do(signed_in: SignedIn, django_a
     client = signed_in()
     row = attempt("anna@a.test", state=Attempt.State.FAILED, last_code="E-303")
     row.steps.create(step="discovery", result=AttemptStep.Result.OK, details={"kind": "adde"})
-    row.steps.create(step="role_granted", result=AttemptStep.Result.REFUSED, code="E-303")
+    row.steps.create(step="policy", result=AttemptStep.Result.REFUSED, code="E-303")
 
     with django_assert_max_num_queries(12):
         page = text(client.get(f"{ENROLLMENT}/{row.pk}"))
-    assert page.index("discovery") < page.index("role_granted")
+    assert page.index("<td>Discovery</td>") < page.index("<td>Checks of person and device</td>")
     assert page.count("The person lacks the role for this enrollment.") == 2
+    assert '<p class="quiet">kind: Account-driven device enrollment</p>' in page
     assert client.get(f"{ENROLLMENT}/{row.pk + 1}").status_code == 404
+
+
+def test_the_steps_of_an_attempt_are_named_in_the_language_of_the_reader(signed_in: SignedIn) -> None:
+    row = attempt("anna@a.test")
+    row.steps.create(step="sign_in_page", result=AttemptStep.Result.OK)
+    row.steps.create(step="token_update", result=AttemptStep.Result.OK, details={"first": True})
+    row.steps.create(step="of_an_earlier_release", result=AttemptStep.Result.OK, details={"seconds": 3})
+
+    page = text(signed_in().get(f"{ENROLLMENT}/{row.pk}", headers={"Accept-Language": "de"}))
+    assert "<td>Anmeldeseite angezeigt</td>" in page
+    assert '<p class="quiet">zum ersten Mal: ja</p>' in page
+    assert "<td>of_an_earlier_release</td>" in page
+    assert '<p class="quiet">seconds: 3</p>' in page
 
 
 def test_silence_at_apples_sign_in_is_no_error(signed_in: SignedIn) -> None:

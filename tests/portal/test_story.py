@@ -147,7 +147,7 @@ def look_at(page: Page, phone: SimulatedDevice) -> None:
     }.items():
         expect(fact(page, name)).to_have_text(value)
     for tab, shown in {
-        "Enrollment": "token_update",
+        "Enrollment": "Device can be reached (TokenUpdate)",
         "Commands": "SecurityInfo",
         "Certificates": "SHA-256",
         "Apps": "com.",

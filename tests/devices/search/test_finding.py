@@ -89,6 +89,13 @@ def test_a_place_that_we_did_not_name_is_refused(after: str) -> None:
         search.find("", after=after)
 
 
+def test_half_a_character_is_no_place_among_texts() -> None:
+    half = base64.b64encode(rb'["\ud800",1]').decode()
+
+    with pytest.raises(SearchRefused, match="none of this list"):
+        search.find("", sort="common.SerialNumber", after=half)
+
+
 def test_other_orders_are_refused() -> None:
     with pytest.raises(SearchRefused, match=r"not sorted by common.comment, but by common.id, "):
         search.find("", sort="-common.comment")

@@ -193,7 +193,35 @@ def test_duplicates_are_retired_with_their_enrollments() -> None:
     assert set(Device.objects.exclude(status=S.RETIRED)) == {newer, mac}
     told = AuditEntry.objects.filter(action="device.retired").values_list("actor", "details")
     assert list(told) == [("anna", {"because": duplicates.REASON, "kept": str(newer.uuid)})] * 2
-    assert AuditEntry.objects.get(action=duplicates.KIND).details == {"retired": 2}
+    assert AuditEntry.objects.get(action=duplicates.KIND).details == {"tidied": 2}
+
+
+def test_duplicates_are_set_aside_where_settings_say_so_and_only_once() -> None:
+    set_to(options.DUPLICATES["iOS"], "unknown")
+    kept = record(hours=1, serial_number="SAME")
+    stuck = record(S.IENROLL_VERIFIED, hours=2, serial_number="SAME")
+    in_use = rows.enrolled(serial_number="SAME", registered_at=timezone.now() - timedelta(days=9)).device
+    assert in_use is not None
+
+    for _ in range(2):
+        duplicates.begin(actor="anna")
+        work_off(duplicates.KIND)
+    stuck.refresh_from_db()
+    assert (stuck.status, stuck.retired_at) == (S.UNKNOWN, None)
+    assert set(Device.objects.filter(status=S.ACTIVE)) == {kept, in_use}
+    told = AuditEntry.objects.get(action="device.marked_unknown")
+    assert (told.subject, told.details) == (str(stuck.uuid), {"because": duplicates.REASON, "kept": str(kept.uuid)})
+    assert set(duplicates.candidates()) == {stuck, in_use}
+
+
+def test_what_was_set_aside_is_retired_once_settings_say_so() -> None:
+    record(hours=1, serial_number="SAME")
+    aside = record(S.UNKNOWN, hours=2, serial_number="SAME")
+
+    duplicates.begin(actor="anna")
+    work_off(duplicates.KIND)
+    aside.refresh_from_db()
+    assert aside.status == S.RETIRED
 
 
 def test_a_better_record_that_has_gone_meanwhile_saves_the_older() -> None:
@@ -203,6 +231,6 @@ def test_a_better_record_that_has_gone_meanwhile_saves_the_older() -> None:
     newer.status = S.RETIRED
     newer.save()
 
-    duplicates._retire(older.pk)
+    duplicates._tidy(older.pk)
     older.refresh_from_db()
     assert older.status == S.UNKNOWN

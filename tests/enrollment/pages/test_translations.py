@@ -56,7 +56,7 @@ def _in_code() -> Iterator[str]:
 
 def _in_templates() -> Iterator[str]:
     for path in sorted((ROOT / "templates").rglob("*.html")):
-        for literal in re.findall(r" gettext\((u?(['\"]).*?(?<!\\)\2)\) ", templatize(path.read_text())):
+        for literal in re.findall(r" n?gettext\((u?(['\"]).*?(?<!\\)\2)[,)] ", templatize(path.read_text())):
             yield ast.literal_eval(literal[0])
 
 
@@ -97,6 +97,23 @@ def test_people_are_addressed_formally() -> None:
     familiar = re.compile(r"\b(du|dich|dir|dein\w*)\b", re.IGNORECASE)
 
     assert [message.string for message in entries() if familiar.search(str(message.string))] == []
+
+
+@pytest.mark.parametrize(
+    ("word", "instead"),
+    [
+        (r"ausge?muster|au(ß|ss)er Betrieb|zurückgezogen", "stilllegen"),
+        (r"konto(?!name)|accountbasiert|account-gesteuert", "Account, accountgesteuert"),  # Apple's own words
+        (r"kennwo", "Passwort"),
+        (r"(ge|\b)speicher(n|t|e)\b", "sichern"),
+        (r"\bFirma\b", "Unternehmen"),
+        (r"Batterie", "Akku"),
+    ],
+)
+def test_one_thing_has_one_name(word: str, instead: str) -> None:
+    other = re.compile(word, re.IGNORECASE)
+
+    assert [message.string for message in entries() if other.search(str(message.string))] == [], instead
 
 
 def test_the_compiled_catalog_is_that_of_the_source() -> None:

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from devices.services import search
 from enrollment import reasons
-from enrollment.models import Attempt
+from enrollment.models import Attempt, Step
 from enrollment.services import trace
 from tests.devices.services.rows import device_of, enrolled
 from users.models import User
@@ -22,28 +22,41 @@ def opened(**changes: str) -> Attempt:
 
 def test_a_refusal_marks_the_attempt_and_a_success_clears_it() -> None:
     attempt = opened()
-    trace.step(attempt, "credentials", result=trace.REFUSED, reason=reasons.WRONG_CREDENTIALS)
+    trace.step(attempt, Step.CREDENTIALS, result=trace.REFUSED, reason=reasons.WRONG_CREDENTIALS)
+    attempt.refresh_from_db()
     assert (attempt.state, attempt.last_code) == (Attempt.State.FAILED, "E-201")
-    trace.step(attempt, "credentials")
+    assert attempt.closed_at == attempt.steps.latest("pk").at
+    trace.step(attempt, Step.CREDENTIALS)
 
     attempt.refresh_from_db()
-    assert (attempt.state, attempt.last_code) == (Attempt.State.OPEN, "")
+    assert (attempt.state, attempt.last_code, attempt.closed_at) == (Attempt.State.OPEN, "", None)
+
+
+def test_a_failed_attempt_ended_with_its_last_refusal() -> None:
+    attempt = opened()
+    for _ in range(2):
+        trace.step(attempt, Step.CREDENTIALS, result=trace.REFUSED, reason=reasons.WRONG_CREDENTIALS)
+
+    Attempt.objects.update(opened_at=timezone.now() - timedelta(hours=2))
+    trace.tidy()
+    attempt.refresh_from_db()
+    assert attempt.closed_at == attempt.steps.latest("pk").at
 
 
 def test_a_corrected_password_leaves_no_code() -> None:
     attempt = opened()
-    trace.step(attempt, "credentials", result=trace.REFUSED, reason=reasons.WRONG_CREDENTIALS)
+    trace.step(attempt, Step.CREDENTIALS, result=trace.REFUSED, reason=reasons.WRONG_CREDENTIALS)
     trace.move(attempt, Attempt.State.OPEN)  # as the sign-in does, which then knows the person
-    trace.step(attempt, "credentials")
+    trace.step(attempt, Step.CREDENTIALS)
 
     attempt.refresh_from_db()
-    assert (attempt.state, attempt.last_code) == (Attempt.State.OPEN, "")
+    assert (attempt.state, attempt.last_code, attempt.closed_at) == (Attempt.State.OPEN, "", None)
 
 
 def test_whoever_asks_for_a_certificate_is_done_with_apples_sign_in() -> None:
     attempt = opened()
     trace.move(attempt, Attempt.State.WAITING_FOR_APPLE)
-    trace.step(attempt, "certificate_request")
+    trace.step(attempt, Step.CERTIFICATE_REQUEST)
 
     assert attempt.state == Attempt.State.OPEN
 
@@ -51,8 +64,8 @@ def test_whoever_asks_for_a_certificate_is_done_with_apples_sign_in() -> None:
 def test_what_an_active_device_is_refused_later_does_not_unmake_its_enrollment() -> None:
     attempt = opened()
     trace.move(attempt, Attempt.State.ACTIVE)
-    trace.step(attempt, "token_update", result=trace.REFUSED, reason=reasons.WRONG_DEVICE)
-    trace.step(attempt, "check_out")
+    trace.step(attempt, Step.TOKEN_UPDATE, result=trace.REFUSED, reason=reasons.WRONG_DEVICE)
+    trace.step(attempt, Step.CHECK_OUT)
 
     attempt.refresh_from_db()
     assert (attempt.state, attempt.last_code) == (Attempt.State.ACTIVE, "")
@@ -64,7 +77,7 @@ def test_the_device_that_was_refused_is_labelled_so() -> None:
     attempt = opened()
     trace.move(attempt, Attempt.State.OPEN, enrollment=refused)
 
-    trace.step(attempt, "authenticate", result=trace.REFUSED, reason=reasons.WRONG_DEVICE)
+    trace.step(attempt, Step.AUTHENTICATE, result=trace.REFUSED, reason=reasons.WRONG_DEVICE)
 
     found = search.find("ios.enrollment_failed_at = today").devices
     assert found == [device_of(refused)]
@@ -73,8 +86,8 @@ def test_the_device_that_was_refused_is_labelled_so() -> None:
 
 def test_what_does_not_fit_after_a_refusal_does_not_hide_why() -> None:
     attempt = opened()
-    trace.step(attempt, "authenticate", result=trace.REFUSED, reason=reasons.ANOTHER_PERSONS_DEVICE)
-    trace.step(attempt, "token_update", result=trace.REFUSED, reason=reasons.MESSAGE_REFUSED)
+    trace.step(attempt, Step.AUTHENTICATE, result=trace.REFUSED, reason=reasons.ANOTHER_PERSONS_DEVICE)
+    trace.step(attempt, Step.TOKEN_UPDATE, result=trace.REFUSED, reason=reasons.MESSAGE_REFUSED)
 
     attempt.refresh_from_db()
     assert (attempt.state, attempt.last_code) == (Attempt.State.FAILED, "E-309")
@@ -83,16 +96,16 @@ def test_what_does_not_fit_after_a_refusal_does_not_hide_why() -> None:
 
 def test_a_second_phone_of_the_same_person_has_a_trace_of_its_own() -> None:
     first = opened()
-    trace.step(first, "discovery")
+    trace.step(first, Step.DISCOVERY)
     assert opened() == first  # the answer was lost
-    trace.step(first, "enrollment_request")
+    trace.step(first, Step.ENROLLMENT_REQUEST)
 
     assert opened() != first
 
 
 def test_noted_changes_no_state() -> None:
     attempt = opened()
-    trace.step(attempt, "enrollment_request", result=trace.NOTED, reason=reasons.UNSIGNED)
+    trace.step(attempt, Step.ENROLLMENT_REQUEST, result=trace.NOTED, reason=reasons.UNSIGNED)
 
     assert attempt.state == Attempt.State.OPEN
     assert attempt.steps.get().code == "E-114"
@@ -109,7 +122,7 @@ def test_after_a_while_or_a_failure_a_new_attempt_begins() -> None:
     Attempt.objects.update(opened_at=timezone.now() - timedelta(minutes=6))
     second = opened()
     assert second != first
-    trace.step(second, "policy", result=trace.REFUSED, reason=reasons.ROLE_MISSING)
+    trace.step(second, Step.POLICY, result=trace.REFUSED, reason=reasons.ROLE_MISSING)
     assert opened() not in {first, second}
 
 
@@ -125,13 +138,13 @@ def test_the_steps_of_one_attempt_are_bounded(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(trace, "STEPS_AT_MOST", 2)
     attempt = opened()
     for _ in range(5):
-        trace.step(attempt, "discovery")
+        trace.step(attempt, Step.DISCOVERY)
 
     assert attempt.steps.count() == 2
 
 
 def test_without_an_attempt_nothing_happens() -> None:
-    trace.step(None, "discovery")
+    trace.step(None, Step.DISCOVERY)
     trace.move(None, Attempt.State.ACTIVE)
 
     assert trace.find("") is None
@@ -140,7 +153,7 @@ def test_without_an_attempt_nothing_happens() -> None:
 
 def test_silent_attempts_are_closed_after_an_hour() -> None:
     silent, failed, fresh = opened(), opened(family="iPad"), opened(family="Mac")
-    trace.step(failed, "policy", result=trace.REFUSED, reason=reasons.ROLE_MISSING)
+    trace.step(failed, Step.POLICY, result=trace.REFUSED, reason=reasons.ROLE_MISSING)
     Attempt.objects.exclude(pk=fresh.pk).update(opened_at=timezone.now() - timedelta(minutes=61))
     trace.tidy()
 

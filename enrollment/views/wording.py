@@ -1,0 +1,41 @@
+"""What traces hold as keys, in words."""
+
+from typing import Any, Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from devices.models import Device
+from enrollment.models import AttemptStep, PolicyText, Step
+from enrollment.reasons import BY_CODE
+
+KINDS: Final[dict[str, str | Promise]] = dict(Device.EnrollmentType.choices)
+TEXTS: Final = {PolicyText.Kind.PRIVACY: _("Your Privacy Matters"), PolicyText.Kind.TERMS: _("Terms of Service")}
+VALUES: Final[dict[str, str | Promise]] = {**KINDS, **TEXTS}
+DETAILS: Final[dict[str, str | Promise]] = {
+    "first": _("for the first time"),
+    "kind": _("kind"),
+    "os_version": _("OS version"),
+    "serial": _("serial number of the certificate"),
+    "version": _("version"),
+}
+
+
+def step_name(step: AttemptStep) -> str:
+    """A key that an earlier release wrote, and nobody writes any more, is shown as it is."""
+    return str(Step(step.step).label) if step.step in Step else step.step
+
+
+def advice(step: AttemptStep) -> str:
+    return str(BY_CODE[step.code].operator) if step.code in BY_CODE else ""
+
+
+def details(step: AttemptStep) -> str:
+    return ", ".join(f"{DETAILS.get(name, name)}: {_said(value)}" for name, value in step.details.items())
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    return str(VALUES.get(value, value) if isinstance(value, str) else value)
