@@ -74,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     with site.opened(options.database, server=SERVER) as here, _database(here) as database:
+        browser = _Browser(here)  # first: what is of earlier than an account is none of its own
         started = time.perf_counter()
         seeded = portal_rows.seed(options.devices, options.users)
         seconds = time.perf_counter() - started
@@ -86,7 +87,7 @@ def main(options: argparse.Namespace) -> None:
         }
         if not options.json:
             out("".join(f"{name}: {value}\n" for name, value in about.items()) + HEADING)
-        told = list(_measured(_Browser(here), seeded, database, options))
+        told = list(_measured(browser, seeded, database, options))
         if options.json:
             out(json.dumps({**about, "pages": told}, indent=2) + "\n")
     if over := [each for each in told if each["over"]]:
