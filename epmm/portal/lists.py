@@ -125,13 +125,15 @@ class View(Generic[M]):
         return Order(column.order, self.sort.startswith("-"))
 
     def page(self) -> Page[M]:
+        return self.page_of(self.queryset)
+
+    def page_of(self, rows: QuerySet[M]) -> Page[M]:
         after, before = self._asked.get("after", ""), self._asked.get("before", "")
-        return keyset.page(self.queryset, self.order, size=self.size, after=after, before=before)
+        return keyset.page(rows, self.order, size=self.size, after=after, before=before)
 
     def count(self) -> str:
         """Exact up to a cap: nobody reads the difference between 61,212 and 61,213, and it costs a second."""
-        counted = self.queryset.order_by()[: COUNT_CAP + 1].count()
-        return f"{COUNT_CAP:,}+" if counted > COUNT_CAP else f"{counted:,}"
+        return counted(self.queryset.order_by()[: COUNT_CAP + 1].count())
 
     def context(self) -> dict[str, Any]:
         with self.listing.reading():
@@ -220,6 +222,10 @@ class View(Generic[M]):
             else "",
             "sorted": ("descending" if is_descending else "ascending") if is_sorted else "",
         }
+
+
+def counted(number: int) -> str:
+    return f"{COUNT_CAP:,}+" if number > COUNT_CAP else f"{number:,}"
 
 
 class _Echo:
