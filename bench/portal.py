@@ -27,21 +27,15 @@ PASSWORD: Final = "correct horse battery"  # noqa: S105 - of a database that is 
 MOST_STATEMENTS: Final = 12
 MOST_BYTES: Final = 60_000
 MOST_MS: Final = 50
-# What comes after its page, and asks for each label by itself.
-FOR_EACH_ROW: Final = frozenset({"labels-sizes"})
-# With Advanced Search open there are fifty devices and every field of the search on one page: 10 kB as it travels.
-OPEN_SEARCH: Final = "advanced=1"
-MOST_BYTES_OF_SEARCH: Final = 70_000
 COLLECT_AFTER: Final = 20_000  # as the gateway has it
 OK: Final = 200
 
 
-def excess(page: str, told: str, *, statements: int, size: int) -> list[str]:
+def excess(told: str, *, statements: int, size: int) -> list[str]:
     """What is over; it depends on no machine."""
-    most = MOST_BYTES_OF_SEARCH if OPEN_SEARCH in told else MOST_BYTES
     found = {
-        "statements": statements > MOST_STATEMENTS and page not in FOR_EACH_ROW,
-        "bytes": size > most and told != ALL_COLUMNS,  # how wide a list is its reader chooses
+        "statements": statements > MOST_STATEMENTS,
+        "bytes": size > MOST_BYTES and told != ALL_COLUMNS,  # how wide a list is its reader chooses
     }
     return [name for name, is_over in found.items() if is_over]
 
@@ -129,7 +123,7 @@ def _cost(browser: "_Browser", visit: Visit, database: Database | None, options:
         p95=sorted(walls)[int(len(walls) * 0.95)],
         cpu=(time.process_time() - cpu) * each,
         database=(_seconds(database) - before) * each,
-        over=excess(visit.page, visit.told, statements=statements, size=size),
+        over=excess(visit.told, statements=statements, size=size),
     )
 
 

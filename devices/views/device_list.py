@@ -33,6 +33,7 @@ MOST_POLLED: Final = max(SIZES)
 LONGEST_ADDRESS: Final = 16_000  # Django redirects to no longer one, and proxies take 32 KiB with all headers
 KEPT: Final = ("columns", "sort", "size")  # of the address, by another search
 NARROWING: Final = ("search", "status", "label", "user")  # of the address, beside the search box
+PLACE: Final = ("status", "after", "before", "format", "open")  # of the address, gone with another status
 FEW: Final = 1_000
 Asked: TypeAlias = Mapping[str, str]
 Address: TypeAlias = Callable[..., str]
@@ -40,7 +41,7 @@ Address: TypeAlias = Callable[..., str]
 
 def _name(device: Device) -> Cell:
     address = reverse("portal:devices-details", args=[device.uuid])
-    return Link(device.user.display_name, address, panel=str(device.uuid))
+    return Link(device.user.display_name, address, has_panel=True)
 
 
 def _labels(device: Device) -> Cell:
@@ -273,8 +274,9 @@ def _filters(asked: Asked, address: Address) -> dict[str, object]:
     label, person = _number(asked.get("label", "")), _number(asked.get("user", ""))
     with_retired = asked.get("retired") == "1"
     return {
-        "status_choices": [("", _("Any status"), address(status=""))]
-        + [(key, text, address(status=key)) for key, text in Device.Status.choices],
+        "status_choices": [("", _("Any status")), *Device.Status.choices],
+        # a form: what is searched for would be written into as many addresses
+        "status_kept": [(name, value) for name, value in asked.items() if value and name not in PLACE],
         "status": status if status in Device.Status.values else "",
         "status_text": dict(Device.Status.choices).get(status, _("Any status")),
         "label": None if label is None else Label.objects.filter(pk=label).first(),

@@ -50,7 +50,7 @@ class Link:
     text: str
     address: str
     note: str = ""
-    panel: str = ""  # key of what opens beside the list; `address` is that of its own page
+    has_panel: bool = False  # it opens beside the list, called by the end of `address`, which is that of its own page
     is_edit: bool = False  # it leads to where this is changed
 
     def __str__(self) -> str:
