@@ -24,6 +24,19 @@ UNKNOWN: Final = "nothing-has-this"
 WITH_VALUE: Final = frozenset({"sort", "status", "to", "retired", "what", "state"})
 # How many rows a page has is its reader's choice, and a file is no page.
 LEFT_OUT: Final = frozenset({"size", "format", "after", "before"})
+# Lists of devices to which no link leads by itself: searches as people write them, and orders of a part of the devices.
+STORY: Final = '"ios.account_driven_device_enrolled" = "true"'
+RARE: Final = '"common.platform" = "macOS" AND "common.os_version" < "15.0"'
+OF_DEVICES: Final = {
+    told: f"{HERE}devices?{urlencode(query)}"
+    for told, query in {
+        "the story's search": {"search": STORY},
+        "a search that finds nothing": {"search": RARE},
+        "retired, last seen first": {"status": "RETIRED", "sort": "-seen"},
+        "with retired, last seen first": {"retired": "1", "sort": "-seen"},
+        "with retired, registered last": {"retired": "1", "sort": "-registered"},
+    }.items()
+}
 LATE: Final = 60  # rows from the end
 NEXT_PAGES: Final = 20  # followed where a list has pages of another kind
 NOT_FOUND: Final = 404
@@ -102,7 +115,7 @@ class _Walk:
                 opened += [(visit, paged) for visit in visits]
         for visit, paged in opened:
             yield from self._led_to(visit, paged)
-        for told, path in _of_labels(self.seeded):
+        for told, path in (*_of_labels(self.seeded), *OF_DEVICES.items()):
             yield from self._visit(told, Ask(path), is_own_kind=True)
 
     def _led_to(self, visit: Visit, paged: Sequence[tuple[Any, Any]]) -> Iterator[Visit]:
@@ -271,6 +284,7 @@ class Form:
     choices: dict[str, list[str]] = field(default_factory=dict)  # of selects
     typed: dict[str, str] = field(default_factory=dict)  # names of inputs, and their kinds
     columns: list[str] = field(default_factory=list)
+    buttons: list[tuple[str, str]] = field(default_factory=list)  # each sends the form with a value of its own
 
 
 class Seen(HTMLParser):
@@ -314,6 +328,8 @@ class Seen(HTMLParser):
         elif tag == "select":
             self._select = name
             self._form.choices[name] = []
+        elif tag == "button" and name and "value" in given:
+            self._form.buttons.append((name, given["value"]))
         elif tag == "option" and given.get("value") and self._select in self._form.choices:
             self._form.choices[self._select].append(given["value"])
         elif tag == "input" and kind == "checkbox" and not name and "value" in given:
@@ -329,6 +345,13 @@ class Seen(HTMLParser):
             query = _query(path)
             if path.startswith(HERE) and not LEFT_OUT & query.keys():
                 yield urlencode({name: value[:20] for name, value in query.items()}), Ask(path)
+        for form in self._forms:
+            for name, value in form.buttons:
+                asked = {key: kept for key, kept in form.hidden.items() if kept} | {name: value}
+                yield (
+                    f"{name}={value}",
+                    Ask(urljoin(self.path, form.action or urlsplit(self.path).path) + "?" + urlencode(asked)),
+                )
 
     def asked(self) -> Iterator[tuple[str, Ask]]:
         """Each search and filter by itself, and all columns at once."""

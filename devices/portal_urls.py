@@ -38,6 +38,7 @@ urlpatterns = [
     path("devices/search", device_list.search_again, name="devices-search"),
     path("devices/search/translate", builder.translate("search"), name="devices-search-translate"),
     path("devices/search/count", builder.count("search"), name="devices-search-count"),
+    path("devices/search/fields", builder.fields, name="devices-search-fields"),
     path("devices/statuses", device_list.statuses, name="devices-statuses"),
     *(
         path(f"devices/{action.key}", device_actions.dialog(action.key), name=f"devices-{action.key}")
@@ -70,6 +71,7 @@ urlpatterns = [
     path("labels/save", labels.save, name="labels-save"),
     path("labels/criteria/translate", builder.translate("criteria"), name="labels-criteria-translate"),
     path("labels/criteria/count", builder.count("criteria"), name="labels-criteria-count"),
+    path("labels/criteria/fields", builder.fields, name="labels-criteria-fields"),
     path("labels/add", labels.add, name="labels-add"),
     path("labels/<int:number>/edit", labels.edit, name="labels-edit"),
     path("labels/edit", labels.edit_ticked, name="labels-edit-ticked"),

@@ -40,7 +40,7 @@ class PortalGuard:
             return self._get_response(request)
         with audit.coming_from(client_address(request)), audit.noting(_note(request)), masking.hiding(()):
             response: HttpResponseBase = self._get_page(request)
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.setdefault("Cache-Control", "no-store")
         # without any, browsers send no origin either, by which Django knows a form of ours
         response.headers["Referrer-Policy"] = "same-origin"
         return response

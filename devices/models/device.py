@@ -180,7 +180,15 @@ class Device(models.Model):
             # other records of the same user enrollment
             models.Index(fields=["enrollment_id"], condition=~Q(enrollment_id=""), name="device_enrollment"),
             # the dashboard counts them by all four, and reads nothing else
-            models.Index(fields=["status", "platform", "enrollment_type", "os_version"], name="device_kinds"),
+            # (of few values each: it is small, and leads to whoever has a rare one)
+            models.Index(
+                fields=["status", "platform", "enrollment_type", "owner", "os_version"], name="device_kinds_owned"
+            ),
+            # what few devices have, and labels ask for
+            models.Index(AsciiLower("retired_reason"), condition=~Q(retired_reason=""), name="device_retired_reason"),
+            models.Index(
+                fields=["enrollment_failed_at"], condition=Q(enrollment_failed_at__isnull=False), name="device_failed"
+            ),
             # what has changed since labels were last looked at
             models.Index(fields=["modified_at"], name="device_modified"),
         ]

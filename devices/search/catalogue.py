@@ -96,7 +96,8 @@ def _common() -> Iterator[Field]:
     yield _text("common.uuid", _("Device UUID"), Uuid("uuid"))
     yield _choice("common.status", _("Status"), "status", _same(tuple(Device.Status.values)), NOTHING)
     yield _flag("common.retired", _("Retired"), condition(Q(status=Device.Status.RETIRED)))
-    yield _text("common.retired_reason", _("Retired because"), _machine("retired_reason"))
+    reason = machine_text(F("retired_reason"), sparse="retired_reason")
+    yield _text("common.retired_reason", _("Retired because"), reason)
     yield _choice(
         "common.platform", _("Platform"), "platform", _same(_PLATFORMS), Q(platform=""), is_open=True,
         value_aliases=(("OS X", "macOS"),),

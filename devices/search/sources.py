@@ -19,6 +19,7 @@ from devices.search.sql import EVERYTHING, NOTHING, AsciiLower, UuidText, begins
 from devices.search.tree import Operator
 from devices.search.values import Period
 from epmm.folding import fold
+from epmm.indexed import IsSet
 
 # A field's value as its kind reads it.
 Value: TypeAlias = str | float | bool | Period | None
@@ -84,14 +85,20 @@ class Text(Source):
 
     `indexed`: it stands in `Device.search_text`, whose index leads to the rows that come into question.  Where many
     rows have the same text, that helps to find a part of it alone; where few have, it is `identifying`.
+    `sparse`: the column, where few devices have any, and an index holds those alone.
     """
 
     expression: Any
     normalize: Callable[[str], str] = fold
     indexed: bool = False
     identifying: bool = False
+    sparse: str = ""
 
     def matches(self, operator: Operator, value: Value) -> Q:
+        found = self._matches(operator, value)
+        return Q(IsSet(F(self.sparse))) & found if self.sparse else found
+
+    def _matches(self, operator: Operator, value: Value) -> Q:
         text = str(value)
         has_index = self.identifying if operator == Operator.EQUALS else self.indexed
         if has_index and value is not None and _TRIGRAM.search(fold(text)):
@@ -119,9 +126,9 @@ def ascii_lower(text: str) -> str:
     return "".join(character.lower() if character.isascii() else character for character in text)
 
 
-def machine_text(expression: Any, *, indexed: bool = False, identifying: bool = False) -> Text:
+def machine_text(expression: Any, *, indexed: bool = False, identifying: bool = False, sparse: str = "") -> Text:
     """What machines name: ASCII, so that no column of its own is kept for it."""
-    return Text(AsciiLower(expression), ascii_lower, indexed, identifying)
+    return Text(AsciiLower(expression), ascii_lower, indexed, identifying, sparse)
 
 
 def people_text(column: str, *, indexed: bool = True, identifying: bool = False) -> Text:

@@ -42,14 +42,24 @@ class UuidText(Func):
 
 
 class BesideIndex(Func):
-    """A column that no index is entered by: SQLite would enter one by what nearly all rows have, and sort them."""
+    """A column whose index is not entered where rows are put in order: SQLite would sort all that it leads to.
+
+    A page in the order of that index itself, `beside`, is read from it.
+    """
 
     output_field = CharField()
     arity = 1
     template = "%(expressions)s"
 
+    def __init__(self, expression: Any, *, beside: str = "", **extra: Any) -> None:
+        super().__init__(expression, **extra)
+        self.beside = beside
+
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, template="+%(expressions)s", **context)
+        order = compiler.query.order_by[:1]
+        is_beside = bool(order) and getattr(getattr(order[0], "expression", None), "name", "") != self.beside
+        template = "+%(expressions)s" if is_beside else "%(expressions)s"
+        return self.as_sql(compiler, connection, template=template, **context)
 
 
 class _Found(Func):
@@ -95,7 +105,8 @@ class _Indexed(_Found):
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         column, text, _pattern, key = map(compiler.compile, self.source_expressions)
-        if phrase := trigrams.phrase_of_few(connection, text[1][0]):
+        most = trigrams.FEW_IN_ORDER if compiler.query.order_by else trigrams.FEW
+        if phrase := trigrams.phrase_of_few(connection, text[1][0], most):
             return f"({key[0]} IN ({trigrams.FOUND}))", (*key[1], phrase)
         return self._walk(column, text)
 

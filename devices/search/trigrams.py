@@ -13,8 +13,9 @@ from django.db import OperationalError, connections
 
 logger = logging.getLogger(__name__)
 SHORTEST: Final = 3  # characters
-# Of more devices a page is full sooner by looking through them in their order.
 FEW: Final = 10_000
+# Of more devices a page is full sooner by looking through all in their order.
+FEW_IN_ORDER: Final = 1_000
 _TABLE: Final = "device_search_text"
 _TRIGGERS: Final = {
     "device_search_text_added": """
@@ -41,7 +42,7 @@ FOUND: Final = "SELECT rowid FROM device_search_text WHERE device_search_text MA
 _is_there: Final[dict[str, bool]] = {}  # by the name of the database
 COUNTS_FOR: Final = 5  # seconds
 MOST_COUNTED: Final = 256
-_counted: Final[dict[tuple[str, str, int], tuple[float, bool]]] = {}
+_counted: Final[dict[tuple[str, str], tuple[float, int]]] = {}
 
 
 def keep(*, using: str, **_signal: Any) -> None:
@@ -71,23 +72,23 @@ def keep(*, using: str, **_signal: Any) -> None:
         cursor.execute(_FILLED)
 
 
-def phrase_of_few(connection: Any, text: str) -> str | None:
-    """What FOUND is asked with, where so few devices hold the text that it leads to them."""
+def phrase_of_few(connection: Any, text: str, most: int) -> str | None:
+    """What FOUND is asked with, where at most so many devices hold the text."""
     if len(text) < SHORTEST or "\0" in text or not _has_table(connection):
         return None
     phrase = '"' + text.replace('"', '""') + '"'
-    return phrase if _are_few(connection, phrase) else None
+    return phrase if _number(connection, phrase) <= most else None
 
 
-def _are_few(connection: Any, phrase: str) -> bool:
-    """Counted once for all the statements of a page: which way is taken changes no answer."""
-    key = (str(connection.settings_dict["NAME"]), phrase, FEW)
+def _number(connection: Any, phrase: str) -> int:
+    """Up to FEW and one more.  Counted once for all the statements of a page: which way is taken changes no answer."""
+    key = (str(connection.settings_dict["NAME"]), phrase)
     now = time.monotonic()
     known = _counted.get(key)
     if known is None or known[0] < now:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM ({FOUND} LIMIT %s)", [phrase, FEW + 1])  # noqa: S608 - ours
-            known = (now + COUNTS_FOR, cursor.fetchone()[0] <= FEW)
+            known = (now + COUNTS_FOR, cursor.fetchone()[0])
         if len(_counted) >= MOST_COUNTED:
             _counted.clear()
         _counted[key] = known

@@ -6,13 +6,18 @@ changed, some seconds later, and each hour to all of them: criteria may speak of
 """
 
 import logging
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from time import monotonic
+from typing import Any, Final
 
+from django.db import connection
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from devices.models import Configuration, Device, Label, LabelMember
+from devices.search import patience
+from devices.search.fields import Registry
 from devices.services import configuration_plan, search
 from devices.services.search import Count, SearchRefused
 from epmm import masking
@@ -24,6 +29,9 @@ ASKED: Final = 200  # labels, for one device
 FEW: Final = 2000
 # Of what a transaction changed the others see nothing before its end.
 OVERLAP: Final = timedelta(minutes=1)
+SHORTEST: Final = 0.01  # seconds: none at all would be without a limit
+COUNTED: Final = 200  # labels, by one statement
+ALONE: Final = 1.0  # seconds for one label where all together took too long
 SINGLE: Final = 50  # changes up to which devices are planned one by one
 
 
@@ -51,12 +59,68 @@ def _is_member(label: Label) -> Q:
     return Q(Exists(rows.filter(device=OuterRef("pk"))))
 
 
-def count(label: Label, cap: int = search.CAP) -> Count:
+def count(label: Label, cap: int = search.CAP, seconds: float = patience.SECONDS) -> Count:
     if label.is_filter:
         with masking.hiding(()):
-            return search.count(label.criteria, exclude_retired=False, cap=cap)
+            return search.count(label.criteria, exclude_retired=False, cap=cap, seconds=seconds)
     number = label.members.all()[: cap + 1].count()
     return Count(min(number, cap), is_capped=number > cap)
+
+
+def counts(labels: Sequence[Label], *, seconds: float, cap: int = search.CAP) -> dict[int, Count | None]:
+    """Of a page by one statement; None where it cannot be said.
+
+    When that takes too long, each is asked by itself, for as long as there is time.
+    """
+    until = monotonic() + seconds
+    found: dict[int, Count | None] = {}
+    for number in range(0, len(labels), COUNTED):
+        some = labels[number : number + COUNTED]
+        try:
+            found |= _counted(some, cap, max(until - monotonic(), SHORTEST) / 2)
+        except SearchRefused:
+            found |= {label.pk: _counted_alone(label, cap, until - monotonic()) for label in some}
+    return found
+
+
+def _counted(labels: Sequence[Label], cap: int, seconds: float) -> dict[int, Count | None]:
+    asked = {label.pk: rows for label, rows in _rows(labels) if rows is not None}
+    parts, parameters = [], []
+    for rows in asked.values():
+        sql, given = rows.order_by()[: cap + 1].values("pk").query.sql_with_params()
+        parts.append(f"(SELECT count(*) FROM ({sql}) AS found)")  # noqa: S608 - Django's
+        parameters += given
+    numbers: Sequence[int] = ()
+    if parts:
+        with search.patiently(seconds), connection.cursor() as cursor:
+            cursor.execute(f"SELECT {', '.join(parts)}", parameters)
+            numbers = cursor.fetchone()
+    found = {pk: Count(min(number, cap), number > cap) for pk, number in zip(asked, numbers, strict=True)}
+    return {label.pk: found.get(label.pk) for label in labels}
+
+
+def _rows(labels: Sequence[Label]) -> Iterator[tuple[Label, QuerySet[Any] | None]]:
+    """One for each that belongs to it."""
+    known = search.registry()
+    with masking.hiding(()):
+        for label in labels:
+            try:
+                yield label, _rows_of(label, known)
+            except SearchRefused:  # a field of an earlier release
+                yield label, None
+
+
+def _rows_of(label: Label, known: Registry) -> QuerySet[Any]:
+    if label.is_filter:
+        return Device.objects.filter(search.condition(label.criteria, known))
+    return LabelMember.objects.filter(label=label)
+
+
+def _counted_alone(label: Label, cap: int, seconds: float) -> Count | None:
+    try:
+        return count(label, cap, min(seconds, ALONE)) if seconds > 0 else None
+    except SearchRefused:
+        return None
 
 
 def of_device(device: Device) -> list[tuple[Label, datetime | None]]:

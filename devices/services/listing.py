@@ -36,9 +36,7 @@ class Selection:
 
 
 def _of_status(found: QuerySet[Device], status: str) -> QuerySet[Device]:
-    """Most devices are active: the list is full sooner by looking through them in its order."""
-    is_common = status == Device.Status.ACTIVE
-    return found.filter(Exact(BesideIndex("status"), status)) if is_common else found.filter(status=status)
+    return found.filter(Exact(BesideIndex("status", beside="last_seen_at"), status))
 
 
 def named(found: QuerySet[Device], text: str) -> QuerySet[Device]:

@@ -88,9 +88,10 @@ def matching(expression: str, *, exclude_retired: bool = True) -> QuerySet[Devic
     return devices.filter(_STANDING) if exclude_retired else devices
 
 
-def condition(expression: str) -> Q:
+def condition(expression: str, known: Registry | None = None) -> Q:
+    """`known`: the fields of the installation, where they are read already."""
     try:
-        known = fields_for(expression)
+        known = known or fields_for(expression)
         node = parse(expression, known)
         hidden_fields.refuse(node)
         return compiler.compiled(node, known, compiler.here_and_now())

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from devices.search.rows import BLANK, NotRows, Rows, added, finished, from_tree, removed, to_tree, unfinished
 from devices.search.tree import write
@@ -22,6 +22,7 @@ from devices.services import search
 from devices.services.search import SearchRefused
 from devices.views import search_rows
 
+KEPT: Final = 30 * 24 * 3600  # seconds in a browser
 SECONDS: Final = 3.0  # of a count that somebody sees while typing
 _PLACE: Final = re.compile(r"(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
 # What a mark covers: a text in quotation marks, an operator, or a word.
@@ -100,7 +101,7 @@ class Builder:
         return {
             "builder": self,
             "key": self.key,
-            "fields": search_rows.fields(known),
+            "fields_address": f"{reverse(f'portal:{name}-fields')}?v={search_rows.version(known)}",
             "translate_address": reverse(f"portal:{name}-translate"),
             "count_address": reverse(f"portal:{name}-count"),
             **search_rows.context(self.rows, known, new),
@@ -135,6 +136,16 @@ def translate(key: str) -> Callable[[HttpRequest], HttpResponse]:
         return render(request, "portal/search/answer.html", context)
 
     return view
+
+
+@require_safe
+def fields(request: HttpRequest) -> HttpResponse:
+    """What the rows choose from.  The address changes with it, so browsers ask once."""
+    known = search.registry()
+    response = render(request, "portal/search/fields.html", {"fields": search_rows.fields(known)})
+    if request.GET.get("v") == search_rows.version(known):
+        response.headers["Cache-Control"] = f"private, max-age={KEPT}, immutable"
+    return response
 
 
 def count(key: str) -> Callable[[HttpRequest], HttpResponse]:

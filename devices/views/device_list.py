@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from typing import Final, TypeAlias
 from urllib.parse import urlencode
 
@@ -21,7 +22,8 @@ from devices.services.actions import ACTIONS, Action
 from devices.services.search import SORTS, SearchRefused
 from devices.views.builder import Builder, mistaken, written
 from devices.views.wording import model_of, owner_of, status_badge, system_of
-from epmm.portal.lists import LONGEST_SEARCH, SIZES, Cell, Column, Link, Listing
+from epmm.portal.keyset import Page
+from epmm.portal.lists import COUNT_CAP, LONGEST_SEARCH, SIZES, Cell, Column, Link, Listing, View, counted
 from epmm.portal.lists import Action as MenuItem
 from users import permissions
 from users.models import AdminRole, User
@@ -30,13 +32,16 @@ MANUFACTURER: Final = "Apple"
 MOST_POLLED: Final = max(SIZES)
 LONGEST_ADDRESS: Final = 16_000  # Django redirects to no longer one, and proxies take 32 KiB with all headers
 KEPT: Final = ("columns", "sort", "size")  # of the address, by another search
+NARROWING: Final = ("search", "status", "label", "user")  # of the address, beside the search box
+PLACE: Final = ("status", "after", "before", "format", "open")  # of the address, gone with another status
+FEW: Final = 1_000
 Asked: TypeAlias = Mapping[str, str]
 Address: TypeAlias = Callable[..., str]
 
 
 def _name(device: Device) -> Cell:
     address = reverse("portal:devices-details", args=[device.uuid])
-    return Link(device.user.display_name, address, panel=str(device.uuid))
+    return Link(device.user.display_name, address, has_panel=True)
 
 
 def _labels(device: Device) -> Cell:
@@ -125,6 +130,30 @@ LISTING: Final = Listing[Device](
 )
 
 
+class Devices(View[Device]):
+    """Few that are found are put in order then: to them leads what was asked for, and no index of an order."""
+
+    def __init__(self, request: HttpRequest, everything: QuerySet[Device]) -> None:
+        asked = request.GET.dict()
+        super().__init__(LISTING, request, _with_what_is_shown(everything, asked))
+        self._is_narrowed = bool(self.text) or any(asked.get(name) for name in NARROWING)
+        self._shape = partial(_with_what_is_shown, asked=asked)
+
+    def page(self) -> Page[Device]:
+        if self._is_narrowed and len(self._found) <= FEW:
+            return self.page_of(self._shape(Device.objects.filter(pk__in=self._found)))
+        return super().page()
+
+    def count(self) -> str:
+        return counted(len(self._found)) if self._is_narrowed else super().count()
+
+    @cached_property
+    def _found(self) -> list[int]:
+        """As many as are counted."""
+        found = self.queryset.order_by().prefetch_related(None).values_list("pk", flat=True)
+        return list(found[: COUNT_CAP + 1])
+
+
 def chosen(asked: Asked) -> QuerySet[Device]:
     """What an address of this page lists, its search box left out.  Raises SearchRefused."""
     return listing.Selection(
@@ -150,13 +179,13 @@ def devices(request: HttpRequest) -> HttpResponseBase:
     asked = request.GET.dict()
     refused = ""
     try:
-        view = LISTING.view(request, _with_what_is_shown(chosen(asked), asked))
+        view = Devices(request, chosen(asked))
         if asked.get("format") == "csv":
             return view.csv()
         context = view.context()
     except SearchRefused as error:
         refused = str(error)
-        view = LISTING.view(request, Device.objects.none())
+        view = Devices(request, Device.objects.none())
         context = view.context()
     shown = [device.pk for device in view.shown]
     poll = {"poll": _poll_address(shown, _seen(view.shown))} if shown else {}
@@ -245,8 +274,9 @@ def _filters(asked: Asked, address: Address) -> dict[str, object]:
     label, person = _number(asked.get("label", "")), _number(asked.get("user", ""))
     with_retired = asked.get("retired") == "1"
     return {
-        "status_choices": [("", _("Any status"), address(status=""))]
-        + [(key, text, address(status=key)) for key, text in Device.Status.choices],
+        "status_choices": [("", _("Any status")), *Device.Status.choices],
+        # a form: what is searched for would be written into as many addresses
+        "status_kept": [(name, value) for name, value in asked.items() if value and name not in PLACE],
         "status": status if status in Device.Status.values else "",
         "status_text": dict(Device.Status.choices).get(status, _("Any status")),
         "label": None if label is None else Label.objects.filter(pk=label).first(),

@@ -1,6 +1,5 @@
 """Devices & Users > Labels (portal specification, section 8)."""
 
-from time import monotonic
 from typing import Any, Final
 
 from django.contrib import messages
@@ -120,12 +119,9 @@ def labels(request: HttpRequest) -> HttpResponseBase:
 def sizes(request: HttpRequest) -> HttpResponse:
     """How many devices each of the labels of a page has, as long as there is time."""
     ids = [int(text) for text in request.GET.get("ids", "").split(".") if is_number(text)]
-    until = monotonic() + SECONDS
-    counted = []
-    for label in Label.objects.filter(pk__in=ids[: max(SIZES)]).order_by("name"):
-        cell = _counted(label) if monotonic() < until else None
-        counted.append((f"n{label.pk}", cell))
-    return render(request, "portal/label_sizes.html", {"sizes": counted})
+    counts = label_members.counts(list(Label.objects.filter(pk__in=ids[: max(SIZES)])), seconds=SECONDS)
+    shown = [(f"n{pk}", None if count is None else str(count)) for pk, count in counts.items()]
+    return render(request, "portal/label_sizes.html", {"sizes": shown})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,5 +1,7 @@
 """The rows of the search as a form sends them, and as it shows them."""
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -231,6 +233,14 @@ def fields(registry: Registry) -> Iterator[tuple[Text, list[tuple[str, Text, boo
         found = sorted((field for field in registry.fields if field.group == group), key=lambda each: str(each.label))
         if found:
             yield GROUP_LABELS[group], [(each.key, each.label, not _is_unset(each)) for each in found]
+
+
+def version(registry: Registry) -> str:
+    """Of what is chosen from, as this reader sees it."""
+    shown = [
+        [str(group), [(key, str(label), is_known) for key, label, is_known in keys]] for group, keys in fields(registry)
+    ]
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
 
 
 def _is_unset(field: Field) -> bool:

@@ -56,7 +56,7 @@ class Link:
     text: str
     address: str
     note: str = ""
-    panel: str = ""  # key of what opens beside the list; `address` is that of its own page
+    has_panel: bool = False  # it opens beside the list, called by the end of `address`, which is that of its own page
     is_edit: bool = False  # it leads to where this is changed
 
     def __str__(self) -> str:
@@ -131,13 +131,15 @@ class View(Generic[M]):
         return Order(column.order, self.sort.startswith("-"))
 
     def page(self) -> Page[M]:
+        return self.page_of(self.queryset)
+
+    def page_of(self, rows: QuerySet[M]) -> Page[M]:
         after, before = self._asked.get("after", ""), self._asked.get("before", "")
-        return keyset.page(self.queryset, self.order, size=self.size, after=after, before=before)
+        return keyset.page(rows, self.order, size=self.size, after=after, before=before)
 
     def count(self) -> str:
         """Exact up to a cap: nobody reads the difference between 61,212 and 61,213, and it costs a second."""
-        counted = self.queryset.order_by()[: COUNT_CAP + 1].count()
-        return f"{grouped(COUNT_CAP)}+" if counted > COUNT_CAP else grouped(counted)
+        return counted(self.queryset.order_by()[: COUNT_CAP + 1].count())
 
     def context(self) -> dict[str, Any]:
         with self.listing.reading():
@@ -226,6 +228,10 @@ class View(Generic[M]):
             else "",
             "sorted": ("descending" if is_descending else "ascending") if is_sorted else "",
         }
+
+
+def counted(number: int) -> str:
+    return f"{grouped(COUNT_CAP)}+" if number > COUNT_CAP else grouped(number)
 
 
 class _Echo:

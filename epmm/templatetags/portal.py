@@ -29,7 +29,7 @@ def cell(value: Cell) -> SafeString | str:
             return format_html('<span class="badge {}"{}>{}</span>', value.tone, key, value.shown)
         case Link():
             note = format_html(' <span class="quiet">{}</span>', value.note) if value.note else ""
-            panel = format_html(' data-panel="{}"', value.panel) if value.panel else ""
+            panel = SafeString(" data-panel") if value.has_panel else ""
             kind = format_html(' class="{}"', "edit") if value.is_edit else ""
             return format_html('<a href="{}"{}{}>{}</a>{}', value.address, kind, panel, value.text, note)
         case _:

@@ -104,7 +104,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-panel]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  showOpen(link.dataset.panel);
+  showOpen(link.pathname.split("/").pop());
   htmx.ajax("GET", `${link.pathname}/panel`, "#dialog");
 });
 
@@ -168,14 +168,32 @@ document.addEventListener("htmx:load", (event) => {
   if (form) showForm(form);
 });
 
-// --- Long lists of options stand once in the page, and are filled into each of their boxes ---
-document.addEventListener("htmx:load", (event) => {
-  for (const box of all("select[data-options]", event.detail.elt)) {
-    const chosen = box.value;
-    const options = one(box.dataset.options).content.cloneNode(true);
-    box.replaceChildren(...(chosen ? [] : [box.firstElementChild]), options);
-    box.value = chosen;
+// --- Long lists of options are fetched once, kept by the browser, and filled into each of their boxes ---
+const fetched = {};
+function optionsFrom(address) {
+  fetched[address] ??= fetch(address, { credentials: "same-origin" }).then((answer) => {
+    if (!answer.ok) throw new Error(answer.statusText);
+    return answer.text();
+  });
+  return fetched[address];
+}
+
+async function fillOptions(box) {
+  const template = one(box.dataset.options);
+  const { source } = template.dataset;
+  try {
+    template.innerHTML = await optionsFrom(source);
+  } catch {
+    delete fetched[source];  // what is chosen can still be read, and the next row asks again
+    return;
   }
+  const chosen = box.value;
+  box.replaceChildren(...(chosen ? [] : [box.firstElementChild]), template.content.cloneNode(true));
+  box.value = chosen;
+}
+
+document.addEventListener("htmx:load", (event) => {
+  for (const box of all("select[data-options]", event.detail.elt)) fillOptions(box);
 });
 
 // --- What somebody is writing is not overwritten by an answer that comes late ---

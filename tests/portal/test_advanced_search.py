@@ -17,7 +17,7 @@ from devices.search.patience import SearchTooSlow, limited
 from devices.services import search
 from tests.devices.services.rows import device_of, enrolled
 from tests.portal.conftest import SignedIn
-from users.models import AdminRole
+from users.models import AdminRole, CustomAttribute
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -107,7 +107,10 @@ def test_a_search_is_kept_by_what_else_is_chosen(signed_in: SignedIn) -> None:
     assert names(shown) == ["phone b", "phone ab"]
     kept = "search=ios.DeviceName+contains+b"
     links = [unescape(link) for link in re.findall(r'href="(/admin/devices\?[^"]*)"', shown)]
-    assert len([link for link in links if kept in link]) > 20
+    assert len([link for link in links if kept in link]) > 8
+    (statuses,) = re.findall(r'<form class="menu-body" method="get">(.*?name="status".*?)</form>', shown, re.DOTALL)
+    sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', statuses.split("<form")[-1]))
+    assert sent == {"search": "ios.DeviceName contains b", "sort": "-device_name", "q": "phone", "size": "25"}
     assert '<input type="hidden" name="search" value="ios.DeviceName contains b">' in shown
     # another search keeps how the list is shown, and nothing that narrows it
     panel = shown.partition('id="search-form"')[2].partition("</form>")[0]
@@ -394,13 +397,34 @@ def test_the_count_goes_with_the_expression(signed_in: SignedIn) -> None:
 
 
 def test_each_field_is_offered_in_its_group(signed_in: SignedIn) -> None:
-    shown = page(signed_in(), advanced="1")
+    client = signed_in()
+    (address,) = re.findall(r'id="search-fields" data-source="([^"]+)"', page(client, advanced="1"))
+    answer = client.get(address)
+    shown = answer.content.decode()
 
+    assert answer.headers["Cache-Control"].startswith("private, max-age=")
     assert re.findall(r'<optgroup label="([^"]+)"', shown) == ["Common", "iOS", "User", "LDAP"]
     assert sorted(re.findall(r'<option value="(\w+\.[^"]+)"', shown)) == sorted(
         field.key for field in search.registry().fields
     )
     assert '<option value="common.imsi">IMSI, not known yet</option>' in shown
+
+
+def test_what_is_offered_is_asked_for_anew_when_it_is_something_else(signed_in: SignedIn) -> None:
+    client = signed_in()
+
+    def address() -> str:
+        return re.findall(r'id="search-fields" data-source="([^"]+)"', page(client, advanced="1"))[0]
+
+    before = address()
+    CustomAttribute.objects.create(subject="device", name="room", kind="text")
+    with_attribute = address()
+    client.post("/admin/language", {"language": "de", "next": "/admin/devices"})
+    in_german = address()
+
+    assert len({before, with_attribute, in_german}) == 3
+    assert client.get(before).headers["Cache-Control"] == "no-store"  # none of what is offered now
+    assert "custom.device.room" in client.get(in_german).content.decode()
 
 
 def test_who_only_sees_devices_saves_no_label(signed_in: SignedIn) -> None:

@@ -59,7 +59,7 @@ class Counting:
 
     def over(self, visit: Visit) -> str:
         statements, size = self.statements[str(visit.ask)], visit.size
-        is_over = excess(visit.page, visit.told, statements=statements, size=size)
+        is_over = excess(visit.told, statements=statements, size=size)
         return f"{visit.page} ({visit.told}): {statements} statements, {size:,} bytes" if is_over else ""
 
 

@@ -1,5 +1,6 @@
 """Devices & Users > Devices: the list, its filters, and what moves in it."""
 
+import html
 import re
 
 import pytest
@@ -9,6 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from devices.models import Device, Enrollment
 from devices.services import label_members, labels
+from devices.views import device_list
+from epmm.portal import lists
 from tests.devices.services.rows import device_of, enrolled, person
 from tests.portal.conftest import SignedIn
 from users.models import AdminRole, User
@@ -50,6 +53,31 @@ def test_the_search_box_finds_by_how_something_begins(signed_in: SignedIn, typed
     phone("b", user=User.objects.get(user_id="zoe"))
 
     assert names(page(signed_in(), f"/admin/devices?q={typed}")) == ["phone a"]
+
+
+@pytest.mark.parametrize("narrowed", ["q=phone", "status=ACTIVE", "search=%22common.platform%22%3D%22iOS%22"])
+def test_few_devices_and_many_are_put_in_the_same_order(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, narrowed: str
+) -> None:
+    monkeypatch.setattr(lists, "SIZES", (2, 2))
+    for name in "ebdac":
+        phone(name)
+    client = signed_in()
+
+    def pages() -> list[list[str]]:
+        address, told = f"/admin/devices?{narrowed}&sort=device_name&size=2", []
+        while address:
+            shown = page(client, address)
+            told.append(names(shown))
+            assert "5 in all" in shown
+            following = re.search(r'rel="next" href="([^"]+)"', shown)
+            address = html.unescape(following[1]) if following else ""
+        return told
+
+    ordered = [["phone a", "phone b"], ["phone c", "phone d"], ["phone e"]]
+    assert pages() == ordered
+    monkeypatch.setattr(device_list, "FEW", 3)  # the others are looked through in their order
+    assert pages() == ordered
 
 
 def test_only_columns_with_an_index_can_be_sorted_by(signed_in: SignedIn) -> None:

@@ -21,7 +21,7 @@ def phone(transactional_db: None) -> Device:
 
 def opened(page: Page, address: str, device: Device) -> None:
     page.goto(address)
-    page.click(f"a[data-panel='{device.uuid}']")
+    page.click(f"a[data-panel][href$='{device.uuid}']")
     expect(page.locator("#dialog[open] .panel h2")).to_have_text("Anna's iPhone")
 
 
@@ -56,7 +56,7 @@ def test_with_a_key_held_the_page_opens_instead(site: LiveServer, phone: Device)
     with signed_in(site, chromium.DESK) as page:
         page.goto(f"{site.url}/admin/devices")
         with page.context.expect_page() as beside:
-            page.click(f"a[data-panel='{phone.uuid}']", modifiers=["Control"])
+            page.click(f"a[data-panel][href$='{phone.uuid}']", modifiers=["Control"])
         beside.value.wait_for_load_state()
         assert beside.value.url == f"{site.url}/admin/devices/{phone.uuid}"
         beside.value.close()

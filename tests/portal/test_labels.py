@@ -1,6 +1,8 @@
 """Devices & Users > Labels."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from devices.models import Configuration, ConfigurationAssignment, Label, os_version_number
-from devices.services import labels
+from devices.search import patience
+from devices.search.patience import SearchTooSlow
+from devices.services import labels, search
 from tests.devices.services.rows import NOW, device_of, enrolled
 from tests.portal.conftest import SignedIn
 from users.models import AdminRole
@@ -237,6 +241,33 @@ def test_a_page_of_labels_costs_as_much_with_many(signed_in: SignedIn, number: i
         shown = text(client.get("/admin/labels"))
     assert len(queries) <= 12
     assert len(shown) <= 60_000
+    sizes = re.search(r'hx-get="(/admin/labels/sizes[^"]+)"', shown)
+    assert sizes is not None
+    with CaptureQueriesContext(connection) as queries:
+        counted = text(client.get(sizes[1]))
+    assert len(queries) <= 9
+    assert counted.count(">0</span>") == min(number, 50)
+
+
+def test_one_size_that_takes_too_long_leaves_the_others(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = Label.objects.create(name="Quick")
+    slow = Label.objects.create(name="Slow", kind="filter", criteria='"common.language" = "de"')
+    clock = patience.limited
+
+    @contextmanager
+    def limited(seconds: float) -> Iterator[None]:
+        with clock(seconds), connection.execute_wrapper(too_slow):
+            yield
+
+    def too_slow(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001 - Django's
+        if '"language"' in sql:
+            raise SearchTooSlow
+        return execute(sql, params, many, context)
+
+    monkeypatch.setattr(search, "limited", limited)
+    counted = text(signed_in().get(f"/admin/labels/sizes?ids={quick.pk}.{slow.pk}"))
+    assert f'<span id="n{quick.pk}" hx-swap-oob="true">0</span>' in counted
+    assert f'<span id="n{slow.pk}" hx-swap-oob="true"><span class="quiet">' in counted
 
 
 def test_who_only_views_labels_changes_none(signed_in: SignedIn) -> None:

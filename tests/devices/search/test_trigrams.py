@@ -43,12 +43,16 @@ def test_a_text_is_found_by_its_trigrams_and_one_that_is_shorter_all_the_same() 
 
 
 def test_what_many_hold_is_looked_for_in_the_order_of_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trigrams, "FEW", 1)
+    monkeypatch.setattr(trigrams, "FEW_IN_ORDER", 1)
+    monkeypatch.setattr(trigrams, "_counted", {})
     phone("phone one"), phone("phone two")
 
     assert "VIRTUAL TABLE" not in plan("phone")
     assert found("phone") == ["phone one", "phone two"]
     assert "VIRTUAL TABLE" in plan("phone one")
+    with CaptureQueriesContext(connection) as queries:  # all of them are looked for in no order
+        assert search.count("phone").number == 2
+    assert "device_search_text MATCH" in queries[-1]["sql"]
 
 
 def test_it_follows_what_is_renamed_and_what_goes() -> None:
