@@ -21,7 +21,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from epmm import options, settings_store
-from epmm.mail import address, ascii_host
+from epmm.mail import Letter, address, ascii_host, compose
 from epmm.mail_models import LONGEST_ANSWER
 
 TIMEOUT_SECONDS: Final = 20
@@ -60,6 +60,16 @@ def session() -> Iterator[SMTP]:
         with suppress(OSError, SMTPException):
             server.quit()
         server.close()
+
+
+def try_out(letter: Letter) -> Verdict:
+    """Send it at once, while somebody waits for the answer.  Raises MailRefused."""
+    content = compose(letter).as_bytes()
+    try:
+        with session() as server:
+            return hand_over(server, letter.recipient, content)
+    except ServerAway as away:
+        return Verdict(Outcome.AWAY, str(away))
 
 
 def hand_over(server: SMTP, recipient: str, content: bytes) -> Verdict:

@@ -78,6 +78,7 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "settings-duplicates-now": (AdminRole.DEVICE_VIEW, None),
     "settings-duplicates-retire": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "settings-audit-logs-check": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
+    "settings-mail-test": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "settings-attributes-": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "logs": (AdminRole.LOGS_VIEW, None),
     "logs-audit-export": (AdminRole.LOGS_VIEW, AdminRole.LOGS_VIEW),
@@ -88,6 +89,7 @@ MADE_FOR_A_READER = {"logs-audit-export"}  # a file of what the role may read
 SENT: dict[str, dict[str, Any]] = {
     "settings-page": {"registration.pin_length": "7"},
     "settings-ios-mdm": {"ios.mdm.account_driven_device_enrollment": "on"},
+    "settings-mail": {"mail.host": "mail.example.test"},
     "settings-texts": {"kind": "privacy", "mode": "off"},
     "settings-attributes": {"name": "new", "subject": "user", "kind": "text"},
     "users-edit": {"first_name": "Changed"},
