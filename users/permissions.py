@@ -57,6 +57,8 @@ NEEDED: Final[Mapping[str, str]] = {
     "settings-gdpr": AdminRole.SETTINGS_VIEW,
     "settings-texts": AdminRole.SETTINGS_VIEW,
     "settings-texts-preview": AdminRole.SETTINGS_VIEW,
+    "settings-texts-edit": AdminRole.SETTINGS_MANAGE,
+    "settings-texts-delete": AdminRole.SETTINGS_MANAGE,
     "settings-audit-logs": AdminRole.SETTINGS_VIEW,
     "settings-audit-logs-check": AdminRole.SETTINGS_MANAGE,
     "settings-mail": AdminRole.SETTINGS_VIEW,

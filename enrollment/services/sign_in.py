@@ -5,6 +5,7 @@ query of the announced URL) and, once known, the person travels in a signed tick
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
@@ -159,15 +160,17 @@ def _check_same_person(state: State, user: User) -> None:
         raise Refused(reasons.SOMEONE_ELSE)
 
 
-def next_policy(state: State, ticket: Ticket) -> PolicyText | None:
+def next_policy(state: State, ticket: Ticket, languages: Sequence[str] = ()) -> PolicyText | None:
     """The text to show now; None when all are accepted."""
-    due = consent.due(Enrollment.Kind(state.kind))
+    due = consent.due(Enrollment.Kind(state.kind), languages)
     return next((text for text in due if text.pk not in ticket.accepted), None)
 
 
-def accept(state: State, ticket: Ticket, policy_id: int, *, address: str | None) -> Ticket:
+def accept(
+    state: State, ticket: Ticket, policy_id: int, *, address: str | None, languages: Sequence[str] = ()
+) -> Ticket:
     """Record the acceptance of the text that was shown.  Another text than the one due changes nothing."""
-    shown = next_policy(state, ticket)
+    shown = next_policy(state, ticket, languages)
     if shown is None or shown.pk != policy_id:
         return ticket
     attempt = trace.find(state.reference)

@@ -72,6 +72,8 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "settings-domains-": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "settings-domains-show": (AdminRole.SETTINGS_VIEW, None),
     "settings-texts-preview": (AdminRole.SETTINGS_VIEW, AdminRole.SETTINGS_VIEW),
+    "settings-texts-edit": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
+    "settings-texts-delete": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "settings-ios-mdm-": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "settings-ios-mdm-identities": (AdminRole.DEVICE_VIEW, None),
     "settings-retired-delete": (AdminRole.DEVICE_DELETE_RETIRED, AdminRole.DEVICE_DELETE_RETIRED),
