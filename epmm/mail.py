@@ -84,13 +84,13 @@ def compose(letter: Letter) -> EmailMessage:
         message["Reply-To"] = address(reply_to)
     message["Subject"] = subject(letter.subject)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5: no robot answers it
-    if letter.language:
-        message["Content-Language"] = letter.language
     message.set_content(letter.text)
     if letter.html:
         message.add_alternative(letter.html, subtype="html")
         for picture in letter.pictures:
             _attach(message, picture)
+    if letter.language:
+        message["Content-Language"] = letter.language
     return message
 
 

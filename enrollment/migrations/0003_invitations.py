@@ -66,6 +66,7 @@ class Migration(migrations.Migration):
             name='Invitation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('owner', models.CharField(blank=True, choices=[('COMPANY', 'Company'), ('EMPLOYEE', 'Employee')], max_length=8)),
                 ('token', models.CharField(max_length=32, unique=True)),
                 ('problem', models.CharField(blank=True, max_length=300)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
@@ -78,7 +79,7 @@ class Migration(migrations.Migration):
                 ('device', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='invitations', to='devices.device')),
                 ('mail', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='epmm.mail')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to=settings.AUTH_USER_MODEL)),
-                ('round', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='enrollment.invitationround')),
+                ('round', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='enrollment.invitationround')),
             ],
             options={
                 'indexes': [models.Index(fields=['created_at', 'id'], name='invitation_order'), models.Index(condition=models.Q(('end', ''), ('remind_at__isnull', False)), fields=['remind_at'], name='invitation_remind'), models.Index(condition=models.Q(('end', '')), fields=['expires_at'], name='invitation_expires'), models.Index(fields=['end', 'created_at', 'id'], name='invitation_end')],

@@ -57,9 +57,11 @@ class Invitation(models.Model):
         REPLACED = "replaced", _("Invited again")
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="invitations")
-    round = models.ForeignKey(InvitationRound, on_delete=models.CASCADE, related_name="invitations")
+    # null: nothing was sent, the person is told by somebody
+    round = models.ForeignKey(InvitationRound, on_delete=models.CASCADE, null=True, related_name="invitations")
     device = models.ForeignKey(Device, on_delete=models.SET_NULL, null=True, related_name="invitations")
     mail = models.ForeignKey(Mail, on_delete=models.SET_NULL, null=True, related_name="+")  # the last one
+    owner = models.CharField(max_length=8, choices=Device.Owner.choices, blank=True)  # empty: as the settings say
     token = models.CharField(max_length=32, unique=True)  # in its addresses: it says who opened the page, no more
     problem = models.CharField(max_length=300, blank=True)  # why nothing could be sent at all
     created_at = models.DateTimeField(default=timezone.now)
