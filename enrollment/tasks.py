@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from django.utils import timezone
+
 from epmm import jobs
 
 
@@ -33,9 +35,31 @@ def inventory_read(enrollment: int) -> None:
 
 @jobs.handles("enrollment.tidy", every=timedelta(minutes=5))
 def tidy() -> None:
-    from enrollment.services import cleanup, registration, tokens, trace
+    from enrollment.services import cleanup, invitations, registration, tokens, trace
 
     trace.tidy()
     registration.expire_pins()
+    invitations.expire(timezone.now())
     cleanup.abandon_unfinished()
     tokens.forget_old()
+
+
+@jobs.handles("enrollment.invite")
+def invite(round: int) -> None:  # noqa: A002 - as the job's argument is called
+    from enrollment.services import invitations
+
+    invitations.work_off(round)
+
+
+@jobs.handles("enrollment.remind", every=timedelta(minutes=30))
+def remind() -> None:
+    from enrollment.services import invitations
+
+    invitations.remind(timezone.now())
+
+
+@jobs.handles("enrollment.pin_issued")
+def pin_issued(pin: int) -> None:
+    from enrollment.services import registration
+
+    registration.pin_issued(pin)

@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
-from enrollment.views import discovery, enroll, home, scep, sign_in
+from enrollment.views import discovery, enroll, home, invited, scep, sign_in
 
 # Nothing here rests on a cookie: devices bring a token or a signed message, and each form carries its own signed proof.
 urlpatterns = [
@@ -12,5 +12,6 @@ urlpatterns = [
     re_path(
         r"^enroll/(?P<kind>adde|aaue)/(?P<reference>[A-Za-z0-9_-]{16,32})$", csrf_exempt(enroll.enroll), name="enroll"
     ),
+    re_path(r"^i/(?P<token>[A-Za-z0-9_-]{16,32})$", invited.come, name="invited"),
     path("scep", csrf_exempt(scep.responder), name="scep"),
 ]

@@ -12,6 +12,23 @@ from django.utils.translation import gettext_lazy as _
 
 from epmm import request_id
 from epmm.fields import EncryptedField
+from epmm.mail_models import Mail, MailQuerySet
+
+__all__ = [
+    "AuditCheck",
+    "AuditCheckpoint",
+    "AuditEntry",
+    "AuditExport",
+    "AuditExportPart",
+    "AuditSeal",
+    "Heartbeat",
+    "Job",
+    "JobQuerySet",
+    "Mail",
+    "MailQuerySet",
+    "ScheduledRun",
+    "SettingRow",
+]
 
 LEASE: Final = timedelta(minutes=1)  # renewed while the job runs; a worker that died gives it back after this
 RING_AGAIN: Final = timedelta(seconds=30)  # a doorbell that nobody heard is rung again after this
@@ -25,6 +42,7 @@ class SettingRow(models.Model):
 
     name = models.CharField(max_length=100, primary_key=True)
     value = models.TextField()
+    sealed = EncryptedField(null=True)  # instead of the value, where that is a secret
     changed_at = models.DateTimeField(auto_now=True)
     changed_by = models.CharField(max_length=255)
 

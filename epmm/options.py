@@ -3,13 +3,28 @@
 import re
 from typing import Final
 
+from cryptography import x509
 from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from epmm import masking
-from epmm.settings_store import InvalidSetting, Setting, Several, choice, flag, number, parsed, several, whole_number
+from epmm.settings_store import (
+    InvalidSetting,
+    Setting,
+    Several,
+    choice,
+    flag,
+    number,
+    parsed,
+    secret,
+    several,
+    whole_number,
+)
 
+HOST: Final = re.compile(r"[A-Za-z0-9.:\-\u00a1-\uffff]{1,253}")
 DOMAIN: Final = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 FAMILIES: Final = ("iPhone", "iPad", "Mac", "RealityDevice")
 PLATFORMS: Final = ("iOS", "macOS", "visionOS")
@@ -67,6 +82,31 @@ def _minimum_os(text: str) -> tuple[str, ...]:
     if any(MINIMUM.fullmatch(item) is None for item in wanted):
         raise InvalidSetting(_("none, or versions such as iOS=17.0,macOS=14.0"))
     return wanted
+
+
+def _host(text: str) -> str:
+    if text and HOST.fullmatch(text) is None:
+        raise InvalidSetting(_("a host name or an address; empty means that no mail is sent"))
+    return text
+
+
+def _email(text: str) -> str:
+    """Empty, or an address."""
+    if text:
+        try:
+            validate_email(text)
+        except ValidationError as error:
+            raise InvalidSetting(_("an email address, or nothing")) from error
+    return text
+
+
+def _certificates(text: str) -> str:
+    if text:
+        try:
+            x509.load_pem_x509_certificates(text.encode())
+        except ValueError as error:
+            raise InvalidSetting(_("certificates in PEM, or nothing")) from error
+    return text
 
 
 COMMAND_HISTORY_DAYS: Final = number(
@@ -317,6 +357,74 @@ HIDDEN_FIELDS: Final = several(
     default=tuple(masking.FIELDS),
     values=tuple(masking.FIELDS),
     help=gettext_lazy("What administrators with the GDPR profile do not see. Admin > Admins says who they are."),
+)
+MAIL_HOST: Final = parsed(
+    "mail.host",
+    default="",
+    parse=_host,
+    accepts=gettext_lazy("a host name or an address; empty means that no mail is sent"),
+    help=gettext_lazy("The mail server (SMTP) that takes what this server sends."),
+)
+MAIL_PORT: Final = number(
+    "mail.port",
+    default=587,
+    low=1,
+    high=65535,
+    help=gettext_lazy("Usually 587 with STARTTLS, 465 with TLS from the start, 25 between servers."),
+)
+MAIL_SECURITY: Final = choice(
+    "mail.security",
+    default="starttls",
+    values=("starttls", "tls", "none"),
+    help=gettext_lazy("With either, the server's certificate has to be valid for its name; nothing is sent otherwise."),
+)
+MAIL_USER: Final = parsed(
+    "mail.user",
+    default="",
+    parse=lambda text: text[:320],
+    accepts=gettext_lazy("a name; empty means that the server asks for none"),
+    help=gettext_lazy("Whom this server signs in to the mail server as."),
+)
+MAIL_PASSWORD: Final = secret("mail.password", help=gettext_lazy("The password of that user."))
+MAIL_FROM: Final = parsed(
+    "mail.from",
+    default="",
+    parse=_email,
+    accepts=gettext_lazy("an email address, or nothing"),
+    help=gettext_lazy("The sender. What cannot be delivered comes back to it."),
+)
+MAIL_REPLY_TO: Final = parsed(
+    "mail.reply_to",
+    default="",
+    parse=_email,
+    accepts=gettext_lazy("an email address, or nothing"),
+    help=gettext_lazy("Where answers of people go, if not to the sender."),
+)
+MAIL_AUTHORITIES: Final = parsed(
+    "mail.authorities",
+    default="",
+    parse=_certificates,
+    accepts=gettext_lazy("certificates in PEM, or nothing"),
+    help=gettext_lazy("Authorities that are trusted for the mail server besides those of the operating system."),
+)
+INVITATION_DAYS: Final = number(
+    "invitation.days",
+    default=30,
+    low=1,
+    high=365,
+    help=gettext_lazy("How many days an invitation waits for its device; reminders end with it."),
+)
+CONSENT_NOTICE: Final = parsed(
+    "registration.consent_notice",
+    default="",
+    parse=_email,
+    accepts=gettext_lazy("an email address, or nothing"),
+    help=gettext_lazy("Who is told by mail of each acceptance, unless the text names somebody else."),
+)
+ACCEPT_AGAIN: Final = flag(
+    "registration.accept_again",
+    default=False,
+    help=gettext_lazy("A changed text is shown again at a person's next sign-in to the user portal."),
 )
 LEGACY_CIPHERS: Final = flag(
     "scep.legacy_ciphers", default=False, help=gettext_lazy("Accept single DES from SCEP clients. Unsafe.")

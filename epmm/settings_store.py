@@ -53,7 +53,13 @@ class Text:
     """Whatever the setting's own reader takes."""
 
 
-Shape = Flag | Number | Choice | Several | Text
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Written, and shown to nobody."""
+
+
+Shape = Flag | Number | Choice | Several | Text | Secret
+SET: Final = "set"  # all that is read, shown and audited of a secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +151,12 @@ def parsed(
     return _register(Setting(name=name, default=default, parse=parse, accepts=accepts, help=help, shape=shape))
 
 
+def secret(name: str, *, help: str | Promise) -> Setting[str]:  # noqa: A002
+    """A setting whose value is kept sealed: `read` says whether there is one, `reveal` what it is."""
+    accepts = gettext_lazy("a secret, which is not shown again; empty removes it")
+    return _register(Setting(name=name, default="", parse=str, accepts=accepts, help=help, shape=Secret()))
+
+
 class _Cache:
     """The rows as last read by this process."""
 
@@ -171,6 +183,12 @@ def read(setting: Setting[T]) -> T:
     return setting.default if text is None else setting.parse(text)
 
 
+def reveal(setting: Setting[str]) -> str:
+    """What a secret is, for the one place that needs it."""
+    row = SettingRow.objects.filter(name=setting.name).first()
+    return bytes(row.sealed).decode() if row is not None and row.sealed is not None else ""
+
+
 def shown(setting: Setting[Any]) -> str:
     """The value as an administrator types it."""
     value = read(setting)
@@ -192,7 +210,10 @@ def change(name: str, text: str, *, actor: str, address: str | None = None) -> N
     text = text.strip()
     setting.parse(text)
     before = shown(setting)
-    SettingRow.objects.update_or_create(name=name, defaults={"value": text, "changed_by": actor})
+    sealed: bytes | None = None
+    if isinstance(setting.shape, Secret):
+        sealed, text = (text.encode(), SET) if text else (None, "")
+    SettingRow.objects.update_or_create(name=name, defaults={"value": text, "sealed": sealed, "changed_by": actor})
     _cache.clear()
     audit.record(
         "setting.changed",

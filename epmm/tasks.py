@@ -116,3 +116,23 @@ def forget_audit() -> None:
     audit_retention.forget()
     if head := AuditSeal.objects.order_by("-position").first():
         logger.info("audit log sealed", extra={"position": head.position, "digest": bytes(head.digest).hex()})
+
+
+def _mail_waits() -> bool:
+    from epmm import mail_outbox
+
+    return mail_outbox.is_waiting()
+
+
+@jobs.handles("epmm.send_mail", outbox=_mail_waits)
+def send_mail() -> None:
+    from epmm import mail_outbox
+
+    mail_outbox.drain()
+
+
+@jobs.handles("epmm.forget_mail", every=timedelta(hours=6))
+def forget_mail() -> None:
+    from epmm import mail_outbox
+
+    mail_outbox.forget(timezone.now())

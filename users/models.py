@@ -30,6 +30,7 @@ __all__ = [
     "GroupRole",
     "IdentityProvider",
     "Membership",
+    "PinFile",
     "PinQuerySet",
     "PortalSession",
     "RegistrationPin",
@@ -276,6 +277,8 @@ class RegistrationPin(models.Model):
     issued_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
+    # who took it back; empty when a later one replaced it
+    revoked_by = models.CharField(max_length=255, blank=True, default="", db_default="")
     used_at = models.DateTimeField(null=True)
     # the sign-in that used it may be repeated after a lost answer; nobody else may
     used_for = models.CharField(max_length=64, blank=True)
@@ -292,6 +295,22 @@ class RegistrationPin(models.Model):
 
     def expired(self, now: datetime) -> bool:
         return now >= self.expires_at
+
+
+class PinFile(models.Model):
+    """PINs for many, as a file: made by the worker for the one who asked, fetched once, gone after an hour."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="pin_files")
+    people = models.JSONField(default=list)  # the keys of their rows
+    done = models.PositiveIntegerField(default=0)
+    content = EncryptedField(null=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+    ready_at = models.DateTimeField(null=True)
+    fetched_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"PINs for {len(self.people)}"
 
 
 class SignInFailures(models.Model):

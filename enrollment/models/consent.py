@@ -2,6 +2,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from enrollment.models.attempt import Attempt
 from users.models import User
@@ -16,7 +17,7 @@ class PolicyText(models.Model):
 
     kind = models.CharField(max_length=8, choices=Kind.choices)
     version = models.PositiveIntegerField()
-    language = models.CharField(max_length=35)
+    language = models.CharField(max_length=35)  # with the country, where the text is for one
     text = models.TextField()
     text_sha256 = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=timezone.now)
@@ -29,6 +30,34 @@ class PolicyText(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.version} {self.language}"
+
+
+class LocalText(models.Model):
+    """What an administrator wrote for a language, perhaps for one country; people see versions of it."""
+
+    class Type(models.TextChoices):
+        SYSTEM = "System", _("System")  # EPMM's word for what Apple devices show; there is no other here
+
+    kind = models.CharField(max_length=8, choices=PolicyText.Kind.choices)
+    language = models.CharField(max_length=3)
+    country = models.CharField(max_length=3, blank=True)
+    type = models.CharField(max_length=8, choices=Type.choices, default=Type.SYSTEM)
+    content = models.TextField()
+    notice_email = models.CharField(max_length=320, blank=True)
+    changed_at = models.DateTimeField(default=timezone.now)
+    changed_by = models.CharField(max_length=255)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "language", "country", "type"], name="local_text_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.tag}"
+
+    @property
+    def tag(self) -> str:
+        return f"{self.language}-{self.country}" if self.country else self.language
 
 
 class Acceptance(models.Model):

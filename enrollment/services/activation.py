@@ -7,7 +7,7 @@ from devices.models import Device, Enrollment, Identity
 from devices.services import configuration_plan, queue
 from devices.services.retire import end_enrollment
 from enrollment.models import Attempt, Step
-from enrollment.services import policy, tokens, trace
+from enrollment.services import invitations, policy, tokens, trace
 from enrollment.services.refusal import CheckinRefused
 from users.models import User
 
@@ -80,10 +80,11 @@ def _activate_record(enrollment: Enrollment, now: datetime) -> None:
     device.refresh_from_db()
     device.status, device.mdm_managed = Device.Status.ACTIVE, True
     device.enrollment_type = enrollment.kind
-    device.owner = policy.owner_of(enrollment.kind)
+    device.owner = invitations.owner_for(enrollment.user, enrollment.kind) or policy.owner_of(enrollment.kind)
     device.managed_apple_account = enrollment.managed_apple_account
     device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
     device.registered_at, device.last_seen_at = enrollment.active_at, now
     device.retired_at, device.retired_reason, device.unreachable_since = None, "", None
     device.enrollment_failed_at = device.lost_at = None
     device.save()
+    invitations.enrolled(enrollment.user)

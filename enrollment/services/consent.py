@@ -1,16 +1,20 @@
 """Privacy page and terms: what is configured, as versions, and who accepted which."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils import translation
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from devices.models import Enrollment
-from enrollment.models import Acceptance, Attempt, PolicyText
+from enrollment.models import Acceptance, Attempt, LocalText, PolicyText
+from enrollment.services import consent_notice
 from epmm import options, settings_store
 from epmm.settings_store import Setting
 from users.models import User
@@ -22,14 +26,54 @@ CONFIGURED: Final[tuple[tuple[PolicyText.Kind, Setting[str]], ...]] = (
 )
 
 
-def due(kind: Enrollment.Kind) -> list[PolicyText]:
-    """The texts a person has to accept now, in order, in the language of the request."""
+def due(kind: Enrollment.Kind, languages: Sequence[str] = ()) -> list[PolicyText]:
+    """The texts a person has to accept now, in order, each in the first of these languages that it is written in.
+
+    Without one, it is the text for all others; without that, one in the language of the pages, or the built-in text.
+    """
     texts = []
     for policy, setting in CONFIGURED:
         value = settings_store.read(setting)
         if mode_of(value) != "off":
-            texts.append(_version(policy, _text(policy, value, kind)))
+            here = get_language() or settings.LANGUAGE_CODE
+            others = [] if mode_of(value) == "own" else [here, settings.LANGUAGE_CODE]
+            local = best(policy, [*languages, *others])
+            tag = local.tag if local else here
+            texts.append(_version(policy, tag, local.content if local else _text(policy, value, kind)))
     return texts
+
+
+def best(policy: PolicyText.Kind, languages: Sequence[str]) -> LocalText | None:
+    """`de-AT` wants the text for Austria, else the German one, else a German one for another country."""
+    written = list(LocalText.objects.filter(kind=policy).order_by("language", "country")) if languages else []
+    by_tag = {text.tag: text for text in written}
+    for tag in languages:
+        language, _dash, country = tag.partition("-")
+        if found := by_tag.get(tag) or by_tag.get(language):
+            return found
+        if not country and (near := next((text for text in written if text.language == language), None)):
+            return near
+    return None
+
+
+def outstanding(user: User, kind: Enrollment.Kind, languages: Sequence[str] = ()) -> list[PolicyText]:
+    """What has changed since this person accepted it, where the settings ask again at a sign-in.
+
+    Who has accepted in another language what still holds there is not asked.
+    """
+    if not settings_store.read(options.ACCEPT_AGAIN):
+        return []
+    texts = []
+    for now in due(kind, languages):
+        accepted = user.acceptances.filter(policy__kind=now.kind).select_related("policy").order_by("-pk").first()
+        if accepted is not None and accepted.policy_id != now.pk and not _still_holds(accepted.policy, kind):
+            texts.append(now)
+    return texts
+
+
+def _still_holds(text: PolicyText, kind: Enrollment.Kind) -> bool:
+    with translation.override(text.language):
+        return any(now.pk == text.pk for now in due(kind, [text.language]) if now.kind == text.kind)
 
 
 def mode_of(value: str) -> str:
@@ -66,16 +110,20 @@ def _text(policy: PolicyText.Kind, value: str, kind: Enrollment.Kind) -> str:
 
 
 def accept(user: User, policy: PolicyText, *, attempt: Attempt | None, address: str | None) -> None:
-    """Record it; a repeat after a lost answer is the same acceptance."""
-    if attempt is None:
-        Acceptance.objects.create(user=user, policy=policy, address=address)
-    else:
-        Acceptance.objects.get_or_create(user=user, policy=policy, attempt=attempt, defaults={"address": address})
+    """Record it; a repeat after a lost answer is the same acceptance, and told once."""
+    with transaction.atomic():
+        if attempt is None:
+            row, is_new = Acceptance.objects.create(user=user, policy=policy, address=address), True
+        else:
+            row, is_new = Acceptance.objects.get_or_create(
+                user=user, policy=policy, attempt=attempt, defaults={"address": address}
+            )
+        if is_new:
+            consent_notice.post(row)
 
 
-def _version(policy: PolicyText.Kind, text: str) -> PolicyText:
+def _version(policy: PolicyText.Kind, language: str, text: str) -> PolicyText:
     """The stored version of exactly this text; a new text gets the next number."""
-    language = get_language() or "en"
     known = PolicyText.objects.filter(kind=policy, language=language)
     key = {"kind": policy, "language": language, "text_sha256": hashlib.sha256(text.encode()).hexdigest()}
     if row := known.filter(text_sha256=key["text_sha256"]).first():

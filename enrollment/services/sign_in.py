@@ -5,6 +5,7 @@ query of the announced URL) and, once known, the person travels in a signed tick
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from devices.models import Device, Enrollment
 from enrollment import reasons
 from enrollment.models import AccessToken, Attempt, PolicyText, Step
 from enrollment.protocol import challenge
-from enrollment.services import consent, policy, tokens, trace
+from enrollment.services import consent, invitations, policy, registration, tokens, trace
 from enrollment.services.policy import Refused
 from epmm import options, settings_store
 from users.errors import AccountDisabled, PasswordMustChange, PinExpired, PinUsed, TooManyAttempts, WrongCredentials
@@ -159,15 +160,17 @@ def _check_same_person(state: State, user: User) -> None:
         raise Refused(reasons.SOMEONE_ELSE)
 
 
-def next_policy(state: State, ticket: Ticket) -> PolicyText | None:
+def next_policy(state: State, ticket: Ticket, languages: Sequence[str] = ()) -> PolicyText | None:
     """The text to show now; None when all are accepted."""
-    due = consent.due(Enrollment.Kind(state.kind))
+    due = consent.due(Enrollment.Kind(state.kind), languages)
     return next((text for text in due if text.pk not in ticket.accepted), None)
 
 
-def accept(state: State, ticket: Ticket, policy_id: int, *, address: str | None) -> Ticket:
+def accept(
+    state: State, ticket: Ticket, policy_id: int, *, address: str | None, languages: Sequence[str] = ()
+) -> Ticket:
     """Record the acceptance of the text that was shown.  Another text than the one due changes nothing."""
-    shown = next_policy(state, ticket)
+    shown = next_policy(state, ticket, languages)
     if shown is None or shown.pk != policy_id:
         return ticket
     attempt = trace.find(state.reference)
@@ -216,14 +219,14 @@ def _issue(state: State, ticket: Ticket, attempt: Attempt | None) -> str:
 
 def _provisional_device(state: State, user: User, pin: RegistrationPin | None, attempt: Attempt | None) -> Device:
     """The record that shows in the list until Authenticate tells which device it is."""
-    device = _waiting_record(pin, attempt, user) or Device(user=user)
-    kind = Enrollment.Kind(state.kind)
+    kind, platform = Enrollment.Kind(state.kind), policy.PLATFORM_OF.get(state.family, "")
+    device = _waiting_record(pin, attempt, user, platform) or Device(user=user)
     device.status = Device.Status.IENROLL_VERIFIED
     device.enrollment_type = kind.value
-    device.owner = policy.owner_of(kind)
+    device.owner = invitations.owner_for(user, kind) or policy.owner_of(kind)
     device.managed_apple_account = user.managed_apple_account or ""
     device.family = state.family
-    device.platform = policy.PLATFORM_OF.get(state.family, "")
+    device.platform = platform
     # Hints from a message that anyone can write, so longer than the columns perhaps; Authenticate brings them again.
     device.product_name = state.product[:64]
     device.os_version = state.os_version[:32]
@@ -233,13 +236,14 @@ def _provisional_device(state: State, user: User, pin: RegistrationPin | None, a
     return device
 
 
-def _waiting_record(pin: RegistrationPin | None, attempt: Attempt | None, user: User) -> Device | None:
+def _waiting_record(pin: RegistrationPin | None, attempt: Attempt | None, user: User, platform: str) -> Device | None:
     if pin is not None:
         pending = Device.objects.filter(pin=pin, status=Device.Status.VERIFICATION_PENDING).first()
         if pending is not None:
             return pending
-    if attempt is None:
-        return None
-    earlier = AccessToken.objects.filter(attempt=attempt, user=user, device__status__in=Device.PROVISIONAL)
-    row = earlier.select_related("device").order_by("-pk").first()
-    return row.device if row else None
+    if attempt is not None:
+        earlier = AccessToken.objects.filter(attempt=attempt, user=user, device__status__in=Device.PROVISIONAL)
+        row = earlier.select_related("device").order_by("-pk").first()
+        if row is not None:
+            return row.device
+    return registration.take_up(user, platform)

@@ -9,19 +9,19 @@ from typing import Any, Final
 from csp.decorators import csp_update
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.html import linebreaks
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from enrollment import reasons
 from enrollment.models import PolicyText, Step
+from enrollment.protocol import languages
 from enrollment.protocol.challenge import CALLBACK_SCHEME
 from enrollment.protocol.discovery import typed_identifier
 from enrollment.services import authorities, sign_in, trace
 from enrollment.services.policy import Refused
 from enrollment.services.sign_in import Entered, SignInExpired, State, Ticket
-from epmm import options, settings_store
+from epmm import markup, options, settings_store
 from epmm.client_address import client_address
 from epmm.rate_limit import limited
 
@@ -77,16 +77,22 @@ def _accepted(request: HttpRequest, state: State) -> HttpResponse:
     ticket = Ticket.unseal(_field(request, "ticket"), state=state)
     shown = _field(request, "policy")
     if shown.isdecimal():
-        ticket = sign_in.accept(state, ticket, int(shown), address=trace.address_or_none(client_address(request)))
+        address = trace.address_or_none(client_address(request))
+        ticket = sign_in.accept(state, ticket, int(shown), address=address, languages=_languages(request, state))
     return _next(request, state, ticket)
 
 
 def _next(request: HttpRequest, state: State, ticket: Ticket) -> HttpResponse:
     """The next text to accept; after the last one, back to the device with its token."""
-    due = sign_in.next_policy(state, ticket)
+    due = sign_in.next_policy(state, ticket, _languages(request, state))
     if due is not None:
         return _policy_page(request, state, ticket, due)
     return HttpResponse(status=308, headers={"Location": sign_in.finish(state, ticket)})
+
+
+def _languages(request: HttpRequest, state: State) -> list[str]:
+    """The device's own setting, then what its browser asks for."""
+    return languages.wanted(state.language, request.headers.get("Accept-Language", ""))
 
 
 def _printable(text: str) -> str:
@@ -125,7 +131,8 @@ def _policy_page(request: HttpRequest, state: State, ticket: Ticket, text: Polic
         "policy",
         state,
         title=_("Your Privacy Matters") if is_privacy else _("Terms of Service"),
-        text_html=linebreaks(text.text, autoescape=True),
+        text_html=markup.html(text.text),
+        text_language=text.language,
         button=_("Accept"),
         version=text.version,
         policy=text.kind,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from epmm import settings_store
 from epmm.portal.settings_tree import Node, Row
-from epmm.settings_store import Choice, Flag, InvalidSetting, Number, Several
+from epmm.settings_store import Choice, Flag, InvalidSetting, Number, Secret, Several
 
 LONGEST: Final = 20_000
 LONG_LINES: Final = 8
@@ -63,6 +63,8 @@ def _field(row: Row, *, is_read_only: bool) -> forms.Field:
     common["show_hidden_initial"] = not is_read_only
     if setting.shape == Flag():
         return forms.BooleanField(initial=settings_store.read(setting), **common)
+    if isinstance(setting.shape, Secret):
+        return _secret(row, common)
     if isinstance(setting.shape, Several):
         choices = [(value, row.values.get(value, value)) for value in setting.shape.values]
         initial = list(settings_store.read(setting))
@@ -70,6 +72,15 @@ def _field(row: Row, *, is_read_only: bool) -> forms.Field:
             initial=initial, choices=choices, widget=forms.CheckboxSelectMultiple, **common
         )
     return _Line(initial=settings_store.shown(setting), max_length=LONGEST, widget=_widget(row), **common)
+
+
+def _secret(row: Row, common: dict[str, Any]) -> forms.Field:
+    """Nothing of it comes back to the browser, and an empty field leaves it as it is."""
+    is_set = bool(settings_store.read(row.setting))
+    told = _("One is stored. An empty field keeps it.") if is_set else _("None is stored.")
+    common |= {"help_text": f"{row.setting.help} {told}", "show_hidden_initial": False}
+    widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    return forms.CharField(max_length=1000, strip=False, widget=widget, **common)
 
 
 def _help(row: Row) -> str:

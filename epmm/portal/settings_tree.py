@@ -141,13 +141,44 @@ SYSTEM_IOS_MDM: Final = Node(  # under Policies & Configs > Configurations
         ),
     ),
 )
+MAIL: Final = Node(
+    slug="mail",
+    label=_("Outgoing mail"),
+    page="settings-mail",
+    rows=(
+        Row(setting=options.MAIL_HOST, label=_("Mail server")),
+        Row(setting=options.MAIL_PORT, label=_("Port")),
+        Row(
+            setting=options.MAIL_SECURITY,
+            label=_("Encryption"),
+            values={
+                "starttls": _("STARTTLS"),
+                "tls": _("TLS from the start"),
+                "none": _("None: everybody on the way can read along"),
+            },
+        ),
+        Row(setting=options.MAIL_USER, label=_("User")),
+        Row(setting=options.MAIL_PASSWORD, label=_("Password")),
+        Row(setting=options.MAIL_FROM, label=_("Sender")),
+        Row(setting=options.MAIL_REPLY_TO, label=_("Answers go to")),
+        Row(setting=options.MAIL_AUTHORITIES, label=_("Trusted authorities"), is_long=True),
+    ),
+)
 ENTERPRISE: Final = Node(
     slug="enterprise",
     label=_("Enterprise"),
     page="settings-enterprise",
     rows=(Row(setting=options.ENTERPRISE_NAME, label=_("Enterprise Name")),),
 )
-TEXTS: Final = Node(slug="texts", label=_("Privacy and terms"), page="settings-texts")
+TEXTS: Final = Node(
+    slug="texts",
+    label=_("Privacy and terms"),
+    page="settings-texts",
+    rows=(
+        Row(setting=options.CONSENT_NOTICE, label=_("Notification Email ID")),
+        Row(setting=options.ACCEPT_AGAIN, label=_("Ask again after a change")),
+    ),
+)
 CUSTOM_ATTRIBUTES: Final = Node(slug="attributes", label=_("Custom Attributes"), page="settings-attributes")
 DOMAINS: Final = Node(slug="domains", label=_("Enrollment domains"), page="settings-domains")
 
@@ -174,6 +205,7 @@ _TREE: Final = (
                 rows=(Row(setting=options.IDLE_MINUTES, label=_("Idle timeout (minutes)")),),
             ),
             AUDIT_LOGS,
+            MAIL,
         ),
     ),
     Group(
@@ -190,6 +222,7 @@ _TREE: Final = (
                     ),
                     Row(setting=options.PIN_LENGTH, label=_("Registration PIN Code Length")),
                     Row(setting=options.DEVICE_LIMIT, label=_("Per-User Device Limit")),
+                    Row(setting=options.INVITATION_DAYS, label=_("Invitations end after (days)")),
                 ),
             ),
             Node(

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from epmm import markup as formatting
 from epmm.portal.lists import Badge, Cell, Link
 
 register = template.Library()
@@ -34,3 +35,8 @@ def cell(value: Cell) -> SafeString | str:
             return format_html('<a href="{}"{}{}>{}</a>{}', value.address, kind, panel, value.text, note)
         case _:
             return str(value)
+
+
+@register.filter
+def markup(text: str) -> SafeString:
+    return formatting.html(text)

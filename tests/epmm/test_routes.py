@@ -36,6 +36,7 @@ ANONYMOUS: dict[str, list[str]] = {
         "/enroll/sign-in/" + State(reference="", base_reference="", kind="adde").seal(),
     ],
     "declared-profile": [f"/declarations/profile/1/{'0' * 64}/{'0' * 64}"],  # the address is the secret
+    "invited": [],  # leads to the help
     "admin": [],  # leads to the portal
     "portal:sign-in": ["/admin/sign-in"],
     "portal:second-factor": [],  # these two lead to the first, for who has not been there

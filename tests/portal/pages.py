@@ -20,7 +20,8 @@ def filled(client: Client, address: str, **changed: str | None) -> dict[str, str
     for attributes, long, content in INPUT.findall(form):
         found = dict(ATTRIBUTE.findall(attributes or long))
         if found.get("type") != "checkbox" or "checked" in attributes:
-            sent[found["name"]] = found.get("value", "on") if attributes else content.strip()
+            nothing = "on" if found.get("type") == "checkbox" else ""
+            sent[found["name"]] = found.get("value", nothing) if attributes else content.strip()
     sent |= dict(re.findall(r'<select name="([^"]+)".*?<option value="([^"]+)" selected', form, re.DOTALL))
     for name, value in changed.items():
         sent.pop(name, None)

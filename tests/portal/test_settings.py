@@ -115,7 +115,7 @@ def test_who_may_look_may_not_change(signed_in: SignedIn) -> None:
 
     page = text(reader.get(REGISTRATION))
     assert ">Save<" not in page
-    assert page.count(" disabled") == 3
+    assert page.count(" disabled") == 4
     assert reader.post(REGISTRATION, {"registration.pin_length": "8"}).status_code == 403
     for address in (f"{MDM}/certificate", f"{DOMAINS}/remove?domain=mdm.example.test"):
         assert reader.get(address).status_code == 403

@@ -6,11 +6,13 @@ import pytest
 from django.utils import translation
 
 from devices.models import Enrollment
+from enrollment.models import LocalText
 from enrollment.services import consent
 from epmm import options, settings_store
 from epmm.models import SettingRow
 from tests import factories
 from tests.portal.conftest import SignedIn
+from tests.portal.pages import filled
 from users.models import AdminRole
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,3 +70,39 @@ def test_texts_stay_as_they_are_for_who_may_only_look(signed_in: SignedIn) -> No
 
     assert client.post(TEXTS, {"kind": "terms", "mode": "on"}).status_code == 403
     assert client.get(TEXTS).status_code == 200
+
+
+def test_texts_by_language_are_written_shown_changed_and_deleted(signed_in: SignedIn) -> None:
+    client = signed_in()
+    new = {"go": "1", "kind": "terms", "language": "de", "country": "at", "content": "# Hallo\r\n<b>"}
+    assert 'id="dialog-title"' in client.get(f"{TEXTS}/edit?kind=terms").content.decode()
+
+    assert client.post(f"{TEXTS}/edit", new | {"notice_email": "hr@example.test"}).status_code == 204
+    row = LocalText.objects.get()
+    assert (row.tag, row.content, row.changed_by) == ("de-AT", "# Hallo\n<b>", "admin")
+    page = client.get(TEXTS).content.decode()
+    assert "<strong>Deutsch</strong>" in page
+    assert "hr@example.test" in page
+    wrong = client.post(f"{TEXTS}/edit", new)
+    assert wrong.status_code == 422
+    assert "There is a text for de-AT already." in wrong.content.decode()
+
+    changed = client.post(f"{TEXTS}/edit", new | {"number": str(row.pk), "country": "", "content": "Neu"})
+    assert changed.status_code == 204
+    assert LocalText.objects.get().content == "Neu"
+    client.post(f"{TEXTS}/delete", {"number": str(row.pk)})
+    assert not LocalText.objects.exists()
+
+
+def test_who_is_told_and_who_is_asked_again_are_settings_of_this_page(signed_in: SignedIn) -> None:
+    client = signed_in()
+    changed = {"registration.consent_notice": "hr@example.test", "registration.accept_again": "on"}
+
+    assert client.post(TEXTS, filled(client, TEXTS, **changed)).status_code == 302
+    assert settings_store.read(options.CONSENT_NOTICE) == "hr@example.test"
+    assert settings_store.read(options.ACCEPT_AGAIN) is True
+    assert settings_store.read(options.TERMS) == "off"
+    assert (
+        "This value is not possible."
+        in client.post(TEXTS, filled(client, TEXTS, **{"registration.consent_notice": "nobody"})).content.decode()
+    )

@@ -49,6 +49,7 @@ DEEDS: Final = frozenset(
         "settings-domains-add",
         "settings-ios-mdm-request",
         "settings-ios-mdm-signed",
+        "settings-texts-delete",
         "sign-out",
         "theme",
         "users-roles-preview",
@@ -74,6 +75,7 @@ QUERIES: Final = {
     "settings-domains-remove": {"domain": HOST},
     "settings-domains-show": {"domain": HOST, "what": "rules"},
     "settings-domains-test": {"domain": HOST},
+    "settings-texts-edit": {"kind": "terms"},
     "settings-texts-preview": {"kind": "privacy", "mode": "own", "text": "We see your serial number."},
 }
 DIALOG: Final = b'id="dialog-title"'

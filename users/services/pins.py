@@ -59,6 +59,16 @@ def store(user: User, new: NewPin, *, actor: str) -> RegistrationPin:
     return pin
 
 
+@transaction.atomic
+def revoke(pin: RegistrationPin, *, actor: str) -> bool:
+    """Take it back.  False when it was used, or replaced, or taken back before."""
+    changed = RegistrationPin.objects.standing().filter(pk=pin.pk, used_at=None)
+    if not changed.update(revoked_at=timezone.now(), revoked_by=actor[:255]):
+        return False
+    audit.record("pin.revoked", actor=actor, subject_type="user", subject=pin.user.user_id)
+    return True
+
+
 def check(user: User, typed: str, used_for: str) -> RegistrationPin:
     """The person's standing PIN, when it is what was typed.  One hash is computed, whether or not there is a PIN."""
     pin = RegistrationPin.objects.standing().filter(user_id=user.pk).first()

@@ -1,0 +1,273 @@
+"""Invitations: to many at once, by mail, each person once at a time; reminders until the device is there.
+
+The rows are written at once, the worker writes and queues the mails one by one, and whatever it was torn from it does
+next time: a mail and what it says of its invitation are one transaction.
+"""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from devices.models import Device, Enrollment
+from enrollment.models import Invitation, InvitationRound, InvitationTemplate
+from enrollment.services import invitation_texts, registration
+from enrollment.services.invitation_texts import TextRefused, Written
+from enrollment.services.registration import Announced
+from epmm import audit, mail, options, settings_store
+from epmm.mail import MailRefused
+from epmm.models import Job, Mail
+from users.models import RegistrationPin, User
+from users.services import pins
+
+SEND: Final = "enrollment.invite"
+REMINDED_AT_ONCE: Final = 500
+LOOK_AGAIN: Final = timedelta(hours=6)  # after a mail that still waits for its server
+PATH: Final = "/i/"
+Kind = InvitationTemplate.Kind
+
+
+class Uninvited(Exception):
+    """This person gets nothing; the argument says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What was chosen in the dialog."""
+
+    language: str
+    written: Written
+    has_pin: bool = False
+    remind_after_days: int | None = None
+    reminders: int = 0
+
+
+def checked(draft: Draft) -> Draft:
+    """Raises TextRefused."""
+    written = invitation_texts.checked(draft.written)
+    if draft.has_pin and not written.asks_for_pin:
+        raise TextRefused(_("The text does not say {pin} anywhere."))
+    if written.asks_for_pin and not draft.has_pin:
+        raise TextRefused(_("The text says {pin}: choose to send PINs by mail, or take it out."))
+    return Draft(
+        language=draft.language,
+        written=written,
+        has_pin=draft.has_pin,
+        remind_after_days=draft.remind_after_days,
+        reminders=draft.reminders if draft.remind_after_days else 0,
+    )
+
+
+def send(people: Sequence[User], draft: Draft, *, actor: str) -> InvitationRound:
+    """Whoever was invited before is invited anew.  Raises TextRefused or MailRefused; then nobody is."""
+    draft = checked(draft)
+    if not mail.is_set_up():
+        raise MailRefused(_("No mail server is set up. Enter one under Settings > Outgoing mail."))
+    with transaction.atomic():
+        made = InvitationRound.objects.create(
+            language=draft.language,
+            subject=draft.written.subject,
+            text=draft.written.text,
+            has_pin=draft.has_pin,
+            remind_after_days=draft.remind_after_days,
+            reminders=draft.reminders,
+            created_by=actor,
+        )
+        _begin(people, made)
+        audit.record(
+            "invitation.round",
+            actor=actor,
+            subject_type="invitation",
+            subject=str(made.pk),
+            details={"people": len(people), "language": draft.language, "with_pin": draft.has_pin},
+        )
+    return made
+
+
+def again(invitation: Invitation, *, actor: str) -> None:
+    """The same once more, with a new PIN where there was one.  Raises Uninvited."""
+    if invitation.round is None:
+        raise Uninvited(_("Nothing was sent to this person. Choose Send Invitation on the page of users."))
+    if invitation.end == Invitation.End.ENROLLED:
+        raise Uninvited(_("This person has enrolled a device."))
+    with transaction.atomic():
+        _begin([invitation.user], invitation.round, owner=invitation.owner)
+        _record("invitation.again", invitation, actor)
+
+
+def announce(user: User, announced: Announced, *, actor: str) -> Invitation:
+    """A device that is expected, of a person who is told otherwise; part of the caller's transaction."""
+    _end(Invitation.objects.filter(user=user, end=""), Invitation.End.REPLACED)
+    device = registration.await_device(user, announced=announced)
+    invitation = Invitation(user=user, device=device, owner=announced.owner, token=_token(), expires_at=_expiry())
+    invitation.save()
+    _record("device.announced", invitation, actor)
+    return invitation
+
+
+def _begin(people: Iterable[User], made: InvitationRound, *, owner: str = "") -> None:
+    people = list(people)
+    standing = Invitation.objects.filter(user__in=people, end="")
+    owners = dict(standing.exclude(owner="").values_list("user", "owner"))
+    _end(standing, Invitation.End.REPLACED)
+    expires_at = _expiry()
+    Invitation.objects.bulk_create(
+        Invitation(user=user, round=made, token=_token(), expires_at=expires_at, owner=owner or owners.get(user.pk, ""))
+        for user in people
+    )
+    Job.enqueue(SEND, round=made.pk)
+
+
+def work_off(number: int) -> None:
+    """The job: whoever of this round has got nothing yet."""
+    waiting = Invitation.objects.filter(round=number, end="", mail=None, problem="").order_by("pk")
+    for key in list(waiting.values_list("pk", flat=True)):
+        _write(key, Kind.INVITATION)
+
+
+def remind(now: datetime) -> None:
+    """Whoever has not enrolled, some days after the last mail has gone; a periodic job."""
+    due = Invitation.objects.filter(end="", remind_at__lte=now).order_by("remind_at")
+    for invitation in due.select_related("mail")[:REMINDED_AT_ONCE]:
+        state = invitation.mail.state if invitation.mail else Mail.State.SENT
+        row = Invitation.objects.filter(pk=invitation.pk, remind_at=invitation.remind_at)
+        if state == Mail.State.SENT:
+            _write(invitation.pk, Kind.REMINDER)
+        elif state == Mail.State.QUEUED:
+            row.update(remind_at=now + LOOK_AGAIN)
+        else:
+            row.update(remind_at=None)
+
+
+def _write(key: int, kind: Kind) -> None:
+    """One mail, its PIN, and the record that waits.  Hashing a PIN is slow, so it is drawn before."""
+    invitation = Invitation.objects.select_related("user", "round").get(pk=key)
+    written = _written(invitation, kind)
+    new = pins.NewPin.draw() if written is not None and written.asks_for_pin else None
+    try:
+        with transaction.atomic():
+            User.objects.select_for_update().get(pk=invitation.user_id)
+            row = Invitation.objects.select_for_update().get(pk=key)
+            if written is None or row.end or (row.mail_id, row.reminded) != (invitation.mail_id, invitation.reminded):
+                return
+            _post(row, invitation.user, written, new)
+    except (Uninvited, MailRefused) as error:
+        Invitation.objects.filter(pk=key).update(problem=str(error)[:300], remind_at=None)
+
+
+def _written(invitation: Invitation, kind: Kind) -> Written | None:
+    made = invitation.round
+    if made is None:
+        return None
+    if kind == Kind.REMINDER:
+        return invitation_texts.template(kind, made.language, has_pin=made.has_pin)
+    return Written(made.subject, made.text)
+
+
+def _post(row: Invitation, user: User, written: Written, new: pins.NewPin | None) -> None:
+    made = row.round
+    if made is None or not user.is_active:
+        raise Uninvited(_("This account is disabled."))
+    if not user.email:
+        raise Uninvited(_("This person has no email address."))
+    is_reminder = row.mail_id is not None
+    pin = pins.store(user, new, actor=made.created_by) if new is not None and made.has_pin else None
+    device = registration.await_device(user, pin or _standing(user))
+    address = help_address(row)
+    with translation.override(made.language):
+        known = invitation_texts.values(user, address, pin=new.digits if new is not None else "")
+    letter = invitation_texts.letter(user, invitation_texts.fill(written, known), address, made.language)
+    row.mail, row.device, row.problem = mail.post(letter, kind="invitation"), device, ""
+    row.reminded += is_reminder
+    row.remind_at = None
+    if made.remind_after_days and row.reminded < made.reminders:
+        row.remind_at = timezone.now() + timedelta(days=made.remind_after_days)
+    row.save()
+    _record("invitation.reminded" if is_reminder else "invitation.sent", row, made.created_by)
+
+
+def _standing(user: User) -> RegistrationPin | None:
+    """A PIN that somebody handed out already stays with the record."""
+    return user.registration_pins.standing().filter(used_at=None, expires_at__gt=timezone.now()).first()
+
+
+def enrolled(user: User) -> None:
+    """Its device is there: nobody is reminded any more."""
+    _end(Invitation.objects.filter(user=user, end=""), Invitation.End.ENROLLED)
+
+
+def owner_for(user: User, kind: str) -> str:
+    """What an administrator said whose device it will be; one of a user enrollment is the employee's."""
+    if kind == Enrollment.Kind.AAUE:
+        return ""
+    standing = Invitation.objects.filter(user=user, end="").exclude(owner="")
+    return standing.values_list("owner", flat=True).first() or ""
+
+
+def stop(invitation: Invitation, *, actor: str) -> bool:
+    """No more reminders; what waits to be sent is not sent, and a PIN that was sent serves no more."""
+    with transaction.atomic():
+        if not _end(Invitation.objects.filter(pk=invitation.pk, end=""), Invitation.End.STOPPED):
+            return False
+        device = invitation.device
+        if device is not None and device.pin is not None:
+            pins.revoke(device.pin, actor=actor)
+        _let_expire(Device.objects.filter(invitations=invitation))
+        _record("invitation.stopped", invitation, actor)
+    return True
+
+
+def expire(now: datetime) -> None:
+    """A periodic job.  A PIN of its own may still be good: its record goes with it."""
+    over = Invitation.objects.filter(end="", expires_at__lte=now)
+    with transaction.atomic():
+        keys = list(over.values_list("pk", flat=True)[:REMINDED_AT_ONCE])
+        _end(Invitation.objects.filter(pk__in=keys, end=""), Invitation.End.EXPIRED)
+        _let_expire(Device.objects.filter(invitations__in=keys, pin=None))
+
+
+def opened(token: str, now: datetime) -> User | None:
+    """Whose address it is; the first time is kept."""
+    invitation = Invitation.objects.filter(token=token, user__is_active=True).select_related("user").first()
+    if invitation is None:
+        return None
+    if invitation.opened_at is None:
+        Invitation.objects.filter(pk=invitation.pk, opened_at=None).update(opened_at=now)
+    return invitation.user
+
+
+def help_address(invitation: Invitation) -> str:
+    return f"{settings.PUBLIC_URL}{PATH}{invitation.token}"
+
+
+def _end(open_ones: QuerySet[Invitation], end: Invitation.End) -> int:
+    """And what still waits for the mail server goes no more."""
+    mails = [key for key in open_ones.values_list("mail", flat=True) if key is not None]
+    for waiting in Mail.objects.waiting().filter(pk__in=mails):
+        mail.stop(waiting)
+    return open_ones.update(end=end, ended_at=timezone.now(), remind_at=None)
+
+
+def _let_expire(devices: QuerySet[Device]) -> None:
+    waiting = Q(status=Device.Status.VERIFICATION_PENDING)
+    keys = list(devices.filter(waiting).values_list("pk", flat=True))
+    Device.objects.filter(waiting, pk__in=keys).update(status=Device.Status.EXPIRED, modified_at=timezone.now())
+
+
+def _token() -> str:
+    return secrets.token_urlsafe(16)
+
+
+def _expiry() -> datetime:
+    return timezone.now() + timedelta(days=settings_store.read(options.INVITATION_DAYS))
+
+
+def _record(action: str, invitation: Invitation, actor: str) -> None:
+    audit.record(action, actor=actor, subject_type="user", subject=invitation.user.user_id)

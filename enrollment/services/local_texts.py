@@ -1,0 +1,80 @@
+"""Texts of the privacy page and the terms by language and country, as administrators write them."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from django.conf.locale import LANG_INFO
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from enrollment.models import LocalText, PolicyText
+from epmm import audit, markup
+from epmm.markup import MarkupRefused
+
+LONGEST: Final = 20_000
+COUNTRY: Final = re.compile(r"[A-Z]{2}|[0-9]{3}")
+# By their own names, as people look for them.
+LANGUAGES: Final[dict[str, str]] = {
+    code: str(told["name_local"]) for code, told in LANG_INFO.items() if code.isalpha() and "name_local" in told
+}
+
+
+class TextRefused(Exception):
+    """The argument is a sentence for the administrator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    kind: PolicyText.Kind
+    language: str
+    country: str
+    content: str
+    notice_email: str
+
+
+def save(written: Written, *, actor: str, row: LocalText | None = None) -> LocalText:
+    """Raises TextRefused; then nothing is changed."""
+    text = row or LocalText(kind=written.kind)
+    text.language, text.country = written.language, written.country.strip().upper()
+    text.content, text.notice_email = _checked(written.content), written.notice_email.strip()
+    text.changed_at, text.changed_by = timezone.now(), actor
+    if text.language not in LANGUAGES or (text.country and COUNTRY.fullmatch(text.country) is None):
+        raise TextRefused(_("Choose a language, and for a country its two letters: AT for Austria, say."))
+    if text.notice_email:
+        try:
+            validate_email(text.notice_email)
+        except ValidationError as error:
+            raise TextRefused(" ".join(error.messages)) from error
+    try:
+        with transaction.atomic():
+            text.save()
+            _record("text.saved", text, actor)
+    except IntegrityError as error:
+        raise TextRefused(_("There is a text for {tag} already.").format(tag=text.tag)) from error
+    return text
+
+
+@transaction.atomic
+def delete(text: LocalText, *, actor: str) -> None:
+    """What people have seen and accepted of it stays, as versions."""
+    _record("text.deleted", text, actor)
+    text.delete()
+
+
+def _checked(content: str) -> str:
+    try:
+        cleaned = markup.clean(content)
+    except MarkupRefused as error:
+        raise TextRefused(str(error)) from error
+    if not 0 < len(cleaned) <= LONGEST:
+        raise TextRefused(_("A text has 1 to {n} characters.").format(n=LONGEST))
+    return cleaned
+
+
+def _record(action: str, text: LocalText, actor: str) -> None:
+    details = {"notice": text.notice_email, "characters": len(text.content)}
+    audit.record(action, actor=actor, subject_type="text", subject=f"{text.kind} {text.tag}", details=details)
