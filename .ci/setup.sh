@@ -52,12 +52,40 @@ set_up() {
     done
 }
 
+# LDAP alone is built on this machine.  Where its headers are missing all the rest works; the portal says what is not there.
+set_up_ldap() {
+    file=requirements-ldap.txt
+    cmp -s "$root/$file" "$venv/$file" 2>/dev/null && return
+    set -- gcc python3-dev libldap2-dev libsasl2-dev
+    has_ldap_headers || { can_apt_install && apt_install "$@"; } || true
+    if ! has_ldap_headers; then
+        echo "Going on without LDAP. For it: sudo apt-get install -y $*, then start again." >&2
+        return
+    fi
+    echo "Installing $file ..." >&2
+    pip_install "$file" || {
+        echo "Going on without LDAP: it could not be installed. The next start tries again." >&2
+        return
+    }
+    cp "$root/$file" "$venv/$file"
+}
+
+has_ldap_headers() {
+    include=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+    printf '#include <Python.h>\n#include <ldap.h>\n#include <sasl/sasl.h>\n' |
+        gcc -E -I "$include" - >/dev/null 2>&1
+}
+
 install_locked() {
     echo "Installing $1 ..." >&2
     touch "$venv/unfinished"
+    pip_install "$1"
+    cp "$root/$1" "$venv/$1"
+    rm "$venv/unfinished"
+}
+
+pip_install() {
     # not compiled: most of it is never imported, and what is, Python compiles at its first start
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-compile \
         --require-hashes -r "$root/$1"
-    cp "$root/$1" "$venv/$1"
-    rm "$venv/unfinished"
 }

@@ -40,7 +40,17 @@ def missing(service: str) -> str | None:
             return None if on_postgresql == (service == "postgresql") else f"this run is not on {service}"
         case "redis":
             return None if os.environ.get("EPMM_TEST_REDIS_URL") else "EPMM_TEST_REDIS_URL is not set"
-        case "chromium" | "faketime" | "openssl" | "pki" | "nginx" | "haproxy" | "pgbouncer" | "systemd-analyze":
+        case (
+            "chromium"
+            | "faketime"
+            | "openssl"
+            | "pki"
+            | "nginx"
+            | "haproxy"
+            | "pgbouncer"
+            | "systemd-analyze"
+            | "slapd"
+        ):
             return None if shutil.which(service, path=PROGRAMS) else f"no program {service}"
         case "apple-schema":
             return None if os.environ.get("EPMM_APPLE_SCHEMA") else "EPMM_APPLE_SCHEMA names no checkout of the schema"

@@ -1,21 +1,59 @@
 """Where people come from when they are not local: directories, identity providers, and their groups."""
 
-from typing import ClassVar, Final
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from epmm.fields import EncryptedField
+from epmm.folding import FoldedField, fold
+
+LONGEST_VALUE: Final = 512  # of what is searched for; an index row of PostgreSQL holds 2,704 bytes
 ONE_ORIGIN: Final = Q(directory=None, provider__isnull=False) | Q(directory__isnull=False, provider=None)
 
 
 class Directory(models.Model):
     """An LDAP server with its failover.  One that is disabled is invisible: nobody of it signs in."""
 
+    class Kind(models.TextChoices):
+        ACTIVE_DIRECTORY = "ad", _("Active Directory")
+        DOMINO = "domino", "Domino"
+        OTHER = "other", _("Other")
+
+    class Scope(models.TextChoices):
+        TREE = "sub", _("All levels")
+        ONE = "one", _("One level")
+
     name = models.CharField(max_length=100, unique=True)
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
+    url = models.CharField(max_length=255, blank=True, default="", db_default="")
+    failover_url = models.CharField(max_length=255, blank=True, default="", db_default="")
+    starts_tls = models.BooleanField(default=False, db_default=False)
+    allows_plain = models.BooleanField(default=False, db_default=False)
+    certificates = models.TextField(blank=True, default="", db_default="")  # PEM; empty: those that the machine trusts
+    bind_name = models.CharField(max_length=512, blank=True, default="", db_default="")
+    bind_password = EncryptedField(null=True)
+    search_seconds = models.PositiveSmallIntegerField(default=30, db_default=30)
+    connect_seconds = models.PositiveSmallIntegerField(default=30, db_default=30)
+    chases_referrals = models.BooleanField(default=False, db_default=False)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.OTHER, db_default=Kind.OTHER)
+    domain = models.CharField(max_length=253, blank=True, default="", db_default="")
+    user_base = models.CharField(max_length=512, blank=True, default="", db_default="")
+    user_scope = models.CharField(max_length=4, choices=Scope.choices, default=Scope.TREE, db_default=Scope.TREE)
+    group_base = models.CharField(max_length=512, blank=True, default="", db_default="")
+    group_scope = models.CharField(max_length=4, choices=Scope.choices, default=Scope.TREE, db_default=Scope.TREE)
+    unit_base = models.CharField(max_length=512, blank=True, default="", db_default="")
+    unit_scope = models.CharField(max_length=4, choices=Scope.choices, default=Scope.TREE, db_default=Scope.TREE)
+    # filters and names of attributes, where they are others than is usual with this kind
+    schema = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    # can be searched for, beyond those of the schema
+    searched_attributes = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
+    account_attribute = models.CharField(max_length=64, default="userPrincipalName", db_default="userPrincipalName")
+    sync_minutes = models.PositiveIntegerField(default=60, db_default=60)  # 0: when somebody asks for it
 
     class Meta:
         verbose_name_plural = "directories"
@@ -43,11 +81,18 @@ class DirectoryEntry(models.Model):
     provider = models.ForeignKey(IdentityProvider, on_delete=models.PROTECT, null=True, related_name="entries")
     external_id = models.CharField(max_length=255)  # stays when somebody is renamed: objectGUID, entryUUID, sub
     dn = models.TextField(blank=True)
+    dn_key = models.CharField(max_length=32, blank=True, default="", db_default="")  # what it is found by
     attributes = models.JSONField(default=dict)  # name: list of texts
+    digest = models.CharField(max_length=32, blank=True, default="", db_default="")  # of all that was read of it
     gone_at = models.DateTimeField(null=True)  # since when it is not there any more
+    disabled_by_sync = models.BooleanField(default=False, db_default=False)  # so it enables the person again
 
     class Meta:
         verbose_name_plural = "directory entries"
+        indexes: ClassVar = [
+            models.Index(fields=["dn_key"], name="entry_dn_key"),
+            models.Index(fields=["gone_at"], condition=Q(gone_at__isnull=False), name="entry_gone"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=ONE_ORIGIN, name="entry_has_one_origin"),
             models.UniqueConstraint(fields=["directory", "external_id"], name="entry_once_in_directory"),
@@ -56,6 +101,52 @@ class DirectoryEntry(models.Model):
 
     def __str__(self) -> str:
         return self.dn or self.external_id
+
+
+class DirectoryValue(models.Model):
+    """One value of an attribute that is searched for.  Nothing set is no row."""
+
+    user = models.ForeignKey("users.User", on_delete=models.CASCADE, db_index=False, related_name="directory_values")
+    name = models.CharField(max_length=64)  # in lower case
+    text = models.CharField(max_length=LONGEST_VALUE)
+    folded = FoldedField()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["user", "name"], name="directory_value_user"),
+            models.Index(fields=["name", "folded"], name="directory_value_text"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}"
+
+
+class DirectorySync(models.Model):
+    """How far the copy of a directory's people has come.  What was begun and not ended goes on where it was."""
+
+    class Phase(models.TextChoices):
+        PEOPLE = "people", _("Reading people")
+        GONE = "gone", _("Looking for people who are gone")
+        GROUPS = "groups", _("Reading groups")
+        DONE = "done", _("Done")
+
+    directory = models.OneToOneField(Directory, on_delete=models.CASCADE, related_name="sync")
+    phase = models.CharField(max_length=8, choices=Phase.choices, default=Phase.DONE)
+    began_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    is_full = models.BooleanField(default=True)  # this run; else what has changed since `mark`
+    full_at = models.DateTimeField(null=True)  # when all were last read
+    mark = models.JSONField(default=dict)
+    next_mark = models.JSONField(default=dict)
+    fingerprint = models.CharField(max_length=32, blank=True)  # of how it was configured then
+    accepts_losses = models.BooleanField(default=False)  # an administrator has said that so many are gone
+    counts = models.JSONField(default=dict)
+    problems = models.JSONField(default=list)  # the first of them, as sentences
+    problem_count = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.directory_id}: {self.phase}"
 
 
 class Group(models.Model):
@@ -70,6 +161,7 @@ class Group(models.Model):
     provider = models.ForeignKey(IdentityProvider, on_delete=models.CASCADE, null=True, related_name="groups")
     external_id = models.CharField(max_length=255)
     name = models.CharField(max_length=255)
+    name_folded = FoldedField()
     dn = models.TextField(blank=True)
     gone_at = models.DateTimeField(null=True)
 
@@ -82,6 +174,12 @@ class Group(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        self.name_folded = fold(self.name)
+        if update_fields is not None:
+            update_fields = {*update_fields, "name_folded"}
+        super().save(*args, update_fields=update_fields, **options)
 
 
 class Membership(models.Model):

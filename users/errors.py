@@ -41,6 +41,25 @@ class InvalidGrant(InvalidPerson):
     """The roles cannot be changed like this."""
 
 
+class DirectoryError(PeopleError):
+    """A directory could not be asked."""
+
+
+class NoLdap(DirectoryError):
+    sentence = gettext_lazy(
+        "LDAP is not installed on this server. Install gcc, python3-dev, libldap2-dev and libsasl2-dev,"
+        " then start it again."
+    )
+
+
+class DirectoryDown(DirectoryError):
+    """None of its servers answers; that passes."""
+
+
+class DirectoryRefused(DirectoryError):
+    """It answers, and says no; somebody has to change something."""
+
+
 class SignInRefused(PeopleError):
     """The person is not let in."""
 
@@ -69,6 +88,12 @@ class TooManyAttempts(SignInRefused):
     def __init__(self, seconds: int) -> None:
         super().__init__(_("Too many attempts. Try again in {n} seconds.").format(n=seconds))
         self.seconds = seconds
+
+
+class DirectoryUnavailable(SignInRefused):
+    """Said to all whose password was not right here, whoever they are, while a directory cannot be asked."""
+
+    sentence = gettext_lazy("Your organization's directory cannot be reached just now. Try again in a few minutes.")
 
 
 class AccountDisabled(SignInRefused):

@@ -17,7 +17,16 @@ from epmm.fields import EncryptedField
 from epmm.folding import FoldedField, fold
 from epmm.models import Job
 from users.attribute_models import AttributeValue, CustomAttribute, UserAttribute
-from users.directory_models import Directory, DirectoryEntry, Group, GroupRole, IdentityProvider, Membership
+from users.directory_models import (
+    Directory,
+    DirectoryEntry,
+    DirectorySync,
+    DirectoryValue,
+    Group,
+    GroupRole,
+    IdentityProvider,
+    Membership,
+)
 
 __all__ = [
     "AdminGrant",
@@ -26,6 +35,8 @@ __all__ = [
     "CustomAttribute",
     "Directory",
     "DirectoryEntry",
+    "DirectorySync",
+    "DirectoryValue",
     "Group",
     "GroupRole",
     "IdentityProvider",

@@ -33,3 +33,17 @@ def forget_audit_exports() -> None:
     from users.services import audit_export
 
     audit_export.forget()
+
+
+@jobs.handles("users.sync_directories", every=timedelta(minutes=1))
+def sync_directories() -> None:
+    from users.services.directory import sync
+
+    sync.ask_for_due()
+
+
+@jobs.handles("users.sync_directory")
+def sync_directory(directory: int) -> None:
+    from users.services.directory import sync
+
+    sync.work(directory)

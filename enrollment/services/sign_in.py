@@ -20,7 +20,15 @@ from enrollment.protocol import challenge
 from enrollment.services import consent, invitations, policy, registration, tokens, trace
 from enrollment.services.policy import Refused
 from epmm import options, settings_store
-from users.errors import AccountDisabled, PasswordMustChange, PinExpired, PinUsed, TooManyAttempts, WrongCredentials
+from users.errors import (
+    AccountDisabled,
+    DirectoryUnavailable,
+    PasswordMustChange,
+    PinExpired,
+    PinUsed,
+    TooManyAttempts,
+    WrongCredentials,
+)
 from users.models import RegistrationPin, User
 from users.services import people, pins
 from users.services import sign_in as credentials
@@ -146,6 +154,8 @@ def _checked_credentials(state: State, entered: Entered, *, address: str | None)
         raise Refused(reasons.PIN_EXPIRED) from error
     except PasswordMustChange as error:
         raise Refused(reasons.PASSWORD_MUST_CHANGE) from error
+    except DirectoryUnavailable as error:
+        raise Refused(reasons.DIRECTORY_DOWN) from error
     except AccountDisabled as error:
         raise Refused(reasons.ACCOUNT_DISABLED) from error
     except WrongCredentials as error:

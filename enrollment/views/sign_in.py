@@ -27,6 +27,7 @@ from epmm.rate_limit import limited
 
 LONGEST_FIELD: Final = 1024
 TRY_AGAIN: Final = (reasons.WRONG_CREDENTIALS, reasons.PIN_EXPIRED)
+LATER: Final = {reasons.TOO_MANY_ATTEMPTS: 429, reasons.DIRECTORY_DOWN: 503}
 
 
 @limited
@@ -67,8 +68,8 @@ def _credentials(request: HttpRequest, state: State) -> HttpResponse:
     except Refused as refused:
         if refused.reason in TRY_AGAIN:
             return _form(request, state, name=entered.name, refused=refused)
-        if refused.reason is reasons.TOO_MANY_ATTEMPTS:
-            return _form(request, state, name=entered.name, refused=refused, status=429)
+        if status := LATER.get(refused.reason):
+            return _form(request, state, name=entered.name, refused=refused, status=status)
         raise
     return _next(request, state, ticket)
 

@@ -1,8 +1,10 @@
 """Managed Apple Accounts: whom Apple asks a device's user to sign in as."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from django.apps import apps
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
@@ -46,13 +48,7 @@ def assign(user: User, text: str, *, actor: str) -> None:
     try:
         with transaction.atomic():
             User.objects.filter(pk=user.pk).update(managed_apple_account=value)
-            audit.record(
-                "user.account_changed",
-                actor=actor,
-                subject_type="user",
-                subject=user.user_id,
-                details={"from": before, "to": value},
-            )
+            _record_change(user, before, value, actor)
     except IntegrityError as error:
         refuse_taken(value)
         raise InvalidAccount from error  # whoever had it has just let go
@@ -70,13 +66,7 @@ def clear(user: User, *, actor: str) -> None:
         raise InvalidAccount(_("A role of this person needs the Managed Apple Account: remove the role first."))
     User.objects.filter(pk=user.pk).update(managed_apple_account=None)
     user.managed_apple_account = None
-    audit.record(
-        "user.account_changed",
-        actor=actor,
-        subject_type="user",
-        subject=user.user_id,
-        details={"from": before, "to": None},
-    )
+    _record_change(user, before, None, actor)
 
 
 def refuse_taken(value: str) -> None:
@@ -88,3 +78,52 @@ def refuse_taken(value: str) -> None:
 
 def taken_sentence(holder: User) -> str:
     return _("Another user ({name}) already has this Managed Apple Account.").format(name=holder.display_name)
+
+
+def mapped(attributes: Mapping[str, Sequence[str]], name: str) -> str | None:
+    """The account that a directory's attribute says; None where it has none.  Raises InvalidAccount."""
+    found = next((texts for each, texts in attributes.items() if each.lower() == name.lower()), ())
+    return normalized(found[0]) if found else None
+
+
+def follow(wanted: Sequence[tuple[User, str]], *, actor: str) -> list[str]:
+    """Put in place what the directory of each says; whoever calls saves it.  What cannot be done, in sentences.
+
+    Nobody with an enrolled device gets another account: the device is signed in with it.
+    """
+    if not wanted:
+        return []
+    theirs = User.objects.filter(managed_apple_account__in=[value for _user, value in wanted])
+    holders = {user.managed_apple_account: user for user in theirs}
+    enrolled = _enrolled(user for user, _value in wanted if user.managed_apple_account)
+    problems = []
+    for user, value in wanted:
+        holder, before = holders.get(value), user.managed_apple_account
+        if holder is not None and (holder.pk is None or holder.pk != user.pk):
+            problems.append(f"{user.user_id}: {taken_sentence(holder)}")
+        elif user.pk in enrolled:
+            problems.append(f"{user.user_id}: " + _("Devices are enrolled with {account}.").format(account=before))
+        else:
+            holders[value], user.managed_apple_account = user, value
+            if before is not None:
+                _record_change(user, before, value, actor)
+    return problems
+
+
+def _enrolled(people: Iterable[User]) -> set[int]:
+    """Which of them have an enrolled device; devices belong to another app."""
+    keys = [user.pk for user in people]
+    if not keys:
+        return set()
+    theirs = apps.get_model("devices", "Device").objects.filter(user__in=keys, mdm_managed=True)
+    return set(theirs.values_list("user_id", flat=True))
+
+
+def _record_change(user: User, before: str | None, after: str | None, actor: str) -> None:
+    audit.record(
+        "user.account_changed",
+        actor=actor,
+        subject_type="user",
+        subject=user.user_id,
+        details={"from": before, "to": after},
+    )

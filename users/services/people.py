@@ -119,6 +119,11 @@ def without_own_domain(typed: str, domains: Sequence[str]) -> str:
     return local if domain in domains else name
 
 
+def own_domains(*more: str) -> list[str]:
+    """Domains behind whose `@` nothing else is meant than in front of it."""
+    return [*options.enrollment_domains(), *(domain.lower() for domain in more if domain)]
+
+
 def _candidates(name: str, before_at: str) -> QuerySet[User]:
     """Each part has its index; that of the addresses leaves out the people who have none."""
     return User.objects.alias(lower_id=Lower("user_id"), lower_email=Lower("email")).filter(
@@ -135,7 +140,7 @@ def by_user_id(user_id: str) -> User:
 
 
 def _checked(new: NewPerson) -> User:
-    _check_user_id(new.user_id)
+    check_user_id(new.user_id)
     user = User(
         user_id=new.user_id,
         first_name=new.first_name.strip(),
@@ -161,7 +166,7 @@ def check_names(user: User) -> None:
         raise InvalidPerson(_("A name must not contain line breaks or control characters."))
 
 
-def _check_user_id(user_id: str) -> None:
+def check_user_id(user_id: str) -> None:
     if USER_ID.fullmatch(user_id) is None:
         raise InvalidPerson(
             _("A user ID consists of 1 to 150 letters (A-Z), digits and the characters - _ . @ $ # without spaces.")

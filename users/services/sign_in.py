@@ -1,6 +1,5 @@
 """Is this the person?  One door for password and PIN that tells a stranger nothing."""
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,17 +7,17 @@ from enum import StrEnum
 from typing import Final
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.db.models import Q
 
 from epmm import audit
 from epmm.models import AuditEntry
 from users.errors import AccountDisabled, PasswordMustChange, PinExpired, SignInRefused, WrongCredentials
-from users.models import RegistrationPin, User
-from users.services import lock_out, people, pins
+from users.models import DirectoryEntry, RegistrationPin, User
+from users.services import lock_out, passwords, people, pins
 
 FAILED: Final = "sign_in.failed"
 FAILURES_KEPT: Final = timedelta(days=90)
 MOST_FAILURES: Final = 100_000
-_at_once: Final = threading.BoundedSemaphore(4)  # each hash takes 100 MB for a moment
 
 
 class Requirement(StrEnum):
@@ -64,8 +63,7 @@ def verify(
     lock_out.count_attempt(counted, address)
     user = people.resolve(name, domains) or _nobody()
     try:
-        with _at_once:
-            right_pin = _check_credentials(user, password, pin, asked, used_for)
+        user, right_pin = _check_credentials(user, name, password, pin, asked, used_for)
         lock_out.clear(counted, address)
         _check_standing(user)
     except SignInRefused as refusal:
@@ -104,26 +102,35 @@ def _nobody() -> User:
 
 
 def _check_credentials(
-    user: User, password: str, pin: str, asked: Requirement, used_for: str
-) -> RegistrationPin | None:
+    user: User, name: str, password: str, pin: str, asked: Requirement, used_for: str
+) -> tuple[User, RegistrationPin | None]:
     """Both are always looked at: the time must not tell which was wrong."""
-    password_is_right = not asked.asks_password or user.check_password(password)
+    proven = passwords.check(user, password, name) if asked.asks_password else user
     try:
-        right_pin = pins.check(user, pin, used_for) if asked.asks_pin else None
+        with passwords.at_once:
+            right_pin = pins.check(user, pin, used_for) if asked.asks_pin else None
     except PinExpired:
-        if password_is_right:
+        if proven is not None:
             raise
         raise WrongCredentials from None
-    if not password_is_right:
+    if proven is None:
         raise WrongCredentials
-    return right_pin
+    return proven, right_pin
 
 
 def _check_standing(user: User) -> None:
-    if not user.is_active:
+    if not user.is_active or not _is_of_an_enabled_origin(user):
         raise AccountDisabled
     if user.must_change_password:
         raise PasswordMustChange
+
+
+def _is_of_an_enabled_origin(user: User) -> bool:
+    """Somebody with a PIN and of a disabled directory is nobody, too."""
+    if user.source == User.Source.LOCAL:
+        return True
+    disabled = Q(directory__is_enabled=False) | Q(provider__is_enabled=False)
+    return not DirectoryEntry.objects.filter(disabled, user=user).exists()
 
 
 def _record_failure(user: User, refusal: SignInRefused, address: str | None) -> None:

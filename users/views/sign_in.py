@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from epmm import options, settings_store
 from epmm.portal.navigation import THEME_COOKIE, THEMES
 from epmm.rate_limit import limited
-from users.errors import InvalidPerson, SignInRefused, TooManyAttempts
+from users.errors import DirectoryUnavailable, InvalidPerson, SignInRefused, TooManyAttempts
 from users.forms import CodeForm, ConfirmForm, NewPasswordForm, SignInForm
 from users.models import User
 from users.services import portal_sign_in
@@ -137,7 +137,7 @@ def _signed_in(request: HttpRequest) -> User:
 
 def _refused(form: SignInForm | CodeForm | ConfirmForm, refused: SignInRefused) -> int:
     form.add_error(None, str(refused))
-    return 429 if isinstance(refused, TooManyAttempts) else 200
+    return {TooManyAttempts: 429, DirectoryUnavailable: 503}.get(type(refused), 200)
 
 
 def _next(request: HttpRequest) -> str:

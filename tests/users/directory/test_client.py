@@ -1,0 +1,146 @@
+"""Asking a directory: whom we trust, whom we ask next, and what is never sent."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests import directories
+from tests.directories import PASSWORD, PEOPLE, Slapd
+from tests.ports import free_port
+from users.errors import DirectoryDown, DirectoryRefused
+from users.models import Directory
+from users.services.directory import client
+
+pytestmark = [pytest.mark.service("slapd"), pytest.mark.django_db]
+
+
+def found(directory: Directory) -> list[str]:
+    with client.connected(directory) as connection:
+        return [each.dn for page in connection.pages(PEOPLE, "sub", "(uid=*)", ["uid"]) for each in page]
+
+
+def test_people_are_read_over_tls_with_a_verified_certificate(server: Slapd, directory: Directory) -> None:
+    anna = server.add_person("anna")
+
+    assert found(directory) == [anna]
+
+
+def test_start_tls_protects_the_plain_port(server: Slapd, directory: Directory) -> None:
+    directory.url, directory.starts_tls = server.plain_url, True
+
+    assert found(directory) == []
+
+
+def test_a_certificate_of_another_authority_is_refused(directory: Directory, tmp_path: Path) -> None:
+    other = Slapd(folder=tmp_path / "other")
+    directory.certificates = other.ca
+
+    with pytest.raises(DirectoryDown):
+        found(directory)
+
+
+def test_start_tls_holds_the_certificate_against_what_is_trusted(
+    server: Slapd, directory: Directory, tmp_path: Path
+) -> None:
+    directory.url, directory.starts_tls = server.plain_url, True
+    directory.certificates = Slapd(folder=tmp_path / "other").ca
+
+    with pytest.raises(DirectoryDown):
+        found(directory)
+
+
+def test_a_certificate_for_another_name_is_refused(server: Slapd, directory: Directory) -> None:
+    directory.url = server.misnamed_url
+
+    with pytest.raises(DirectoryDown):
+        found(directory)
+
+
+def test_plain_ldap_is_refused_before_anything_is_sent(server: Slapd, directory: Directory) -> None:
+    directory.url = server.plain_url
+    with pytest.raises(DirectoryRefused, match="Plain LDAP is not allowed"):
+        found(directory)
+
+    directory.allows_plain = True
+    assert found(directory) == []
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1", "ldapi:///run/slapd", "cldap://127.0.0.1"])
+def test_only_ldap_is_spoken(directory: Directory, url: str) -> None:
+    directory.url = url
+
+    with pytest.raises(DirectoryRefused):
+        found(directory)
+
+
+@pytest.mark.parametrize(("name", "password"), [("", b"secret"), (directories.READER, b""), (directories.READER, None)])
+def test_nobody_asks_anonymously(directory: Directory, name: str, password: bytes | None) -> None:
+    directory.bind_name, directory.bind_password = name, password
+
+    with pytest.raises(DirectoryRefused, match="Enter the user ID"):
+        found(directory)
+
+
+def test_a_wrong_password_of_ours_is_said_and_not_shown(directory: Directory, caplog: pytest.LogCaptureFixture) -> None:
+    directory.bind_password = b"hunter2hunter2"
+    with caplog.at_level(logging.DEBUG), pytest.raises(DirectoryRefused, match="refused the user ID") as refused:
+        found(directory)
+
+    assert "hunter2" not in str(refused.value) + caplog.text
+
+
+def test_the_other_server_answers_while_one_is_down(server: Slapd, directory: Directory) -> None:
+    directory.url, directory.failover_url = f"ldaps://127.0.0.1:{free_port()}", server.url
+    assert found(directory) == []
+
+    assert client.servers(directory) == [directory.failover_url, directory.url], "nobody waits for it again and again"
+
+
+def test_while_both_are_down_nobody_waits_for_them_anew(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory.url, directory.failover_url = (f"ldaps://127.0.0.1:{free_port()}" for _ in range(2))
+    with pytest.raises(DirectoryDown, match="Can't contact LDAP server"):
+        found(directory)
+    monkeypatch.setattr(client, "open_server", None)  # would be called
+
+    with pytest.raises(DirectoryDown, match="did not answer a moment ago"):
+        found(directory)
+
+
+def test_the_password_of_a_person_is_proven_by_a_bind(server: Slapd, directory: Directory) -> None:
+    anna = server.add_person("anna")
+    with client.connected(directory) as connection:
+        assert connection.proves(anna, PASSWORD)
+        assert not connection.proves(anna, "wrong")
+        assert not connection.proves(f"uid=nobody,{PEOPLE}", PASSWORD)
+        assert not connection.proves("this is no name", PASSWORD)
+
+
+def test_what_would_be_an_anonymous_bind_proves_nothing(server: Slapd, directory: Directory) -> None:
+    anna = server.add_person("anna")
+    with client.connected(directory) as connection:
+        assert not connection.proves(anna, "")
+        assert not connection.proves("", PASSWORD)
+        assert not connection.proves("", "")
+
+
+def test_more_than_a_page_is_read_page_by_page(server: Slapd, directory: Directory) -> None:
+    for name in ("anna", "berta", "carl"):
+        server.add_person(name)
+    with client.connected(directory) as connection:
+        pages = list(connection.pages(PEOPLE, "sub", "(uid=*)", ["uid"], size=2))
+
+    assert [len(page) for page in pages] == [2, 1]
+
+
+def test_a_server_that_gives_a_part_of_them_is_no_server_that_gave_all(tmp_path: Path, db: None) -> None:
+    with directories.running(tmp_path / "small", ldif=directories.people_ldif(5), size_limit="3") as server:
+        directory = directories.directory(server)
+
+        with pytest.raises(DirectoryRefused, match="Size limit exceeded"):
+            found(directory)
+
+
+def test_names_of_the_same_entry_are_one() -> None:
+    assert client.same_dn("UID=Anna , OU=people,dc=Example") == client.same_dn("uid=anna,ou=People,dc=example")
+    assert client.same_dn("uid=anna,dc=example") != client.same_dn("uid=anna,ou=x,dc=example")

@@ -1,0 +1,260 @@
+"""Talking to an LDAP server.  All go through `connected`: TLS, limits of time and failover are here alone."""
+
+import logging
+import ssl
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from users.errors import DirectoryDown, DirectoryRefused, NoLdap
+from users.models import Directory
+
+try:
+    import ldap
+    import ldap.dn
+    from ldap.controls.libldap import SimplePagedResultsControl
+except ImportError:  # python-ldap has no wheel: it is there where it could be built
+    ldap = None
+
+logger = logging.getLogger(__name__)
+PAGE: Final = 500
+AVOIDED_SECONDS: Final = 60.0  # a server that was away is asked after the other one for so long
+RESTING_SECONDS: Final = 5.0  # when all were away, nobody waits for them anew
+SCOPES: Final = {"base": 0, "one": 1, "sub": 2}  # RFC 4511, 4.5.1.2
+GUID: Final = "objectguid"
+GUID_BYTES: Final = 16
+LONGEST_TEXT: Final = 1024
+_failed_at: Final[dict[str, float]] = {}
+
+
+def is_installed() -> bool:
+    return ldap is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    dn: str
+    values: Mapping[str, Sequence[bytes]]  # names in lower case
+
+    def texts(self, name: str) -> list[str]:
+        found = self.values.get(name.lower(), ())
+        return [
+            text
+            for text in (value.decode(errors="replace").replace("\0", "")[:LONGEST_TEXT] for value in found)
+            if text
+        ]
+
+    def text(self, name: str) -> str:
+        return next(iter(self.texts(name)), "") if name else ""
+
+    def external_id(self, attribute: str) -> str:
+        """As it is kept; empty where the entry has none."""
+        if attribute.lower() != GUID:
+            return self.text(attribute)[:255]
+        raw = next(iter(self.values.get(GUID, ())), b"")
+        return str(UUID(bytes_le=bytes(raw))) if len(raw) == GUID_BYTES else ""
+
+
+def id_value(attribute: str, external_id: str) -> str | bytes:
+    """The other way round, for a filter."""
+    if attribute.lower() != GUID:
+        return external_id
+    try:
+        return UUID(external_id).bytes_le
+    except ValueError:
+        return external_id
+
+
+class Connection:
+    """As the account that an administrator entered."""
+
+    def __init__(self, handle: Any, directory: Directory, url: str) -> None:
+        self._handle, self.directory, self.url = handle, directory, url
+
+    def pages(
+        self, base: str, scope: str, filter_text: str, attributes: Sequence[str], size: int = PAGE
+    ) -> Iterator[list[Entry]]:
+        """All that match, some at a time.  Raises DirectoryError where the server gives no more than a part of them."""
+        control = SimplePagedResultsControl(True, size=size, cookie="")
+        seconds = self.directory.search_seconds
+        while True:
+            with _told():
+                number = self._handle.search_ext(
+                    base, SCOPES[scope], filter_text, [*attributes] or ["1.1"], serverctrls=[control], timeout=seconds
+                )
+                _kind, found, _number, answered = self._handle.result3(number, timeout=seconds)
+            yield [_entry(dn, values) for dn, values in found if dn is not None]  # the others are referrals
+            cookies = [each.cookie for each in answered if each.controlType == control.controlType]
+            if not cookies or not cookies[0]:
+                return
+            control.cookie = cookies[0]
+
+    def some(self, base: str, scope: str, filter_text: str, attributes: Sequence[str], most: int) -> list[Entry]:
+        """The first that come."""
+        pages = self.pages(base, scope, filter_text, attributes, size=most)
+        return next(pages, [])[:most]
+
+    def read(self, dn: str, attributes: Sequence[str], filter_text: str = "(objectClass=*)") -> Entry | None:
+        try:
+            return next(iter(self.some(dn, "base", filter_text, attributes, 1)), None)
+        except DirectoryRefused as error:
+            if isinstance(error.__cause__, ldap.NO_SUCH_OBJECT | ldap.INVALID_DN_SYNTAX):
+                return None
+            raise
+
+    def proves(self, dn: str, password: str) -> bool:
+        """Whether the person with this name has this password.
+
+        An empty one would be an anonymous bind (RFC 4513, 5.1.2).
+        """
+        if not dn or not password:
+            return False
+        refused = (
+            ldap.INVALID_CREDENTIALS, ldap.INAPPROPRIATE_AUTH, ldap.CONSTRAINT_VIOLATION, ldap.UNWILLING_TO_PERFORM,
+            ldap.NO_SUCH_OBJECT, ldap.INVALID_DN_SYNTAX, ldap.INSUFFICIENT_ACCESS,
+        )  # fmt: skip
+        with _told():
+            try:
+                self._handle.simple_bind_s(dn, password)
+            except refused:
+                return False
+        return True
+
+    def be_ourselves(self) -> None:
+        """Again, after `proves`."""
+        _bind(self._handle, self.directory)
+
+
+def same_dn(dn: str) -> str:
+    """One spelling for all that mean the same entry."""
+    try:
+        parts = ldap.dn.str2dn(dn)
+    except ldap.LDAPError:
+        return dn.strip().casefold()
+    spelled = ("+".join(sorted(f"{name}={value}" for name, value, _flags in each)) for each in parts)
+    return ",".join(spelled).casefold()
+
+
+@contextmanager
+def connected(directory: Directory) -> Iterator[Connection]:
+    """The first of its servers that answers.  Raises DirectoryError."""
+    if ldap is None:
+        raise NoLdap
+    handle, url = _opened(directory)
+    try:
+        yield Connection(handle, directory, url)
+    finally:
+        with suppress(ldap.LDAPError):
+            handle.unbind_s()
+
+
+def servers(directory: Directory) -> list[str]:
+    """In the order in which they are asked: one that was away comes last."""
+    urls = [url for url in (directory.url, directory.failover_url) if url]
+    return sorted(urls, key=_was_away)
+
+
+def forget_failures() -> None:
+    _failed_at.clear()
+
+
+def _was_away(url: str, seconds: float = AVOIDED_SECONDS) -> bool:
+    return time.monotonic() - _failed_at.get(url, float("-inf")) < seconds
+
+
+def _opened(directory: Directory) -> tuple[Any, str]:
+    urls = servers(directory)
+    if not urls:
+        raise DirectoryRefused(_("This directory has no address."))
+    if all(_was_away(url, RESTING_SECONDS) for url in urls):
+        raise DirectoryDown(_("{name} did not answer a moment ago.").format(name=directory.name))
+    problems = []
+    for url in urls:
+        try:
+            return open_server(directory, url), url
+        except DirectoryDown as error:
+            _failed_at[url] = time.monotonic()
+            logger.warning("a directory server did not answer", extra={"directory": directory.pk, "url": url})
+            problems.append(f"{url}: {error}")
+    raise DirectoryDown(" ".join(problems))
+
+
+def open_server(directory: Directory, url: str) -> Any:
+    """One of its servers, and signed in there.  Raises DirectoryError."""
+    scheme = urlsplit(url).scheme
+    if scheme not in {"ldap", "ldaps"}:
+        raise DirectoryRefused(_("An address begins with ldaps:// or ldap://."))
+    if scheme == "ldap" and not directory.starts_tls and not directory.allows_plain:
+        raise DirectoryRefused(_("Plain LDAP is not allowed here: passwords would travel unprotected."))
+    with _told():
+        handle = ldap.initialize(url)
+        _set_options(handle, directory)
+        if scheme == "ldap" and directory.starts_tls:
+            handle.start_tls_s()
+    _bind(handle, directory)
+    _failed_at.pop(url, None)
+    return handle
+
+
+def _set_options(handle: Any, directory: Directory) -> None:
+    handle.protocol_version = ldap.VERSION3
+    handle.timeout = directory.search_seconds  # of each answer that is waited for
+    handle.set_option(ldap.OPT_REFERRALS, int(directory.chases_referrals))
+    handle.set_option(ldap.OPT_NETWORK_TIMEOUT, float(directory.connect_seconds))
+    handle.set_option(ldap.OPT_TIMEOUT, float(directory.search_seconds))
+    handle.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
+    handle.set_option(ldap.OPT_X_TLS_PROTOCOL_MIN, 0x303)  # TLS 1.2
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # read while the context is made, and then no more
+        file.write(directory.certificates.encode())
+        file.flush()
+        trusted = file.name if directory.certificates.strip() else _of_this_machine()
+        if trusted:
+            handle.set_option(ldap.OPT_X_TLS_CACERTFILE, trusted)
+        handle.set_option(ldap.OPT_X_TLS_NEWCTX, 0)
+
+
+def _of_this_machine() -> str | None:
+    paths = ssl.get_default_verify_paths()
+    return paths.cafile or paths.openssl_cafile
+
+
+def _bind(handle: Any, directory: Directory) -> None:
+    password = bytes(directory.bind_password or b"").decode()
+    if not directory.bind_name or not password:
+        raise DirectoryRefused(_("Enter the user ID and the password that the directory is asked with."))
+    with _told():
+        try:
+            handle.simple_bind_s(directory.bind_name, password)
+        except ldap.INVALID_CREDENTIALS as error:
+            raise DirectoryRefused(
+                _("The directory refused the user ID or the password that it is asked with.")
+            ) from error
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """The library's errors as ours.  What it says of them is from the server or from TLS, and holds no password."""
+    away = (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.TIMEOUT, ldap.UNAVAILABLE, ldap.BUSY)
+    try:
+        yield
+    except away as error:
+        raise DirectoryDown(_saying(error)) from error
+    except ldap.LDAPError as error:
+        raise DirectoryRefused(_saying(error)) from error
+
+
+def _saying(error: Exception) -> str:
+    details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    said = [str(details.get(name, "")).strip() for name in ("desc", "info")]
+    return ": ".join(each for each in said if each)[:300] or type(error).__name__
+
+
+def _entry(dn: str, values: Mapping[str, Sequence[bytes]]) -> Entry:
+    return Entry(dn, {name.lower(): found for name, found in values.items()})

@@ -1,0 +1,98 @@
+"""Sign-in by bind.  Whoever has not been synced yet is added when their password was right, never before."""
+
+import logging
+import secrets
+from typing import Final
+
+from users.errors import DirectoryError, DirectoryUnavailable
+from users.models import Directory, DirectoryEntry, User
+from users.services import people
+from users.services.directory import client, entries, filters, groups, schema, store
+from users.services.directory.client import Connection, Entry
+from users.services.directory.entries import Reader
+from users.services.directory.store import Report
+
+logger = logging.getLogger(__name__)
+_NOBODY: Final = 2  # enough to see that a name is not one person's
+
+
+def proven(user: User, password: str, typed: str) -> User | None:
+    """Whose password this is, says a directory.  `user` is who is known by the typed name; stands for nobody unsaved.
+
+    Known or not, of a directory or not: all enabled directories are asked the same questions.  Only what is right ends
+    it early.  Raises DirectoryUnavailable when nobody was proven and one of them could not be asked.
+    """
+    known = DirectoryEntry.objects.filter(user=user.pk or 0, directory__isnull=False).first()
+    enabled = Directory.objects.filter(is_enabled=True).exclude(url="").order_by("pk")
+    own_first = sorted(enabled, key=lambda each: known is None or each.pk != known.directory_id)
+    is_away = False
+    for directory in own_first:
+        try:
+            with client.connected(directory) as connection:
+                found = _ask(connection, user, known, password, typed)
+        except DirectoryError as error:
+            logger.warning("a directory could not be asked", extra={"directory": directory.pk, "reason": str(error)})
+            is_away = True
+            continue
+        if found is not None:
+            return found
+    if is_away:
+        raise DirectoryUnavailable
+    return None
+
+
+def look_up(connection: Connection, typed: str, known: DirectoryEntry | None = None) -> list[Entry]:
+    """Who is called so, or is the one we know; the question has one shape for all."""
+    directory = connection.directory
+    asked = filters.all_of(entries.people_filter(directory), _called(directory, typed, known))
+    wanted = entries.attribute_names(directory)
+    return connection.some(directory.user_base, directory.user_scope, asked, wanted, _NOBODY)
+
+
+def _called(directory: Directory, typed: str, known: DirectoryEntry | None) -> str:
+    names, name = schema.of(directory), typed.strip()
+    before_at = people.without_own_domain(name, people.own_domains(directory.domain))
+    external_id = known.external_id if known is not None else _nobodys_id()
+    return filters.any_of(
+        filters.equals(names.user_id, before_at),
+        *(filters.equals(each, name) for each in (names.email, names.upn) if each),
+        filters.equals(names.external_id, client.id_value(names.external_id, external_id)),
+    )
+
+
+def _nobodys_id() -> str:
+    digits = secrets.token_hex(16)
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def _ask(connection: Connection, user: User, known: DirectoryEntry | None, password: str, typed: str) -> User | None:
+    directory = connection.directory
+    entry = _meant(directory, user, known, look_up(connection, typed, known))
+    dn = entry.dn if entry is not None else f"cn={secrets.token_hex(8)},{directory.user_base}"
+    if not connection.proves(dn, password) or entry is None:
+        return None
+    connection.be_ourselves()
+    return brought_up_to_date(connection, entry)
+
+
+def _meant(directory: Directory, user: User, known: DirectoryEntry | None, found: list[Entry]) -> Entry | None:
+    """A name that is somebody's here is theirs, whoever is called so in a directory."""
+    attribute = schema.of(directory).external_id
+    if known is not None:
+        is_theirs = known.directory_id == directory.pk
+        return next((each for each in found if is_theirs and each.external_id(attribute) == known.external_id), None)
+    return found[0] if not user.pk and len(found) == 1 else None
+
+
+def brought_up_to_date(connection: Connection, entry: Entry) -> User | None:
+    """As the next sync would have it; None for somebody who cannot be stored."""
+    directory, report = connection.directory, Report()
+    person = Reader(directory).person(entry)
+    store.store(directory, [person], report)
+    stored = DirectoryEntry.objects.select_related("user").filter(directory=directory, external_id=person.external_id)
+    row = stored.first()
+    if row is None:
+        logger.warning("a person of a directory could not be added", extra={"directory": directory.pk})
+        return None
+    groups.follow(connection, row.user, entry)
+    return row.user
