@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('users', '0012_ldap'),
+        ('users', '0013_ldap'),
     ]
 
     operations = [
