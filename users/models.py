@@ -17,7 +17,15 @@ from epmm.fields import EncryptedField
 from epmm.folding import FoldedField, fold
 from epmm.models import Job
 from users.attribute_models import AttributeValue, CustomAttribute, UserAttribute
-from users.directory_models import Directory, DirectoryEntry, Group, GroupRole, IdentityProvider, Membership
+from users.directory_models import (
+    Directory,
+    DirectoryEntry,
+    Group,
+    GroupRole,
+    IdentityProvider,
+    Membership,
+    SpentSignIn,
+)
 
 __all__ = [
     "AdminGrant",
@@ -36,6 +44,7 @@ __all__ = [
     "Role",
     "RoleGrant",
     "SignInFailures",
+    "SpentSignIn",
     "User",
     "UserAttribute",
 ]

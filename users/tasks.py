@@ -33,3 +33,10 @@ def forget_audit_exports() -> None:
     from users.services import audit_export
 
     audit_export.forget()
+
+
+@jobs.handles("users.forget_spent_sign_ins", every=timedelta(hours=1))
+def forget_spent_sign_ins() -> None:
+    from users.services.oidc import providers
+
+    providers.forget_spent()
