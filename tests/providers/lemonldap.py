@@ -22,12 +22,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests import pki
 from tests.ports import free_port
 from tests.providers.tls import authority, server_context
+from tests.services import LEMONLDAP
 
 CLIENT: Final = "epmm"
 SECRET: Final = "a secret between the two of them"
 PERSON: Final = "dwho"  # of its demonstration accounts, whose passwords are their names
 GROUPS: Final = ("timelords", "users")
-PORTAL: Final = Path("/usr/share/lemonldap-ng/portal/htdocs/index.psgi")
 START_SECONDS: Final = 60
 # It loads one even where none is asked for, and the packaged one wants libraries that draw.
 NO_CAPTCHA: Final = """package Lemonldap::NG::Portal::Captcha::None;
@@ -46,7 +46,12 @@ class Lemonldap:
     @property
     def registration(self) -> dict[str, Any]:
         """What an administrator of ours enters."""
-        return {"issuer": self.issuer, "client_id": CLIENT, "client_secret": SECRET, "groups_claim": "groups"}
+        return {
+            "issuer": self.issuer,
+            "client_id": CLIENT,
+            "client_secret": SECRET.encode(),
+            "account_claim": "account",
+        }
 
 
 @contextmanager
@@ -74,7 +79,7 @@ def running(directory: Path, redirects: list[str], after_sign_out: list[str]) ->
     ]
     with (directory / "log").open("wb") as log, _tls(outer, inner, server_context("localhost", directory)):
         process = subprocess.Popen(
-            [*command, "-p", str(inner), str(PORTAL)], cwd=directory, env=environment, stdout=log, stderr=log
+            [*command, "-p", str(inner), str(LEMONLDAP)], cwd=directory, env=environment, stdout=log, stderr=log
         )
         try:
             _wait(process, inner, directory / "log")
@@ -131,7 +136,7 @@ def _settings(directory: Path, issuer: str, redirects: list[str], after_sign_out
         "registerDB": "Null",
         "demoExportedVars": {name: name for name in ("uid", "cn", "mail")},
         "exportedVars": {},
-        "macros": {"_whatToTrace": "$uid"},
+        "macros": {"_whatToTrace": "$uid", "account": '"$uid\\@mdm.example.test"'},
         "whatToTrace": "_whatToTrace",
         "groups": {},
         "locationRules": {"localhost": {"default": "accept"}},
@@ -158,8 +163,15 @@ def _settings(directory: Path, issuer: str, redirects: list[str], after_sign_out
             }
         },
         "oidcRPMetaDataExportedVars": {
-            "epmm": {"preferred_username": "uid", "name": "cn", "email": "mail", "groups": "groups"}
+            "epmm": {
+                "preferred_username": "uid",
+                "name": "cn",
+                "email": "mail",
+                "groups": "groups;string;always",
+                "account": "account",
+            }
         },
+        "oidcRPMetaDataOptionsExtraClaims": {"epmm": {"profile": "preferred_username name account groups"}},
         "oidcRPMetaDataScopeRules": {},
     }
 

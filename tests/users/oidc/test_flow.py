@@ -28,7 +28,6 @@ def test_somebody_signs_in(pretender: Pretender) -> None:
         "anna",
         "Anna Berg",
     )
-    assert arrival.keeps == "what was kept"
     asked = pretender.asked[0]
     assert (asked["response_type"], asked["client_id"], asked["login_hint"]) == ("code", CLIENT, "anna@corp.example")
     assert asked["redirect_uri"] == PURPOSE.callback

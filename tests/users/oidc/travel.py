@@ -26,7 +26,10 @@ def at(pretender: Pretender, departure: Departure) -> dict[str, str]:
 
 def arrive(provider: IdentityProvider, departure: Departure, query: dict[str, str], **changes: Any) -> Arrival:
     cookies = changes.pop("cookies", {departure.cookie: departure.value})
-    return flow.arrive(provider, changes.pop("purpose", PURPOSE), query=query, cookies=cookies)
+    trip = flow.recall(provider, changes.pop("purpose", PURPOSE), query=query, cookies=cookies)
+    assert trip.keeps == "what was kept"
+    assert trip.cookie == departure.cookie
+    return flow.complete(trip, query=query)
 
 
 def travel(pretender: Pretender, provider: IdentityProvider, **options: Any) -> Arrival:

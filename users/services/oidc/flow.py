@@ -69,9 +69,7 @@ class Arrival:
     """Somebody of whom the provider has said who it is."""
 
     claimed: Claimed
-    keeps: str = field(repr=False)  # what was given along
     id_token: str = field(repr=False)
-    cookie: str
 
 
 def depart(
@@ -105,30 +103,57 @@ def depart(
     return Departure(address=address, cookie=_cookie(state), value=signing.dumps(remembered, salt=SALT, compress=True))
 
 
-def arrive(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trip:
+    """One that began in this very browser; whether it led anywhere, nobody has looked yet."""
+
+    provider: IdentityProvider
+    purpose: Purpose
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
+    keeps: str = field(repr=False)  # what was given along
+    fresh: int  # since when the person must have been asked; 0: whenever
+
+    @property
+    def cookie(self) -> str:
+        return _cookie(self.state)
+
+
+def recall(
     provider: IdentityProvider, purpose: Purpose, *, query: Mapping[str, str], cookies: Mapping[str, str]
-) -> Arrival:
+) -> Trip:
     """The browser is back.  Raises ProviderRefused."""
-    remembered = _remembered(provider, purpose, query.get("state", ""), cookies)
-    found = known.of(provider.issuer)
+    state = query.get("state", "")
+    if not 0 < len(state) <= LONGEST or not state.isascii():
+        raise SignInStale("no state")
+    try:
+        remembered: dict[str, Any] = signing.loads(cookies.get(_cookie(state), ""), salt=SALT, max_age=SECONDS)
+    except signing.BadSignature as error:
+        raise SignInStale("no cookie of this sign-in") from error
+    if not hmac.compare_digest(remembered["state"], state):
+        raise SignInStale("another state")
+    if (remembered.pop("provider"), remembered.pop("purpose")) != (provider.pk, purpose.name):
+        raise ProviderDoubted("the callback of another provider or purpose")
+    return Trip(provider=provider, purpose=purpose, **remembered)
+
+
+def complete(trip: Trip, *, query: Mapping[str, str]) -> Arrival:
+    """Who it is.  Raises ProviderRefused."""
+    provider, found = trip.provider, known.of(trip.provider.issuer)
     _check_origin(found, query)
     if "error" in query:
         raise ProviderSaidNo(_word(query["error"]))
     code = query.get("code", "")
     if not 0 < len(code) <= LONGEST:
         raise ProviderDoubted("no code")
-    tokens = _exchange(provider, found, purpose, code, remembered["verifier"])
-    claims = _believed(provider, tokens, remembered)
-    _spend(remembered["state"])
+    tokens = _exchange(trip, found, code)
+    claims = _believed(trip, tokens)
+    _spend(trip.state)
     names = names_of(provider)
     if codec.lacks(claims, names) and found.metadata.userinfo_endpoint:
         claims = _userinfo(found, tokens["access_token"], claims) | claims
-    return Arrival(
-        claimed=codec.read(claims, names),
-        keeps=remembered["keeps"],
-        id_token=tokens["id_token"],
-        cookie=_cookie(remembered["state"]),
-    )
+    return Arrival(claimed=codec.read(claims, names), id_token=tokens["id_token"])
 
 
 def names_of(provider: IdentityProvider) -> Names:
@@ -162,21 +187,6 @@ def _cookie(state: str) -> str:
     return COOKIE + hashlib.sha256(state.encode()).hexdigest()[:16]
 
 
-def _remembered(provider: IdentityProvider, purpose: Purpose, state: str, cookies: Mapping[str, str]) -> dict[str, Any]:
-    """What went along with this very browser."""
-    if not 0 < len(state) <= LONGEST or not state.isascii():
-        raise SignInStale("no state")
-    try:
-        remembered: dict[str, Any] = signing.loads(cookies.get(_cookie(state), ""), salt=SALT, max_age=SECONDS)
-    except signing.BadSignature as error:
-        raise SignInStale("no cookie of this sign-in") from error
-    if not hmac.compare_digest(remembered["state"], state):
-        raise SignInStale("another state")
-    if (remembered["provider"], remembered["purpose"]) != (provider.pk, purpose.name):
-        raise ProviderDoubted("the callback of another provider or purpose")
-    return remembered
-
-
 def _check_origin(found: Known, query: Mapping[str, str]) -> None:
     """RFC 9207: against a provider that passes on the code of another."""
     named = query.get("iss")
@@ -191,18 +201,19 @@ def _word(error: str) -> str:
     return error if WORD.fullmatch(error) else "an error"
 
 
-def _exchange(provider: IdentityProvider, found: Known, purpose: Purpose, code: str, verifier: str) -> dict[str, str]:
+def _exchange(trip: Trip, found: Known, code: str) -> dict[str, str]:
+    provider = trip.provider
     secret = bytes(provider.client_secret).decode() if provider.client_secret else None
     client = OAuth2Client(
         _Session(),
         client_id=provider.client_id,
         client_secret=secret,
         token_endpoint_auth_method=found.metadata.auth_method(has_secret=secret is not None),
-        redirect_uri=purpose.callback,
+        redirect_uri=trip.purpose.callback,
     )
     try:
         tokens = client.fetch_token(
-            found.metadata.token_endpoint, grant_type="authorization_code", code=code, code_verifier=verifier
+            found.metadata.token_endpoint, grant_type="authorization_code", code=code, code_verifier=trip.verifier
         )
     except OAuth2Error as error:
         # `invalid_grant`: the code is spent or too old
@@ -214,14 +225,14 @@ def _exchange(provider: IdentityProvider, found: Known, purpose: Purpose, code: 
     return {name: tokens[name] for name in ("access_token", "id_token")}
 
 
-def _believed(provider: IdentityProvider, tokens: dict[str, str], remembered: dict[str, Any]) -> dict[str, Any]:
-    found = known.of(provider.issuer)
+def _believed(trip: Trip, tokens: dict[str, str]) -> dict[str, Any]:
+    provider, found = trip.provider, known.of(trip.provider.issuer)
     expected = id_token.Expected(
         issuer=found.metadata.issuer,
         client_id=provider.client_id,
-        nonce=remembered["nonce"],
+        nonce=trip.nonce,
         access_token=tokens["access_token"],
-        signed_in_after=remembered["fresh"] or None,
+        signed_in_after=trip.fresh or None,
     )
     now = int(time.time())
     try:
