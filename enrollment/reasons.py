@@ -94,6 +94,37 @@ DIRECTORY_DOWN: Final = _reason(
     _("Your organization's directory cannot be reached just now. Try again in a few minutes."),
 )
 
+PROVIDER_DOWN: Final = _reason(
+    "E-207",
+    _("The identity provider could not be reached. Services > Identity providers > Test says why."),
+    _("The sign-in service of your organization cannot be reached at the moment. Try again in a few minutes."),
+)
+PROVIDER_DOUBTED: Final = _reason(
+    "E-208",
+    _("What the identity provider answered was not to be believed, or its client secret is wrong: see the step."),
+    _("The answer of your organization's sign-in service could not be trusted. Start again, or give the code {code}."),
+)
+PROVIDER_SAID_NO: Final = _reason(
+    "E-209",
+    _("The identity provider let the person not in, or the person cancelled there."),
+    _("Your organization's sign-in service did not let you in, or you cancelled."),
+)
+NO_PROVIDER: Final = _reason(
+    "E-210",
+    _(
+        "People sign in at an identity provider, and none is enabled for enrollment. Set one up under Services >"
+        " Identity providers, or change registration.requirement."
+    ),
+)
+NOT_KNOWN_HERE: Final = _reason(
+    "E-211",
+    _("The identity provider's person is nobody here and was not added: see the step for what stood in the way."),
+)
+NOT_IN_GROUP: Final = _reason(
+    "E-212",
+    _("The person is in none of the groups that may sign in through this identity provider."),
+)
+
 ACCOUNT_DISABLED: Final = _reason("E-301", _("The account is disabled."))
 FEATURE_OFF: Final = _reason(
     "E-302",

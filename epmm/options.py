@@ -179,7 +179,7 @@ MACHINE_INFO_SIGNATURE: Final = choice(
 REQUIREMENT: Final = choice(
     "registration.requirement",
     default="password",
-    values=("password", "pin", "password_and_pin"),
+    values=("password", "pin", "password_and_pin", "identity_provider"),
     help=gettext_lazy("What people sign in with when they enroll a device."),
 )
 PIN_LENGTH: Final = number(

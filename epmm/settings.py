@@ -165,6 +165,10 @@ _pair = [Path(line) for line in _stored_pair.read_text().splitlines()] if _store
 SIGNING_CERTIFICATE = env.path("EPMM_SIGNING_CERTIFICATE", default=_pair[0])
 SIGNING_KEY = env.path("EPMM_SIGNING_KEY", default=_pair[-1])
 
+# --- Servers that administrators name: identity providers -------------------------------------------------------------
+OUTBOUND_NETWORKS = env.networks("EPMM_OUTBOUND_NETWORKS", default=[])  # besides public addresses
+OUTBOUND_CA = env.path("EPMM_OUTBOUND_CA")  # beside the system's roots
+
 # --- Watching it ------------------------------------------------------------------------------------------------------
 METRICS_ALLOW = env.networks("EPMM_METRICS_ALLOW", default=["127.0.0.0/8", "::1"])
 # The chain that the TLS port or the proxy serves, without its key, to tell when it ends; `up` gives that of its port.

@@ -26,6 +26,7 @@ COVERED: Final = "*/protocol/*,*/services/*,*/services.py,epmm/wire/*"
 COVERAGE_PERCENT: Final = 95
 NO_TESTS: Final = 5  # pytest's exit status when its options leave no test
 START_SECONDS: Final = 30
+LEMONLDAP: Final = Path("/usr/share/lemonldap-ng/portal/htdocs/index.psgi")
 FORGETFUL: Final = ("fsync=off", "full_page_writes=off")
 PROGRAMS: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 
@@ -52,6 +53,8 @@ def missing(service: str) -> str | None:
             | "slapd"
         ):
             return None if shutil.which(service, path=PROGRAMS) else f"no program {service}"
+        case "lemonldap":
+            return None if LEMONLDAP.is_file() and shutil.which("plackup") else "no LemonLDAP::NG"
         case "apple-schema":
             return None if os.environ.get("EPMM_APPLE_SCHEMA") else "EPMM_APPLE_SCHEMA names no checkout of the schema"
     raise ValueError(f"unknown service {service}")

@@ -68,9 +68,47 @@ class IdentityProvider(models.Model):
     name = models.CharField(max_length=100, unique=True)
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
+    position = models.PositiveSmallIntegerField(default=0, db_default=0)  # of its button among the others
+    for_portal = models.BooleanField(default=True, db_default=True)
+    for_enrollment = models.BooleanField(default=True, db_default=True)
+
+    issuer = models.CharField(max_length=500, default="", db_default="")
+    client_id = models.CharField(max_length=255, default="", db_default="")
+    client_secret = EncryptedField(null=True)  # null: a public client
+    scopes = models.CharField(max_length=255, default="openid profile email", db_default="openid profile email")
+
+    # Names of claims; empty: not taken from there.
+    user_id_claim = models.CharField(max_length=100, default="preferred_username", db_default="preferred_username")
+    email_claim = models.CharField(max_length=100, blank=True, default="email", db_default="email")
+    name_claim = models.CharField(max_length=100, blank=True, default="name", db_default="name")
+    first_name_claim = models.CharField(max_length=100, blank=True, default="given_name", db_default="given_name")
+    last_name_claim = models.CharField(max_length=100, blank=True, default="family_name", db_default="family_name")
+    groups_claim = models.CharField(max_length=100, blank=True, default="groups", db_default="groups")
+    account_claim = models.CharField(max_length=100, blank=True, default="", db_default="")
+
+    allowed_groups = models.TextField(blank=True, default="", db_default="")  # one a line; none: everybody
+    creates_people = models.BooleanField(default=True, db_default=True)  # at their first sign-in
+    links_people = models.BooleanField(default=False, db_default=False)  # to whom was added beforehand, by user ID
+
+    class Meta:
+        ordering: ClassVar = ["position", "name"]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        return frozenset(filter(None, map(str.strip, self.allowed_groups.splitlines())))
+
+
+class SpentSignIn(models.Model):
+    """The state of a sign-in at a provider that was completed here, so that its callback counts once."""
+
+    sha256 = models.BinaryField(max_length=32, unique=True)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"spent at {self.at:%Y-%m-%d %H:%M}"
 
 
 class DirectoryEntry(models.Model):

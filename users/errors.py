@@ -112,3 +112,37 @@ class NoAdministrator(SignInRefused):
 
 class WrongCode(SignInRefused):
     sentence = gettext_lazy("This code is not right. Wait for the next one, or use one of your backup codes.")
+
+
+class ProviderRefused(SignInRefused):
+    """A sign-in at an identity provider that led nowhere.  The argument is for the log and the trace."""
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__()
+        self.why = why
+
+
+class ProviderDown(ProviderRefused):
+    sentence = gettext_lazy(
+        "The sign-in service of your organization cannot be reached at the moment. Try again in a few minutes."
+    )
+
+
+class ProviderDoubted(ProviderRefused):
+    sentence = gettext_lazy("The answer of your organization's sign-in service could not be trusted. Start again.")
+
+
+class ProviderSaidNo(ProviderRefused):
+    sentence = gettext_lazy("Your organization's sign-in service did not let you in, or you cancelled.")
+
+
+class SignInStale(ProviderRefused):
+    sentence = gettext_lazy("This sign-in is no longer valid. Start again.")
+
+
+class NotKnownHere(ProviderRefused):
+    sentence = gettext_lazy("Your account is not known here. Ask your administrator.")
+
+
+class NotInGroup(ProviderRefused):
+    sentence = gettext_lazy("Your account is in none of the groups that may sign in here. Ask your administrator.")

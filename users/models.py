@@ -26,6 +26,7 @@ from users.directory_models import (
     GroupRole,
     IdentityProvider,
     Membership,
+    SpentSignIn,
 )
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Role",
     "RoleGrant",
     "SignInFailures",
+    "SpentSignIn",
     "User",
     "UserAttribute",
 ]

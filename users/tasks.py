@@ -35,6 +35,13 @@ def forget_audit_exports() -> None:
     audit_export.forget()
 
 
+@jobs.handles("users.forget_spent_sign_ins", every=timedelta(hours=1))
+def forget_spent_sign_ins() -> None:
+    from users.services.oidc import providers
+
+    providers.forget_spent()
+
+
 @jobs.handles("users.sync_directories", every=timedelta(minutes=1))
 def sync_directories() -> None:
     from users.services.directory import sync

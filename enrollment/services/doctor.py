@@ -17,6 +17,7 @@ from devices.models import Enrollment
 from devices.search import trigram_index
 from devices.services import push_expiry, push_topics
 from devices.services.push_expiry import State
+from enrollment import reasons
 from enrollment.models import Authority
 from enrollment.services import domain_check, policy
 from enrollment.services.findings import Finding, Verdict
@@ -26,8 +27,10 @@ from enrollment.simulator.network import Network
 from enrollment.simulator.refusal import DeviceRefused, TurnedAway
 from epmm import health, options, settings_store
 from epmm.models import Heartbeat
+from users.errors import ProviderRefused
 from users.models import User
 from users.services import people
+from users.services.oidc import known, providers
 
 EXPIRES_SOON: Final = timedelta(days=30)
 
@@ -50,6 +53,7 @@ def examine(identifier: str | None) -> Iterator[Finding]:
     yield worker()
     yield clock()
     yield features()
+    yield from identity_providers()
     yield from certificates()
     yield from push()
     yield from discovered(identifier)
@@ -103,6 +107,23 @@ def features() -> Finding:
     return Finding.stops(
         "feature", f"Account-driven enrollment is off. Switch it on: manage.py setting {options.ADDE.name} on"
     )
+
+
+def identity_providers() -> Iterator[Finding]:
+    """Asked as a sign-in asks them, where people sign in there."""
+    if settings_store.read(options.REQUIREMENT) != "identity_provider":
+        return
+    found = list(providers.for_enrollment())
+    if not found:
+        yield Finding.stops("identity provider", f"{reasons.NO_PROVIDER.code} {reasons.NO_PROVIDER.operator}")
+    for provider in found:
+        subject = f"identity provider {provider.name}"
+        try:
+            known.fetch(provider.issuer)
+        except ProviderRefused as error:
+            yield Finding.stops(subject, error.why)
+        else:
+            yield Finding.ok(subject, provider.issuer)
 
 
 def certificates() -> Iterator[Finding]:
@@ -168,6 +189,8 @@ def person(identifier: str) -> Iterator[Finding]:
     for kind in kinds:
         yield from _checks(user, policy.Facts(kind=kind))
     requirement = settings_store.read(options.REQUIREMENT)
+    if requirement == "identity_provider":
+        return
     if requirement != "pin" and not user.has_usable_password():
         yield Finding.stops("password", "The person has no password, and registration.requirement asks for one.")
     elif requirement != "pin" and user.must_change_password:

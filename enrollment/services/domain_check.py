@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -25,13 +25,13 @@ from enrollment.simulator.discovery import Server
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.network import Network, media_type
 from enrollment.simulator.refusal import DeviceRefused, TurnedAway
+from epmm.outbound import is_public
 
 WHO: Final = "test"  # before the @; the answer tells nobody whether such a person exists
 SECONDS: Final = 15.0
 LARGEST: Final = 16_384  # bytes of an answer; ours has a hundred
 HTTPS: Final = 443
 HERE: Final = "127.0.0.1"
-TRANSLATED: Final = ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the guise of a public one
 
 Inner = Callable[[], httpx2.BaseTransport]
 
@@ -211,15 +211,6 @@ def _public_address(host: str) -> str:
             % {"host": host},
         )
     return str(addresses[0])
-
-
-def is_public(address: IPv4Address | IPv6Address) -> bool:
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return is_public(address.ipv4_mapped)
-        if address.sixtofour is not None or address.teredo is not None or address in TRANSLATED:
-            return False
-    return address.is_global and not address.is_multicast
 
 
 def _own_address(host: str) -> str:

@@ -5,7 +5,7 @@ query of the announced URL) and, once known, the person travels in a signed tick
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
@@ -17,26 +17,44 @@ from devices.models import Device, Enrollment
 from enrollment import reasons
 from enrollment.models import AccessToken, Attempt, PolicyText, Step
 from enrollment.protocol import challenge
+from enrollment.reasons import Reason
 from enrollment.services import consent, invitations, policy, registration, tokens, trace
 from enrollment.services.policy import Refused
 from epmm import options, settings_store
 from users.errors import (
     AccountDisabled,
     DirectoryUnavailable,
+    NotInGroup,
+    NotKnownHere,
     PasswordMustChange,
     PinExpired,
     PinUsed,
+    ProviderDoubted,
+    ProviderDown,
+    ProviderRefused,
+    ProviderSaidNo,
+    SignInStale,
     TooManyAttempts,
     WrongCredentials,
 )
-from users.models import RegistrationPin, User
+from users.models import IdentityProvider, RegistrationPin, User
+from users.protocol.claims import Claimed
 from users.services import people, pins
 from users.services import sign_in as credentials
+from users.services.oidc import people as provider_people
 
 STATE_SECONDS: Final = 3600
 TICKET_SECONDS: Final = STATE_SECONDS
 STATE_SALT: Final = "enrollment.sign-in.state"
 TICKET_SALT: Final = "enrollment.sign-in.ticket"
+OF_PROVIDER: Final[Mapping[type[ProviderRefused], Reason]] = {
+    ProviderDown: reasons.PROVIDER_DOWN,
+    ProviderDoubted: reasons.PROVIDER_DOUBTED,
+    ProviderSaidNo: reasons.PROVIDER_SAID_NO,
+    SignInStale: reasons.SIGN_IN_EXPIRED,
+    NotKnownHere: reasons.NOT_KNOWN_HERE,
+    NotInGroup: reasons.NOT_IN_GROUP,
+}
 
 
 class SignInExpired(Exception):
@@ -118,19 +136,57 @@ class Entered:
 
 def verify(state: State, entered: Entered, *, address: str | None) -> Ticket:
     """Check the credentials, then whether this person may enroll this device.  Raises Refused."""
+    return _admitted(state, lambda: _checked_credentials(state, entered, address=address), address=address)
+
+
+def verify_claimed(state: State, provider: IdentityProvider, claimed: Claimed, *, address: str | None) -> Ticket:
+    """The same for somebody whom an identity provider has sent back.  Raises Refused."""
+    return _admitted(state, lambda: (_checked_claims(provider, claimed), None), address=address)
+
+
+def _admitted(state: State, who: Callable[[], tuple[User, RegistrationPin | None]], *, address: str | None) -> Ticket:
     attempt = trace.find(state.reference)
     try:
-        user, pin = _checked_credentials(state, entered, address=address)
+        user, pin = who()
         attempt = attempt or trace.open_known(state.reference, identifier=state.identifier, address=address)
         trace.move(attempt, Attempt.State.OPEN, user=user, kind=state.kind)
         trace.step(attempt, Step.CREDENTIALS)
         _check_same_person(state, user)
         policy.require(user, state.facts())
     except Refused as refused:
-        trace.step(attempt, _step_of(refused), result=trace.REFUSED, reason=refused.reason)
+        _record(attempt, refused)
         raise
     trace.step(attempt, Step.POLICY)
     return Ticket(reference=state.reference, user=user.pk, pin=pin.pk if pin else None)
+
+
+def refuse(state: State, error: ProviderRefused) -> Refused:
+    """What a sign-in at a provider that led nowhere is for the person and in the trace."""
+    refused = _of_provider(error)
+    _record(trace.find(state.reference), refused)
+    return refused
+
+
+def _record(attempt: Attempt | None, refused: Refused) -> None:
+    why = {"why": refused.values["why"]} if refused.values.get("why") else {}
+    trace.step(attempt, _step_of(refused), result=trace.REFUSED, reason=refused.reason, **why)
+
+
+def _of_provider(error: ProviderRefused) -> Refused:
+    return Refused(reason_of(error), why=error.why)
+
+
+def reason_of(error: ProviderRefused) -> Reason:
+    return OF_PROVIDER.get(type(error), reasons.PROVIDER_DOUBTED)
+
+
+def _checked_claims(provider: IdentityProvider, claimed: Claimed) -> User:
+    try:
+        return provider_people.arrive(provider, claimed)
+    except AccountDisabled as error:
+        raise Refused(reasons.ACCOUNT_DISABLED) from error
+    except ProviderRefused as error:
+        raise _of_provider(error) from error
 
 
 def _step_of(refused: Refused) -> Step:
@@ -194,6 +250,10 @@ def _person(ticket: Ticket) -> User:
     if user is None:  # deleted while reading the terms
         raise SignInExpired
     return user
+
+
+def name_of(ticket: Ticket) -> str:
+    return _person(ticket).display_name
 
 
 def finish(state: State, ticket: Ticket) -> str:

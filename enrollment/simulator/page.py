@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx2
@@ -47,7 +47,8 @@ class Page:
     forms: tuple[Form, ...]
 
 
-def read(address: httpx2.URL, body: bytes, charset: str) -> Page:
+def read(address: httpx2.URL, body: bytes, charset: str, *, guesses: bool = False) -> Page:
+    """With `guesses` a person tells from the looks what a field is for, where nothing says so."""
     parser = html.HTMLParser(encoding=charset, no_network=True)
     try:
         document: Any = html.document_fromstring(body, parser=parser)
@@ -60,7 +61,7 @@ def read(address: httpx2.URL, body: bytes, charset: str) -> Page:
         alert=alert,
         code=found[0] if found else "",
         text=_visible(document),
-        forms=tuple(_form(address, element) for element in document.forms),
+        forms=tuple(_form(address, element, guesses=guesses) for element in document.forms),
     )
 
 
@@ -77,6 +78,8 @@ def _allows(policy: str, page: httpx2.URL, target: httpx2.URL) -> bool:
 
 
 def _matches(source: str, page: httpx2.URL, target: httpx2.URL) -> bool:
+    if source == "*":
+        return target.scheme in {"http", "https"}
     if source == "'self'":
         return origin(page) == origin(target)
     if source.endswith(":"):
@@ -93,12 +96,13 @@ def _visible(element: Any) -> str:
     return " ".join(" ".join(text).split())
 
 
-def _form(address: httpx2.URL, form: Any) -> Form:
+def _form(address: httpx2.URL, form: Any, *, guesses: bool) -> Form:
+    fields = tuple(_fields(form))
     return Form(
         action=_address(address, form.get("action") or ""),
         method=(form.get("method") or "get").lower(),
         hidden=tuple(_hidden(form)),
-        fields=tuple(_fields(form)),
+        fields=tuple(map(_guessed, fields)) if guesses else fields,
         new_window=form.get("target", "_self") not in {"", "_self"},
         submittable=bool(form.xpath(".//button[not(@type) or @type='submit'] | .//input[@type='submit']")),
     )
@@ -134,6 +138,11 @@ def _fields(form: Any) -> Iterator[Field]:
                 value=element.get("value", ""),
                 required=_is_required(element),
             )
+
+
+def _guessed(item: Field) -> Field:
+    looks = {"password": "current-password", "text": "username", "email": "username"}
+    return item if item.purpose else replace(item, purpose=looks.get(item.kind, ""))
 
 
 def _is_required(element: Any) -> bool:

@@ -38,24 +38,26 @@ class WebSheet:
         }
         self._steps = 0
         self._referrer_policy = ""
+        self._home = ""  # where the sheet was opened; other pages are a provider's
         self.page: pages.Page | None = None
         self.policies: list[str] = []
         self.token: str | None = None  # set once the callback was reached
 
     def open(self, address: str) -> None:
+        self._home = pages.origin(httpx2.URL(address))
         self._request("GET", httpx2.URL(address))
 
     def submit(self, form: pages.Form, typed: Mapping[str, str] | None = None) -> None:
         """Send the form of the page in sight, with what the person typed into its fields."""
-        self._check(form)
+        page = self._check(form)
         values = [*form.hidden, *((item.name, item.value) for item in form.fields)]
         pairs = [(name, (typed or {}).get(name, value)) for name, value in values]
         if form.method == "post":
-            self._request("POST", form.action, urlencode(pairs).encode())
+            self._request("POST", form.action, urlencode(pairs).encode(), submitted=page)
         else:
-            self._request("GET", form.action.copy_with(query=urlencode(pairs).encode()))
+            self._request("GET", form.action.copy_with(query=urlencode(pairs).encode()), submitted=page)
 
-    def _check(self, form: pages.Form) -> None:
+    def _check(self, form: pages.Form) -> pages.Page:
         """Nothing may hinder the form, nor the callback that answers it: browsers look at `form-action` for both."""
         page = self.page
         if page is None or form not in page.forms:
@@ -64,14 +66,26 @@ class WebSheet:
             raise DeviceRefused(_REACTION, "the form opens a new window, and the sheet has one")
         if not form.submittable:
             raise DeviceRefused(_REACTION, "the form has no button: without a script nobody can send it")
+        if not self._is_home(page.address):
+            self._check_policies(page, form.action)
+            return page
         if not self.policies:
             raise DeviceRefused(_REACTION, "the page has no Content-Security-Policy")
-        callback = httpx2.URL(f"{pages.CALLBACK_SCHEME}://authentication-results")
-        for target in (form.action, callback):
-            if not pages.allows(self.policies, page.address, target):
-                raise DeviceRefused(_REACTION, f"form-action of the page forbids {target.scheme}://{target.host}")
+        for target in (form.action, httpx2.URL(f"{pages.CALLBACK_SCHEME}://authentication-results")):
+            self._check_policies(page, target)
+        return page
 
-    def _request(self, method: str, address: httpx2.URL, body: bytes = b"") -> None:
+    def _is_home(self, address: httpx2.URL) -> bool:
+        return pages.origin(address) == self._home
+
+    def _check_policies(self, page: pages.Page, target: httpx2.URL) -> None:
+        if not pages.allows(self.policies, page.address, target):
+            raise DeviceRefused(_REACTION, f"form-action of the page forbids {target.scheme}://{target.host}")
+
+    def _request(
+        self, method: str, address: httpx2.URL, body: bytes = b"", *, submitted: pages.Page | None = None
+    ) -> None:
+        """`submitted`: the page whose form this is; its policy holds for all that the answer redirects to."""
         headers = dict(self._headers)
         if method == "POST":
             headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -83,6 +97,8 @@ class WebSheet:
             response = send(self._client, self._client.build_request(method, address, content=body, headers=headers))
             if not response.has_redirect_location:
                 return self._show(response)
+            if submitted is not None and not self._is_home(submitted.address):
+                self._check_policies(submitted, redirected(response))
             if urlsplit(response.headers["Location"]).scheme not in {"", "http", "https"}:
                 self.token = callback_token(response)
                 return None
@@ -102,7 +118,9 @@ class WebSheet:
         is_page = kind in {"text/html", "application/xhtml+xml"}
         if response.status_code == HTTPStatus.OK and not is_page:
             raise DeviceRefused(_REACTION, f"a sign-in answer of the type {kind or 'none'} is no page")
-        self.page = pages.read(response.url, response.content if is_page else b"", response.encoding or "utf-8")
+        content = response.content if is_page else b""
+        guesses = not self._is_home(response.url)
+        self.page = pages.read(response.url, content, response.encoding or "utf-8", guesses=guesses)
         self.policies = response.headers.get_list("Content-Security-Policy")
         self._referrer_policy = response.headers.get("Referrer-Policy", "").rpartition(",")[2].strip().lower()
         if response.status_code >= HTTPStatus.BAD_REQUEST:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from csp.decorators import csp_update
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -24,6 +25,7 @@ from enrollment.services.sign_in import Entered, SignInExpired, State, Ticket
 from epmm import markup, options, settings_store
 from epmm.client_address import client_address
 from epmm.rate_limit import limited
+from users.services.oidc import providers
 
 LONGEST_FIELD: Final = 1024
 TRY_AGAIN: Final = (reasons.WRONG_CREDENTIALS, reasons.PIN_EXPIRED)
@@ -37,15 +39,15 @@ LATER: Final = {reasons.TOO_MANY_ATTEMPTS: 429, reasons.DIRECTORY_DOWN: 503}
 def page(request: HttpRequest, sealed: str) -> HttpResponse:
     try:
         state = State.unseal(sealed)
-        if request.method != "POST":
-            return _first(request, state)
-        if "ticket" in request.POST:
+        if request.method == "POST" and "ticket" in request.POST:
             return _accepted(request, state)
-        return _credentials(request, state)
+        if request.method == "POST" and not _is_elsewhere():
+            return _credentials(request, state)
+        return _first(request, state)
     except SignInExpired:
-        return _refused_page(request, Refused(reasons.SIGN_IN_EXPIRED))
+        return refused_page(request, Refused(reasons.SIGN_IN_EXPIRED))
     except Refused as refused:
-        return _refused_page(request, refused)
+        return refused_page(request, refused)
 
 
 def _first(request: HttpRequest, state: State) -> HttpResponse:
@@ -58,7 +60,24 @@ def _first(request: HttpRequest, state: State) -> HttpResponse:
             attempt.identifier, attempt.domain = typed, typed.rpartition("@")[2].lower()[:253]
             attempt.save(update_fields=["identifier", "domain"])
     trace.step(attempt, Step.SIGN_IN_PAGE)
-    return _form(request, state)
+    return to_provider(request, state) if _is_elsewhere() else _form(request, state)
+
+
+def _is_elsewhere() -> bool:
+    return settings_store.read(options.REQUIREMENT) == "identity_provider"
+
+
+def to_provider(request: HttpRequest, state: State) -> HttpResponse:
+    """On to where people sign in; a choice where there are several."""
+    found = list(providers.for_enrollment())
+    if not found:
+        trace.step(trace.find(state.reference), Step.CREDENTIALS, result=trace.REFUSED, reason=reasons.NO_PROVIDER)
+        raise Refused(reasons.NO_PROVIDER)
+    sealed = state.seal()
+    if len(found) == 1:
+        return HttpResponseRedirect(reverse("sign-in-at-provider", args=[found[0].pk, sealed]))
+    choices = [(provider.name, reverse("sign-in-at-provider", args=[provider.pk, sealed])) for provider in found]
+    return _render(request, "providers", state, choices=choices)
 
 
 def _credentials(request: HttpRequest, state: State) -> HttpResponse:
@@ -96,6 +115,19 @@ def _languages(request: HttpRequest, state: State) -> list[str]:
     return languages.wanted(state.language, request.headers.get("Accept-Language", ""))
 
 
+def next_page(request: HttpRequest, state: State, ticket: Ticket) -> HttpResponse:
+    """After a provider: its own page may let nothing lead from there to the device, so a page of ours comes first."""
+    due = sign_in.next_policy(state, ticket, _languages(request, state))
+    if due is not None:
+        return _policy_page(request, state, ticket, due)
+    hidden = {"ticket": ticket.seal()}
+    return _render(request, "signed_in", state, name=sign_in.name_of(ticket), hidden=hidden, button=_button(state))
+
+
+def _button(state: State) -> str:
+    return _("Register") if state.family == "Mac" else _("Continue")
+
+
 def _printable(text: str) -> str:
     """As discovery reads it: no database column holds a NUL."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
@@ -118,7 +150,7 @@ def _form(
         identifier=name or state.identifier,
         requirement=settings_store.read(options.REQUIREMENT),
         pin_length=settings_store.read(options.PIN_LENGTH),
-        button=_("Register") if state.family == "Mac" else _("Continue"),
+        button=_button(state),
         error=refused.sentence if refused else "",
         code=refused.reason.code if refused else "",
         hidden={},
@@ -150,7 +182,7 @@ def _render(request: HttpRequest, template: str, state: State, *, status: int = 
     return render(request, f"enrollment/{template}.html", context, status=status)
 
 
-def _refused_page(request: HttpRequest, refused: Refused) -> HttpResponse:
+def refused_page(request: HttpRequest, refused: Refused) -> HttpResponse:
     context = {
         "organization": authorities.organization(),
         "sentence": refused.sentence,

@@ -236,6 +236,7 @@ _TREE: Final = (
                             "password": _("Password"),
                             "pin": _("Registration PIN"),
                             "password_and_pin": _("Password and Registration PIN"),
+                            "identity_provider": _("Identity provider"),
                         },
                     ),
                     Row(

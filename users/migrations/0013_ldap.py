@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('users', '0011_directories'),
+        ('users', '0012_pin_files'),
     ]
 
     operations = [

@@ -41,6 +41,16 @@ REFUSED: Final[dict[str, Any]] = ORGANIZATION | {
     "code": reasons.SIGN_IN_EXPIRED.code,
     "advice": "",
 }
+PROVIDERS: Final[dict[str, Any]] = ORGANIZATION | {
+    "choices": [("Corp Login", "/enroll/provider/1/7f3a"), ("Subsidiary", "/enroll/provider/2/7f3a")],
+}
+SIGNED_IN: Final[dict[str, Any]] = ORGANIZATION | {
+    "name": "Anna Berg",
+    "action": "/enroll/sign-in/7f3a",
+    "hidden": {"ticket": "9c1e"},
+    "button": _("Continue"),
+    "kind": "adde",
+}
 HOME: Final[dict[str, Any]] = ORGANIZATION | {"example_address": "name@mdm.example.test", "enabled": True}
 
 # name -> template, context
@@ -56,6 +66,9 @@ SAMPLES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "terms": ("enrollment/policy.html", POLICY | {"kind": "terms", "title": _("Terms of Service")}),
     "refused": ("enrollment/refused.html", REFUSED),
     "refused-advised": ("enrollment/refused.html", REFUSED | {"advice": PARAGRAPH}),
+    "providers": ("enrollment/providers.html", PROVIDERS),
+    "signed-in": ("enrollment/signed_in.html", SIGNED_IN),
+    "signed-in-byod": ("enrollment/signed_in.html", SIGNED_IN | {"kind": "aaue"}),
     "home": ("enrollment/home.html", HOME),
     "home-off": ("enrollment/home.html", HOME | {"enabled": False}),
     "400": ("400.html", {}),

@@ -1,0 +1,3 @@
+from tests.providers.pretender import pretender
+
+__all__ = ["pretender"]
