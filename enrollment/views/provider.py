@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from enrollment import reasons
+from enrollment.models import Step
 from enrollment.protocol.challenge import CALLBACK_SCHEME
 from enrollment.services import sign_in, trace
 from enrollment.services.policy import Refused
@@ -39,7 +40,7 @@ def depart(request: HttpRequest, number: int, sealed: str) -> HttpResponse:
         return refused_page(request, sign_in.refuse(state, error))
     except Refused as refused:
         return refused_page(request, refused)
-    trace.step(trace.find(state.reference), "provider")
+    trace.step(trace.find(state.reference), Step.PROVIDER)
     return departure.respond()
 
 
