@@ -27,6 +27,7 @@ class Seeded:
     configuration: int
     attribute: int  # a custom one
     export: UUID  # of the audit log
+    run: int  # an action to every device
 
 
 def seed(devices: int, people: int) -> Seeded:
@@ -50,6 +51,7 @@ def seed(devices: int, people: int) -> Seeded:
         configuration=_configurations(channel),
         attribute=_attribute(device.pk),
         export=_export(),
+        run=_runs(devices, device.pk),
         **_labels(devices, device.pk),
     )
     _audit(2 * devices, device)
@@ -248,6 +250,20 @@ def _attribute(device: int) -> int:
     attribute = CustomAttribute.objects.create(subject="device", name="room", kind="text")
     DeviceAttribute.objects.create(device_id=device, attribute=attribute, text="B 214", folded="b 214")
     return attribute.pk
+
+
+def _runs(devices: int, first_device: int) -> int:
+    """Actions of the worker; the last has gone to half of the devices, one in ten of which it passed over."""
+    from devices.models import ActionResult, ActionRun
+
+    runs = ActionRun.objects.bulk_create(
+        ActionRun(action="comment", values=b"{}", actor="admin", number=devices, done=devices // 2) for _ in range(MANY)
+    )
+    result = ActionResult.objects.create(run=runs[-1], device_id=first_device)
+    state = f"CASE WHEN n > {devices // 2} THEN 0 WHEN n % 10 = 0 THEN 2 ELSE 1 END"
+    copied = {"device": f"{first_device} + n", "state": state, "said": "'Saved'"}
+    copy(ActionResult, result.pk, devices - 1, copied)
+    return runs[-1].pk
 
 
 # --- Logs and texts ---------------------------------------------------------------------------------------------------

@@ -21,12 +21,20 @@ LONGEST_COMMENT: Final = 4_000
 
 
 class ActionForm(forms.Form):
-    """Of an action that asks nothing; `going` are the devices that it goes to."""
+    """Of an action that asks nothing; `going` are the devices that it goes to, the first of `number`."""
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, going: Sequence[Subject]) -> None:
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        going: Sequence[Subject],
+        number: int | None = None,
+        has_mac: bool = False,
+    ) -> None:
         super().__init__(data, auto_id="action_%s")
         self.going = going
-        if not any(subject.is_mac for subject in going):
+        self.number = len(going) if number is None else number
+        if not has_mac and not any(subject.is_mac for subject in going):
             self.fields.pop("pin", None)
 
 
@@ -67,10 +75,10 @@ class WipeForm(PinForm):
     )
     field_order = ("reason", "pin", "typed")
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, going: Sequence[Subject]) -> None:
-        super().__init__(data, going=going)
-        self.wanted = going[0].name if len(going) == 1 else str(len(going))
-        if len(going) == 1:
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.wanted = self.going[0].name if self.number == 1 else str(self.number)
+        if self.number == 1:
             says = _("This erases {device} completely and cannot be undone. Type the device name to continue.")
             self.fields["typed"].help_text = says.format(device=self.wanted)
         else:
@@ -99,8 +107,8 @@ class OwnershipForm(ActionForm):
 class LabelChoiceForm(ActionForm):
     label = forms.ModelChoiceField(Label.objects.none(), label=gettext_lazy("Label"), empty_label=None)
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, going: Sequence[Subject]) -> None:
-        super().__init__(data, going=going)
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
         field = self.fields["label"]
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = Label.objects.filter(kind=Label.Kind.MANUAL).order_by("name")
@@ -131,10 +139,10 @@ class CommentForm(ActionForm):
         widget=forms.Textarea(attrs={"rows": 5, "autofocus": True}),
     )
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, going: Sequence[Subject]) -> None:
-        super().__init__(data, going=going)
-        if len(going) == 1:
-            self.fields["comment"].initial = going[0].device.comment
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        if self.number == 1:
+            self.fields["comment"].initial = self.going[0].device.comment
 
 
 FORMS: Final[Mapping[str, type[ActionForm]]] = {

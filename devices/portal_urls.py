@@ -4,6 +4,7 @@ from django.urls import path
 
 from devices.services.actions import ACTIONS
 from devices.views import (
+    action_runs,
     attribute_settings,
     builder,
     command_queue,
@@ -34,6 +35,9 @@ urlpatterns = [
     path("logs/queue", command_queue.commands, name="logs-queue"),
     path("logs/broadcasts", command_queue.broadcasts, name="logs-broadcasts"),
     path("logs/broadcasts/call-back", command_queue.call_back, name="logs-broadcasts-call-back"),
+    path("logs/actions", action_runs.runs, name="logs-actions"),
+    path("logs/actions/<int:number>", action_runs.one, name="logs-actions-one"),
+    path("logs/actions/<int:number>/stop", action_runs.stop, name="logs-actions-stop"),
     path("devices", device_list.devices, name="devices"),
     path("devices/search", device_list.search_again, name="devices-search"),
     path("devices/search/translate", builder.translate("search"), name="devices-search-translate"),

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from devices.services import (
+    action_runs,
     archive,
     configuration_delivery,
     configuration_drift,
@@ -31,6 +32,11 @@ def read_results() -> None:
 @jobs.handles("devices.copy_last_seen", every=timedelta(seconds=10))
 def copy_last_seen() -> None:
     contact.copy_last_seen()
+
+
+@jobs.handles(action_runs.KIND)
+def act(run: int) -> None:
+    action_runs.work(run)
 
 
 @jobs.handles("devices.archive", every=timedelta(days=1))

@@ -1,3 +1,4 @@
+from devices.models.action_run import ActionResult, ActionRun
 from devices.models.attribute import DeviceAttribute
 from devices.models.broadcast import Broadcast
 from devices.models.command import Command, CommandRow, FinishedCommand, Result
@@ -30,6 +31,8 @@ from devices.models.push_certificate import PushCertificate, PushRequest
 from devices.models.status_report import StatusReport
 
 __all__ = [
+    "ActionResult",
+    "ActionRun",
     "Answer",
     "AvailableUpdate",
     "Broadcast",

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from devices.models import Broadcast, Command, Enrollment, FinishedCommand, Payload, Result
 from devices.models.command import AWAITED
+from devices.services import action_runs
 from epmm import options, settings_store
 
 MONTHS_AHEAD: Final = 2
@@ -23,6 +24,7 @@ def keep_in_shape() -> None:
     make_room(now)
     await_no_longer(now)
     expire(oldest)
+    action_runs.forget(oldest)
     forget_unused_payloads(oldest - timedelta(days=2))  # their date of use is exact to a day
 
 

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
@@ -17,16 +18,19 @@ from devices.action_forms import FORMS as ACTION_FORMS
 from devices.action_forms import ActionForm
 from devices.attribute_forms import AttributesActionForm
 from devices.models import Device
-from devices.services import actions, listing
+from devices.services import action_runs, actions, listing, search
+from devices.services.action_runs import NumberChanged
 from devices.services.actions import Action, Order, Outcome, Subject
 from devices.services.listing import MOST_CHOSEN
+from devices.services.search import SearchRefused
 from devices.views import device_list
 from epmm.client_address import client_address
 from epmm.portal.lists import ticked
 from users import permissions
-from users.views.dialogs import GO, StepUp, administrator
+from users.views.dialogs import GO, StepUp, administrator, refused
 
 FORMS: Final[dict[str, type[ActionForm]]] = {**ACTION_FORMS, "assign-attributes": AttributesActionForm}
+NUMBER: Final = "number"  # of all that match, in the dialog for more than are named
 NAMES_SHOWN: Final = 5
 REASONS_TOLD: Final = 3
 
@@ -39,7 +43,10 @@ def dialog(key: str) -> Callable[[HttpRequest], HttpResponse]:
     def view(request: HttpRequest) -> HttpResponse:
         action = actions.BY_KEY[key]
         permissions.require(request, action.role)
-        return Dialog(request, action).answer()
+        try:
+            return Dialog(request, action).answer()
+        except SearchRefused as error:
+            return refused(request, str(error))
 
     return view
 
@@ -52,19 +59,33 @@ class Skipped:
 
 
 class Dialog:
-    """One request of it.  Whom it named at first it acts on, whoever else matches by then."""
+    """One request of it.  Whom it named at first it acts on, whoever else matches by then.
+
+    Of more devices than are done at once the first are looked at here; the worker asks each of them itself.
+    """
 
     def __init__(self, request: HttpRequest, action: Action) -> None:
         self._request, self._action = request, action
-        devices = list(_chosen(request)[: MOST_CHOSEN + 1])
-        self._is_cut = len(devices) > MOST_CHOSEN
+        is_of_list = bool(request.POST.get("all"))
+        self._chosen = _chosen(request)
+        with search.patiently():
+            devices = list(_first(self._chosen))
+            self._is_many = is_of_list and len(devices) > MOST_CHOSEN
+            self._number = self._chosen.order_by().count() if self._is_many else 0
+            has_mac = self._is_many and self._chosen.filter(platform=Device.Platform.MACOS).exists()
+        self._is_cut = len(devices) > MOST_CHOSEN and not self._is_many
         self._subjects = actions.subjects(devices[:MOST_CHOSEN])
         self._whys = [(subject, action.why_not(subject)) for subject in self._subjects]
         self._going = [subject for subject, why in self._whys if why is None]
-        self._is_sent = GO in request.POST and bool(self._going)
+        self._number = self._number or len(self._going)
+        # what was agreed to as many is looked at anew when few are left of it
+        is_same = self._is_many == (NUMBER in request.POST)
+        self._is_sent = GO in request.POST and self._number > 0 and is_same
         data = request.POST if self._is_sent else None
-        self._form: ActionForm = FORMS.get(action.key, ActionForm)(data, going=self._going)
-        self._step_up = StepUp(request) if action.asks_who(len(self._going)) else None
+        self._form: ActionForm = FORMS.get(action.key, ActionForm)(
+            data, going=self._going, number=self._number, has_mac=has_mac
+        )
+        self._step_up = StepUp(request) if action.asks_who(self._number) else None
 
     def answer(self) -> HttpResponse:
         if not self._is_sent:
@@ -73,15 +94,17 @@ class Dialog:
             return self._asked(422)
         if self._step_up is not None and not self._step_up.is_passed():
             return self._asked(self._step_up.status)
-        return self._carried_out()
+        return self._begun() if self._is_many else self._carried_out()
 
     def _asked(self, status: int) -> HttpResponse:
         context = {
             "action": self._action,
             "address": reverse(f"portal:devices-{self._action.key}"),
-            "number": len(self._going),
-            "names": _names(self._going),
-            "skipped": _by_reason(self._whys),
+            "number": self._number,
+            "is_many": self._is_many,
+            "matching": self._request.POST.get("matching", ""),
+            "names": _names(self._going, self._number),
+            "skipped": [] if self._is_many else _by_reason(self._whys),
             "is_cut": self._is_cut,
             "most": MOST_CHOSEN,
             "devices": ",".join(str(subject.device.uuid) for subject in self._subjects),
@@ -90,12 +113,35 @@ class Dialog:
         }
         return render(self._request, "portal/device/action.html", context, status=status)
 
-    def _carried_out(self) -> HttpResponse:
-        order = Order(
+    def _order(self) -> Order:
+        return Order(
             values=self._form.cleaned_data,
             actor=administrator(self._request).user_id,
             address=client_address(self._request),
         )
+
+    def _begun(self) -> HttpResponse:
+        """The worker does it.  What destroys goes to as many as somebody agreed to, or is asked for once more."""
+        given = self._request.POST.get(NUMBER, "")
+        confirmed = (int(given) if given.isdecimal() else 0) if self._action.is_dangerous else None
+        try:
+            run = action_runs.begin(
+                self._action,
+                self._order(),
+                chosen=self._chosen,
+                confirmed=confirmed,
+                asked=self._request.POST.get("matching", ""),
+                language=get_language() or "",
+            )
+        except NumberChanged as changed:
+            self._number = changed.number
+            self._form.add_error(None, _("By now other devices match. Look at their number, and say it again."))
+            return self._asked(409)
+        address = reverse("portal:logs-actions-one", args=[run.pk])
+        return HttpResponse(status=204, headers={"HX-Redirect": address})
+
+    def _carried_out(self) -> HttpResponse:
+        order = self._order()
         outcomes = list(actions.carry_out(self._action, self._subjects, order))
         context = {
             "action": self._action,
@@ -109,18 +155,24 @@ class Dialog:
 
 def _chosen(request: HttpRequest) -> QuerySet[Device]:
     """Those that are ticked, or all that match an address of the list."""
-    if GO in request.POST:
+    if GO in request.POST and NUMBER not in request.POST:
         found = listing.by_uuid(request.POST.get("devices", "").split(",")[:MOST_CHOSEN])
     elif request.POST.get("all"):
         found = device_list.matching(QueryDict(request.POST.get("matching", "")).dict())
     else:
         found = listing.by_uuid(ticked(request))
-    return found.select_related("user").defer("details").order_by("user_name_folded", "pk")
+    return found
 
 
-def _names(subjects: Sequence[Subject]) -> str:
-    names = ", ".join(subject.name for subject in subjects[:NAMES_SHOWN])
-    more = len(subjects) - NAMES_SHOWN
+def _first(found: QuerySet[Device]) -> QuerySet[Device]:
+    named = found.select_related("user").defer("details").order_by("user_name_folded", "pk")
+    return named[: MOST_CHOSEN + 1]
+
+
+def _names(subjects: Sequence[Subject], number: int | None = None) -> str:
+    shown = subjects[:NAMES_SHOWN]
+    names = ", ".join(subject.name for subject in shown)
+    more = (len(subjects) if number is None else number) - len(shown)
     return names if more <= 0 else f"{names} " + _("and {n} more").format(n=more)
 
 

@@ -46,6 +46,7 @@ TABS: Final = (
             Page(_("Enrollment log"), "logs-enrollment"),
             Page(_("MDM command queue"), "logs-queue"),
             Page(_("Broadcasts"), "logs-broadcasts"),
+            Page(_("Actions"), "logs-actions"),
         ),
     ),
 )

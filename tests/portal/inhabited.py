@@ -5,7 +5,9 @@ from base64 import b32decode
 
 from django_otp.oath import totp
 
-from devices.services import broadcast, configurations, labels
+from devices.models import Device
+from devices.services import action_runs, broadcast, configurations, labels
+from devices.services.actions import BY_KEY, Order
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.refusal import DeviceRefused
 from tests.devices.configuration.profiles import profile
@@ -31,6 +33,9 @@ def fill() -> None:
         wifi = configurations.upload(profile(), actor="test").configuration
         configurations.assign(wifi, record_of(phone), actor="test")
         custom_attributes.define("device", "room", "text", actor="test")
+        order = Order(values={"label": sales}, actor="test")
+        everything = Device.objects.all()
+        action_runs.begin(BY_KEY["apply-label"], order, chosen=everything, confirmed=None, asked="", language="en")
         broadcast.begin("SecurityInfo", selection={}, payload=None, actor="test")
         house.work()
 

@@ -293,7 +293,7 @@ def test_more_than_go_at_once_are_cut_and_that_is_said(signed_in: SignedIn, monk
 
     dialog = ask(client, "lock", *devices).content.decode()
     assert "1 device:" in dialog
-    assert "An action goes to 1 devices at once" in dialog
+    assert "An action goes to 1 ticked devices at once" in dialog
 
 
 def test_whom_a_dialog_named_it_acts_on_whoever_matches_by_then(signed_in: SignedIn) -> None:

@@ -84,6 +84,8 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "settings-attributes-": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "logs": (AdminRole.LOGS_VIEW, None),
     "logs-audit-export": (AdminRole.LOGS_VIEW, AdminRole.LOGS_VIEW),
+    "logs-actions": (AdminRole.DEVICE_VIEW, None),
+    "logs-actions-stop": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "logs-broadcasts-call-back": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
 }
 MADE_FOR_A_READER = {"logs-audit-export"}  # a file of what the role may read

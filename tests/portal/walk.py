@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 from playwright.sync_api import Page
 
-from devices.models import Broadcast, Command, Configuration, Device, Label
+from devices.models import ActionRun, Broadcast, Command, Configuration, Device, Label
 from enrollment.models import Attempt
 from epmm.portal import settings_tree
 from tests.epmm.test_routes import routes
@@ -125,6 +125,7 @@ def _rows() -> Mapping[str, str]:
         "devices-command": str(Command.objects.filter(channel__enrollment__device=device).latest("pk").pk),
         "configurations": str(Configuration.objects.get().pk),
         "labels": str(Label.objects.get(name="Sales").pk),
+        "logs-actions": str(ActionRun.objects.latest("pk").pk),
         "logs-broadcasts": str(Broadcast.objects.latest("pk").pk),
         "logs-enrollment": str(Attempt.objects.exclude(last_code="").latest("pk").pk),
         "settings-attributes": str(CustomAttribute.objects.get().pk),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from devices.services.actions.attributes import AssignAttributes
-from devices.services.actions.base import Action, Order, Subject, Unmet, subjects
+from devices.services.actions.base import Action, Order, Subject, Unmet, Values, subjects
 from devices.services.actions.commands import ForceCheckIn, Lock, PushProfiles, Retire, Unlock, Wipe
 from devices.services.actions.labelling import ApplyLabel, RemoveLabel
 from devices.services.actions.person import ChangeUser
@@ -32,7 +32,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
 )
 BY_KEY: Final = {action.key: action for action in ACTIONS}
 
-__all__ = ["ACTIONS", "BY_KEY", "Action", "Order", "Outcome", "Subject", "Unmet", "carry_out", "subjects"]
+__all__ = ["ACTIONS", "BY_KEY", "Action", "Order", "Outcome", "Subject", "Unmet", "Values", "carry_out", "subjects"]
 
 
 @dataclass(frozen=True, slots=True)

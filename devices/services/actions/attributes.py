@@ -1,12 +1,14 @@
 """Custom attributes of devices: no device hears of them."""
 
+from typing import Any
+
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from devices.models import Device
 from devices.services import custom_attributes
-from devices.services.actions.base import Action, Order, Subject, Unmet
-from users.models import AdminRole
+from devices.services.actions.base import Action, Order, Subject, Unmet, Values
+from users.models import AdminRole, CustomAttribute
 from users.services.custom_attributes import InvalidAttribute
 
 
@@ -17,6 +19,12 @@ class AssignAttributes(Action):
     button = gettext_lazy("Assign")
     icon = "list-plus"
     role = AdminRole.DEVICE_MANAGE
+
+    def packed(self, values: Values) -> dict[str, Any]:
+        return {"attributes": [[attribute.pk, text] for attribute, text in values["attributes"].items()]}
+
+    def unpacked(self, told: Values) -> Values:
+        return {"attributes": {CustomAttribute.objects.get(pk=pk): text for pk, text in told["attributes"]}}
 
     def why_not(self, subject: Subject) -> str | None:
         del subject

@@ -81,6 +81,14 @@ class Action(ABC):
         del number
         return False
 
+    def packed(self, values: Values) -> dict[str, Any]:
+        """What was typed, as JSON has it: the worker does it later."""
+        return dict(values)
+
+    def unpacked(self, told: Values) -> Values:
+        """Raises ObjectDoesNotExist for what has been deleted meanwhile."""
+        return told
+
     @abstractmethod
     def why_not(self, subject: Subject) -> str | None:
         """Why it cannot go to this device, as a sentence; None: nothing speaks against it."""

@@ -1,13 +1,13 @@
 """Whose device it is."""
 
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from devices.models import Device
-from devices.services.actions.base import Action, Order, Subject, Unmet, locked
+from devices.services.actions.base import Action, Order, Subject, Unmet, Values, locked
 from users.models import AdminRole, User
 
 ENROLLED: Final = frozenset({*Device.ENROLLED, *Device.PROVISIONAL, Device.Status.INFECTED})
@@ -31,6 +31,12 @@ class ChangeUser(Action):
     button = gettext_lazy("Change")
     icon = "user-round-pen"
     role = AdminRole.DEVICE_MANAGE
+
+    def packed(self, values: Values) -> dict[str, Any]:
+        return {"user": values["user"].pk}
+
+    def unpacked(self, told: Values) -> Values:
+        return {"user": User.objects.get(pk=told["user"])}
 
     def why_not(self, subject: Subject) -> str | None:
         return _bound(subject.device, is_enrolled=subject.channel is not None)
