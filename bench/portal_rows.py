@@ -60,6 +60,7 @@ def seed(devices: int, people: int) -> Seeded:
     _texts(devices, seeded.attempt)
     _settings()
     broadcast.settle()  # as the worker does
+    broadcast.tally()
     search_rows.tidy()
     return seeded
 

@@ -34,6 +34,11 @@ def copy_last_seen() -> None:
     contact.copy_last_seen()
 
 
+@jobs.handles("devices.tally_broadcasts", every=timedelta(seconds=30))
+def tally_broadcasts() -> None:
+    broadcasts.tally()
+
+
 @jobs.handles(action_runs.KIND)
 def act(run: int) -> None:
     action_runs.work(run)

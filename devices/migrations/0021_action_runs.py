@@ -1,4 +1,4 @@
-"""Actions of the portal that the worker carries out."""
+"""Actions of the portal that the worker carries out, and what it has counted of large broadcasts."""
 
 import django.db.models.deletion
 import django.utils.timezone
@@ -10,6 +10,7 @@ import epmm.fields
 class Migration(migrations.Migration):
     dependencies = [("devices", "0020_rare_values")]
     operations = [
+        migrations.AddField(model_name="broadcast", name="tally", field=models.JSONField(default=None, null=True)),
         migrations.CreateModel(
             name="ActionRun",
             fields=[

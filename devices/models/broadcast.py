@@ -29,6 +29,8 @@ class Broadcast(models.Model):
     refusals = models.JSONField(default=dict)  # sentence: how many devices
     # how many commands ended in each state; unset while one may still change it
     outcome = models.JSONField(null=True, default=None)
+    # the same of a large one that is under way, as the worker counted it last
+    tally = models.JSONField(null=True, default=None)
 
     def __str__(self) -> str:
         return f"{self.request_type} to many {self.uuid}"

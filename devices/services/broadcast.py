@@ -25,6 +25,7 @@ from epmm.models import Job
 from epmm.wire import plist
 
 logger = logging.getLogger(__name__)
+LARGE: Final = 1000  # commands; fewer are counted whenever somebody looks
 BITE: Final = 5000  # devices in one transaction
 FIELDS: Final = ("platform", "enrollment_type", "user__user_id", "os_version", "uuid__in")  # to choose devices by
 PER_DEVICE: Final = frozenset({"ClearPasscode"})  # says something else to each device
@@ -110,7 +111,7 @@ def call_back(broadcast_id: int) -> None:
 def progress(row: Broadcast) -> Progress:
     """Counted where the commands stand: nothing that could disagree with them."""
     row.refresh_from_db()
-    return progress_of([row])[row.pk]
+    return _progress(row, _known(row)) if row.outcome is not None else _counted([row])[row.pk]
 
 
 def _progress(row: Broadcast, states: Counter[int]) -> Progress:
@@ -127,14 +128,22 @@ def _progress(row: Broadcast, states: Counter[int]) -> Progress:
 
 
 def progress_of(rows: Sequence[Broadcast]) -> dict[int, Progress]:
-    """Of many at once: three questions, however many there are, about those that are not over."""
-    running = [row for row in rows if row.outcome is None]
-    over = {row.pk: _progress(row, _outcome(row)) for row in rows}
-    return over | (_counted(running) if running else {})
+    """Of many at once: three questions, however many there are, about those that nobody has counted yet."""
+    known = {row.pk: _progress(row, _known(row)) for row in rows}
+    running = [row for row in rows if row.outcome is None and row.tally is None]
+    return known | (_counted(running) if running else {})
 
 
-def _outcome(row: Broadcast) -> Counter[int]:
-    return Counter({int(state): count for state, count in (row.outcome or {}).items()})
+def tally() -> None:
+    """Large ones are counted by the worker: a page does not wait for what hundreds of thousands have answered."""
+    large = list(Broadcast.objects.defer("request").filter(outcome__isnull=True, queued__gte=LARGE))
+    for pk, states in _states(large).items():
+        Broadcast.objects.filter(pk=pk, outcome__isnull=True).update(tally=states)
+
+
+def _known(row: Broadcast) -> Counter[int]:
+    states = row.tally if row.outcome is None else row.outcome
+    return Counter({int(state): count for state, count in (states or {}).items()})
 
 
 def settle() -> None:
@@ -148,6 +157,11 @@ def settle() -> None:
 
 
 def _counted(rows: Sequence[Broadcast]) -> dict[int, Progress]:
+    states = _states(rows)
+    return {row.pk: _progress(row, states[row.pk]) for row in rows}
+
+
+def _states(rows: Sequence[Broadcast]) -> dict[int, Counter[int]]:
     states: dict[int, Counter[int]] = {row.pk: Counter() for row in rows}
     finished = FinishedCommand.objects.filter(broadcast__in=rows).order_by().values_list("broadcast", "state")
     for broadcast_id, state, count in finished.annotate(n=Count("*")):  # the index has all but the key
@@ -157,7 +171,7 @@ def _counted(rows: Sequence[Broadcast]) -> dict[int, Progress]:
     waiting = Command.objects.filter(broadcast__in=rows).order_by().values_list("broadcast", "state")
     for broadcast_id, state, count in waiting.annotate(n=Count("*")):
         states[broadcast_id][state] += count
-    return {row.pk: _progress(row, states[row.pk]) for row in rows}
+    return states
 
 
 def find(uuid: str) -> Broadcast:

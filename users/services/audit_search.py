@@ -6,9 +6,10 @@ from typing import Final
 from uuid import UUID
 
 from django.apps import apps
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from epmm.indexed import IsSet
 from epmm.models import AuditEntry
 from epmm.portal.filters import Filter, days, narrowed
 
@@ -23,7 +24,8 @@ def _recent_actions() -> Iterator[str]:
 
 def _of_device(text: str) -> Q:
     """By the UUID of its record, which entries name, or by serial number or UDID as long as there is a record."""
-    devices = apps.get_model("devices", "Device").objects.filter(Q(serial_number=text) | Q(udid=text))
+    of_udid = Q(IsSet(F("udid")), udid=text)
+    devices = apps.get_model("devices", "Device").objects.filter(Q(serial_number=text) | of_udid)
     uuids = {str(uuid) for uuid in devices.values_list("uuid", flat=True)[:MOST_DEVICES]}
     with suppress(ValueError):
         uuids.add(str(UUID(text)))

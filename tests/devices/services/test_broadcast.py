@@ -161,6 +161,32 @@ def test_what_is_over_is_counted_once_and_outlives_its_commands(
         broadcast.progress_of(rows[:1])
 
 
+def test_what_is_large_is_counted_by_the_worker(
+    django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast, "LARGE", 3)
+    fleet(3)
+    row = sent()
+    small = sent("ProfileList", os_version="18.2")
+    first, *_others = Command.objects.filter(broadcast=row).order_by("pk")
+    answered(first)
+    tasks.tally_broadcasts()
+
+    rows = list(Broadcast.objects.order_by("pk"))
+    assert (rows[0].tally is not None, rows[1].tally) == (True, None)
+    with django_assert_num_queries(0):
+        told = broadcast.progress_of(rows[:1])[row.pk]
+    assert (told.open, told.acknowledged) == (2, 1)
+    for command in Command.objects.filter(broadcast=row):
+        answered(command)
+    assert broadcast.progress(row).open == 0  # who asks for this one alone is told exactly
+    assert broadcast.progress_of([small])[small.pk].queued == 0
+    tasks.tally_broadcasts()
+    assert broadcast.progress_of(Broadcast.objects.filter(pk=row.pk))[row.pk].acknowledged == 3
+    tasks.settle_broadcasts()
+    assert Broadcast.objects.get(pk=row.pk).outcome is not None
+
+
 def test_what_is_still_being_queued_is_not_over() -> None:
     broadcast.begin("SecurityInfo", selection={}, actor="admin")
 
