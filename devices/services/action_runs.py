@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, connection, transaction
@@ -96,7 +96,8 @@ def forget(oldest: datetime) -> None:
 
 def _write_down(run: ActionRun, chosen: QuerySet[Device]) -> int:
     named = {"new_run": Value(run.pk), "new_state": Value(ActionResult.State.WAITING.value), "new_said": Value("")}
-    query = chosen.order_by().annotate(**named).values_list("new_run", "pk", "new_state", "new_said").query
+    rows: QuerySet[Any] = chosen.order_by().annotate(**named)
+    query = rows.values_list("new_run", "pk", "new_state", "new_said").query
     select, parameters = query.get_compiler(connection=connection).as_sql()
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO devices_actionresult (run_id, device_id, state, said) {select}", parameters)
@@ -111,7 +112,7 @@ def _next(run_id: int) -> list[tuple[ActionResult, Subject | None]]:
 
 
 def _devices(results: Sequence[ActionResult]) -> QuerySet[Device]:
-    keys = [result.device_id for result in results]
+    keys = [result.device_id for result in results if result.device_id is not None]
     return Device.objects.filter(pk__in=keys).select_related("user").defer("details")
 
 

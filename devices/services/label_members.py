@@ -85,7 +85,8 @@ def counts(labels: Sequence[Label], *, seconds: float, cap: int = search.CAP) ->
 
 def _counted(labels: Sequence[Label], cap: int, seconds: float) -> dict[int, Count | None]:
     asked = {label.pk: rows for label, rows in _rows(labels) if rows is not None}
-    parts, parameters = [], []
+    parts: list[str] = []
+    parameters: list[Any] = []
     for rows in asked.values():
         sql, given = rows.order_by()[: cap + 1].values("pk").query.sql_with_params()
         parts.append(f"(SELECT count(*) FROM ({sql}) AS found)")  # noqa: S608 - Django's

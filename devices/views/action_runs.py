@@ -75,6 +75,12 @@ def _device(result: ActionResult) -> Cell:
     return Link(name, reverse("portal:devices-details", args=[result.device.uuid]))
 
 
+def _result(result: ActionResult) -> Cell:
+    """A reason may name the account of a person."""
+    said = "" if masking.hidden() else result.said
+    return Badge(result.get_state_display(), TONES[ActionResult.State(result.state)], note=said)
+
+
 FILTERS: Final = (
     Filter(
         key="result",
@@ -92,9 +98,7 @@ RESULTS: Final = Listing[ActionResult](
         Column(
             key="result",
             label=gettext_lazy("Result"),
-            value=lambda result: Badge(
-                result.get_state_display(), TONES[ActionResult.State(result.state)], note=result.said
-            ),
+            value=_result,
         ),
     ),
     sorted_by="number",

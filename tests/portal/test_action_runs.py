@@ -38,7 +38,7 @@ def ask(client: Client, key: str) -> str:
     return answer.content.decode()
 
 
-def go(client: Client, key: str, number: int = 5, **values: Any) -> Any:
+def go(client: Client, key: str, number: int = 5, /, **values: Any) -> Any:
     return client.post(f"/admin/devices/{key}", {"go": "1", "number": number, **MATCHING, **values})
 
 
@@ -103,7 +103,7 @@ def test_what_destroys_goes_to_the_number_that_was_agreed_to(signed_in: SignedIn
     forget_who(client)
     assert "This erases 5 devices completely and cannot be undone. Type 5 to continue." in ask(client, "wipe")
 
-    typed = {"reason": "stolen", "typed": "5"}
+    typed: dict[str, Any] = {"reason": "stolen", "typed": "5"}
     assert go(client, "wipe", **typed).status_code == 422  # and who is it?
     device_of(enrolled(udid="late", device_name="phone late"))
     answer = go(client, "wipe", password=PASSWORD, **typed)
@@ -236,7 +236,8 @@ def test_attributes_and_another_user_are_kept_for_the_worker(signed_in: SignedIn
     client = signed_in()
     room = CustomAttribute.objects.create(subject="device", name="room", kind="text")
     zoe = User.objects.create(user_id="zoe")
-    go(client, "assign-attributes", **{f"attribute_{room.pk}": "B 214"})
+    given: dict[str, Any] = {f"attribute_{room.pk}": "B 214"}
+    go(client, "assign-attributes", **given)
     go(client, "user", user="zoe")
     work()
 

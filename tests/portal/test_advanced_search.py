@@ -414,7 +414,7 @@ def test_what_is_offered_is_asked_for_anew_when_it_is_something_else(signed_in: 
     client = signed_in()
 
     def address() -> str:
-        return re.findall(r'id="search-fields" data-source="([^"]+)"', page(client, advanced="1"))[0]
+        return str(re.findall(r'id="search-fields" data-source="([^"]+)"', page(client, advanced="1"))[0])
 
     before = address()
     CustomAttribute.objects.create(subject="device", name="room", kind="text")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from devices.models import Device
+from devices.models import ActionRun, Device
 from devices.services import labels, search
 from devices.services.hidden_fields import PERSONAL
 from devices.services.search import SearchRefused
@@ -82,7 +82,13 @@ def test_somebody_else_sees_it_all(device: Device, signed_in: SignedIn) -> None:
 
 
 # to a page that asks again and again, and to the form of the search
-ANSWERS = {"devices-statuses", "devices-search", "devices-search-count", "devices-search-translate"}
+ANSWERS = {
+    "devices-statuses",
+    "devices-search",
+    "devices-search-count",
+    "devices-search-fields",
+    "devices-search-translate",
+}
 
 
 def test_every_page_that_opens_keeps_it(device: Device, viewer: Client) -> None:
@@ -95,6 +101,19 @@ def test_every_page_that_opens_keeps_it(device: Device, viewer: Client) -> None:
             assert "GDPR profile" in page or name == "devices-panel"  # it lies over a page that says so
             opened.append(name)
     assert {"devices-details", "devices-panel", "devices-apps", "devices-commands"} <= set(opened)
+
+
+def test_results_of_an_action_to_many_keep_it(device: Device, viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devices.views.device_actions.MOST_CHOSEN", 0)
+    ordered = viewer.post("/admin/devices/lock", {"all": "1", "matching": "", "go": "1", "number": "1"})
+    run = ActionRun.objects.get()
+    assert ordered.status_code == 204
+    run.results.update(said=f"{device.managed_apple_account} is signed in", state=2)
+
+    page = text(viewer.get(f"/admin/logs/actions/{run.pk}"))
+    assert leaked(page) == []
+    assert "1 devices" in page
+    assert viewer.get("/admin/logs/actions").status_code == 403
 
 
 @pytest.mark.parametrize("action", ["lock", "wipe", "retire", "ownership"])
