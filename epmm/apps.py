@@ -7,9 +7,13 @@ class EpmmConfig(AppConfig):
 
     def ready(self) -> None:
         # these read the settings, which are not ready when this module is imported
-        from epmm import options  # noqa: F401 - the settings register themselves
+        from epmm import (
+            failover,
+            options,  # noqa: F401 - the settings register themselves
+        )
         from epmm.celery import app
         from epmm.checks import installation
 
+        failover.watch()
         register(installation)
         app.set_default()

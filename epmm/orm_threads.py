@@ -11,6 +11,7 @@ from typing import Final, ParamSpec, TypeVar
 
 from django.db import InternalError, close_old_connections, connections
 
+from epmm import failover
 from epmm.batching import StoreUnavailable
 from epmm.gates import Overloaded
 
@@ -18,7 +19,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 CLOSING_SECONDS: Final = 10
-READ_ONLY: Final = "25006"  # as PostgreSQL numbers its refusals
 
 
 class OrmThreads:
@@ -68,9 +68,8 @@ def _with_fresh_connections(call: Callable[P, T], *arguments: P.args, **keywords
     try:
         return call(*arguments, **keywords)
     except InternalError as error:
-        if getattr(error.__cause__, "sqlstate", None) != READ_ONLY:
+        if not failover.is_read_only(error):
             raise
-        connections.close_all()  # Django keeps it: it answers, only it is no longer the primary's
         raise StoreUnavailable("the database became read-only") from error
     finally:
         close_old_connections()

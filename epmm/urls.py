@@ -9,6 +9,7 @@ from epmm import health
 from epmm import work_figures as _work  # noqa: F401
 from users.portal_urls import urlpatterns as users_portal
 
+handler500 = "epmm.failover.server_error"
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -1,11 +1,13 @@
-from typing import ClassVar, Self
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from devices.models.device import Device
+from epmm.folding import FoldedField, fold
 
 
 class LabelQuerySet(models.QuerySet["Label"]):
@@ -29,6 +31,8 @@ class Label(models.Model):
         FILTER = "filter", _("Filter")
 
     name = models.CharField(max_length=255, unique=True)
+    # unique in any case; empty where an older label had such a name before that was held
+    name_folded = FoldedField()
     description = models.CharField(max_length=1000, blank=True)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.MANUAL, db_default=Kind.MANUAL)
     criteria = models.TextField(blank=True, default="", db_default="")
@@ -41,8 +45,19 @@ class Label(models.Model):
 
     objects = LabelQuerySet.as_manager()
 
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["name_folded"], condition=~Q(name_folded=""), name="label_name_any_case"),
+        ]
+
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        if update_fields is None or "name" in update_fields:
+            self.name_folded = fold(self.name)
+            update_fields = update_fields and {*update_fields, "name_folded"}
+        super().save(*args, update_fields=update_fields, **options)
 
     @property
     def is_filter(self) -> bool:

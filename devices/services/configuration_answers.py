@@ -7,9 +7,9 @@ from devices.models.delivery import after_failures
 from devices.protocol.error_chain import DeviceError, first_error
 from devices.services import configuration_drift
 from epmm.wire import plist
+from epmm.wire.limits import LARGEST_STORED
 
 REQUEST_TYPES: Final = frozenset({"InstallProfile", "RemoveProfile"})
-LARGEST: Final = 64 << 20  # what the door stored is within its own limit
 SILENT: Final = "The device could not, and did not say why."
 
 
@@ -33,7 +33,7 @@ def settle(result: Result) -> None:
 
 
 def _refuse(row: ConfigurationDelivery, result: Result) -> None:
-    error = first_error(plist.load_dict(bytes(result.body), max_bytes=LARGEST))
+    error = first_error(plist.load_dict(bytes(result.body), max_bytes=LARGEST_STORED))
     # the device calls it malformed: a fault of ours, which repeating does not mend
     hopeless = result.state == Command.State.FORMAT_ERROR
     again_at = None if hopeless else after_failures(row.attempts, result.received_at)

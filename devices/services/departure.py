@@ -11,12 +11,12 @@ from devices.protocol.commands import AnyRequest, Request, Target, removes_enrol
 from devices.services.retire import RETIRED_BY_ADMINISTRATOR, WIPED_BY_ADMINISTRATOR, end_enrollment
 from devices.services.target import target_of
 from epmm.wire import plist
+from epmm.wire.limits import LARGEST_STORED
 
 WIPE = Device.Status.WIPE_PENDING
 RETIREMENT = Device.Status.RETIRE_PENDING
 DEPARTURES = frozenset({"EraseDevice", "RemoveProfile"})
 NEEDED = ("payload", "channel__enrollment__device")  # of a command, to know what it was queued for
-LARGEST = 64 << 20  # bytes of a command: we wrote it ourselves
 
 
 def is_one(request: Request, target: Target) -> bool:
@@ -69,5 +69,5 @@ def _announced_by(command: CommandRow) -> Device.Status | None:
     """What the command was queued for.  Its payload is read for the one type that may mean something else."""
     if command.request_type not in DEPARTURES:
         return None
-    payload = plist.load_dict(command.rendered, max_bytes=LARGEST)["Command"]
+    payload = plist.load_dict(command.rendered, max_bytes=LARGEST_STORED)["Command"]
     return status_of(AnyRequest(request_type=command.request_type, payload=payload), target_of(command.channel))

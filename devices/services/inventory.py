@@ -15,6 +15,7 @@ from devices.services import installed
 from devices.services.record import Record, save
 from epmm.models import Job
 from epmm.wire import plist
+from epmm.wire.limits import LARGEST_STORED
 
 READERS: Final[dict[str, Reader]] = {
     name: command.reads for name, command in REGISTRY.items() if command.reads is not None
@@ -37,7 +38,6 @@ _CHANGED_BY: Final[dict[str, tuple[str, ...]]] = {
 IN_THE_RECORD: Final = frozenset(
     {"DeviceInformation", "SecurityInfo", "InstalledApplicationList", "ProfileList", "CertificateList"}
 )
-MOST_BYTES: Final = 64 << 20  # what the door stored is within its own limit; this one only says that there is one
 LARGEST_KEPT: Final = 262_144  # bytes of an answer whose unknown keys are kept; real ones have a tenth
 ENVELOPE: Final = frozenset(
     {
@@ -50,7 +50,7 @@ ENVELOPE: Final = frozenset(
 def read(result: Result) -> Reading:
     """The values of the record; with what stands beside them in the answer, unless it is suspiciously much."""
     request_type, body, kind = result.request_type, bytes(result.body), Kind(result.channel.enrollment.kind)
-    answer = plist.load_dict(body, max_bytes=MOST_BYTES)
+    answer = plist.load_dict(body, max_bytes=LARGEST_STORED)
     reader = READERS[request_type]
     reading = reader.read(answer, kind)
     if len(body) > LARGEST_KEPT:

@@ -119,8 +119,10 @@ def remove(label: Label, device: Device, *, actor: str) -> bool:
 
 
 def _of_any_case(name: str) -> Label | None:
+    """Without a folded name are those that an earlier release wrote, and namesakes from the time before it was held."""
     folded = fold(name)
-    return next((label for label in Label.objects.order_by("pk") if fold(label.name) == folded), None)
+    alike = (label for label in Label.objects.filter(name_folded="").order_by("pk") if fold(label.name) == folded)
+    return Label.objects.filter(name_folded=folded).first() or next(alike, None)
 
 
 def _checked(criteria: str) -> str:

@@ -11,9 +11,9 @@ from devices.protocol.commands import REGISTRY
 from devices.services import secrets
 from epmm.wire import plist
 from epmm.wire.errors import WireError
+from epmm.wire.limits import LARGEST_STORED
 
 HIDDEN: Final = "(hidden)"
-LARGEST: Final = 64 << 20
 MOST_SHOWN: Final = 200_000  # characters
 MOST_BYTES: Final = 96  # of one value
 # By their names in any answer: what locks, unlocks or names a person's account.
@@ -46,7 +46,7 @@ def of(device: Device, command_id: int) -> Exchange | None:
 
 def _request(row: CommandRow) -> str:
     try:
-        payload = plist.load_dict(bytes(row.rendered), max_bytes=LARGEST)["Command"]
+        payload = plist.load_dict(bytes(row.rendered), max_bytes=LARGEST_STORED)["Command"]
     except (WireError, KeyError):
         return ""
     made = REGISTRY.get(row.request_type)
@@ -61,7 +61,7 @@ def _answer(row: CommandRow) -> str:
     if not body:
         return ""
     try:
-        return _text(plist.load_dict(bytes(body), max_bytes=LARGEST))
+        return _text(plist.load_dict(bytes(body), max_bytes=LARGEST_STORED))
     except WireError:
         return ""
 

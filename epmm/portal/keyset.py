@@ -2,7 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
@@ -10,17 +10,26 @@ from django.db.models import F, Model, Q, QuerySet
 
 M = TypeVar("M", bound=Model)
 LONGEST: Final = 2000
+Place = tuple[Any, ...]  # the values of a row in the columns of an order, and its key
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By one column, then by the primary key; rows without a value come last, whichever way it goes."""
+    """By one column, then by another where its index goes on with one, then by the primary key.
+
+    Rows without a value in the first come last, whichever way it goes; the second always has one.
+    """
 
     column: str
     is_descending: bool = False
+    then: str = ""
 
     def reversed(self) -> "Order":
-        return Order(self.column, not self.is_descending)
+        return replace(self, is_descending=not self.is_descending)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column, self.then) if self.then else (self.column,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +41,12 @@ class Page(Generic[M]):
 
 def is_place(queryset: QuerySet[M], order: Order, cursor: str) -> bool:
     """Whether it is a cursor of a list in this order."""
-    return _read(queryset, order.column, cursor) is not None
+    return _read(queryset, order, cursor) is not None
 
 
 def page(queryset: QuerySet[M], order: Order, *, size: int, after: str = "", before: str = "") -> Page[M]:
     """A cursor that is none of ours begins anew."""
-    column = order.column
-    place = _read(queryset, column, after or before)
+    place = _read(queryset, order, after or before)
     is_backwards = bool(before and not after and place)
     rows: list[M] = []
     for part in _parts(queryset, order, place, is_backwards=is_backwards):
@@ -51,62 +59,73 @@ def page(queryset: QuerySet[M], order: Order, *, size: int, after: str = "", bef
     has_previous = (has_more if is_backwards else place is not None) and bool(rows)
     return Page(
         rows=rows,
-        after=_cursor(rows[-1], column) if has_next else "",
-        before=_cursor(rows[0], column) if has_previous else "",
+        after=_cursor(rows[-1], order) if has_next else "",
+        before=_cursor(rows[0], order) if has_previous else "",
     )
 
 
-def _parts(
-    queryset: QuerySet[M], order: Order, place: tuple[Any, int] | None, *, is_backwards: bool
-) -> list[QuerySet[M]]:
+def _parts(queryset: QuerySet[M], order: Order, place: Place | None, *, is_backwards: bool) -> list[QuerySet[M]]:
     """Rows with a value, and those without by a question of their own: an index has its own place for nulls."""
     name, is_descending = order.column, order.is_descending != is_backwards
-    known = unknown = queryset
+    beyond = "lt" if is_descending else "gt"
+    parts, unknown = [queryset], queryset
     is_nullable = _is_nullable(queryset, name)
     if is_nullable:
-        known, unknown = queryset.filter(**{f"{name}__isnull": False}), queryset.filter(**{f"{name}__isnull": True})
-    value, key = place or (None, 0)
-    further_key = Q(pk__lt=key) if is_descending else Q(pk__gt=key)
-    if place is not None and value is None:
-        unknown = unknown.filter(further_key)
-    elif place is not None:
-        beyond, edge = ("lt", "lte") if is_descending else ("gt", "gte")
-        # the first half is what an index is entered with
-        known = known.filter(
-            Q(**{f"{name}__{edge}": value}) & (Q(**{f"{name}__{beyond}": value}) | (Q(**{name: value}) & further_key))
-        )
-    known = known.order_by(F(name).desc() if is_descending else F(name).asc(), "-pk" if is_descending else "pk")
-    unknown = unknown.order_by("-pk" if is_descending else "pk")
+        parts, unknown = [queryset.filter(**{f"{name}__isnull": False})], queryset.filter(**{f"{name}__isnull": True})
+    value = place[0] if place else None
+    if place is not None:
+        further = Q(**{f"pk__{beyond}": place[-1]})
+        if order.then:
+            further = _further(order.then, place[1], beyond, further)
+        if value is None:
+            unknown = unknown.filter(further)
+        elif order.then:  # so many may share the value that an index must be entered among them
+            parts = [queryset.filter(further, **{name: value}), queryset.filter(**{f"{name}__{beyond}": value})]
+        else:
+            parts = [queryset.filter(_further(name, value, beyond, further))]
+    last = [f"-{each}" if is_descending else each for each in (*order.columns[1:], "pk")]
+    parts = [part.order_by(F(name).desc() if is_descending else F(name).asc(), *last) for part in parts]
+    unknown = unknown.order_by(*last)
     if not is_nullable:
-        return [known]
+        return parts
     if place is None:
-        return [known, unknown]
+        return [*parts, unknown]
     if value is None:
-        return [unknown, known] if is_backwards else [unknown]
-    return [known] if is_backwards else [known, unknown]
+        return [unknown, *parts] if is_backwards else [unknown]
+    return parts if is_backwards else [*parts, unknown]
+
+
+def _further(name: str, value: Any, beyond: str, further: Q) -> Q:
+    """Beyond the value, or at it and `further`; the first half is what an index is entered with."""
+    return Q(**{f"{name}__{beyond}e": value}) & (Q(**{f"{name}__{beyond}": value}) | (Q(**{name: value}) & further))
 
 
 def _is_nullable(queryset: QuerySet[M], column: str) -> bool:
     return any(field.null for field in _fields(queryset, column))
 
 
-def _cursor(row: Model, column: str) -> str:
+def _cursor(row: Model, order: Order) -> str:
+    told = [*(_told(row, column) for column in order.columns), row.pk]
+    return urlsafe_b64encode(json.dumps(told, default=str).encode()).decode().rstrip("=")
+
+
+def _told(row: Model, column: str) -> Any:
     value: Any = row
     for part in column.split("__"):
         value = getattr(value, part, None)
-    told = value.isoformat() if isinstance(value, datetime) else value
-    return urlsafe_b64encode(json.dumps([told, row.pk], default=str).encode()).decode().rstrip("=")
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _read(queryset: QuerySet[M], column: str, text: str) -> tuple[Any, int] | None:
+def _read(queryset: QuerySet[M], order: Order, text: str) -> Place | None:
     if not 0 < len(text) <= LONGEST:
         return None
     try:
-        value, key = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        *told, key = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if type(key) is not int or not 0 <= key < 1 << 63:
             return None
-        field = _fields(queryset, column)[-1]
-        return (None if value is None else _stored(field.to_python(value))), key
+        fields = (_fields(queryset, column)[-1] for column in order.columns)
+        values = [None if value is None else _stored(f.to_python(value)) for f, value in zip(fields, told, strict=True)]
+        return None if None in values[1:] else (*values, key)
     except Exception:  # noqa: BLE001 -- whatever somebody wrote into the address, it is no place in this list
         return None
 

@@ -72,6 +72,7 @@ class Column(Generic[M]):
     label: str | Promise
     value: Callable[[M], Cell]
     order: str = ""  # the field it is sorted by, which has an index; empty: not sortable
+    then: str = ""  # what that index goes on with before the key
     told: Callable[[M], Cell] | None = None  # to a spreadsheet, where a page shows something that is yet to come
     is_shown: bool = True  # until a reader chooses
 
@@ -128,7 +129,7 @@ class View(Generic[M]):
         column = self._column(self.sort.removeprefix("-"))
         if column is None:
             raise LookupError(self.sort)
-        return Order(column.order, self.sort.startswith("-"))
+        return Order(column.order, self.sort.startswith("-"), column.then)
 
     def page(self) -> Page[M]:
         return self.page_of(self.queryset)

@@ -23,7 +23,15 @@ def people() -> None:
 
 
 @pytest.mark.parametrize(
-    "order", [Order("managed_apple_account"), Order("managed_apple_account", True), Order("user_id")]
+    "order",
+    [
+        *(
+            Order(*how)
+            for how in itertools.product(["managed_apple_account"], [False, True], ["", "source", "user_id"])
+        ),
+        Order("user_id"),
+        Order("source", True, "user_id"),
+    ],
 )
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 10])
 def test_each_row_comes_once_and_going_back_shows_the_same_pages(order: Order, size: int) -> None:

@@ -109,6 +109,25 @@ def test_nothing_found_is_said_and_the_way_back_shown(signed_in: SignedIn) -> No
     assert f'href="{AUDIT}"' in page
 
 
+@pytest.mark.parametrize("column", ["actor", "action", "subject", "status"])
+def test_entries_are_sorted_by_what_they_say_and_then_by_time(signed_in: SignedIn, column: str) -> None:
+    client = signed_in()
+    AuditEntry.objects.all().delete()
+    for number in range(60):
+        given = {"actor": f"a{number % 3}", "action": f"b{number % 2}", "status": ["Failed", "Success"][number % 2]}
+        entry(f"s{number % 7}", days=(number * 37) % 60, **given)
+    wanted = AuditEntry.objects.order_by(column, "at").values_list("subject", flat=True)
+
+    pages, query = [], f"size=25&sort={column}"
+    while query:
+        page = text(client.get(f"{AUDIT}?columns=subject&{query}"))
+        pages += subjects(client, query)
+        following = re.search(r'rel="next" href="[^"?]+\?([^"]+)"', page)
+        query = following[1].replace("&amp;", "&") if following else ""
+    assert pages == list(wanted)
+    assert subjects(client, f"size=25&sort=-{column}") == list(reversed(wanted))[:25]
+
+
 def test_a_filter_goes_along_to_the_next_page(signed_in: SignedIn) -> None:
     client = signed_in()
     for number in range(30):

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from devices.models import ConfigurationDelivery, Device, Enrollment, Label
-from devices.services import configurations, label_members, labels
+from devices.services import configurations, label_editing, label_members, labels
 from devices.services.labels import LabelRefused
 from epmm import jobs
 from epmm.models import AuditEntry, Job
@@ -205,6 +206,55 @@ def test_names_are_known_in_any_case() -> None:
     assert labels.find("OLD") == old_ones
     with pytest.raises(LabelRefused, match="already"):
         labels.create("old", actor="anna")
+
+
+def test_a_name_is_held_in_any_case_also_by_the_database() -> None:
+    labels.create("STRASSE", actor="anna")
+    other = labels.create("Other", actor="anna")
+
+    with pytest.raises(LabelRefused, match="There is a label STRASSE already"):
+        label_editing.edit(other, name="Straße", description="", actor="anna")
+    other.refresh_from_db()
+    assert other.name == "Other"
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Label.objects.create(name="Straße")
+    label_editing.edit(labels.find("strasse"), name="Straße", description="", actor="anna")
+    assert labels.find("STRASSE").name == "Straße"
+
+
+def test_two_who_rename_at_once_do_not_get_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels.create("Sales", actor="anna")
+    other = labels.create("Other", actor="anna")
+    monkeypatch.setattr(labels, "_of_any_case", lambda _name: None)  # looked before the other had written
+
+    with pytest.raises(LabelRefused, match="already"):
+        label_editing.edit(other, name="SALES", description="", actor="anna")
+    assert not AuditEntry.objects.filter(action="label.changed").exists()
+
+
+def test_namesakes_of_the_time_before_stay_until_they_are_renamed() -> None:
+    Label.objects.all().delete()
+    Label.objects.bulk_create([Label(name="Sales"), Label(name="sales"), Label(name="Other")])  # as that release did
+    migration = import_module("devices.migrations.0021_fold_label_names")
+    for _ in range(2):  # broken off, and begun again
+        migration.fold(migration.missing(Label.objects.all()))
+
+    folded = Label.objects.order_by("pk").values_list("name", "name_folded")
+    assert list(folded) == [("Sales", "sales"), ("sales", ""), ("Other", "other")]
+    younger = labels.find("sales")
+    with pytest.raises(LabelRefused, match="There is a label Sales already"):
+        label_editing.edit(younger, name="sales", description="Ours", actor="anna")
+    label_editing.edit(younger, name="Sales 2", description="Ours", actor="anna")
+    assert labels.find("SALES 2") == younger
+    assert labels.find("SALES").name == "Sales"
+
+
+def test_a_label_of_the_release_before_is_known_in_any_case_too() -> None:
+    Label.objects.bulk_create([Label(name="Sales")])
+
+    assert labels.find("SALES").name == "Sales"
+    with pytest.raises(LabelRefused, match="already"):
+        labels.create("sales", actor="anna")
 
 
 @pytest.mark.usefixtures("built_in")

@@ -1,19 +1,14 @@
 import plistlib
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
 from django.test import Client
-from django.utils import timezone
 
 from devices.models import Device
-from enrollment.models import Acceptance, AccessToken, Attempt
-from enrollment.services import registration
-from enrollment.services.sign_in import Entered
+from enrollment.models import AccessToken, Attempt
 from epmm import rate_limit
 from tests.enrollment.conftest import MACHINE_INFO, PASSWORD, Sheet, Switch, make_person
-from users.models import RegistrationPin, Role, User
+from users.models import Role, User
 from users.services import roles
 
 pytestmark = pytest.mark.django_db
@@ -222,184 +217,7 @@ def test_an_altered_or_old_address_is_refused(sheet: Sheet, monkeypatch: pytest.
     assert sheet.client.get(sheet.url).status_code == 403
 
 
-# --- PINs -------------------------------------------------------------------------------------------------------------
-
-
-def issue_pin(user: User) -> str:
-    return registration.issue_pin(user, "test")
-
-
-def test_a_pin_signs_in_and_takes_its_pending_record(sheet: Sheet, anna: User, switch: Switch) -> None:
-    switch("registration.requirement", "pin")
-    pin = issue_pin(anna)
-    assert Device.objects.get().status == Device.Status.VERIFICATION_PENDING
-
-    ready(sheet).open_page()
-    assert sheet.submit(user_id="anna", pin=pin).status_code == 308
-    assert Device.objects.get().status == Device.Status.IENROLL_VERIFIED
-
-
-def test_a_pin_serves_one_device_whose_person_may_begin_anew(sheet: Sheet, anna: User, switch: Switch) -> None:
-    switch("registration.requirement", "pin")
-    pin = issue_pin(anna)
-    ready(sheet).open_page()
-    action = sheet.action
-    assert sheet.submit(user_id="anna", pin=pin).status_code == 308
-
-    assert sheet.client.post(action, {"user_id": "anna", "pin": pin}).status_code == 308
-    again = ready(Sheet(sheet.client, identifier="anna+2@mdm.example.test"))
-    again.open_page()
-    assert again.submit(user_id="anna", pin=pin).status_code == 308
-    other = ready(Sheet(sheet.client, identifier="anna+3@mdm.example.test"))
-    other.body = MACHINE_INFO.replace(b"00008140-", b"00008150-")
-    other.post()
-    other.open_page()
-    assert "E-201" in text(other.submit(user_id="anna", pin=pin))
-
-
-def test_a_plus_sign_in_the_typed_address_stays_one(sheet: Sheet, anna: User) -> None:
-    ready(sheet)
-    page = text(sheet.client.get(f"{sheet.url}?user-identifier=anna+w@mdm.example.test"))
-
-    assert "anna+w@mdm.example.test" in page
-
-
-def test_a_pin_does_not_serve_a_second_phone_beside_the_first(sheet: Sheet, anna: User, switch: Switch) -> None:
-    """Both were asked for before either signed in, so they share one trace."""
-    switch("registration.requirement", "pin")
-    pin = issue_pin(anna)
-    ready(sheet).open_page()
-    second = ready(Sheet(sheet.client))
-    second.body = MACHINE_INFO.replace(b"00008140-", b"00008150-")
-    second.post()
-    second.open_page()
-    assert sheet.submit(user_id="anna", pin=pin).status_code == 308
-
-    assert "E-201" in text(second.submit(user_id="anna", pin=pin))
-
-
-def test_a_refusal_by_policy_does_not_use_the_pin_up(sheet: Sheet, anna: User, switch: Switch) -> None:
-    switch("registration.requirement", "pin")
-    pin = issue_pin(anna)
-    roles.remove(anna, [Role.ADDE], actor="test")
-    ready(sheet).open_page()
-    assert sheet.submit(user_id="anna", pin=pin).status_code == 403
-
-    assert RegistrationPin.objects.get().used_at is None
-
-
-def test_an_expired_pin_says_so(sheet: Sheet, anna: User, switch: Switch) -> None:
-    switch("registration.requirement", "pin")
-    pin = issue_pin(anna)
-    RegistrationPin.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
-    ready(sheet).open_page()
-    answer = sheet.submit(user_id="anna", pin=pin)
-
-    assert "This PIN has expired." in text(answer)
-    assert "E-203" in text(answer)
-
-
-def test_password_and_pin_are_both_needed(sheet: Sheet, anna: User, switch: Switch) -> None:
-    switch("registration.requirement", "password_and_pin")
-    pin = issue_pin(anna)
-    page = text(ready(sheet).open_page())
-    assert 'name="password"' in page
-    assert 'name="pin"' in page
-
-    assert "E-201" in text(sheet.submit(user_id="anna", password=PASSWORD, pin="000000"))
-    assert "E-201" in text(sheet.submit(user_id="anna", password="wrong", pin=pin))
-    assert sheet.submit(user_id="anna", password=PASSWORD, pin=pin).status_code == 308
-
-
-# --- Privacy page and terms -------------------------------------------------------------------------------------------
-
-
-def test_privacy_comes_first_then_terms_and_each_is_recorded(sheet: Sheet, anna: User, switch: Switch) -> None:
-    switch("registration.terms", "Be <b>kind</b>.\n\nAlways.")
-    switch("registration.privacy_page", "on")
-    ready(sheet)
-    first = sheet.sign_in()
-    assert "Your Privacy Matters" in text(first)
-    assert not AccessToken.objects.exists()
-
-    second = sheet.submit()
-    assert "Be &lt;b&gt;kind&lt;/b&gt;." in text(second)
-    assert sheet.submit().status_code == 308
-    accepted = [
-        (row.policy.kind, row.policy.version, row.user, row.address) for row in Acceptance.objects.order_by("pk")
-    ]
-    assert accepted == [("privacy", 1, anna, "127.0.0.1"), ("terms", 1, anna, "127.0.0.1")]
-
-
-def test_a_changed_text_is_a_new_version(sheet: Sheet, switch: Switch) -> None:
-    for number, words in enumerate(["First.", "Second."], start=1):
-        switch("registration.terms", words)
-        ready(sheet)
-        sheet.sign_in()
-        sheet.submit()
-        newest = Acceptance.objects.order_by("-pk")[0]
-        assert newest.policy.version == number
-
-
-def test_nothing_is_skipped_by_a_forged_ticket(sheet: Sheet, switch: Switch) -> None:
-    switch("registration.terms", "on")
-    ready(sheet)
-    sheet.sign_in()
-
-    assert sheet.client.post(sheet.action, {"ticket": "forged", "policy": "1"}).status_code == 403
-    other = ready(Sheet(sheet.client, identifier="ben@mdm.example.test"))
-    other.open_page()
-    stolen = other.client.post(other.action, {**sheet.hidden})
-    assert stolen.status_code == 403
-    assert not AccessToken.objects.exists()
-
-
-def test_the_accept_button_pressed_twice_at_once_is_one_acceptance(sheet: Sheet, switch: Switch) -> None:
-    switch("registration.terms", "on")
-    ready(sheet)
-    sheet.sign_in()
-    sheet.submit()
-    first = Acceptance.objects.get()
-
-    with pytest.raises(IntegrityError):
-        Acceptance.objects.create(user=first.user, policy=first.policy, attempt=first.attempt)
-
-
-def test_a_person_deleted_while_reading_the_terms_is_refused(sheet: Sheet, anna: User, switch: Switch) -> None:
-    switch("registration.terms", "on")
-    ready(sheet)
-    sheet.sign_in()
-    anna.delete()
-
-    assert sheet.submit().status_code == 403
-
-
-def test_what_was_typed_is_not_shown_by_a_traceback() -> None:
-    assert "secret" not in repr(Entered(name="anna", password="secret", pin="secret"))
-
-
-def test_accepting_another_text_than_the_one_due_changes_nothing(sheet: Sheet, switch: Switch) -> None:
-    switch("registration.terms", "on")
-    ready(sheet)
-    sheet.sign_in()
-    answer = sheet.submit(policy="2000000000")
-
-    assert answer.status_code == 200
-    assert not Acceptance.objects.exists()
-
-
-def test_the_last_step_repeated_after_a_lost_answer_gives_a_good_token(sheet: Sheet, switch: Switch) -> None:
-    switch("registration.terms", "on")
-    ready(sheet)
-    sheet.sign_in()
-    action, hidden = sheet.action, sheet.hidden
-    assert sheet.submit().status_code == 308
-    again = sheet.client.post(action, hidden)
-
-    assert again.status_code == 308
-    assert Acceptance.objects.count() == 1
-    assert Device.objects.count() == 1
-    assert sheet.post(again["Location"].rpartition("=")[2]).status_code == 200
+# --- The public page --------------------------------------------------------------------------------------------------
 
 
 def test_a_flood_at_the_public_page_is_turned_away(client: Client, adde: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,47 @@
+"""What is left of a former primary: it answers, so Django keeps the connection, and refuses all that is written."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.db import InterfaceError, InternalError, OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.http import HttpRequest, HttpResponse
+from django.views.defaults import server_error as fault
+
+READ_ONLY: Final = "25006"  # as PostgreSQL numbers its refusals
+RETRY_SECONDS: Final = 5
+
+
+def is_read_only(error: BaseException | None) -> bool:
+    return isinstance(error, InternalError) and getattr(error.__cause__, "sqlstate", None) == READ_ONLY
+
+
+def watch() -> None:
+    """Over each connection of this process, as it is opened."""
+    connection_created.connect(_watch_over, dispatch_uid="epmm.failover")
+
+
+def _watch_over(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    if connection.vendor == "postgresql" and _leave_when_read_only not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_leave_when_read_only)
+
+
+def _leave_when_read_only(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001 - Django's way
+    try:
+        return execute(sql, params, many, context)
+    except InternalError as error:
+        if is_read_only(error):
+            context["connection"].close_at = 0.0  # its age is over: closed as soon as this request or task is
+        raise
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """For what no view has caught.  A database that is away for a moment is no fault: whoever asked comes again."""
+    response: HttpResponse = fault(request)
+    error = sys.exc_info()[1]
+    if isinstance(error, OperationalError | InterfaceError) or is_read_only(error):
+        response.status_code = 503
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response

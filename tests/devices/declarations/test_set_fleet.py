@@ -1,0 +1,111 @@
+"""Declarations of many devices: in pieces, shared, and forgotten."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from devices.models import (
+    Declaration,
+    DeclarationContent,
+    Device,
+    Manifest,
+)
+from devices.services import declaration_sets, declarations
+from epmm import settings_store
+from epmm.models import Job
+from tests.devices.declarations.rows import (
+    announcements,
+    answer_commands,
+    channel,
+    iphone,
+    set_of,
+    synchronize,
+    work,
+)
+from tests.devices.declarations.test_sets import OWN, give, put
+
+pytestmark = pytest.mark.django_db
+
+
+def fleet(size: int) -> list[Device]:
+    return [iphone(udid=f"phone {number}", device_name=f"phone {number}") for number in range(size)]
+
+
+def test_a_change_reaches_many_devices_in_pieces_and_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(declarations, "CHUNK", 2)
+    devices = fleet(5)
+    put()
+    declarations.assign("passcode", devices, actor="anna")
+    work()
+    answer_commands()
+    row = put(payload={"MinimumLength": 7})
+
+    declarations.spread_change(row.pk)
+    declarations.spread_change(row.pk)  # the worker was killed before it could say that it was done
+
+    assert [len(announcements(device)) for device in devices] == [1, 1, 0, 0, 0]
+    assert Job.objects.open().filter(kind=declarations.CHANGED, arguments__after__gt=0).count() == 1
+    work()
+    assert [len(announcements(device)) for device in devices] == [1] * 5
+
+    declarations.remove("passcode", actor="anna")
+    work()
+    assert not Declaration.objects.exists()
+
+
+def test_every_channel_is_looked_at_once_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(declarations, "CHUNK", 2)
+    devices = fleet(3)
+    Device.objects.update(os_version="15.1")
+
+    declarations.refresh_all()
+    work()
+
+    assert [len(announcements(device)) for device in devices] == [1] * 3
+    names = {item["Name"] for item in synchronize(channel(devices[0]))["epmm.status"]["Payload"]["StatusItems"]}
+    assert "softwareupdate.install-state" not in names
+
+
+def test_devices_that_hold_the_same_share_it() -> None:
+    fleet(3)
+
+    assert Manifest.objects.count() == 1
+    assert DeclarationContent.objects.count() == len(OWN)
+
+
+def test_what_nobody_has_held_for_a_month_is_forgotten(phone: Device) -> None:
+    put()
+    give(phone)
+    old = Manifest.objects.exclude(pk=set_of(phone).token).get()
+    long_ago = timezone.now() - declaration_sets.KEPT - timedelta(days=1)
+    Manifest.objects.update(used_at=long_ago)
+    DeclarationContent.objects.update(used_at=long_ago)
+    assert set_of(phone).served_token == old.pk
+
+    declarations.refresh_all()  # the phone was told of neither yet: both may still be asked for
+
+    assert Manifest.objects.count() == 2
+    synchronize(channel(phone))
+    Manifest.objects.update(used_at=long_ago)
+    DeclarationContent.objects.update(used_at=long_ago)
+    DeclarationContent.objects.create(server_token="nobody's", body=b"", used_at=long_ago)
+    declarations.refresh_all()
+    assert [row.pk for row in Manifest.objects.all()] == [set_of(phone).token]
+    assert DeclarationContent.objects.count() == len(OWN) + 2
+
+
+def statements(devices: list[Device]) -> int:
+    channels = [channel(device).pk for device in devices]
+    settings_store.clear_cache()
+    with CaptureQueriesContext(connection) as captured:
+        declaration_sets.refresh(channels, announce=True)
+    return len(captured)
+
+
+def test_looking_at_many_channels_costs_what_few_do() -> None:
+    few = statements(fleet(2))
+
+    assert statements([iphone(udid=f"more {number}") for number in range(12)]) == few <= 14
