@@ -36,6 +36,7 @@ SEEDED = Seeded(
     configuration=1,
     attribute=1,
     export=UUID(int=2),
+    directory=1,
 )
 
 
