@@ -6,7 +6,9 @@ import signal
 import sys
 from typing import Final
 
-SUBCOMMANDS: Final = ("connect", "door", "digest", "push", "enroll", "fleet", "search", "portal", "fuzz", "faults")
+SUBCOMMANDS: Final = (
+    "connect", "door", "digest", "push", "enroll", "fleet", "search", "portal", "directory", "fuzz", "faults",
+)  # fmt: skip
 
 
 def main() -> None:

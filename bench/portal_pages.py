@@ -21,7 +21,7 @@ ALL_COLUMNS: Final = "all columns"
 DATE: Final = "2026-01-01"
 UNKNOWN: Final = "nothing-has-this"
 # Of these each value is a page of its own; of others one stands for all.
-WITH_VALUE: Final = frozenset({"sort", "status", "to", "retired", "what", "state"})
+WITH_VALUE: Final = frozenset({"sort", "status", "to", "entities", "retired", "what", "state", "kind"})
 # How many rows a page has is its reader's choice, and a file is no page.
 LEFT_OUT: Final = frozenset({"size", "format", "after", "before"})
 # Lists of devices to which no link leads by itself: searches as people write them, and orders of a part of the devices.
@@ -199,7 +199,7 @@ def _argument(name: str, argument: str, seeded: Seeded) -> Any:
     numbers = {
         "users": seeded.person, "admins": seeded.admin, "labels": seeded.label, "devices-command": seeded.command,
         "logs-enrollment": seeded.attempt, "configurations": seeded.configuration,
-        "settings-attributes": seeded.attribute, "logs-actions": seeded.run,
+        "settings-attributes": seeded.attribute, "logs-actions": seeded.run, "services-ldap": seeded.directory,
     }  # fmt: skip
     prefix = next((each for each in numbers if name.startswith(each)), None)
     if argument != "number" or prefix is None:

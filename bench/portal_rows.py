@@ -10,6 +10,7 @@ from bench.search_rows import copy, moment, new_uuid
 
 MANY: Final = 200  # rows of what no installation has in the hundreds of thousands
 STEPS: Final = 12
+GROUPS_EACH: Final = 3  # that somebody is in
 ACTIONS: Final = "CASE n % 5 WHEN 0 THEN 'user.changed' WHEN 1 THEN 'portal.signed_in' ELSE 'device.command_sent' END"
 
 
@@ -28,6 +29,7 @@ class Seeded:
     attribute: int  # a custom one
     export: UUID  # of the audit log
     run: int  # an action to every device
+    directory: int  # one that is away; everybody is in some of its groups
 
 
 def seed(devices: int, people: int) -> Seeded:
@@ -52,6 +54,7 @@ def seed(devices: int, people: int) -> Seeded:
         attribute=_attribute(device.pk),
         export=_export(),
         run=_runs(devices, device.pk),
+        directory=_directory(people),
         **_labels(devices, device.pk),
     )
     _audit(2 * devices, device)
@@ -96,6 +99,30 @@ def _roles(people: int) -> None:
         grant = RoleGrant.objects.create(user=nobody, key=key, granted_by="bench")
         copy(RoleGrant, grant.pk, people, {"user": f"n + {first - 1}"})
         grant.delete()
+
+
+def _directory(people: int) -> int:
+    from users.models import Directory, DirectorySync, Group, GroupRole, Membership, User
+
+    directory = Directory.objects.create(
+        name="Bench", url="ldaps://127.0.0.1:9", bind_name="cn=reader", bind_password=b"secret", user_base="dc=bench"
+    )
+    problems = [f"user{number}: The user ID user{number} is taken." for number in range(MANY // 2)]
+    DirectorySync.objects.create(directory=directory, problems=problems, problem_count=MANY)
+    Group.objects.bulk_create(
+        Group(directory=directory, external_id=str(number), name=f"Group {number}", name_folded=f"group {number}",
+              dn=f"cn=Group {number},dc=bench")
+        for number in range(MANY)
+    )  # fmt: skip
+    groups = list(Group.objects.order_by("pk"))
+    GroupRole.objects.bulk_create(GroupRole(group=group, key="apple.adde", granted_by="bench") for group in groups)
+    first, nobody = User.objects.get(user_id="user1").pk, User.objects.get(user_id="Template")
+    for offset in range(GROUPS_EACH):
+        member = Membership.objects.create(group=groups[0], user=nobody)
+        group = f"(n + {offset}) % {MANY} + {groups[0].pk}"
+        copy(Membership, member.pk, people, {"user": f"n + {first - 1}", "group": group})
+        member.delete()
+    return directory.pk
 
 
 def _of_one_person(person: int) -> None:

@@ -24,6 +24,7 @@ READER: Final = f"cn=reader,{BASE}"
 SECRET: Final = "the reader's own"
 PASSWORD: Final = "correct horse battery"
 START_SECONDS: Final = 20
+LONG_AGO: Final = "20200101000000Z"  # so that not all seem to have changed just now
 CONFIGURATION: Final = """
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
@@ -222,7 +223,8 @@ def people_ldif(count: int, first: int = 0) -> str:
     """As many, named by number, for a fast load."""
     return "".join(
         f"dn: uid=p{number},{PEOPLE}\nobjectClass: inetOrgPerson\nuid: p{number}\ncn: P{number}\nsn: Number{number}\n"
-        f"givenName: P\nmail: p{number}@mdm.example.test\ndepartmentNumber: {number % 50}\n\n"
+        f"givenName: P\nmail: p{number}@mdm.example.test\ndepartmentNumber: {number % 50}\n"
+        f"modifyTimestamp: {LONG_AGO}\n\n"
         for number in range(first, first + count)
     )
 

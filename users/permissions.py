@@ -144,6 +144,15 @@ NEEDED: Final[Mapping[str, str]] = {
     "users-disable": AdminRole.USER_MANAGE,
     "users-pin": AdminRole.USER_MANAGE,
     "users-delete": AdminRole.USER_MANAGE,
+    "users-group-roles": AdminRole.USER_MANAGE,
+    "services-ldap": AdminRole.SETTINGS_VIEW,
+    "services-ldap-add": AdminRole.SETTINGS_MANAGE,
+    "services-ldap-edit": AdminRole.SETTINGS_VIEW,
+    "services-ldap-test": AdminRole.SETTINGS_MANAGE,
+    "services-ldap-person": AdminRole.SETTINGS_MANAGE,
+    "services-ldap-sync": AdminRole.SETTINGS_MANAGE,
+    "services-ldap-groups": AdminRole.SETTINGS_VIEW,
+    "services-ldap-delete": AdminRole.SETTINGS_MANAGE,
     "admins": AdminRole.ADMIN_MANAGE,
     "admins-add": AdminRole.ADMIN_MANAGE,
     "admins-roles": AdminRole.ADMIN_MANAGE,
@@ -205,6 +214,7 @@ MASKED: Final = frozenset(
         "settings-retired",
         "settings-texts",
         "settings-texts-preview",
+        "services-ldap",
     }
 )
 

@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device
+from devices.search import directory
 from devices.search.fields import Field, Group, Kind, Registry
 from devices.search.sources import (
     Always,
@@ -60,8 +61,8 @@ def _number(key: str, label: Label, source: Source | None = None, **more: Any) -
     return _field(Kind.NUMBER, key, label, source, **more)
 
 
-def _list(key: str, label: Label) -> Field:
-    return _field(Kind.LIST, key, label, None)
+def _list(key: str, label: Label, source: Source | None = None) -> Field:
+    return _field(Kind.LIST, key, label, source)
 
 
 def _choice(key: str, label: Label, column: str, values: Mapping[str, Any], unset: Q, **more: Any) -> Field:
@@ -224,11 +225,11 @@ def _user() -> Iterator[Field]:
     yield _text("user.last_name", _("Last name"), people_text("user__last_name_folded", indexed=False))
     yield _text("user.uuid", _("User UUID"), Uuid("user__uuid"))
     yield _choice("user.source", _("Source"), "user__source", _same(tuple(User.Source.values)), NOTHING)
-    yield _text("user.sam_account_name", _("SAM account name"))
+    yield _text("user.sam_account_name", _("SAM account name"), directory.Known("samaccountname"))
     yield _text("user.upn", _("User principal name"), _machine("user__upn"))
-    yield _text("user.dn", _("Distinguished name"))
+    yield _text("user.dn", _("Distinguished name"), directory.Known("dn"))
     yield _date("user.last_admin_portal_login_time", _("Last sign-in at the Admin Portal"), "user__last_login")
-    yield _list("user.ldap.groups.name", _("LDAP groups"))
+    yield _list("user.ldap.groups.name", _("LDAP groups"), directory.InGroup())
 
 
 def _encrypted() -> Source:

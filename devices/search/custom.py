@@ -1,4 +1,4 @@
-"""The fields that an installation has defined: `custom.device.NAME`, `custom.user.NAME`.
+"""The fields that an installation has defined: `custom.device.NAME`, `custom.user.NAME`, `user.ldap.ATTRIBUTE`.
 
 They are read for each search that names one, so all processes follow a definition at once.
 """
@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.text import format_lazy
 
 from devices.models import DeviceAttribute
+from devices.search import directory
 from devices.search.catalogue import FIELDS
 from devices.search.fields import Field, Group, Kind, Registry
 from devices.search.sources import Flag, Moment, Number, Source, Value, people_text
@@ -65,12 +66,14 @@ _KINDS: Final[dict[str, tuple[Kind, Source]]] = {
 
 def fields() -> Registry:
     """All there are now."""
-    return FIELDS.extended(map(_field, CustomAttribute.objects.order_by("subject", "name")))
+    known = FIELDS.extended(map(_field, CustomAttribute.objects.order_by("subject", "name")))
+    return known.extended(directory.fields(field.key for field in known.fields))
 
 
 def fields_for(expression: str) -> Registry:
-    """What this expression may name: who asks for no custom attribute does not wait for them."""
-    return fields() if PREFIX[:-1] in expression.lower() else FIELDS
+    """What this expression may name: who asks for nothing of an installation's own does not wait for it."""
+    asked = expression.lower()
+    return fields() if any(prefix[:-1] in asked for prefix in (PREFIX, directory.PREFIX)) else FIELDS
 
 
 def _field(attribute: CustomAttribute) -> Field:

@@ -27,6 +27,8 @@ PERSONAL: Final = {
     "user.upn": "user_id",
     "user.dn": "name",
 }
+OF_DIRECTORIES: Final = "user.ldap."
+GROUPS: Final = "user.ldap.groups.name"
 # A lone word is looked for in all of these.
 IN_A_WORD: Final = frozenset({"user_id", "name", "email", "phone", "device_name", "serial", "imei"})
 
@@ -43,6 +45,8 @@ def refuse(node: Node) -> None:
 
 
 def is_hidden(key: str) -> bool:
+    if key.startswith(OF_DIRECTORIES) and key != GROUPS:
+        return bool(masking.hidden())  # whatever it is: a name, an address, a telephone number
     return PERSONAL.get(key) in masking.hidden()
 
 

@@ -27,9 +27,10 @@ from enrollment.simulator.network import Network
 from enrollment.simulator.refusal import DeviceRefused, TurnedAway
 from epmm import health, options, settings_store
 from epmm.models import Heartbeat
-from users.errors import ProviderRefused
-from users.models import User
+from users.errors import DirectoryError, ProviderRefused
+from users.models import Directory, DirectoryEntry, User
 from users.services import people
+from users.services.directory import client
 from users.services.oidc import known, providers
 
 EXPIRES_SOON: Final = timedelta(days=30)
@@ -56,6 +57,7 @@ def examine(identifier: str | None) -> Iterator[Finding]:
     yield from identity_providers()
     yield from certificates()
     yield from push()
+    yield from directories()
     yield from discovered(identifier)
     if identifier is not None:
         yield from person(identifier)
@@ -158,6 +160,22 @@ def push() -> Iterator[Finding]:
         yield Finding.warning("push topic", sentence)
 
 
+def directories() -> Iterator[Finding]:
+    """People of a directory that does not answer cannot sign in; all others can."""
+    for directory in Directory.objects.filter(is_enabled=True).select_related("sync").order_by("name"):
+        subject, sync = f"directory {directory.name}", getattr(directory, "sync", None)
+        try:
+            with client.connected(directory) as answering:
+                url = answering.url
+        except DirectoryError as error:
+            yield Finding.warning(subject, f"Nobody of it can sign in. {error}")
+            continue
+        if sync is not None and sync.error:
+            yield Finding.warning(subject, f"It answers, but was not synced: {sync.error}")
+        else:
+            yield Finding.ok(subject, url)
+
+
 def discovered(identifier: str | None) -> Iterator[Finding]:
     """Ask as a device does, over HTTPS with verified certificates."""
     asked = identifier if identifier and "@" in identifier else f"doctor@{options.enrollment_domains()[0]}"
@@ -191,12 +209,27 @@ def person(identifier: str) -> Iterator[Finding]:
     requirement = settings_store.read(options.REQUIREMENT)
     if requirement == "identity_provider":
         return
-    if requirement != "pin" and not user.has_usable_password():
+    if user.source != User.Source.LOCAL:
+        yield from _origin(user)
+    elif requirement != "pin" and not user.has_usable_password():
         yield Finding.stops("password", "The person has no password, and registration.requirement asks for one.")
     elif requirement != "pin" and user.must_change_password:
         yield Finding.stops("password", "The person still has a one-time password.")
     if requirement != "password" and not _has_good_pin(user):
         yield Finding.stops("pin", f"The person has no valid PIN. Issue one: manage.py pin {user.user_id}")
+
+
+def _origin(user: User) -> Iterator[Finding]:
+    """The password is the directory's business; whether the person is still there is ours."""
+    entry = DirectoryEntry.objects.select_related("directory").filter(user=user, directory__isnull=False).first()
+    if entry is None or entry.directory is None:
+        return
+    if entry.gone_at is not None:
+        yield Finding.stops("directory", f"Gone from {entry.directory} since {entry.gone_at:%Y-%m-%d}.")
+    elif not entry.directory.is_enabled:
+        yield Finding.stops("directory", f"{entry.directory} is disabled: nobody of it signs in.")
+    else:
+        yield Finding.ok("directory", f"{entry.directory}: {entry.dn}")
 
 
 def _checks(user: User, facts: policy.Facts) -> Iterator[Finding]:

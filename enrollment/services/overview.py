@@ -18,6 +18,7 @@ DAYS: Final = 30
 KEPT_SECONDS: Final = 15.0  # counting a large fleet takes a while, and several administrators look at once
 MOST_VERSIONS: Final = 8
 MOST_CODES: Final = 6
+MOST_LEFT_BEHIND: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +117,10 @@ def expiries() -> Iterator[Expiry]:
     """Of what this installation lives on; the soonest first."""
     found = [Expiry(figure.labels["certificate"], figure.value) for figure in figures.certificates()]
     yield from sorted(found, key=lambda each: each.days)
+
+
+def left_behind() -> tuple[list[Device], bool]:
+    """Enrolled devices of people who are gone from their directory: the first of them, and whether there are more."""
+    theirs = Device.objects.enrolled().filter(user__directory_entry__gone_at__isnull=False)
+    found = list(theirs.select_related("user").order_by("pk")[: MOST_LEFT_BEHIND + 1])
+    return found[:MOST_LEFT_BEHIND], len(found) > MOST_LEFT_BEHIND

@@ -18,7 +18,7 @@ from enrollment.reasons import BY_CODE
 from enrollment.services import charts, first_run, health, overview
 from enrollment.services.first_run import Step
 from enrollment.services.overview import Expiry, Fleet
-from epmm import audit_checks
+from epmm import audit_checks, masking
 from epmm.portal.lists import COUNT_CAP, Badge, grouped
 
 SOON_DAYS: Final = 30
@@ -68,13 +68,17 @@ def state(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def alert(request: HttpRequest) -> HttpResponse:
-    """Nothing, unless the audit log needs somebody, or certificates of devices end."""
+    """Nothing, unless the audit log needs somebody, certificates of devices end, or a device's person is gone."""
     may_open = request.may_open  # type: ignore[attr-defined] # as above
+    devices, has_more = overview.left_behind()
     context = {
         "audit_log": audit_checks.standing(),
         "may_see_audit": may_open("settings-audit-logs"),
         "identities": _identities(timezone.now()),
         "may_see_identities": may_open("settings-ios-mdm-identities"),
+        "left_behind": [(masking.seen(device), masking.seen(device.user)) for device in devices],
+        "has_more": has_more,
+        "may_see_people": may_open("users"),
     }
     return render(request, "portal/dashboard_alert.html", context)
 

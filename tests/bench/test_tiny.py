@@ -41,6 +41,16 @@ def test_it_measures_and_tells_in_one_object(options: tuple[str, ...], names: li
     assert all(value >= 0 for value in numbers)
 
 
+@pytest.mark.service("sqlite", "slapd")
+def test_a_directory_is_synced_killed_and_synced_on() -> None:
+    command = [sys.executable, "-m", "bench", "directory", SQLITE, "--people=3000", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    killed, goes_on, *_again = json.loads(done.stdout)["figures"]
+    assert (killed["name"], goes_on["name"]) == ("killed halfway", "goes on to the end")
+
+
 def test_it_speaks_to_people_as_it_goes() -> None:
     command = [sys.executable, "-m", "bench", "push", "--pushes=50", "--rounds=1"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=60)

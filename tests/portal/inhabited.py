@@ -12,8 +12,9 @@ from enrollment.simulator.hardware import Family
 from enrollment.simulator.refusal import DeviceRefused
 from tests.devices.configuration.profiles import profile
 from tests.flows.house import HOST, opened, person, record_of, switch
-from users.models import User
-from users.services import custom_attributes, second_factor
+from tests.ports import free_port
+from users.models import Directory, DirectoryEntry, DirectorySync, Group, User
+from users.services import custom_attributes, group_roles, second_factor
 
 
 def fill() -> None:
@@ -38,6 +39,22 @@ def fill() -> None:
         action_runs.begin(BY_KEY["apply-label"], order, chosen=everything, confirmed=None, asked="", language="en")
         broadcast.begin("SecurityInfo", selection={}, payload=None, actor="test")
         house.work()
+        directory()
+
+
+def directory() -> None:
+    """One that is away, with a group of which somebody is."""
+    unreachable = f"ldaps://127.0.0.1:{free_port()}"
+    example = Directory.objects.create(
+        name="Example", url=unreachable, bind_name="cn=reader", bind_password=b"secret", user_base="dc=example"
+    )
+    sync = {"error": "Can't contact LDAP server", "problem_count": 1, "problems": ["bert: The user ID bert is taken."]}
+    DirectorySync.objects.create(directory=example, counts={"people": 1, "added": 1}, **sync)
+    carla = User.objects.create(user_id="carla", source=User.Source.LDAP)
+    DirectoryEntry.objects.create(user=carla, directory=example, external_id="1", dn="uid=carla,dc=example")
+    sales = Group.objects.create(directory=example, external_id="2", name="Sales", dn="cn=sales,dc=example")
+    sales.memberships.create(user=carla)
+    group_roles.change([sales], ["portal", "portal.lock"], [], actor="test")
 
 
 def protect(user: User) -> list[str]:

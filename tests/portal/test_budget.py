@@ -37,6 +37,7 @@ SEEDED = Seeded(
     attribute=1,
     export=UUID(int=2),
     run=1,
+    directory=1,
 )
 
 

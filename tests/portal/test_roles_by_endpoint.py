@@ -20,7 +20,7 @@ from devices.search import catalogue  # noqa: F401 - read once, not in the first
 from epmm.models import AuditEntry
 from tests.portal.conftest import browser
 from users import permissions
-from users.models import AdminGrant, AdminRole, CustomAttribute, User
+from users.models import AdminGrant, AdminRole, CustomAttribute, Directory, User
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +82,10 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "settings-audit-logs-check": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "settings-mail-test": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "settings-attributes-": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
+    "services": (AdminRole.SETTINGS_VIEW, None),
+    "services-ldap-": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
+    "services-ldap-edit": (AdminRole.SETTINGS_VIEW, AdminRole.SETTINGS_MANAGE),
+    "services-ldap-groups": (AdminRole.SETTINGS_VIEW, AdminRole.SETTINGS_MANAGE),
     "logs": (AdminRole.LOGS_VIEW, None),
     "logs-audit-export": (AdminRole.LOGS_VIEW, AdminRole.LOGS_VIEW),
     "logs-actions": (AdminRole.DEVICE_VIEW, None),
@@ -169,6 +173,7 @@ def walk() -> Walk:
     person = User.objects.create(pk=NUMBER, user_id="anna")
     Device.objects.create(pk=NUMBER, uuid=UUID_OF_DEVICE, user=person)
     Label.objects.create(pk=NUMBER, name="One")
+    Directory.objects.create(pk=NUMBER, name="Example")
     CustomAttribute.objects.create(pk=NUMBER, subject="device", name="room", kind="text")
     return Walk()
 

@@ -14,7 +14,7 @@ from enrollment.models import Attempt
 from epmm.portal import settings_tree
 from tests.epmm.test_routes import routes
 from tests.flows.house import HOST
-from users.models import CustomAttribute, User
+from users.models import CustomAttribute, Directory, Group, User
 
 PORTAL: Final = "portal:"
 OK: Final = 200
@@ -44,6 +44,7 @@ DEEDS: Final = frozenset(
         "language",
         "logs-audit-export",
         "logs-audit-exports-fetch",
+        "services-ldap-sync",
         "session",
         "settings-audit-logs-check",
         "settings-domains-add",
@@ -66,6 +67,8 @@ STATES: Final = (
     "devices?retired=1&columns=display_name,status,labels,country",
     "users?q=nothing-at-all",
     "users?to=ldap",
+    "users?to=ldap&entities=group",
+    "users?to=ldap&gone=1",
     "logs/audit?actor=nobody",
     "logs/enrollment?code=E-303",
     "users/{admins}",
@@ -128,8 +131,10 @@ def _rows() -> Mapping[str, str]:
         "logs-actions": str(ActionRun.objects.latest("pk").pk),
         "logs-broadcasts": str(Broadcast.objects.latest("pk").pk),
         "logs-enrollment": str(Attempt.objects.exclude(last_code="").latest("pk").pk),
+        "services-ldap": str(Directory.objects.get().pk),
         "settings-attributes": str(CustomAttribute.objects.get().pk),
         "users": person,
+        "users-group": str(Group.objects.earliest("pk").pk),
     }
 
 

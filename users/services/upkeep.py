@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from epmm import audit, options, settings_store
 from epmm.models import Job
 from users.errors import InvalidPerson
-from users.models import AdminRole, PortalSession, User
+from users.models import AdminRole, DirectoryEntry, PortalSession, User
 from users.services import accounts, administrators, lock_out, people
 
 # none that are taken for one another when read out or copied by hand
@@ -128,8 +128,7 @@ def delete(user: User, *, actor: str) -> None:
     """Not while devices are there, nor whom a directory would bring back: whoever left it is disabled."""
     if user.user_id == actor:
         raise InvalidPerson(_("Nobody deletes their own account."))
-    if user.is_active:
-        _refuse_directory(user)
+    _refuse_provided(user)
     administrators.keep_an_appointer(user)
     devices = apps.get_model("devices", "Device").objects.filter(user=user)
     if devices.exclude(status="RETIRED").exists():
@@ -140,6 +139,16 @@ def delete(user: User, *, actor: str) -> None:
             user.delete()
     except ProtectedError as error:
         raise InvalidPerson(_("Records of retired devices name this person. Delete those records first.")) from error
+
+
+def _refuse_provided(user: User) -> None:
+    """Whoever is still in an enabled directory would be back with its next sync."""
+    entry = DirectoryEntry.objects.select_related("directory").filter(user=user, directory__isnull=False).first()
+    if entry is None or entry.directory is None:
+        if user.is_active:
+            _refuse_directory(user)
+    elif entry.gone_at is None and entry.directory.is_enabled:
+        raise InvalidPerson(_("A directory still has this person. Remove them there, or disable the directory."))
 
 
 def _refuse_directory(user: User) -> None:

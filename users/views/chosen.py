@@ -54,14 +54,14 @@ def _asked_for(
     request: HttpRequest, listing: Listing[User], everybody: QuerySet[User], narrow: Narrow
 ) -> QuerySet[User]:
     if "chosen" in request.POST:
-        return everybody.filter(pk__in=_keys(request.POST["chosen"].split(",")[: MOST_TICKED + 1]))
+        return everybody.filter(pk__in=keys(request.POST["chosen"].split(",")[: MOST_TICKED + 1]))
     if request.POST.get("all") != "1":
-        return everybody.filter(pk__in=_keys(ticked(request)))
+        return everybody.filter(pk__in=keys(ticked(request)))
     asked = dict(parse_qsl(request.POST.get("matching", "")[:4000]))
     text = asked.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
     listed = narrow(everybody, asked)
     return listing.find(listed, text) if listing.find and text else listed
 
 
-def _keys(given: list[str]) -> list[int]:
+def keys(given: list[str]) -> list[int]:
     return [int(key) for key in given if key.isascii() and key.isdecimal() and len(key) <= LONGEST_KEY]

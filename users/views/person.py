@@ -18,7 +18,16 @@ from users import permissions
 from users.attribute_forms import ValuesForm
 from users.errors import InvalidPerson
 from users.forms import NewPersonForm, PersonForm
-from users.models import AdminRole, CustomAttribute, RegistrationPin, Role, User
+from users.models import (
+    PORTAL_CHILDREN,
+    AdminRole,
+    CustomAttribute,
+    GroupRole,
+    RegistrationPin,
+    Role,
+    RoleGrant,
+    User,
+)
 from users.services import custom_attributes, lock_out, people, portal_sessions, second_factor, sign_in, upkeep
 from users.services.people import NewPerson
 from users.services.upkeep import Facts
@@ -54,7 +63,8 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, number: int) -> HttpResponse:
-    user = get_object_or_404(second_factor.told(everybody()), pk=number)
+    with_entry = everybody().select_related("directory_entry__directory", "directory_entry__provider")
+    user = get_object_or_404(second_factor.told(with_entry), pk=number)
     name = user.display_name
     form = PersonForm(request.POST or None, initial=_initial(user))
     if user.source != User.Source.LOCAL:
@@ -96,15 +106,27 @@ def _initial(user: User) -> dict[str, str]:
 
 
 def _state(user: User) -> dict[str, Any]:
-    labels = dict(Role.choices)
-    grants = sorted(user.role_grants.all(), key=lambda grant: list(labels).index(grant.key))
     return {
-        "roles": [(labels[grant.key], grant) for grant in grants],
+        "roles": _effective(user),
+        "entry": getattr(user, "directory_entry", None),
         "pins": [(pin, _pin_state(pin)) for pin in user.registration_pins.order_by("-issued_at")[:PINS_SHOWN]],
         "failures": _failures(user),
         "locked_until": lock_out.locked_until(upkeep.names(user)),
         "has_second_factor": user.is_admin and vars(user)["has_second_factor"],
     }
+
+
+def _effective(user: User) -> list[tuple[str, str, RoleGrant | GroupRole]]:
+    """Each role that acts, as often as it has an origin."""
+    found: list[tuple[str, RoleGrant | GroupRole]] = [("", grant) for grant in user.role_grants.all()]
+    inherited = GroupRole.objects.filter(group__memberships__user=user).select_related("group")
+    found += [(grant.group.name, grant) for grant in inherited]
+    held = {grant.key for _origin, grant in found}
+    labels = dict(Role.choices)
+    order = list(labels)
+    acting = [each for each in found if Role.PORTAL in held or each[1].key not in PORTAL_CHILDREN]
+    ordered = sorted(acting, key=lambda each: (order.index(each[1].key), each[0]))
+    return [(str(labels[grant.key]), origin, grant) for origin, grant in ordered]
 
 
 def _devices(request: HttpRequest, user: User) -> dict[str, Any]:

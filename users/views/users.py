@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from django.apps import apps
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponse
@@ -14,13 +14,15 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from epmm.portal.lists import Action, Badge, Column, Link, Listing
+from epmm.portal.lists import Action, Badge, Column, Link, Listing, View
 from users import permissions
-from users.models import CustomAttribute, Role, User
+from users.models import PORTAL_CHILDREN, CustomAttribute, Group, Membership, Role, User
 from users.services import custom_attributes
+from users.views import group_list
 
 DIRECTORY: Final = "ldap"
 DEVICES: Final = "devices"
+_KINDS: Final = (("", _("Users")), (Group.Kind.GROUP, _("Groups")), (Group.Kind.UNIT, _("Organizational units")))
 _SHORT: Final = {
     Role.ADDE.value: _("Device Enrollment"),
     Role.AAUE.value: _("User Enrollment"),
@@ -56,8 +58,10 @@ def _linked_count(user: User) -> Link | int:
 
 
 def _roles(user: User) -> str:
-    """What is done in the user portal is counted; the person's page names each."""
+    """What is done in the user portal is counted; the person's page names each, and where it comes from."""
     held = {grant.key for grant in user.role_grants.all()}
+    held |= {grant.key for each in user.memberships.all() for grant in each.group.roles.all()}
+    held -= frozenset() if Role.PORTAL in held else PORTAL_CHILDREN
     named = [str(label) for key, label in _SHORT.items() if key in held]
     return ", ".join(named) + (f" (+{more})" if (more := len(held - _SHORT.keys())) else "")
 
@@ -110,12 +114,21 @@ LISTING: Final = Listing[User](
 
 def to(people: QuerySet[User], asked: Mapping[str, str]) -> QuerySet[User]:
     """What the selector "To" leaves of them, as an address says it."""
-    return people.filter(source=User.Source.LDAP if asked.get("to") == DIRECTORY else User.Source.LOCAL)
+    if asked.get("to") != DIRECTORY:
+        return people.exclude(source=User.Source.LDAP)
+    found = people.filter(source=User.Source.LDAP)
+    return found.filter(directory_entry__gone_at__isnull=False) if asked.get("gone") == "1" else found
 
 
 def everybody() -> QuerySet[User]:
-    """With their roles and how many devices each has."""
+    """With the roles of their own and how many devices each has."""
     return User.objects.prefetch_related("role_grants").annotate(device_count=Coalesce(Subquery(_devices()), 0))
+
+
+def _with_groups(people: QuerySet[User]) -> QuerySet[User]:
+    """With the roles of their groups, too."""
+    groups = Membership.objects.select_related("group").prefetch_related("group__roles")
+    return people.prefetch_related(Prefetch("memberships", groups))
 
 
 def _attribute_column(attribute: CustomAttribute, *, is_shown: bool) -> Column[User]:
@@ -134,26 +147,40 @@ def _listing(request: HttpRequest, asked: Mapping[str, str]) -> tuple[Listing[Us
     columns = [_attribute_column(attribute, is_shown=asked.get("format") == "csv") for attribute in attributes]
     listing = replace(LISTING, columns=(*fixed, *columns))
     is_any_shown = asked.get("format") == "csv" or "attribute." in asked.get("columns", "")
-    found = everybody().prefetch_related("custom_attributes") if columns and is_any_shown else everybody()
-    return listing, found
+    found = _with_groups(everybody())
+    return listing, found.prefetch_related("custom_attributes") if columns and is_any_shown else found
 
 
 @require_safe
 def users(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     asked = request.GET.dict()
-    listing, found = _listing(request, asked)
-    view = listing.view(request, to(found, asked))
+    kind = asked.get("entities", "") if asked.get("to") == DIRECTORY else ""
+    view = _groups(request, kind) if kind in Group.Kind.values else _people(request, asked)
     if request.GET.get("format") == "csv":
         return view.csv()
-    actions = [action for action in LISTING.actions if permissions.may_open(request, action.name)]
+    actions = [action for action in view.listing.actions if permissions.may_open(request, action.name)]
     is_directory = asked.get("to") == DIRECTORY
     context = {
         "actions": actions,
         "may_add": permissions.may_open(request, "users-add"),
         "is_directory": is_directory,
+        "is_gone": asked.get("gone") == "1",
         "entities": [
-            (_("Authorized Users"), view.address(to=""), not is_directory),
-            (_("LDAP Entities"), view.address(to=DIRECTORY), is_directory),
+            (_("Authorized Users"), request.path, not is_directory),
+            (_("LDAP Entities"), f"{request.path}?to={DIRECTORY}", is_directory),
+        ],
+        "kinds": [
+            (label, f"{request.path}?to={DIRECTORY}" + (f"&entities={value}" if value else ""), value == kind)
+            for value, label in _KINDS
         ],
     }
     return render(request, "portal/people/users.html", view.context() | context)
+
+
+def _people(request: HttpRequest, asked: Mapping[str, str]) -> View[User]:
+    listing, found = _listing(request, asked)
+    return listing.view(request, to(found, asked))
+
+
+def _groups(request: HttpRequest, kind: str) -> View[Group]:
+    return group_list.LISTING.view(request, group_list.everything(kind))

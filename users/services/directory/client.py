@@ -131,6 +131,9 @@ class Connection:
         """Again, after `proves`."""
         _bind(self._handle, self.directory)
 
+    def close(self) -> None:
+        close(self._handle)
+
 
 def same_dn(dn: str) -> str:
     """One spelling for all that mean the same entry."""
@@ -151,8 +154,12 @@ def connected(directory: Directory) -> Iterator[Connection]:
     try:
         yield Connection(handle, directory, url)
     finally:
-        with suppress(ldap.LDAPError):
-            handle.unbind_s()
+        close(handle)
+
+
+def close(handle: Any) -> None:
+    with suppress(ldap.LDAPError):
+        handle.unbind_s()
 
 
 def servers(directory: Directory) -> list[str]:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from epmm import audit
@@ -16,6 +18,12 @@ from users.services.directory.store import Report
 CHUNK: Final = 500
 MOST_OFFERED: Final = 100
 MEMBER_UID: Final = "memberuid"  # of a posixGroup: user IDs, not names of entries
+
+
+def with_size(chosen: QuerySet[Group]) -> QuerySet[Group]:
+    """Annotated with `people`, counted for those that are shown alone."""
+    theirs = Membership.objects.filter(group=OuterRef("pk")).order_by().values("group")
+    return chosen.annotate(people=Coalesce(Subquery(theirs.annotate(count=Count("pk")).values("count")), 0))
 
 
 def offered(connection: Connection, text: str, kind: str) -> list[Entry]:

@@ -37,6 +37,7 @@ LOOKED_UP: Final = 50  # people in one filter
 MOST_LOOKED_UP: Final = 5000  # more of them are found faster by reading all
 FEW: Final = 20  # so many may be gone at once without anybody asking
 PART: Final = 3  # or one in so many
+UNTOLD: Final = frozenset({"read", "groups", "people"})  # what is so without anything having changed
 
 
 class TooManyGone(DirectoryRefused):
@@ -87,6 +88,22 @@ def work(number: int) -> None:
         logger.warning("a directory was not synced", extra={"directory": number, "reason": str(error)})
 
 
+def run_here(directory: Directory, *, accepts_losses: bool = False) -> DirectorySync | None:
+    """At once, in this process; None while a worker is at it.  Raises DirectoryError."""
+    ask(directory, accepts_losses=accepts_losses)
+    job = Job.objects.open().filter(dedupe_key=f"{KIND}.{directory.pk}").first()
+    if job is None:  # a worker has done it meanwhile
+        return DirectorySync.objects.filter(directory=directory).first()
+    with Job.leased(job.pk) as held:
+        if held is None:
+            return None
+        try:
+            return run(directory)
+        except DirectoryError as error:
+            refusal = error  # the job is done with: another try is due by itself
+    raise refusal
+
+
 def run(directory: Directory) -> DirectorySync:
     """Until all is up to date.  Raises DirectoryError, which the row tells too; the next run goes on from there."""
     sync = _begun(directory)
@@ -129,6 +146,7 @@ def _advance(sync: DirectorySync, report: Report) -> None:
     sync.phase = order[order.index(Phase(sync.phase)) + 1]
     sync.counts, sync.problems, sync.problem_count = report.counts, report.problems, report.problem_count
     if sync.phase == Phase.DONE:
+        sync.counts["people"] = DirectoryEntry.objects.filter(directory=sync.directory, gone_at=None).count()
         sync.ended_at, sync.error, sync.mark, sync.accepts_losses = timezone.now(), "", sync.next_mark, False
         if sync.is_full:
             sync.full_at = sync.began_at
@@ -138,7 +156,7 @@ def _advance(sync: DirectorySync, report: Report) -> None:
 
 def _record(sync: DirectorySync) -> None:
     """When something came of it."""
-    changes = {what: number for what, number in sync.counts.items() if what not in {"read", "groups"}}
+    changes = {what: number for what, number in sync.counts.items() if what not in UNTOLD}
     if changes:
         directory = sync.directory
         audit.record(

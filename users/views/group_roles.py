@@ -1,0 +1,73 @@
+"""Users > To: LDAP Entities > groups and units > Assign Roles."""
+
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from epmm.portal.lists import LONGEST_SEARCH, MOST_TICKED, ticked
+from users.errors import InvalidGrant
+from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, Group, Role
+from users.services import group_roles
+from users.views.chosen import keys
+from users.views.dialogs import GO, administrator, done, refused
+from users.views.group_list import find
+from users.views.roles import WARNED, WARNINGS
+from users.views.three_states import Ticks
+
+NAMES_SHOWN: Final = 3
+
+
+@require_POST
+def assign(request: HttpRequest) -> HttpResponse:
+    """**Assign Roles** to groups."""
+    groups = _chosen(request)
+    if not groups:
+        return refused(request, _("Nothing is selected. Tick the groups first."))
+    held = [[grant.key for grant in group.roles.all()] for group in groups]
+    ticks = Ticks.read(request.POST, Role.values) if GO in request.POST else Ticks.of(held)
+    error = ""
+    if GO in request.POST:
+        try:
+            group_roles.change(groups, ticks.granted, ticks.removed, actor=administrator(request).user_id)
+        except InvalidGrant as problem:
+            error = str(problem)
+        else:
+            return done(request, _("The roles are saved."))
+    return render(
+        request, "portal/people/group_roles.html", _context(groups, ticks, error), status=422 if error else 200
+    )
+
+
+def _chosen(request: HttpRequest) -> list[Group]:
+    rows = Group.objects.filter(directory__isnull=False).prefetch_related("roles").order_by("name_folded")
+    if "chosen" in request.POST:
+        return list(rows.filter(pk__in=keys(request.POST["chosen"].split(",")[:MOST_TICKED])))
+    if request.POST.get("all") != "1":
+        return list(rows.filter(pk__in=keys(ticked(request)[:MOST_TICKED])))
+    asked = dict(parse_qsl(request.POST.get("matching", "")[:4000]))
+    text = asked.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
+    of_kind = rows.filter(kind=asked.get("entities", ""))
+    return list(find(of_kind, text)[:MOST_TICKED])
+
+
+def _context(groups: list[Group], ticks: Ticks, error: str) -> dict[str, Any]:
+    boxes = {
+        str(role): ticks.box(role.value, role.label, note=WARNINGS.get(role, ""), is_warning=role in WARNED)
+        for role in Role
+    }
+    return {
+        "groups": groups,
+        "one": groups[0] if len(groups) == 1 else None,
+        "first_names": [group.name for group in groups[:NAMES_SHOWN]],
+        "more": max(0, len(groups) - NAMES_SHOWN),
+        "chosen": ",".join(str(group.pk) for group in groups),
+        "portal": boxes[Role.PORTAL],
+        "portal_children": [box for key, box in boxes.items() if key in PORTAL_CHILDREN],
+        "account_driven": [box for key, box in boxes.items() if key in ACCOUNT_DRIVEN],
+        "lacking": group_roles.without_account(groups, ticks.on),
+        "error": error,
+    }
