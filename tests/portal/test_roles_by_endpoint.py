@@ -27,7 +27,16 @@ pytestmark = pytest.mark.django_db
 UUID_OF_DEVICE = UUID("6d7ea4a2-7b1c-4d0f-9a55-3c8f3a8f1a01")
 NUMBER = 1_000_001  # of each row that is asked for; PostgreSQL counts up to it in no test
 OF_THE_WALK = "walker"
-ANYONE = {"sign-in", "second-factor", "new-password", "sign-out", "theme", "language"}
+ANYONE = {
+    "sign-in",
+    "sign-in-provider",
+    "sign-in-provider-callback",
+    "second-factor",
+    "new-password",
+    "sign-out",
+    "theme",
+    "language",
+}
 WHOEVER_SIGNED_IN = {"start", "session", "confirm", "account"}
 # By the beginning of its name: the role that looks at a page, and the one that changes something with it.  A longer
 # beginning goes before a shorter one; None: nothing is changed there.
