@@ -26,13 +26,14 @@ class Seeded:
     command: int
     configuration: int
     attribute: int  # a custom one
+    provider: int  # of identities
     export: UUID  # of the audit log
 
 
 def seed(devices: int, people: int) -> Seeded:
     from devices.models import Device
     from devices.services import broadcast
-    from users.models import User
+    from users.models import IdentityProvider, User
 
     search_rows.seed(devices, people)
     device = Device.objects.select_related("user").order_by("pk")[0]
@@ -49,6 +50,7 @@ def seed(devices: int, people: int) -> Seeded:
         command=_commands(devices, channel),
         configuration=_configurations(channel),
         attribute=_attribute(device.pk),
+        provider=IdentityProvider.objects.create(name="Corp", issuer="https://login.example", client_id="epmm").pk,
         export=_export(),
         **_labels(devices, device.pk),
     )

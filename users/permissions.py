@@ -144,6 +144,11 @@ NEEDED: Final[Mapping[str, str]] = {
     "users-disable": AdminRole.USER_MANAGE,
     "users-pin": AdminRole.USER_MANAGE,
     "users-delete": AdminRole.USER_MANAGE,
+    "services-providers": AdminRole.SETTINGS_VIEW,
+    "services-providers-add": AdminRole.SETTINGS_MANAGE,
+    "services-providers-edit": AdminRole.SETTINGS_VIEW,
+    "services-providers-test": AdminRole.SETTINGS_MANAGE,
+    "services-providers-delete": AdminRole.SETTINGS_MANAGE,
     "admins": AdminRole.ADMIN_MANAGE,
     "admins-add": AdminRole.ADMIN_MANAGE,
     "admins-roles": AdminRole.ADMIN_MANAGE,
@@ -204,6 +209,11 @@ MASKED: Final = frozenset(
         "settings-retired",
         "settings-texts",
         "settings-texts-preview",
+        "services-providers",
+        "services-providers-add",
+        "services-providers-edit",
+        "services-providers-test",
+        "services-providers-delete",
     }
 )
 

@@ -171,5 +171,9 @@ def test_every_page_has_the_strict_policy(client: Client) -> None:
         directives = dict(part.strip().partition(" ")[::2] for part in policy.split(";"))
         targets = directives.pop("form-action").split()
         assert directives == POLICY | (SCRIPTED if is_portal(where) else {}), where
-        callback = ["apple-remotemanagement-user-login:"] if where.startswith(("/enroll/sign-in/", "/enroll/provider/1/callback")) else []
+        callback = (
+            ["apple-remotemanagement-user-login:"]
+            if where.startswith(("/enroll/sign-in/", "/enroll/provider/1/callback"))
+            else []
+        )
         assert targets == ["'self'", *callback], where

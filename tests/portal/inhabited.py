@@ -10,7 +10,7 @@ from enrollment.simulator.hardware import Family
 from enrollment.simulator.refusal import DeviceRefused
 from tests.devices.configuration.profiles import profile
 from tests.flows.house import HOST, opened, person, record_of, switch
-from users.models import User
+from users.models import IdentityProvider, User
 from users.services import custom_attributes, second_factor
 
 
@@ -31,6 +31,7 @@ def fill() -> None:
         wifi = configurations.upload(profile(), actor="test").configuration
         configurations.assign(wifi, record_of(phone), actor="test")
         custom_attributes.define("device", "room", "text", actor="test")
+        IdentityProvider.objects.create(name="Corp Login", issuer="https://login.example.test", client_id="epmm")
         broadcast.begin("SecurityInfo", selection={}, payload=None, actor="test")
         house.work()
 

@@ -20,7 +20,7 @@ from devices.search import catalogue  # noqa: F401 - read once, not in the first
 from epmm.models import AuditEntry
 from tests.portal.conftest import browser
 from users import permissions
-from users.models import AdminGrant, AdminRole, CustomAttribute, User
+from users.models import AdminGrant, AdminRole, CustomAttribute, IdentityProvider, User
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +77,10 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "users-": (AdminRole.USER_MANAGE, AdminRole.USER_MANAGE),
     "users-edit": (AdminRole.USER_VIEW, AdminRole.USER_MANAGE),
     "admins": (AdminRole.ADMIN_MANAGE, AdminRole.ADMIN_MANAGE),
+    "services-providers": (AdminRole.SETTINGS_VIEW, AdminRole.SETTINGS_MANAGE),
+    "services-providers-add": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
+    "services-providers-test": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
+    "services-providers-delete": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "settings": (AdminRole.SETTINGS_VIEW, AdminRole.SETTINGS_MANAGE),
     "settings-domains-": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "settings-domains-show": (AdminRole.SETTINGS_VIEW, None),
@@ -176,6 +180,7 @@ def walk() -> Walk:
     person = User.objects.create(pk=NUMBER, user_id="anna")
     Device.objects.create(pk=NUMBER, uuid=UUID_OF_DEVICE, user=person)
     Label.objects.create(pk=NUMBER, name="One")
+    IdentityProvider.objects.create(pk=NUMBER, name="Corp", issuer="https://login.example.test", client_id="epmm")
     CustomAttribute.objects.create(pk=NUMBER, subject="device", name="room", kind="text")
     return Walk()
 

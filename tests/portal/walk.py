@@ -14,7 +14,7 @@ from enrollment.models import Attempt
 from epmm.portal import settings_tree
 from tests.epmm.test_routes import routes
 from tests.flows.house import HOST
-from users.models import CustomAttribute, User
+from users.models import CustomAttribute, IdentityProvider, User
 
 PORTAL: Final = "portal:"
 OK: Final = 200
@@ -130,6 +130,7 @@ def _rows() -> Mapping[str, str]:
         "labels": str(Label.objects.get(name="Sales").pk),
         "logs-broadcasts": str(Broadcast.objects.latest("pk").pk),
         "logs-enrollment": str(Attempt.objects.exclude(last_code="").latest("pk").pk),
+        "services-providers": str(IdentityProvider.objects.get().pk),
         "settings-attributes": str(CustomAttribute.objects.get().pk),
         "users": person,
     }
