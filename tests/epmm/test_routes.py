@@ -39,6 +39,11 @@ ANONYMOUS: dict[str, list[str]] = {
         "/enroll/provider/1/altered",
         "/enroll/provider/1/" + State(reference="", base_reference="", kind="adde").seal(),
     ],
+    "oauth-authorize": [
+        "/enroll/oauth2/authorize/altered",
+        "/enroll/oauth2/authorize/" + State(reference="", base_reference="", kind="adde").seal(),
+    ],
+    "oauth-token": ["/enroll/oauth2/token"],
     "provider-callback": ["/enroll/provider/1/callback", "/enroll/provider/1/callback?state=x&code=y"],
     "declared-profile": [f"/declarations/profile/1/{'0' * 64}/{'0' * 64}"],  # the address is the secret
     "invited": [],  # leads to the help
