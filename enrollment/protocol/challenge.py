@@ -62,4 +62,4 @@ def code_url(code: str, state: str) -> str:
     """Where the web part of the OAuth 2 method ends: the announced redirect URL, with what the device will check."""
     if not re.fullmatch(_TOKEN, code):
         raise ValueError("the code has to be base64url")
-    return f"{REDIRECT_URL}?{urlencode({'code': code, 'state': state}, quote_via=quote)}"
+    return f"{REDIRECT_URL}?{urlencode({'code': code, 'state': state}, quote_via=quote, safe='')}"

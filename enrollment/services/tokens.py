@@ -101,7 +101,9 @@ def replace(before: AccessToken, *, lapses_at: datetime | None) -> tuple[str, Ac
 
 def put_in_place(row: AccessToken) -> None:
     """From now on this is the bearer that the enrollment's device shows."""
-    Enrollment.objects.filter(pk=row.enrollment_id).update(bearer_sha256=row.sha256, bearer_lapses_at=row.lapses_at)
+    Enrollment.objects.filter(pk=row.enrollment_id or 0).update(
+        bearer_sha256=row.sha256, bearer_lapses_at=row.lapses_at
+    )
 
 
 def revoke(row: AccessToken) -> None:

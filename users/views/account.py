@@ -105,7 +105,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, form: OwnPasswordForm) -> HttpResponse:
     user = administrator(request)
     provider = portal_sign_in.confirms_elsewhere(user)
-    context = {
+    context: dict[str, Any] = {
         "form": None if provider else form,
         "provider": provider,
         "sessions": _sessions(request, user),
