@@ -27,6 +27,7 @@ class Seeded:
     command: int
     configuration: int
     attribute: int  # a custom one
+    provider: int  # of identities
     export: UUID  # of the audit log
     run: int  # an action to every device
     directory: int  # one that is away; everybody is in some of its groups
@@ -35,7 +36,7 @@ class Seeded:
 def seed(devices: int, people: int) -> Seeded:
     from devices.models import Device
     from devices.services import broadcast
-    from users.models import User
+    from users.models import IdentityProvider, User
 
     search_rows.seed(devices, people)
     device = Device.objects.select_related("user").order_by("pk")[0]
@@ -52,6 +53,7 @@ def seed(devices: int, people: int) -> Seeded:
         command=_commands(devices, channel),
         configuration=_configurations(channel),
         attribute=_attribute(device.pk),
+        provider=IdentityProvider.objects.create(name="Corp", issuer="https://login.example", client_id="epmm").pk,
         export=_export(),
         run=_runs(devices, device.pk),
         directory=_directory(people),

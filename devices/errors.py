@@ -15,3 +15,11 @@ class UserNotManaged(Exception):
 
 class DeclarationGone(Exception):
     """404: a device that asked for this declaration drops its copy."""
+
+
+class ReauthenticationNeeded(Exception):
+    """401 with a challenge, which is never left out: the bearer has expired, and the person is to sign in again."""
+
+    def __init__(self, challenge: str) -> None:
+        super().__init__("the bearer has expired")
+        self.challenge = challenge

@@ -124,6 +124,11 @@ NOT_IN_GROUP: Final = _reason(
     "E-212",
     _("The person is in none of the groups that may sign in through this identity provider."),
 )
+NOT_OAUTH: Final = _reason(
+    "E-213",
+    _("The device's authorization request was not one: see the step for what was wrong."),
+    _("This sign-in is no longer valid. Close this page and start again in Settings."),
+)
 
 ACCOUNT_DISABLED: Final = _reason("E-301", _("The account is disabled."))
 FEATURE_OFF: Final = _reason(

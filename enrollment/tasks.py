@@ -35,13 +35,14 @@ def inventory_read(enrollment: int) -> None:
 
 @jobs.handles("enrollment.tidy", every=timedelta(minutes=5))
 def tidy() -> None:
-    from enrollment.services import cleanup, invitations, registration, tokens, trace
+    from enrollment.services import cleanup, invitations, oauth, registration, tokens, trace
 
     trace.tidy()
     registration.expire_pins()
     invitations.expire(timezone.now())
     cleanup.abandon_unfinished()
     tokens.forget_old()
+    oauth.forget_old()
 
 
 @jobs.handles("enrollment.invite")

@@ -176,6 +176,27 @@ MACHINE_INFO_SIGNATURE: Final = choice(
     values=("off", "log", "require"),
     help=gettext_lazy("What happens when the first message of an enrollment is not signed by an Apple device."),
 )
+AUTHENTICATION_METHOD: Final = choice(
+    "ios.mdm.authentication_method",
+    default="apple-as-web",
+    values=("apple-as-web", "apple-oauth2"),
+    help=gettext_lazy("How devices get their access token: from the sign-in page itself, or by OAuth 2 with renewal."),
+)
+REAUTHENTICATION: Final = flag(
+    "ios.mdm.reauthentication",
+    default=False,
+    help=gettext_lazy(
+        "Ask for a new sign-in when the access token of an enrolled device has expired. Try it on an iPhone and a Mac"
+        " before."
+    ),
+)
+REAUTHENTICATION_DAYS: Final = number(
+    "ios.mdm.reauthentication_days",
+    default=90,
+    low=1,
+    high=3650,
+    help=gettext_lazy("How many days a sign-in holds where devices ask for a new one."),
+)
 REQUIREMENT: Final = choice(
     "registration.requirement",
     default="password",

@@ -79,6 +79,14 @@ class ConfirmForm(forms.Form):
             del self.fields["code"]
 
 
+class ElsewhereForm(forms.Form):
+    """In the place of `ConfirmForm` for who has no password of ours."""
+
+    def __init__(self, provider: str, *, address: str) -> None:
+        super().__init__()
+        self.provider, self.address = provider, address
+
+
 class PersonForm(forms.Form):
     """Of somebody else: a browser must not fill in its owner."""
 

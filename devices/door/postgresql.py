@@ -32,7 +32,8 @@ WITH channel AS (
     FROM devices_identity AS identity JOIN devices_enrollment AS enrollment ON enrollment.id = identity.enrollment_id
     WHERE identity.sha256 = $1 AND identity.state = {Identity.State.CURRENT} AND identity.not_after > {_NOW}
       AND enrollment.state = {Enrollment.State.ACTIVE} AND enrollment.device_key = $2
-      AND ($4 IS NULL OR enrollment.bearer_sha256 = $4)
+      AND ($4 IS NULL OR enrollment.bearer_sha256 = $4
+           AND (enrollment.bearer_lapses_at IS NULL OR enrollment.bearer_lapses_at > {_NOW}))
       AND channel.enrollment_id = enrollment.id AND channel.user_key = $3
     RETURNING channel.id, channel.idle_at
 )"""  # noqa: S608 -- the names and numbers of our own models, here and below

@@ -1,17 +1,25 @@
 """From exception to answer: the only table.
 
 401 is not in it.  A managed device that receives a bare 401 removes its own management, so one wrong line could
-unenroll a fleet (protocol reference, 12.1).
+unenroll a fleet (protocol reference, 12.1).  The one that asks a person to sign in again is made below, out of its
+challenge: without one there is none.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from django.db import InterfaceError, OperationalError
 
 from devices.door.exchange import Answer
-from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
+from devices.errors import (
+    DeclarationGone,
+    DeviceRefused,
+    ReauthenticationNeeded,
+    UnrecognizedDevice,
+    UserNotManaged,
+)
 from epmm.asgi_http import BodyTooLarge, BodyTooSlow, Headers
 from epmm.batching import StoreUnavailable
 from epmm.gates import Overloaded
@@ -43,6 +51,7 @@ STATUS: Final[Mapping[type[Exception], int]] = {
     InterfaceError: 503,
     TimeoutError: 503,
 }
+CHALLENGE: Final = "Bearer method="
 _HEADERS: Final[Mapping[int, Headers]] = {405: ((b"allow", b"PUT"),), 503: ((b"retry-after", b"15"),)}
 
 
@@ -65,6 +74,9 @@ class Refusal:
 
 
 def refusal_for(error: Exception, *, accept: str = "") -> Refusal:
+    if isinstance(error, ReauthenticationNeeded) and error.challenge.startswith(CHALLENGE):
+        headers = ((b"www-authenticate", error.challenge.encode("ascii")), (b"cache-control", b"no-store"))
+        return Refusal(error=error, answer=Answer(status=HTTPStatus.UNAUTHORIZED), headers=headers)
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     body, content_type = b"", ""
     if isinstance(error, UnrecognizedDevice):

@@ -22,7 +22,8 @@ UPDATE devices_channel AS channel SET last_seen_at = :now,
 FROM devices_identity AS identity JOIN devices_enrollment AS enrollment ON enrollment.id = identity.enrollment_id
 WHERE identity.sha256 = :sha256 AND identity.state = {Identity.State.CURRENT} AND identity.not_after > :now
   AND enrollment.state = {Enrollment.State.ACTIVE} AND enrollment.device_key = :device_key
-  AND (:bearer_sha256 IS NULL OR enrollment.bearer_sha256 = :bearer_sha256)
+  AND (:bearer_sha256 IS NULL OR enrollment.bearer_sha256 = :bearer_sha256
+       AND (enrollment.bearer_lapses_at IS NULL OR enrollment.bearer_lapses_at > :now))
   AND channel.enrollment_id = enrollment.id AND channel.user_key = :user_key
 RETURNING id, idle_at
 """  # noqa: S608 -- the numbers of our own enumerations, here and below

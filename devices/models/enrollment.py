@@ -61,6 +61,8 @@ class Enrollment(models.Model):
     family = models.CharField(max_length=16, blank=True)
 
     bearer_sha256 = models.BinaryField(max_length=32, null=True)
+    # when the person is to sign in again, or the device renews its token; null: never
+    bearer_lapses_at = models.DateTimeField(null=True)
     unlock_token = EncryptedField(null=True)
     bootstrap_token = EncryptedField(null=True)
 

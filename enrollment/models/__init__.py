@@ -1,4 +1,4 @@
-from enrollment.models.access import AccessToken
+from enrollment.models.access import AccessToken, AuthorizationCode, RefreshToken, TokenFamily
 from enrollment.models.attempt import Attempt, AttemptStep, Step
 from enrollment.models.authority import Authority, ScepChallenge
 from enrollment.models.consent import Acceptance, LocalText, PolicyText
@@ -10,11 +10,14 @@ __all__ = [
     "Attempt",
     "AttemptStep",
     "Authority",
+    "AuthorizationCode",
     "Invitation",
     "InvitationRound",
     "InvitationTemplate",
     "LocalText",
     "PolicyText",
+    "RefreshToken",
     "ScepChallenge",
     "Step",
+    "TokenFamily",
 ]

@@ -30,8 +30,54 @@ class AccessToken(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
+    lapses_at = models.DateTimeField(null=True)  # as the bearer of an enrolled device; null: with its enrollment
 
     objects = AccessTokenQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"token of {self.user_id}"
+
+
+class AuthorizationCode(models.Model):
+    """What `apple-oauth2` takes the device to its tokens with, once; only its hash is kept."""
+
+    sha256 = models.BinaryField(max_length=32, unique=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    attempt = models.ForeignKey(Attempt, on_delete=models.SET_NULL, null=True, related_name="+")
+    device = models.ForeignKey(Device, on_delete=models.SET_NULL, null=True, related_name="+")
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, null=True, related_name="+")  # that goes on
+    kind = models.CharField(max_length=8, choices=Enrollment.Kind.choices)
+    reference = models.CharField(max_length=32, blank=True)
+    code_challenge = models.CharField(max_length=128, blank=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    family = models.ForeignKey("TokenFamily", on_delete=models.CASCADE, null=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"code of {self.user_id}"
+
+
+class TokenFamily(models.Model):
+    """What one sign-in by `apple-oauth2` led to: its access token now, and the refresh tokens that followed another."""
+
+    token = models.OneToOneField(AccessToken, on_delete=models.CASCADE, related_name="family")
+    created_at = models.DateTimeField(default=timezone.now)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "token families"
+
+    def __str__(self) -> str:
+        return f"family {self.pk}"
+
+
+class RefreshToken(models.Model):
+    """Good for one renewal; only its hash is kept.  One that comes twice was stolen, and ends its family."""
+
+    sha256 = models.BinaryField(max_length=32, unique=True)
+    family = models.ForeignKey(TokenFamily, on_delete=models.CASCADE, related_name="refresh_tokens")
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"refresh token of family {self.family_id}"

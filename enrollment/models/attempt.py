@@ -60,6 +60,7 @@ class Step(models.TextChoices):
     DISCOVERY = "discovery", _("Discovery")
     ENROLLMENT_REQUEST = "enrollment_request", _("First enrollment request")
     SIGN_IN_PAGE = "sign_in_page", _("Sign-in page shown")
+    AUTHORIZE = "authorize", _("Authorization request (OAuth 2)")
     PROVIDER = "provider", _("Sent to the identity provider")
     CREDENTIALS = "credentials", _("Credentials")
     POLICY = "policy", _("Checks of person and device")

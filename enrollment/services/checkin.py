@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from devices.door.exchange import DeviceRequest
-from devices.errors import DeviceRefused, UnrecognizedDevice
+from devices.errors import DeviceRefused, ReauthenticationNeeded, UnrecognizedDevice
 from devices.models import Channel, Device, Enrollment, Identity, os_version_number
 from devices.protocol.checkin import Authenticate, CheckOut, Sender, TokenUpdate
 from devices.services import configuration_plan, push
@@ -19,8 +19,9 @@ from devices.services.retire import check_out_reason, end_enrollment
 from enrollment import reasons
 from enrollment.models import Step
 from enrollment.protocol.discovery import ModelFamily
-from enrollment.services import activation, authorities, policy, tokens, trace
+from enrollment.services import activation, authorities, policy, sign_in, tokens, trace
 from enrollment.services.refusal import CheckinRefused
+from epmm import options, settings_store
 from epmm.wire import x509
 from epmm.wire.errors import WireError
 
@@ -51,6 +52,7 @@ def accept_token_update(message: TokenUpdate, request: DeviceRequest) -> None:
             enrollment = _standing(identity)
             _check_bound(enrollment, identity, message.sender, message.topic)
             _check_bearer(enrollment, request)
+            _ask_again(enrollment, request)
             now = timezone.now()
             _store_push(enrollment, message, now)
             if not message.sender.user_key:
@@ -100,6 +102,7 @@ def serve(sender: Sender, request: DeviceRequest) -> Enrollment:
     enrollment = _standing(identity)
     _check_bound(enrollment, identity, sender, enrollment.topic)
     _check_bearer(enrollment, request)
+    _ask_again(enrollment, request)
     return enrollment
 
 
@@ -121,7 +124,8 @@ def explain(request: DeviceRequest, device_key: str) -> None:
     if enrollment.state != Enrollment.State.ACTIVE or identity.state != Identity.State.CURRENT:
         raise DeviceRefused("the enrollment is not complete, or its certificate was replaced")
     _check_bearer(enrollment, request)
-    if request.bearer_sha256 is None or _is_own_bearer(enrollment, request):
+    _ask_again(enrollment, request)
+    if request.bearer_sha256 is None or (_is_own_bearer(enrollment, request) and not _forget_lapse(enrollment)):
         raise DeviceRefused("no TokenUpdate has opened this channel")
 
 
@@ -190,6 +194,22 @@ def _check_bearer(enrollment: Enrollment, request: DeviceRequest) -> None:
         return
     if tokens.belongs_to_another(request.bearer_sha256, enrollment.user_id):
         raise CheckinRefused(reasons.TOKEN_REFUSED, enrollment)
+
+
+def _ask_again(enrollment: Enrollment, request: DeviceRequest) -> None:
+    """Ongoing authorization (protocol reference, 2.9): only for a bearer that is known to count no more, never for a
+    request without one.  While it enrolls, a device is not interrupted."""
+    is_asked = enrollment.state == Enrollment.State.ACTIVE and settings_store.read(options.REAUTHENTICATION)
+    if request.bearer_sha256 is None or not is_asked:
+        return
+    if tokens.has_lapsed(enrollment, request.bearer_sha256):
+        raise ReauthenticationNeeded(sign_in.challenge_for(sign_in.again(enrollment)))
+
+
+def _forget_lapse(enrollment: Enrollment) -> bool:
+    """Nobody is asked to sign in again any more: the door need not come here for this device once more."""
+    lapsed = Enrollment.objects.filter(pk=enrollment.pk, bearer_lapses_at__isnull=False)
+    return lapsed.update(bearer_lapses_at=None) == 1
 
 
 def _record(refusal: CheckinRefused, name: Step) -> None:

@@ -72,6 +72,7 @@ def _begin(row: AccessToken, facts: policy.Facts) -> Enrollment:
         sign_message=settings_store.read(options.SIGN_MESSAGE),
         family=facts.family,
         bearer_sha256=row.sha256,
+        bearer_lapses_at=row.lapses_at,
     )
     row.enrollment = enrollment
     row.save(update_fields=["enrollment"])

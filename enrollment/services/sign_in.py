@@ -5,20 +5,22 @@ query of the announced URL) and, once known, the person travels in a signed tick
 """
 
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
+from django.conf import settings
 from django.core import signing
 from django.db import transaction
 from django.utils import timezone
 
 from devices.models import Device, Enrollment
 from enrollment import reasons
-from enrollment.models import AccessToken, Attempt, PolicyText, Step
+from enrollment.models import AccessToken, Attempt, AuthorizationCode, PolicyText, Step
 from enrollment.protocol import challenge
 from enrollment.reasons import Reason
-from enrollment.services import consent, invitations, policy, registration, tokens, trace
+from enrollment.services import consent, invitations, oauth, policy, registration, tokens, trace
 from enrollment.services.policy import Refused
 from epmm import options, settings_store
 from users.errors import (
@@ -74,6 +76,9 @@ class State:
     os_version: str = ""
     udid: str = ""
     language: str = ""
+    enrollment: int = 0  # that goes on, where an enrolled device is to sign in again
+    oauth_state: str = field(default="", repr=False)  # of a device that gets a code instead of its token
+    code_challenge: str = ""
 
     def seal(self) -> str:
         known = {name: value for name, value in asdict(self).items() if value}
@@ -145,14 +150,15 @@ def verify_claimed(state: State, provider: IdentityProvider, claimed: Claimed, *
 
 
 def _admitted(state: State, who: Callable[[], tuple[User, RegistrationPin | None]], *, address: str | None) -> Ticket:
-    attempt = trace.find(state.reference)
+    attempt = _attempt(state)
     try:
         user, pin = who()
-        attempt = attempt or trace.open_known(state.reference, identifier=state.identifier, address=address)
-        trace.move(attempt, Attempt.State.OPEN, user=user, kind=state.kind)
+        if not state.enrollment:
+            attempt = attempt or trace.open_known(state.reference, identifier=state.identifier, address=address)
+            trace.move(attempt, Attempt.State.OPEN, user=user, kind=state.kind)
         trace.step(attempt, Step.CREDENTIALS)
         _check_same_person(state, user)
-        policy.require(user, state.facts())
+        _require(state, user)
     except Refused as refused:
         _record(attempt, refused)
         raise
@@ -163,7 +169,7 @@ def _admitted(state: State, who: Callable[[], tuple[User, RegistrationPin | None
 def refuse(state: State, error: ProviderRefused) -> Refused:
     """What a sign-in at a provider that led nowhere is for the person and in the trace."""
     refused = _of_provider(error)
-    _record(trace.find(state.reference), refused)
+    _record(_attempt(state), refused)
     return refused
 
 
@@ -219,6 +225,42 @@ def _checked_credentials(state: State, entered: Entered, *, address: str | None)
     return signed_in.user, signed_in.pin
 
 
+def again(enrollment: Enrollment) -> State:
+    """Of an enrolled device whose person is to sign in once more; nothing is stored for it."""
+    return State(
+        reference=secrets.token_urlsafe(16),
+        base_reference="",
+        kind=enrollment.kind,
+        identifier=enrollment.managed_apple_account,
+        family=enrollment.family,
+        enrollment=enrollment.pk,
+    )
+
+
+def challenge_for(state: State) -> str:
+    """The 401 on purpose, by the method that is set."""
+    sealed = state.seal()
+    if settings_store.read(options.AUTHENTICATION_METHOD) == "apple-oauth2":
+        return oauth.challenge_for(sealed)
+    return challenge.web_challenge(f"{settings.PUBLIC_URL}/enroll/sign-in/{sealed}")
+
+
+def _attempt(state: State) -> Attempt | None:
+    if not state.enrollment:
+        return trace.find(state.reference)
+    return Attempt.objects.filter(enrollment=state.enrollment).order_by("-pk").first()
+
+
+def _require(state: State, user: User) -> None:
+    """Whoever may not enroll any more keeps what is enrolled, so a sign-in once more asks for less."""
+    if not state.enrollment:
+        policy.require(user, state.facts())
+        return
+    policy.account_enabled(user, state.facts())
+    if not Enrollment.objects.active().filter(pk=state.enrollment, user=user).exists():
+        raise Refused(reasons.SOMEONE_ELSE)
+
+
 def _check_same_person(state: State, user: User) -> None:
     """The profile will carry the account of who signed in: a device set up for somebody else must not get it."""
     owner = people.resolve(state.identifier, options.enrollment_domains()) if state.identifier else None
@@ -228,7 +270,7 @@ def _check_same_person(state: State, user: User) -> None:
 
 def next_policy(state: State, ticket: Ticket, languages: Sequence[str] = ()) -> PolicyText | None:
     """The text to show now; None when all are accepted."""
-    due = consent.due(Enrollment.Kind(state.kind), languages)
+    due = [] if state.enrollment else consent.due(Enrollment.Kind(state.kind), languages)
     return next((text for text in due if text.pk not in ticket.accepted), None)
 
 
@@ -257,16 +299,16 @@ def name_of(ticket: Ticket) -> str:
 
 
 def finish(state: State, ticket: Ticket) -> str:
-    """Issue the token; return the address that hands it to the device.  Raises Refused."""
-    attempt = trace.find(state.reference)
+    """Issue the token or the code for it; return the address that hands it to the device.  Raises Refused."""
+    attempt = _attempt(state)
     try:
         with transaction.atomic():
-            token = _issue(state, ticket, attempt)
+            address = _issue_again(state, ticket, attempt) if state.enrollment else _issue(state, ticket, attempt)
     except Refused as refused:
         trace.step(attempt, _step_of(refused), result=trace.REFUSED, reason=refused.reason)
         raise
     trace.step(attempt, Step.TOKEN)
-    return challenge.callback_url(token)
+    return address
 
 
 def _issue(state: State, ticket: Ticket, attempt: Attempt | None) -> str:
@@ -278,13 +320,34 @@ def _issue(state: State, ticket: Ticket, attempt: Attempt | None) -> str:
             pins.consume(pin, used_for=state.pin_use)
         except PinUsed as error:
             raise Refused(reasons.WRONG_CREDENTIALS) from error
-    return tokens.issue(
+    known: dict[str, Any] = {
+        "user": user,
+        "kind": Enrollment.Kind(state.kind),
+        "reference": state.base_reference,
+        "attempt": attempt,
+        "device": _provisional_device(state, user, pin, attempt),
+    }
+    if state.oauth_state:
+        return challenge.code_url(oauth.issue_code(code_challenge=state.code_challenge, **known), state.oauth_state)
+    return challenge.callback_url(tokens.issue(**known))
+
+
+def _issue_again(state: State, ticket: Ticket, attempt: Attempt | None) -> str:
+    user = _person(ticket)
+    _require(state, user)
+    enrollment = Enrollment.objects.select_for_update().get(pk=state.enrollment)
+    if not state.oauth_state:
+        return challenge.callback_url(tokens.reissue(enrollment, attempt=attempt))
+    code = oauth.issue_code(
         user=user,
-        kind=Enrollment.Kind(state.kind),
-        reference=state.base_reference,
+        kind=Enrollment.Kind(enrollment.kind),
+        reference="",
         attempt=attempt,
-        device=_provisional_device(state, user, pin, attempt),
+        code_challenge=state.code_challenge,
+        device=enrollment.device,
+        enrollment=enrollment,
     )
+    return challenge.code_url(code, state.oauth_state)
 
 
 def _provisional_device(state: State, user: User, pin: RegistrationPin | None, attempt: Attempt | None) -> Device:
@@ -313,7 +376,9 @@ def _waiting_record(pin: RegistrationPin | None, attempt: Attempt | None, user: 
             return pending
     if attempt is not None:
         earlier = AccessToken.objects.filter(attempt=attempt, user=user, device__status__in=Device.PROVISIONAL)
-        row = earlier.select_related("device").order_by("-pk").first()
+        row: AccessToken | AuthorizationCode | None = earlier.select_related("device").order_by("-pk").first()
+        code = AuthorizationCode.objects.filter(attempt=attempt, user=user, device__status__in=Device.PROVISIONAL)
+        row = row or code.select_related("device").order_by("-pk").first()
         if row is not None:
             return row.device
     return registration.take_up(user, platform)

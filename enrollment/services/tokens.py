@@ -2,19 +2,21 @@
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from devices.models import Device, Enrollment
 from enrollment.models import AccessToken, Attempt
+from epmm import options, settings_store
 from users.models import User
 
 FETCH_WITHIN: Final = timedelta(hours=1)  # from the sign-in to the profile; Apple's own sign-in comes later
 TOKEN_BYTES: Final = 32
+UNDER_WAY: Final = timedelta(minutes=1)
 
 
 def digest(token: str) -> bytes:
@@ -23,17 +25,99 @@ def digest(token: str) -> bytes:
 
 def issue(*, user: User, kind: Enrollment.Kind, reference: str, attempt: Attempt | None, device: Device | None) -> str:
     """The token itself is returned once and kept nowhere."""
+    return issue_row(
+        user=user, kind=kind, reference=reference, attempt=attempt, device=device, lapses_at=sign_in_holds_until()
+    )[0]
+
+
+def issue_row(
+    *,
+    user: User,
+    kind: Enrollment.Kind,
+    reference: str,
+    attempt: Attempt | None,
+    device: Device | None,
+    lapses_at: datetime | None,
+    enrollment: Enrollment | None = None,
+) -> tuple[str, AccessToken]:
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    AccessToken.objects.create(
+    row = AccessToken.objects.create(
         sha256=digest(token),
         user=user,
         kind=kind,
         reference=reference,
         attempt=attempt,
         device=device,
+        enrollment=enrollment,
         expires_at=timezone.now() + FETCH_WITHIN,
+        lapses_at=lapses_at,
     )
+    return token, row
+
+
+def sign_in_holds_until() -> datetime | None:
+    """None: nobody is asked again."""
+    if not settings_store.read(options.REAUTHENTICATION):
+        return None
+    return timezone.now() + timedelta(days=settings_store.read(options.REAUTHENTICATION_DAYS))
+
+
+def reissue(enrollment: Enrollment, *, attempt: Attempt | None) -> str:
+    """For whoever has signed in again on an enrolled device."""
+    token, row = issue_row(
+        user=enrollment.user,
+        kind=Enrollment.Kind(enrollment.kind),
+        reference="",
+        attempt=attempt,
+        device=enrollment.device,
+        enrollment=enrollment,
+        lapses_at=sign_in_holds_until(),
+    )
+    put_in_place(row)
     return token
+
+
+def replace(before: AccessToken, *, lapses_at: datetime | None) -> tuple[str, AccessToken]:
+    """Renewed.  What is under way with the one before still counts for a moment."""
+    token, after = issue_row(
+        user=before.user,
+        kind=Enrollment.Kind(before.kind),
+        reference=before.reference,
+        attempt=before.attempt,
+        device=before.device,
+        enrollment=before.enrollment,
+        lapses_at=lapses_at,
+    )
+    after.expires_at = before.expires_at  # a renewal gives no more time to fetch a profile
+    after.save(update_fields=["expires_at"])
+    moment = timezone.now() + UNDER_WAY
+    before.lapses_at = min(before.lapses_at or moment, moment)
+    before.save(update_fields=["lapses_at"])
+    # unless somebody has signed in again meanwhile
+    standing = Enrollment.objects.filter(pk=before.enrollment_id or 0, bearer_sha256=before.sha256)
+    standing.update(bearer_sha256=after.sha256, bearer_lapses_at=after.lapses_at)
+    return token, after
+
+
+def put_in_place(row: AccessToken) -> None:
+    """From now on this is the bearer that the enrollment's device shows."""
+    Enrollment.objects.filter(pk=row.enrollment_id or 0).update(
+        bearer_sha256=row.sha256, bearer_lapses_at=row.lapses_at
+    )
+
+
+def revoke(row: AccessToken) -> None:
+    """Its device is asked to sign in again, where devices are asked."""
+    now = timezone.now()
+    AccessToken.objects.live().filter(pk=row.pk).update(revoked_at=now)
+    Enrollment.objects.filter(pk=row.enrollment_id or 0, bearer_sha256=row.sha256).update(bearer_lapses_at=now)
+
+
+def has_lapsed(enrollment: Enrollment, bearer_sha256: bytes) -> bool:
+    """Whether this is a token of this enrollment that no longer counts.  Of one that is not known nobody can say."""
+    now = timezone.now()
+    mine = AccessToken.objects.filter(sha256=bearer_sha256, enrollment=enrollment, user=enrollment.user)
+    return mine.filter(Q(revoked_at__isnull=False) | Q(lapses_at__lte=now)).exists()
 
 
 def locked(token: str, *, kind: Enrollment.Kind, reference: str) -> AccessToken | None:
@@ -68,4 +152,6 @@ def forget_old() -> None:
     day_ago = timezone.now() - timedelta(days=1)
     unused = Q(enrollment=None, expires_at__lt=day_ago)
     over = Q(enrollment__state=Enrollment.State.ENDED, enrollment__ended_at__lt=day_ago)
-    AccessToken.objects.filter(unused | over).delete()
+    # the last one of an enrollment stays, so that its device is known to show an old one
+    followed = Q(lapses_at__lt=day_ago, enrollment__isnull=False) & ~Q(sha256=F("enrollment__bearer_sha256"))
+    AccessToken.objects.filter(unused | over | followed).delete()

@@ -3,7 +3,7 @@
 import plistlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +13,7 @@ from enrollment.simulator.discovery import USER_AGENT, is_https
 from enrollment.simulator.errors import coded_error
 from enrollment.simulator.hardware import Hardware
 from enrollment.simulator.network import send
+from enrollment.simulator.page import CALLBACK_SCHEME
 from enrollment.simulator.refusal import DeviceRefused, TurnedAway
 
 _REACTION = "cancels the enrollment"
@@ -52,7 +53,23 @@ def post(client: httpx2.Client, url: str, body: bytes, headers: Mapping[str, str
     return send(client, client.build_request("POST", url, content=body, headers={**fixed, **(headers or {})}))
 
 
-def sign_in_address(response: httpx2.Response) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How the person is to sign in; all but `address` belong to `apple-oauth2`."""
+
+    method: str
+    address: str = field(repr=False)
+    token_url: str = ""
+    redirect_url: str = ""
+    client_id: str = ""
+    scope: str = ""
+
+    @property
+    def is_oauth(self) -> bool:
+        return self.method == "apple-oauth2"
+
+
+def read(response: httpx2.Response) -> Asked:
     """Where the 401 sends the person."""
     if response.status_code != HTTPStatus.UNAUTHORIZED:
         raise turned_away(response, _REACTION)
@@ -60,12 +77,37 @@ def sign_in_address(response: httpx2.Response) -> str:
     bearers = [item for item in parse(", ".join(fields)) if item.scheme.lower() == "bearer"]
     if len(bearers) != 1:
         raise _refused("the 401 carries not exactly one Bearer challenge")
-    method, url = bearers[0].parameters.get("method"), bearers[0].parameters.get("url", "")
-    if method != "apple-as-web":
-        raise _refused(f"authentication method {method!r} is not apple-as-web")
-    if not is_https(url):
+    given = bearers[0].parameters
+    match given.get("method"):
+        case "apple-as-web":
+            asked = Asked(method="apple-as-web", address=given.get("url", ""))
+        case "apple-oauth2":
+            asked = _oauth(given)
+        case method:
+            raise _refused(f"authentication method {method!r} is not apple-as-web or apple-oauth2")
+    if not is_https(asked.address):
         raise _refused("the sign-in url is not an absolute https address")
-    return url
+    return asked
+
+
+def _oauth(given: Mapping[str, str]) -> Asked:
+    """Each parameter is required (Apple: "Implementing the OAuth 2 authentication account-driven enrollment flow")."""
+    names = ("authorization-url", "token-url", "redirect-url", "client-id", "scope")
+    if missing := [name for name in names if not given.get(name)]:
+        raise _refused(f"the challenge lacks {missing[0]}")
+    if not is_https(given["token-url"]):
+        raise _refused("the token-url is not an absolute https address")
+    scheme, _, path = given["redirect-url"].partition(":")
+    if scheme != CALLBACK_SCHEME or not path.strip("/"):
+        raise _refused("the redirect-url has not the scheme of the callback, or no path")
+    return Asked(
+        method="apple-oauth2",
+        address=given["authorization-url"],
+        token_url=given["token-url"],
+        redirect_url=given["redirect-url"],
+        client_id=given["client-id"],
+        scope=given["scope"],
+    )
 
 
 def turned_away(response: httpx2.Response, reaction: str) -> TurnedAway:

@@ -13,7 +13,7 @@ from enrollment.simulator.enrollee import Enrollee
 from enrollment.simulator.mdm_link import CHECK_IN, COMMAND, MdmLink, Proof, accepted, dictionary, without_content
 from enrollment.simulator.messages import Channel
 from enrollment.simulator.network import follow
-from enrollment.simulator.refusal import DeviceRefused
+from enrollment.simulator.refusal import DeviceRefused, TurnedAway
 
 _COMMANDS_OF_ONE_SESSION = 200
 
@@ -254,9 +254,26 @@ class SimulatedDevice(Enrollee):
         )
         bearer = member.carries_bearer(channel)
         response = link.put(url, body, content_type=content_type, bearer=bearer, headers=headers)
-        if response.status_code == httpx2.codes.UNAUTHORIZED:
-            self.sign_in_url = challenge.sign_in_address(response)
-        return response
+        if response.status_code != httpx2.codes.UNAUTHORIZED:
+            return response
+        if not bearer:
+            raise DeviceRefused("removes its enrollment profile", "a request without a bearer was challenged")
+        self.asked = challenge.read(response)
+        if not self._renews_by_itself():
+            return response
+        link.token = self.token
+        return link.put(url, body, content_type=content_type, bearer=bearer, headers=headers)
+
+    def _renews_by_itself(self) -> bool:
+        """With a refresh token; when that does not do either, the person is asked."""
+        if self.refresh_token is None or self.asked is None or not self.asked.is_oauth:
+            return False
+        try:
+            self.renew_token()
+        except TurnedAway:
+            self.refresh_token = None
+            return False
+        return True
 
     def _put(
         self,

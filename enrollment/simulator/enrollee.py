@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx2
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from enrollment.simulator import challenge, cms, discovery, envelope, profile, scep, scep_message
+from enrollment.simulator import challenge, cms, discovery, envelope, oauth, profile, scep, scep_message
 from enrollment.simulator.hardware import Hardware
 from enrollment.simulator.identity import Authority, Identity, KeyMaker, name_of, new_rsa_key
 from enrollment.simulator.messages import Membership, new_uuid
@@ -49,6 +49,7 @@ class Enrollee:
     machine_info_form: cms.SignatureForm = field(default_factory=cms.SignatureForm)
     managed_apple_account: str | None = None  # None: whatever the profile names is this person's
     apple_sign_in_seconds: float = 0.0
+    verifier: str = ""  # of PKCE, which Apple's example does without
 
     def __post_init__(self) -> None:
         self.forget()
@@ -57,8 +58,10 @@ class Enrollee:
         """Back to where no enrollment ever was."""
         self.server: discovery.Server | None = None
         self.enrollment_body = b""
-        self.sign_in_url: str | None = None
+        self.asked: challenge.Asked | None = None
+        self.refresh_token: str | None = None
         self.sheet: WebSheet | None = None
+        self.code: str | None = None
         self.token: str | None = None
         self.profile: profile.EnrollmentProfile | None = None
         self.member: Membership | None = None
@@ -79,21 +82,41 @@ class Enrollee:
             information = challenge.machine_info(self.hardware, server.enrollment_mode, **changes)
             signed = body if body is not None else cms.sign(information, self.built_in, form=self.machine_info_form)
             self.enrollment_body = signed
-            self.sign_in_url = challenge.sign_in_address(self.post_enrollment())
+            self.asked = challenge.read(self.post_enrollment())
             note("challenged to sign in")
-        return self.sign_in_url
+        return self.asked.address
+
+    @property
+    def sign_in_url(self) -> str | None:
+        return self.asked.address if self.asked else None
 
     def sign_in(
         self, *, password: str | None = None, pin: str | None = None, user: str | None = None, retype: bool = False
     ) -> str:
         """The person in the sheet.  `user` is typed where the page does not know the name yet, or with `retype`."""
-        url = self.need(self.sign_in_url, "request_challenge")
+        asked = self.need(self.asked, "request_challenge")
         with self.step("sign-in") as note:
             self.sheet = WebSheet(self.network.browser(), self.hardware)
             person = Person(user=user or self.identifier, password=password, pin=pin, retype=retype)
-            self.token = sign_in(self.sheet, with_identifier(url, self.identifier), person)
+            if asked.is_oauth:
+                request = oauth.Request(asked=asked, identifier=self.identifier, verifier=self.verifier)
+                self.sheet.read_callback = request.code
+                self.code = sign_in(self.sheet, request.address, person)
+                self.keep(oauth.exchange(self.network.client, request, self.code))
+            else:
+                self.token = sign_in(self.sheet, with_identifier(asked.address, self.identifier), person)
+                self.refresh_token = None
             note("token received")
-        return self.token
+        return self.need(self.token, "sign_in")
+
+    def keep(self, tokens: oauth.Tokens) -> None:
+        self.token, self.refresh_token = tokens.access_token, tokens.refresh_token
+
+    def renew_token(self) -> None:
+        """Without the person."""
+        asked = self.need(self.asked, "request_challenge")
+        with self.step("token renewal"):
+            self.keep(oauth.renew(self.network.client, asked, self.need(self.refresh_token, "sign_in")))
 
     def fetch_profile(self) -> profile.EnrollmentProfile:
         """The second POST: the same body with the bearer."""

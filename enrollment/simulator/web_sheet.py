@@ -1,7 +1,7 @@
 """The sheet in which the person signs in: a browser of its own that ends on the address of Apple's callback."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -41,7 +41,8 @@ class WebSheet:
         self._home = ""  # where the sheet was opened; other pages are a provider's
         self.page: pages.Page | None = None
         self.policies: list[str] = []
-        self.token: str | None = None  # set once the callback was reached
+        self.token: str | None = None  # set once the callback was reached; of apple-oauth2, the code
+        self.read_callback: Callable[[httpx2.Response], str] = callback_token
 
     def open(self, address: str) -> None:
         self._home = pages.origin(httpx2.URL(address))
@@ -100,7 +101,7 @@ class WebSheet:
             if submitted is not None and not self._is_home(submitted.address):
                 self._check_policies(submitted, redirected(response))
             if urlsplit(response.headers["Location"]).scheme not in {"", "http", "https"}:
-                self.token = callback_token(response)
+                self.token = self.read_callback(response)
                 return None
             address = redirected(response)
             if method == "POST" and response.status_code not in {307, 308}:

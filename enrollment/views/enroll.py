@@ -14,7 +14,7 @@ from enrollment import reasons
 from enrollment.models import Attempt, Step
 from enrollment.protocol import challenge, machine_info
 from enrollment.protocol.machine_info import MachineInfo, Reading, SignatureState
-from enrollment.services import policy, profiles, trace
+from enrollment.services import policy, profiles, sign_in, trace
 from enrollment.services.sign_in import State
 from epmm import options, settings_store
 from epmm.client_address import client_address
@@ -65,8 +65,7 @@ def _profile(token: str, state: State) -> HttpResponse:
 
 def _challenge(state: State) -> HttpResponse:
     """The 401 on purpose; never one without the challenge."""
-    url = f"{settings.PUBLIC_URL}/enroll/sign-in/{state.seal()}"
-    return HttpResponse(status=401, headers={"WWW-Authenticate": challenge.web_challenge(url), **NO_STORE})
+    return HttpResponse(status=401, headers={"WWW-Authenticate": sign_in.challenge_for(state), **NO_STORE})
 
 
 def _update_first(request: HttpRequest, attempt: Attempt | None, minimum: str) -> HttpResponse:

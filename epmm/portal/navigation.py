@@ -38,7 +38,7 @@ TABS: Final = (
     Tab(_("Devices & Users"), (Page(_("Devices"), "devices"), Page(_("Users"), "users"), Page(_("Labels"), "labels"))),
     Tab(_("Admin"), (Page(_("Admins"), "admins"),)),
     Tab(_("Policies & Configs"), (Page(_("Configurations"), "configurations"),)),
-    Tab(_("Services"), (Page("LDAP", "services-ldap"),)),
+    Tab(_("Services"), (Page("LDAP", "services-ldap"), Page(_("Identity providers"), "services-providers"))),
     Tab(_("Settings"), (Page(_("System Settings"), "settings"),)),
     Tab(
         _("Logs"),

@@ -61,6 +61,13 @@ IOS_MDM: Final = Node(
             label=_("First message without Apple's signature"),
             values={"off": _("Not checked"), "log": _("Accepted, and noted in the log"), "require": _("Refused")},
         ),
+        Row(
+            setting=options.AUTHENTICATION_METHOD,
+            label=_("Authentication of devices"),
+            values={"apple-as-web": _("Web (apple-as-web)"), "apple-oauth2": _("OAuth 2 (apple-oauth2)")},
+        ),
+        Row(setting=options.REAUTHENTICATION, label=_("Ask enrolled devices to sign in again")),
+        Row(setting=options.REAUTHENTICATION_DAYS, label=_("A sign-in holds for (days)")),
         Row(setting=options.SIGN_PROFILE, label=_("Sign enrollment profiles")),
         Row(setting=options.SIGN_MESSAGE, label=_("Devices sign their messages")),
     ),

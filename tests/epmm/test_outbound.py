@@ -22,8 +22,8 @@ class Far(httpx2.BaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
-        answer = self._answer
-        return answer() if callable(answer) else answer
+        answer: httpx2.Response = self._answer() if callable(self._answer) else self._answer
+        return answer
 
 
 def resolving(monkeypatch: Fixture, *addresses: str) -> None:

@@ -35,12 +35,24 @@ ANONYMOUS: dict[str, list[str]] = {
         "/enroll/sign-in/altered",
         "/enroll/sign-in/" + State(reference="", base_reference="", kind="adde").seal(),
     ],
+    "sign-in-at-provider": [
+        "/enroll/provider/1/altered",
+        "/enroll/provider/1/" + State(reference="", base_reference="", kind="adde").seal(),
+    ],
+    "oauth-authorize": [
+        "/enroll/oauth2/authorize/altered",
+        "/enroll/oauth2/authorize/" + State(reference="", base_reference="", kind="adde").seal(),
+    ],
+    "oauth-token": ["/enroll/oauth2/token"],
+    "provider-callback": ["/enroll/provider/1/callback", "/enroll/provider/1/callback?state=x&code=y"],
     "declared-profile": [f"/declarations/profile/1/{'0' * 64}/{'0' * 64}"],  # the address is the secret
     "invited": [],  # leads to the help
     "admin": [],  # leads to the portal
     "portal:sign-in": ["/admin/sign-in"],
     "portal:second-factor": [],  # these two lead to the first, for who has not been there
     "portal:new-password": [],
+    "portal:sign-in-provider": [],
+    "portal:sign-in-provider-callback": ["/admin/sign-in/provider/1/callback"],
     "portal:sign-out": [],
     "portal:theme": [],
     "portal:language": [],
@@ -78,7 +90,7 @@ def is_portal(where: str) -> bool:
 
 
 def cookies_at(where: str) -> set[str]:
-    return {"__Host-epmm-csrf"} if where == "/admin/sign-in" else set()
+    return {"__Host-epmm-csrf"} if where.startswith("/admin/sign-in") else set()
 
 
 def routes(patterns: Any, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -164,5 +176,9 @@ def test_every_page_has_the_strict_policy(client: Client) -> None:
         directives = dict(part.strip().partition(" ")[::2] for part in policy.split(";"))
         targets = directives.pop("form-action").split()
         assert directives == POLICY | (SCRIPTED if is_portal(where) else {}), where
-        callback = ["apple-remotemanagement-user-login:"] if where.startswith("/enroll/sign-in/") else []
+        callback = (
+            ["apple-remotemanagement-user-login:"]
+            if where.startswith(("/enroll/sign-in/", "/enroll/provider/1/callback"))
+            else []
+        )
         assert targets == ["'self'", *callback], where

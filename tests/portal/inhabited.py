@@ -13,7 +13,7 @@ from enrollment.simulator.refusal import DeviceRefused
 from tests.devices.configuration.profiles import profile
 from tests.flows.house import HOST, opened, person, record_of, switch
 from tests.ports import free_port
-from users.models import Directory, DirectoryEntry, DirectorySync, Group, User
+from users.models import Directory, DirectoryEntry, DirectorySync, Group, IdentityProvider, User
 from users.services import custom_attributes, group_roles, second_factor
 
 
@@ -37,6 +37,7 @@ def fill() -> None:
         order = Order(values={"label": sales}, actor="test")
         everything = Device.objects.all()
         action_runs.begin(BY_KEY["apply-label"], order, chosen=everything, confirmed=None, asked="", language="en")
+        IdentityProvider.objects.create(name="Corp Login", issuer="https://login.example.test", client_id="epmm")
         broadcast.begin("SecurityInfo", selection={}, payload=None, actor="test")
         house.work()
         directory()

@@ -35,6 +35,7 @@ SEEDED = Seeded(
     command=1,
     configuration=1,
     attribute=1,
+    provider=1,
     export=UUID(int=2),
     run=1,
     directory=1,

@@ -20,14 +20,23 @@ from devices.search import catalogue  # noqa: F401 - read once, not in the first
 from epmm.models import AuditEntry
 from tests.portal.conftest import browser
 from users import permissions
-from users.models import AdminGrant, AdminRole, CustomAttribute, Directory, User
+from users.models import AdminGrant, AdminRole, CustomAttribute, Directory, IdentityProvider, User
 
 pytestmark = pytest.mark.django_db
 
 UUID_OF_DEVICE = UUID("6d7ea4a2-7b1c-4d0f-9a55-3c8f3a8f1a01")
 NUMBER = 1_000_001  # of each row that is asked for; PostgreSQL counts up to it in no test
 OF_THE_WALK = "walker"
-ANYONE = {"sign-in", "second-factor", "new-password", "sign-out", "theme", "language"}
+ANYONE = {
+    "sign-in",
+    "sign-in-provider",
+    "sign-in-provider-callback",
+    "second-factor",
+    "new-password",
+    "sign-out",
+    "theme",
+    "language",
+}
 WHOEVER_SIGNED_IN = {"start", "session", "confirm", "account"}
 # By the beginning of its name: the role that looks at a page, and the one that changes something with it.  A longer
 # beginning goes before a shorter one; None: nothing is changed there.
@@ -68,6 +77,10 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "users-": (AdminRole.USER_MANAGE, AdminRole.USER_MANAGE),
     "users-edit": (AdminRole.USER_VIEW, AdminRole.USER_MANAGE),
     "admins": (AdminRole.ADMIN_MANAGE, AdminRole.ADMIN_MANAGE),
+    "services-providers": (AdminRole.SETTINGS_VIEW, AdminRole.SETTINGS_MANAGE),
+    "services-providers-add": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
+    "services-providers-test": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
+    "services-providers-delete": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "settings": (AdminRole.SETTINGS_VIEW, AdminRole.SETTINGS_MANAGE),
     "settings-domains-": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "settings-domains-show": (AdminRole.SETTINGS_VIEW, None),
@@ -174,6 +187,7 @@ def walk() -> Walk:
     Device.objects.create(pk=NUMBER, uuid=UUID_OF_DEVICE, user=person)
     Label.objects.create(pk=NUMBER, name="One")
     Directory.objects.create(pk=NUMBER, name="Example")
+    IdentityProvider.objects.create(pk=NUMBER, name="Corp", issuer="https://login.example.test", client_id="epmm")
     CustomAttribute.objects.create(pk=NUMBER, subject="device", name="room", kind="text")
     return Walk()
 

@@ -14,7 +14,7 @@ from enrollment.models import Attempt
 from epmm.portal import settings_tree
 from tests.epmm.test_routes import routes
 from tests.flows.house import HOST
-from users.models import CustomAttribute, Directory, Group, User
+from users.models import CustomAttribute, Directory, Group, IdentityProvider, User
 
 PORTAL: Final = "portal:"
 OK: Final = 200
@@ -45,7 +45,11 @@ DEEDS: Final = frozenset(
         "logs-audit-export",
         "logs-audit-exports-fetch",
         "services-ldap-sync",
+        "services-providers-test",  # it asks somebody who is not there
         "session",
+        "sign-in-provider",
+        "sign-in-provider-callback",
+        "confirm-provider",
         "settings-audit-logs-check",
         "settings-domains-add",
         "settings-ios-mdm-request",
@@ -132,6 +136,7 @@ def _rows() -> Mapping[str, str]:
         "logs-broadcasts": str(Broadcast.objects.latest("pk").pk),
         "logs-enrollment": str(Attempt.objects.exclude(last_code="").latest("pk").pk),
         "services-ldap": str(Directory.objects.get().pk),
+        "services-providers": str(IdentityProvider.objects.get().pk),
         "settings-attributes": str(CustomAttribute.objects.get().pk),
         "users": person,
         "users-group": str(Group.objects.earliest("pk").pk),

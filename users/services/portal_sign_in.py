@@ -13,9 +13,10 @@ from epmm import audit, options, settings_store
 from epmm.client_address import client_address
 from epmm.models import AuditEntry
 from users.errors import NoAdministrator, PasswordMustChange, SamePassword, WrongCode
-from users.models import PortalSession, User
+from users.models import IdentityProvider, PortalSession, User
 from users.services import lock_out, people, second_factor
 from users.services import sign_in as credentials
+from users.services.oidc import people as provider_people
 from users.services.sign_in import Requirement
 from users.sessions import ADDRESS
 
@@ -46,7 +47,7 @@ def begin(request: HttpRequest, name: str, password: str) -> Step:
         request.session.cycle_key()
         request.session[PENDING], request.session[MUST_CHANGE] = user.pk, True
         return Step.NEW_PASSWORD
-    return _go_on(request, user)
+    return go_on(request, user)
 
 
 def choose_password(request: HttpRequest, user: User, password: str) -> Step:
@@ -55,14 +56,15 @@ def choose_password(request: HttpRequest, user: User, password: str) -> Step:
         raise SamePassword
     people.set_password(user, password, actor=user.user_id)
     request.session.pop(MUST_CHANGE)
-    return _go_on(request, user)
+    return go_on(request, user)
 
 
 def must_change(request: HttpRequest) -> bool:
     return bool(request.session.get(MUST_CHANGE))
 
 
-def _go_on(request: HttpRequest, user: User) -> Step:
+def go_on(request: HttpRequest, user: User) -> Step:
+    """With whoever has proved who they are."""
     if second_factor.is_on(user):
         request.session.cycle_key()
         request.session[PENDING] = user.pk
@@ -95,11 +97,20 @@ def confirm(request: HttpRequest, user: User, password: str, code: str) -> None:
     _checked(request, user.user_id, password)
     if second_factor.is_on(user):
         _check_code(request, user, code)
+    note_confirmed(request)
+
+
+def note_confirmed(request: HttpRequest) -> None:
     request.session[CONFIRMED] = int(time.time())
 
 
 def is_confirmed(request: HttpRequest) -> bool:
     return time.time() - int(request.session.get(CONFIRMED, 0)) < CONFIRMED_SECONDS
+
+
+def confirms_elsewhere(user: User) -> IdentityProvider | None:
+    """The provider at which somebody without a password of ours shows that it is they."""
+    return None if user.has_usable_password() else provider_people.provider_of(user)
 
 
 def change_password(request: HttpRequest, user: User, current: str, password: str) -> None:
@@ -144,9 +155,13 @@ def _checked(request: HttpRequest, name: str, password: str) -> User:
         domains=options.enrollment_domains(),
     )
     if not signed_in.user.is_admin:
-        _record("portal.refused", request, signed_in.user, AuditEntry.Status.FAILED)
+        record_refusal(request, signed_in.user)
         raise NoAdministrator
     return signed_in.user
+
+
+def record_refusal(request: HttpRequest, user: User) -> None:
+    _record("portal.refused", request, user, AuditEntry.Status.FAILED)
 
 
 def _check_code(request: HttpRequest, user: User, code: str) -> None:

@@ -104,7 +104,13 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, form: OwnPasswordForm) -> HttpResponse:
     user = administrator(request)
-    context = {"form": form, "sessions": _sessions(request, user), "has_second_factor": second_factor.is_on(user)}
+    provider = portal_sign_in.confirms_elsewhere(user)
+    context: dict[str, Any] = {
+        "form": None if provider else form,
+        "provider": provider,
+        "sessions": _sessions(request, user),
+        "has_second_factor": second_factor.is_on(user),
+    }
     context["codes_left"] = second_factor.codes_left(user)
     return render(request, "portal/account/account.html", context)
 

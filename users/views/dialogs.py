@@ -1,13 +1,15 @@
 """What the portal's dialogs about people have in common."""
 
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from users.errors import SignInRefused, TooManyAttempts
-from users.forms import ConfirmForm
+from users.forms import ConfirmForm, ElsewhereForm
 from users.models import User
 from users.services import portal_sign_in
 
@@ -30,14 +32,26 @@ def done(request: HttpRequest, sentence: str) -> HttpResponse:
     return HttpResponse(status=204, headers={"HX-Refresh": "true"})
 
 
+def _address(request: HttpRequest) -> str:
+    """To the provider, and back to the page below the dialog."""
+    below = urlsplit(request.headers.get("HX-Current-URL", ""))
+    then = f"{below.path}?{below.query}" if below.query else below.path
+    return f"{reverse('portal:confirm-provider')}?{urlencode({'next': then})}"
+
+
 class StepUp:
     """Who is at the keyboard?  Asked in the dialog itself, unless it was just answered."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._request, self._user = request, administrator(request)
         self.status = 422
-        self.form: ConfirmForm | None = None
-        if not portal_sign_in.is_confirmed(request):
+        self.form: ConfirmForm | ElsewhereForm | None = None
+        provider = portal_sign_in.confirms_elsewhere(self._user)
+        if portal_sign_in.is_confirmed(request):
+            return
+        if provider is not None:
+            self.form = ElsewhereForm(provider.name, address=_address(request))
+        else:
             # not asked yet is not answered wrong
             data: Any = request.POST if GO in request.POST and "password" in request.POST else None
             self.form = ConfirmForm(data, asks_code=portal_sign_in.has_second_factor(self._user))
@@ -46,7 +60,7 @@ class StepUp:
     def is_passed(self) -> bool:
         if self.form is None:
             return True
-        if not self.form.is_valid():
+        if isinstance(self.form, ElsewhereForm) or not self.form.is_valid():
             return False
         given = self.form.cleaned_data
         try:

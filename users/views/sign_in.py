@@ -1,6 +1,7 @@
 """In and out of the portal, and once more in between before what cannot be undone."""
 
-from typing import Final
+import logging
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -15,13 +16,23 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from epmm import options, settings_store
 from epmm.portal.navigation import THEME_COOKIE, THEMES
 from epmm.rate_limit import limited
-from users.errors import DirectoryUnavailable, InvalidPerson, SignInRefused, TooManyAttempts
+from users.errors import (
+    DirectoryUnavailable,
+    InvalidPerson,
+    ProviderDown,
+    ProviderRefused,
+    SignInRefused,
+    TooManyAttempts,
+)
 from users.forms import CodeForm, ConfirmForm, NewPasswordForm, SignInForm
 from users.models import User
-from users.services import portal_sign_in
+from users.services import portal_sign_in, provider_sign_in
+from users.services.oidc import providers
 from users.services.portal_sign_in import Step
 
 YEAR: Final = 31_536_000
+
+log = logging.getLogger(__name__)
 
 
 @limited
@@ -39,7 +50,13 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             status = _refused(form, refused)
         else:
             return _to(step, request)
-    return render(request, "portal/sign_in.html", {"form": form, "login_text": login_text}, status=status)
+    context = {"form": form, "login_text": login_text, "asks_consent": asks_consent}
+    return render(request, "portal/sign_in.html", context | _elsewhere(request), status=status)
+
+
+def _elsewhere(request: HttpRequest, refused: str = "") -> dict[str, Any]:
+    """The providers that people may sign in with instead."""
+    return {"providers": providers.for_portal(), "next": _next(request), "refused": refused}
 
 
 @limited
@@ -83,6 +100,8 @@ def new_password(request: HttpRequest) -> HttpResponse:
 def confirm(request: HttpRequest) -> HttpResponse:
     """Who is at the keyboard?  Whoever asks for this page is sent on to `next`."""
     user = _signed_in(request)
+    if portal_sign_in.confirms_elsewhere(user):
+        return redirect(_with_next("portal:confirm-provider", request))
     form = ConfirmForm(request.POST or None, asks_code=portal_sign_in.has_second_factor(user))
     status = 200
     if form.is_valid():
@@ -97,8 +116,65 @@ def confirm(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
+    """Where a provider signed somebody in, it ends its session, too."""
+    way_out = provider_sign_in.way_out(request)
     portal_sign_in.leave(request)
-    return redirect("portal:sign-in")
+    if not way_out:
+        return redirect("portal:sign-in")
+    return render(request, "portal/leaving.html", {"address": way_out, "is_out": True})
+
+
+@limited
+@require_http_methods(["GET", "HEAD", "POST"])
+def at_provider(request: HttpRequest, number: int) -> HttpResponse:
+    """Not by a redirect: after a form of ours no browser would follow it to another site."""
+    asks_consent = bool(settings_store.read(options.LOGIN_TEXT)) and settings_store.read(options.LOGIN_CONSENT)
+    if request.method != "POST" or (asks_consent and "consent" not in request.POST):
+        return redirect(_with_next("portal:sign-in", request))
+    try:
+        departure = provider_sign_in.depart(number, then=_next(request))
+    except ProviderRefused as refused:
+        return _not_let_in(request, refused)
+    response = render(request, "portal/leaving.html", {"address": departure.address, "is_out": False})
+    departure.pack(response)
+    return response
+
+
+@limited
+@require_safe
+def provider_callback(request: HttpRequest, number: int) -> HttpResponse:
+    try:
+        trip = provider_sign_in.recall(request, number)
+        step, then = provider_sign_in.arrive(request, trip)
+    except SignInRefused as refused:
+        return _not_let_in(request, refused)
+    address = portal_sign_in.safe(request, then)
+    query = f"?{urlencode({NEXT: address})}" if address and step is not Step.DONE else ""
+    done = address or reverse("portal:start")
+    response = HttpResponseRedirect(done if step is Step.DONE else reverse(f"portal:{step}") + query)
+    response.delete_cookie(trip.cookie, samesite="Lax")
+    return response
+
+
+@limited
+@require_safe
+def confirm_at_provider(request: HttpRequest) -> HttpResponse:
+    """Once more, where this administrator comes from."""
+    try:
+        departure = provider_sign_in.depart_to_confirm(_signed_in(request), then=_next(request))
+    except ProviderRefused as refused:
+        return _not_let_in(request, refused)
+    return departure.respond()
+
+
+def _not_let_in(request: HttpRequest, refused: SignInRefused) -> HttpResponse:
+    if isinstance(refused, ProviderRefused):
+        log.warning("portal sign-in at a provider: %s %s", type(refused).__name__, refused.why)
+    status = 503 if isinstance(refused, ProviderDown) else 403
+    login_text = settings_store.read(options.LOGIN_TEXT)
+    asks_consent = bool(login_text) and settings_store.read(options.LOGIN_CONSENT)
+    context = {"form": SignInForm(asks_consent=asks_consent), "login_text": login_text, "asks_consent": asks_consent}
+    return render(request, "portal/sign_in.html", context | _elsewhere(request, str(refused)), status=status)
 
 
 @require_safe

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from devices.errors import DeviceRefused, UnrecognizedDevice
-from devices.models import Enrollment, Identity
+from devices.errors import DeviceRefused, ReauthenticationNeeded, UnrecognizedDevice
+from devices.models import Command, Enrollment, Identity
 from tests import pki
 from tests.devices.door.fakes import LAPTOP, PROXY, FakeDevice, Reply, Site
 
@@ -206,6 +206,26 @@ def test_a_dead_bearer_is_asked_about_and_may_go_on_without(device: FakeDevice) 
 
     assert device.idle().command == command.uuid
     assert [key for _, key in device.site.handlers.explained] == [device.udid]
+
+
+@pytest.mark.parametrize("status", ["Idle", "NotNow", "Acknowledged"])
+def test_a_bearer_that_has_lapsed_is_asked_about(device: FakeDevice, status: str) -> None:
+    """The one statement holds the bearer against its end; the queue stays as it is."""
+    command = device.queue()
+    handlers = device.site.handlers
+    for minutes, is_explained in ((5, False), (-5, True)):
+        device.enrollment.bearer_lapses_at = timezone.now() + timedelta(minutes=minutes)
+        device.enrollment.save()
+        handlers.explanation = ReauthenticationNeeded('Bearer method="apple-as-web", url="https://x.example/"')
+        reply = device.idle() if status == "Idle" else device.report(status, uuid4())
+        assert (reply.status, bool(handlers.explained)) == (401 if is_explained else 200, is_explained)
+
+    assert reply.headers["www-authenticate"] == 'Bearer method="apple-as-web", url="https://x.example/"'
+    assert (reply.body, reply.headers["cache-control"]) == (b"", "no-store")
+    command.refresh_from_db()
+    assert command.state == Command.State.OFFERED
+    device.bearer = None
+    assert device.idle().command == command.uuid
 
 
 def test_a_foreign_bearer_is_refused_when_the_explanation_says_so(device: FakeDevice) -> None:

@@ -12,9 +12,15 @@ from hypothesis import strategies as st
 
 from devices.door.app import PATHS, Door
 from devices.door.exchange import Answer, DeviceRequest
-from devices.door.refusals import STATUS
+from devices.door.refusals import STATUS, refusal_for
 from devices.door.store import NOT_FOUND, Exchange, Outcome
-from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
+from devices.errors import (
+    DeclarationGone,
+    DeviceRefused,
+    ReauthenticationNeeded,
+    UnrecognizedDevice,
+    UserNotManaged,
+)
 from devices.models import Payload
 from devices.protocol.checkin import PARSERS, decode_checkin
 from epmm.batching import StoreUnavailable
@@ -157,3 +163,16 @@ def test_no_message_gets_a_401(message_type: str, refusal: Exception) -> None:
 
 def test_the_table_has_none() -> None:
     assert 401 not in STATUS.values()
+
+
+@pytest.mark.parametrize("challenge", ["", "Basic realm=x", "bearer", " Bearer method="])
+def test_whoever_asks_for_a_sign_in_without_a_challenge_gets_a_500(challenge: str) -> None:
+    assert refusal_for(ReauthenticationNeeded(challenge)).answer.status == 500
+
+
+def test_a_challenge_is_never_bare_and_never_logged() -> None:
+    refusal = refusal_for(ReauthenticationNeeded('Bearer method="apple-as-web", url="https://x.example/s=secret"'))
+
+    assert refusal.answer.status == 401
+    assert dict(refusal.headers)[b"www-authenticate"].startswith(b"Bearer method=")
+    assert "secret" not in refusal.why

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enrollment.protocol.challenge import bearer, callback_url, web_challenge
+from enrollment.protocol.challenge import bearer, callback_url, code_url, oauth_challenge, web_challenge
 
 TOKEN = "Zk3p-opaque_0"
 
@@ -85,3 +85,43 @@ def test_callback_as_apple_prints_it() -> None:
 def test_token_that_would_need_escaping(token: str) -> None:
     with pytest.raises(ValueError, match="base64url"):
         callback_url(token)
+
+
+OAUTH = {
+    "authorization_url": "https://mdm.corp.example/oauth2/authorize",
+    "token_url": "https://mdm.corp.example/oauth2/token",
+    "client_id": "apple-adde",
+    "scope": "mdm",
+}
+
+
+def test_oauth_challenge_as_apple_prints_it() -> None:
+    assert oauth_challenge(**OAUTH) == (
+        'Bearer method="apple-oauth2", authorization-url="https://mdm.corp.example/oauth2/authorize", '
+        'token-url="https://mdm.corp.example/oauth2/token", '
+        'redirect-url="apple-remotemanagement-user-login:/oauth2/redirection", client-id="apple-adde", scope="mdm"'
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"authorization_url": "http://mdm.corp.example/"},
+        {"token_url": "http://mdm.corp.example/"},
+        {"token_url": 'https://mdm.corp.example/"'},
+        {"client_id": ""},
+        {"client_id": 'a"'},
+        {"scope": "a\r\nb"},
+    ],
+)
+def test_oauth_challenge_that_cannot_be_made(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"quoted|absolute"):
+        oauth_challenge(**OAUTH | wrong)
+
+
+def test_the_code_goes_back_with_the_state_as_it_came() -> None:
+    assert code_url("C1", "S 1&x=%2f/") == (
+        "apple-remotemanagement-user-login:/oauth2/redirection?code=C1&state=S%201%26x%3D%252f%2F"
+    )
+    with pytest.raises(ValueError, match="base64url"):
+        code_url("C&1", "S1")

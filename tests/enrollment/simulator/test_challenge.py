@@ -54,6 +54,13 @@ def test_any_body_can_be_sent_and_is_sent_again(laboratory: Laboratory) -> None:
     assert {request.content for _, request in laboratory.requests[1:]} == {b"not a message"}
 
 
+OAUTH = (
+    'Bearer method="apple-oauth2", authorization-url="https://idp.example/authorize", '
+    'token-url="https://idp.example/token", redirect-url="apple-remotemanagement-user-login:/oauth2/redirection", '
+    'client-id="c", scope="mdm"'
+)
+
+
 @pytest.mark.parametrize(
     ("field", "reason"),
     [
@@ -64,7 +71,13 @@ def test_any_body_can_be_sent_and_is_sent_again(laboratory: Laboratory) -> None:
         (GOOD.replace("Bearer ", ""), "no scheme"),
         (GOOD.replace('"', ""), "RFC 9110"),
         (f'{GOOD}, method="apple-as-web"', "repeats"),
-        (GOOD.replace("as-web", "oauth2"), "apple-as-web"),
+        (GOOD.replace("as-web", "as-app"), "'apple-as-app' is not"),
+        (GOOD.replace("as-web", "oauth2"), "lacks authorization-url"),
+        (OAUTH.replace(', scope="mdm"', ""), "lacks scope"),
+        (OAUTH.replace("https://idp.example/token", "http://idp.example/token"), "token-url"),
+        (OAUTH.replace("https://idp.example/authorize", "http://idp.example/authorize"), "https"),
+        (OAUTH.replace("apple-remotemanagement-user-login:", "other-app:"), "redirect-url"),
+        (OAUTH.replace(":/oauth2/redirection", ":"), "redirect-url"),
         (GOOD.replace("https", "http"), "https"),
         (GOOD.replace(ORIGIN, ""), "https"),
     ],

@@ -59,9 +59,12 @@ class Departure:
 
     def respond(self) -> HttpResponse:
         response = HttpResponse(status=302, headers={"Location": self.address, "Cache-Control": "no-store"})
+        self.pack(response)
+        return response
+
+    def pack(self, response: HttpResponse) -> None:
         # Lax: the way back is a navigation that another site begins
         response.set_cookie(self.cookie, self.value, max_age=SECONDS, secure=True, httponly=True, samesite="Lax")
-        return response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

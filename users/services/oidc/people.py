@@ -37,8 +37,9 @@ def arrive(provider: IdentityProvider, claimed: Claimed) -> User:
 
 
 def provider_of(user: User) -> IdentityProvider | None:
-    """Where this person signs in, if it is at a provider that is enabled."""
-    entry = DirectoryEntry.objects.filter(user=user, provider__is_enabled=True).select_related("provider").first()
+    """Where an administrator signs in, if it is at a provider that is enabled for the portal."""
+    theirs = DirectoryEntry.objects.filter(user=user, provider__is_enabled=True, provider__for_portal=True)
+    entry = theirs.select_related("provider").first()
     return entry.provider if entry else None
 
 

@@ -7,8 +7,10 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from epmm import audit
+from users.errors import InvalidPerson
 from users.models import Group, IdentityProvider, SpentSignIn
 from users.services.oidc import known
 
@@ -28,8 +30,22 @@ def for_enrollment() -> QuerySet[IdentityProvider]:
     return IdentityProvider.objects.filter(is_enabled=True, for_enrollment=True).order_by("position", "name")
 
 
+def keep_issuer(provider: IdentityProvider, issuer: str) -> None:
+    """Raises InvalidPerson: whoever names an issuer says who its people are, administrators among them."""
+    before = IdentityProvider.objects.filter(pk=provider.pk).first()
+    is_another = before is not None and before.issuer.rstrip("/") != issuer.rstrip("/")
+    if is_another and provider.entries.exists():
+        raise InvalidPerson(
+            _(
+                "People come from it, and another issuer could claim to be any of them."
+                " Add that one as another provider."
+            )
+        )
+
+
 def save(provider: IdentityProvider, *, secret: str, groups: Iterable[str], actor: str) -> None:
     """`secret`: empty leaves the one there is; a changed issuer takes it away, for it would be sent there."""
+    keep_issuer(provider, provider.issuer)
     before = IdentityProvider.objects.filter(pk=provider.pk).first()
     if secret:
         provider.client_secret = secret.encode()
