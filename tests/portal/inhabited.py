@@ -3,9 +3,12 @@
 import contextlib
 from base64 import b32decode
 
+from django.db import transaction
 from django_otp.oath import totp
 
 from devices.services import broadcast, configurations, labels
+from enrollment.services import invitations
+from enrollment.services.registration import Announced
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.refusal import DeviceRefused
 from tests.devices.configuration.profiles import profile
@@ -31,6 +34,10 @@ def fill() -> None:
         wifi = configurations.upload(profile(), actor="test").configuration
         configurations.assign(wifi, record_of(phone), actor="test")
         custom_attributes.define("device", "room", "text", actor="test")
+        switch("mail.host", "mail.example.test")
+        switch("mail.from", "epmm@example.test")
+        with transaction.atomic():
+            invitations.announce(User.objects.get(user_id="bob"), Announced(platform="iOS"), actor="test")
         broadcast.begin("SecurityInfo", selection={}, payload=None, actor="test")
         house.work()
 

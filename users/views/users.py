@@ -93,6 +93,7 @@ LISTING: Final = Listing[User](
     find=find,
     actions=(
         Action(label=_("Assign Roles"), name="users-roles", icon="user-cog"),
+        Action(label=_("Send Invitation"), name="users-invite", icon="mail"),
         Action(label=_("Assign administrator roles"), name="admins-roles", icon="shield-user"),
         Action(label=_("Assign custom attributes"), name="users-attributes", icon="list-plus"),
         Action(label=_("Require password change"), name="users-require-password", icon="key-round"),
