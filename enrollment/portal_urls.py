@@ -4,6 +4,7 @@ from django.urls import path
 
 from enrollment.views import (
     dashboard,
+    device_add,
     device_trace,
     domains,
     enrollment_log,
@@ -31,6 +32,8 @@ urlpatterns = [
     path("settings/invitations", invitation_settings.listed, name="settings-invitations"),
     path("settings/invitations/edit", invitation_settings.edit, name="settings-invitations-edit"),
     path("settings/invitations/delete", invitation_settings.delete, name="settings-invitations-delete"),
+    path("devices/add", device_add.single, name="devices-add"),
+    path("devices/add-many", device_add.many, name="devices-add-many"),
     path("users/invite", invite.dialog, name="users-invite"),
     path("users/invite/preview", invite.preview, name="users-invite-preview"),
     path("invitations", invitations.listed, name="invitations"),

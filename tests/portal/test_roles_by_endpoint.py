@@ -38,6 +38,8 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "devices-attributes": (AdminRole.DEVICE_VIEW, AdminRole.DEVICE_MANAGE),
     "devices-command-cancel": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "devices-assign-attributes": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
+    "devices-add": (AdminRole.DEVICE_ENROLL, AdminRole.DEVICE_ENROLL),
+    "devices-message": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "devices-check-in": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "devices-search": (AdminRole.DEVICE_VIEW, AdminRole.DEVICE_VIEW),
     "devices-labels": (AdminRole.LABEL_VIEW, None),

@@ -55,6 +55,9 @@ DEEDS: Final = frozenset(
         "sign-out",
         "theme",
         "users-invite-preview",
+        "users-pin-file-fetch",
+        "users-pin-file-state",
+        "users-pin-revoke",
         "users-roles-preview",
     }
 )

@@ -100,6 +100,7 @@ LISTING: Final = Listing[User](
         Action(label=_("Reset password"), name="users-reset-password", icon="rotate-ccw-key"),
         Action(label=_("Unlock account"), name="users-unlock", icon="lock-open"),
         Action(label=_("Issue registration PIN"), name="users-pin", icon="hash"),
+        Action(label=_("PINs as a CSV file"), name="users-pin-file", icon="file-down"),
         Action(label=_("Enable"), name="users-enable", icon="user-check"),
         Action(label=_("Disable"), name="users-disable", icon="user-x", is_dangerous=True),
         Action(label=_("Delete"), name="users-delete", icon="trash-2", is_dangerous=True),
