@@ -195,7 +195,7 @@ def _paths(name: str, route: Any, seeded: Seeded) -> Iterator[str]:
 
 def _argument(name: str, argument: str, seeded: Seeded) -> Any:
     if argument == "uuid":
-        return seeded.export if name.startswith("logs-audit") else seeded.device
+        return seeded.export if name.startswith(("logs-audit", "users-pin-file")) else seeded.device
     numbers = {
         "users": seeded.person, "admins": seeded.admin, "labels": seeded.label, "devices-command": seeded.command,
         "logs-enrollment": seeded.attempt, "configurations": seeded.configuration,

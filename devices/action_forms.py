@@ -11,6 +11,8 @@ from devices.models import Device, Label
 from devices.protocol.commands.lifecycle import MAC_PIN_LENGTH
 from devices.services.actions import Subject
 from devices.services.labels import LONGEST_DESCRIPTION, LONGEST_NAME
+from epmm import mail
+from epmm.mail import MailRefused
 from users.errors import UnknownPerson
 from users.models import User
 from users.services import people
@@ -92,6 +94,23 @@ class WipeForm(PinForm):
         return typed
 
 
+class MessageForm(ActionForm):
+    subject = forms.CharField(
+        label=gettext_lazy("Subject"),
+        max_length=mail.LONGEST_SUBJECT,
+        widget=forms.TextInput(attrs={"autofocus": True}),
+    )
+    message = forms.CharField(
+        label=gettext_lazy("Message"), max_length=LONGEST_COMMENT, widget=forms.Textarea(attrs={"rows": 6})
+    )
+
+    def clean_subject(self) -> str:
+        try:
+            return mail.subject(str(self.cleaned_data["subject"]))
+        except MailRefused as refused:
+            raise forms.ValidationError(str(refused)) from refused
+
+
 class RetireForm(ActionForm):
     at_once = forms.BooleanField(
         label=gettext_lazy("Retire the record at once"),
@@ -147,6 +166,7 @@ class CommentForm(ActionForm):
 
 FORMS: Final[Mapping[str, type[ActionForm]]] = {
     "lock": LockForm,
+    "message": MessageForm,
     "wipe": WipeForm,
     "retire": RetireForm,
     "ownership": OwnershipForm,

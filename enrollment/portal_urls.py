@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from enrollment.views import dashboard, device_trace, domains, enrollment_log, enterprise, settings_texts
+from enrollment.views import (
+    dashboard,
+    device_add,
+    device_trace,
+    domains,
+    enrollment_log,
+    enterprise,
+    invitation_settings,
+    invitations,
+    invite,
+    settings_texts,
+)
 
 urlpatterns = [
     path("dashboard", dashboard.dashboard, name="dashboard"),
@@ -18,6 +29,17 @@ urlpatterns = [
     path("settings/texts/preview", settings_texts.preview, name="settings-texts-preview"),
     path("settings/texts/edit", settings_texts.edit, name="settings-texts-edit"),
     path("settings/texts/delete", settings_texts.delete, name="settings-texts-delete"),
+    path("settings/invitations", invitation_settings.listed, name="settings-invitations"),
+    path("settings/invitations/edit", invitation_settings.edit, name="settings-invitations-edit"),
+    path("settings/invitations/delete", invitation_settings.delete, name="settings-invitations-delete"),
+    path("devices/add", device_add.single, name="devices-add"),
+    path("devices/add-many", device_add.many, name="devices-add-many"),
+    path("users/invite", invite.dialog, name="users-invite"),
+    path("users/invite/preview", invite.preview, name="users-invite-preview"),
+    path("invitations", invitations.listed, name="invitations"),
+    path("invitations/progress", invitations.progress, name="invitations-progress"),
+    path("invitations/again", invitations.again, name="invitations-again"),
+    path("invitations/stop", invitations.stop, name="invitations-stop"),
     path("logs/enrollment", enrollment_log.attempts, name="logs-enrollment"),
     path("logs/enrollment/<int:number>", enrollment_log.attempt, name="logs-enrollment-attempt"),
     path("devices/<uuid:uuid>/enrollment", device_trace.trace, name="devices-enrollment"),

@@ -21,6 +21,20 @@ def forget_ended_sessions() -> None:
     SessionStore.clear_expired()
 
 
+@jobs.handles("users.make_pin_file")
+def make_pin_file(file: int) -> None:
+    from users.services import pin_files
+
+    pin_files.make(file)
+
+
+@jobs.handles("users.forget_pin_files", every=timedelta(minutes=10))
+def forget_pin_files() -> None:
+    from users.services import pin_files
+
+    pin_files.forget()
+
+
 @jobs.handles("users.export_audit")
 def export_audit(export: int) -> None:
     from users.services import audit_export

@@ -49,9 +49,10 @@ def _labels(device: Device) -> Cell:
 
 
 def _country(device: Device) -> Cell:
-    """As the SIM says it: the code of its country, for devices tell no name."""
+    """As the SIM says it: the code of its country, for devices tell no name.  Before: as it was announced."""
     code = (device.details.get("DeviceInformation") or {}).get("SubscriberMCC")
-    return f"MCC {code}" if code else None
+    announced: str | None = (device.details.get("Registration") or {}).get("Country")
+    return f"MCC {code}" if code else announced
 
 
 LISTING: Final = Listing[Device](
@@ -189,6 +190,7 @@ def devices(request: HttpRequest) -> HttpResponseBase:
         context = view.context()
     shown = [device.pk for device in view.shown]
     poll = {"poll": _poll_address(shown, _seen(view.shown))} if shown else {}
+    context["may_add"] = permissions.may_open(request, "devices-add")
     context |= _filters(asked, view.address) | _advanced_search(request, view.address, refused) | poll
     actions = [menu_item(request, action) for action in ACTIONS]
     panel = _opened(asked.get("open", ""))

@@ -35,7 +35,15 @@ class Tab:
 
 TABS: Final = (
     Tab(_("Dashboard"), (Page(_("Dashboard"), "dashboard"),)),
-    Tab(_("Devices & Users"), (Page(_("Devices"), "devices"), Page(_("Users"), "users"), Page(_("Labels"), "labels"))),
+    Tab(
+        _("Devices & Users"),
+        (
+            Page(_("Devices"), "devices"),
+            Page(_("Users"), "users"),
+            Page(_("Invitations"), "invitations"),
+            Page(_("Labels"), "labels"),
+        ),
+    ),
     Tab(_("Admin"), (Page(_("Admins"), "admins"),)),
     Tab(_("Policies & Configs"), (Page(_("Configurations"), "configurations"),)),
     Tab(_("Services"), (Page("LDAP", "services-ldap"), Page(_("Identity providers"), "services-providers"))),

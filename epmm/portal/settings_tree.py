@@ -186,6 +186,7 @@ TEXTS: Final = Node(
         Row(setting=options.ACCEPT_AGAIN, label=_("Ask again after a change")),
     ),
 )
+INVITATIONS: Final = Node(slug="invitations", label=_("Invitations"), page="settings-invitations")
 CUSTOM_ATTRIBUTES: Final = Node(slug="attributes", label=_("Custom Attributes"), page="settings-attributes")
 DOMAINS: Final = Node(slug="domains", label=_("Enrollment domains"), page="settings-domains")
 
@@ -260,6 +261,7 @@ _TREE: Final = (
             DUPLICATES,
             GDPR,
             TEXTS,
+            INVITATIONS,
             DOMAINS,
             CUSTOM_ATTRIBUTES,
         ),

@@ -3,11 +3,14 @@
 import contextlib
 from base64 import b32decode
 
+from django.db import transaction
 from django_otp.oath import totp
 
 from devices.models import Device
 from devices.services import action_runs, broadcast, configurations, labels
 from devices.services.actions import BY_KEY, Order
+from enrollment.services import invitations
+from enrollment.services.registration import Announced
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.refusal import DeviceRefused
 from tests.devices.configuration.profiles import profile
@@ -38,6 +41,10 @@ def fill() -> None:
         everything = Device.objects.all()
         action_runs.begin(BY_KEY["apply-label"], order, chosen=everything, confirmed=None, asked="", language="en")
         IdentityProvider.objects.create(name="Corp Login", issuer="https://login.example.test", client_id="epmm")
+        switch("mail.host", "mail.example.test")
+        switch("mail.from", "epmm@example.test")
+        with transaction.atomic():
+            invitations.announce(User.objects.get(user_id="bob"), Announced(platform="iOS"), actor="test")
         broadcast.begin("SecurityInfo", selection={}, payload=None, actor="test")
         house.work()
         directory()

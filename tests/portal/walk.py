@@ -10,7 +10,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from playwright.sync_api import Page
 
 from devices.models import ActionRun, Broadcast, Command, Configuration, Device, Label
-from enrollment.models import Attempt
+from enrollment.models import Attempt, Invitation
 from epmm.portal import settings_tree
 from tests.epmm.test_routes import routes
 from tests.flows.house import HOST
@@ -41,6 +41,7 @@ DEEDS: Final = frozenset(
         "labels-criteria-translate",
         "labels-save",
         "labels-sizes",
+        "invitations-progress",
         "language",
         "logs-audit-export",
         "logs-audit-exports-fetch",
@@ -54,9 +55,14 @@ DEEDS: Final = frozenset(
         "settings-domains-add",
         "settings-ios-mdm-request",
         "settings-ios-mdm-signed",
+        "settings-invitations-delete",
         "settings-texts-delete",
         "sign-out",
         "theme",
+        "users-invite-preview",
+        "users-pin-file-fetch",
+        "users-pin-file-state",
+        "users-pin-revoke",
         "users-roles-preview",
     }
 )
@@ -131,6 +137,7 @@ def _rows() -> Mapping[str, str]:
         "devices": str(device.uuid),
         "devices-command": str(Command.objects.filter(channel__enrollment__device=device).latest("pk").pk),
         "configurations": str(Configuration.objects.get().pk),
+        "invitations": str(Invitation.objects.latest("pk").pk),
         "labels": str(Label.objects.get(name="Sales").pk),
         "logs-actions": str(ActionRun.objects.latest("pk").pk),
         "logs-broadcasts": str(Broadcast.objects.latest("pk").pk),

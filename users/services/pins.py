@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from epmm import audit, options, settings_store
+from epmm.models import Job
 from users.errors import PinExpired, PinUsed, PinWrong
 from users.models import RegistrationPin, User
 
@@ -37,7 +38,10 @@ class NewPin:
 def issue(user: User, *, actor: str) -> str:
     """Issue a PIN and return its digits, which are kept nowhere."""
     new = NewPin.draw()
-    store(user, new, actor=actor)
+    with transaction.atomic():
+        pin = store(user, new, actor=actor)
+        # a record waits for the device; it belongs to another app, and the handler of this kind with it
+        Job.enqueue("enrollment.pin_issued", pin=pin.pk)
     return new.digits
 
 

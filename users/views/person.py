@@ -109,7 +109,9 @@ def _state(user: User) -> dict[str, Any]:
     return {
         "roles": _effective(user),
         "entry": getattr(user, "directory_entry", None),
-        "pins": [(pin, _pin_state(pin)) for pin in user.registration_pins.order_by("-issued_at")[:PINS_SHOWN]],
+        "pins": [
+            (pin, _pin_state(pin), _is_good(pin)) for pin in user.registration_pins.order_by("-issued_at")[:PINS_SHOWN]
+        ],
         "failures": _failures(user),
         "locked_until": lock_out.locked_until(upkeep.names(user)),
         "has_second_factor": user.is_admin and vars(user)["has_second_factor"],
@@ -154,9 +156,20 @@ def _access(request: HttpRequest, user: User) -> dict[str, Any]:
     }
 
 
+def _pins(user: User) -> list[RegistrationPin]:
+    return list(user.registration_pins.order_by("-issued_at")[:PINS_SHOWN])
+
+
+def _is_good(pin: RegistrationPin) -> bool:
+    """Whether somebody can enroll with it still, and so whether it can be taken back."""
+    return pin.used_at is None and pin.revoked_at is None and not pin.expired(timezone.now())
+
+
 def _pin_state(pin: RegistrationPin) -> Badge:
     if pin.used_at is not None:
         return Badge(_("Used"))
+    if pin.revoked_by:
+        return Badge(_("Revoked"), "bad", note=pin.revoked_by)
     if pin.revoked_at is not None:
         return Badge(_("Replaced"))
     if pin.expired(timezone.now()):

@@ -8,6 +8,7 @@ from devices.services.actions.attributes import AssignAttributes
 from devices.services.actions.base import Action, Order, Subject, Unmet, Values, subjects
 from devices.services.actions.commands import ForceCheckIn, Lock, PushProfiles, Retire, Unlock, Wipe
 from devices.services.actions.labelling import ApplyLabel, RemoveLabel
+from devices.services.actions.message import SendMessage
 from devices.services.actions.person import ChangeUser
 from devices.services.actions.records import ChangeOwnership, Comment, DeleteRetired, MarkFound, MarkLost
 from devices.services.labels import LabelRefused
@@ -18,6 +19,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Lock(),
     Unlock(),
     PushProfiles(),
+    SendMessage(),
     ChangeOwnership(),
     ChangeUser(),
     MarkLost(),
