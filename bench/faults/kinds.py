@@ -19,6 +19,7 @@ from bench.site import HERE
 
 LARGEST_FILE: Final = 64 << 10  # while the disk is full: of what is larger nothing grows
 HOUR: Final = 3600
+NOTICED_SECONDS: Final = 1.2  # libfaketime looks at its file once a second
 SLOW: Final = 0.3  # for each piece between product and database
 LOCK_SECONDS: Final = 30
 BREAKS: Final = 0.15  # of the pieces
@@ -30,6 +31,7 @@ FREEZES: Final = 100  # until it is in the middle of something
 HELD_SECONDS: Final = 0.1
 # What a process may say about a database or a broker that is away.
 DATABASE: Final = ("OperationalError", "InterfaceError", "AdminShutdown", "CrashShutdown")
+IDLE: Final = ("terminating connection due to idle-in-transaction timeout",)
 # Of libfaketime 0.9.10: a process that sleeps while the clock is moved may find its sleep to be invalid.
 FAKED: Final = ("OSError: [Errno 22] Invalid argument",)
 DISK: Final = ("OSError: [Errno 27]",)
@@ -143,7 +145,7 @@ def _move_clock(strike: Strike) -> None:
     _fake_clock(here, [*here.product, *([here.database] if here.database else [])])
     for offset in (HOUR, -HOUR, 0):
         _set_clock(here.clock, offset)
-        time.sleep(strike.seconds)
+        time.sleep(NOTICED_SECONDS + strike.seconds / 2)
 
 
 def _slow_database(strike: Strike) -> None:
@@ -193,7 +195,7 @@ def _fake_clock(here: Installation, clocked: Sequence[Kept]) -> None:
     fake = {
         "LD_PRELOAD": str(next(_LIBRARIES.glob("*/faketime/libfaketimeMT.so.1"))),
         "FAKETIME_TIMESTAMP_FILE": str(here.clock),
-        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # a clock that is set leaves that one alone
         "FAKETIME_DISABLE_SHM": "1",  # each process for itself: one that is killed would leave its lock behind
     }
@@ -264,8 +266,15 @@ ALL: Final = (
     Kind(name="stopped", strike=_stop_database, explains=DATABASE, on_sqlite=False),
     Kind(name="dropped", strike=_break_connections, explains=DATABASE),
     Kind(name="repeated", strike=_repeat_requests),
-    Kind(name="silent", strike=_silence_database, explains=DATABASE, times=1, lasting=SILENT_SECONDS),
-    Kind(name="frozen", strike=_freeze_worker, explains=DATABASE, on_sqlite=False, times=1, lasting=FROZEN_SECONDS),
+    Kind(name="silent", strike=_silence_database, explains=(*DATABASE, *IDLE), times=1, lasting=SILENT_SECONDS),
+    Kind(
+        name="frozen",
+        strike=_freeze_worker,
+        explains=(*DATABASE, *IDLE),
+        on_sqlite=False,
+        times=1,
+        lasting=FROZEN_SECONDS,
+    ),
 )
 BY_NAME: Final = {kind.name: kind for kind in ALL}
 
