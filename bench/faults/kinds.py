@@ -129,7 +129,7 @@ def _kill_broker(strike: Strike) -> None:
 def _fill_disk(strike: Strike) -> None:
     """Of every process but the broker, which has no file; what starts meanwhile finds the disk as full."""
     here = strike.installation
-    full = [*here.product, *([here.database] if here.database else [])]
+    full = _of_machine(here)
     for kept in full:
         kept.limit_files(LARGEST_FILE)
     try:
@@ -142,7 +142,11 @@ def _fill_disk(strike: Strike) -> None:
 def _move_clock(strike: Strike) -> None:
     """Of product and database, which share a machine here: an hour on, two hours back, an hour on again."""
     here = strike.installation
-    _fake_clock(here, [*here.product, *([here.database] if here.database else [])])
+    fake_clock(here)
+    late = [kept for kept in _of_machine(here) if kept.given != kept.extra]
+    with ThreadPoolExecutor(len(late) or 1) as threads:
+        list(threads.map(Kept.restart, late))
+    here.until_answering()
     for offset in (HOUR, -HOUR, 0):
         _set_clock(here.clock, offset)
         time.sleep(NOTICED_SECONDS + strike.seconds / 2)
@@ -189,23 +193,28 @@ def _repeat_requests(strike: Strike) -> None:
 # --- How --------------------------------------------------------------------------------------------------------------
 
 
-def _fake_clock(here: Installation, clocked: Sequence[Kept]) -> None:
-    """The processes start again with a clock that can be moved, and keep it until their next start."""
+def fake_clock(here: Installation) -> None:
+    """From their next start on the processes have a clock that can be moved."""
     _set_clock(here.clock, 0)
-    fake = {
-        "LD_PRELOAD": str(next(_LIBRARIES.glob("*/faketime/libfaketimeMT.so.1"))),
-        "FAKETIME_TIMESTAMP_FILE": str(here.clock),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # a clock that is set leaves that one alone
-        "FAKETIME_DISABLE_SHM": "1",  # each process for itself: one that is killed would leave its lock behind
-    }
-    for kept in clocked:
-        kept.extra = fake
-    with ThreadPoolExecutor(len(clocked)) as threads:
-        list(threads.map(Kept.restart, clocked))
-    here.until_answering()
-    for kept in clocked:
+    for kept in _of_machine(here):
+        kept.extra = {
+            "LD_PRELOAD": str(next(_LIBRARIES.glob("*/faketime/libfaketimeMT.so.1"))),
+            "FAKETIME_TIMESTAMP_FILE": str(here.clock),
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # a clock that is set leaves that one alone
+            "FAKETIME_DISABLE_SHM": "1",  # each process for itself: one that is killed would leave its lock behind
+        }
+
+
+def give_clock_back(here: Installation) -> None:
+    """From their next start on; until then it goes as that of the machine."""
+    for kept in _of_machine(here):
         kept.extra = {}
+
+
+def _of_machine(here: Installation) -> Sequence[Kept]:
+    """What shares its clock and its disk."""
+    return (*here.product, *([here.database] if here.database else []))
 
 
 def _set_clock(clock: Path, offset: int) -> None:
