@@ -207,9 +207,11 @@ def fake_clock(here: Installation) -> None:
 
 
 def give_clock_back(here: Installation) -> None:
-    """From their next start on; until then it goes as that of the machine."""
+    """From their next start on; at once to those that sleep much, for libfaketime does not do that well for long."""
     for kept in _of_machine(here):
         kept.extra = {}
+    for worker in here.workers:
+        worker.restart()
 
 
 def _of_machine(here: Installation) -> Sequence[Kept]:
