@@ -5,9 +5,9 @@ import random
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -142,14 +142,10 @@ def _fill_disk(strike: Strike) -> None:
 def _move_clock(strike: Strike) -> None:
     """Of product and database, which share a machine here: an hour on, two hours back, an hour on again."""
     here = strike.installation
-    fake_clock(here)
-    late = [kept for kept in _of_machine(here) if kept.given != kept.extra]
-    with ThreadPoolExecutor(len(late) or 1) as threads:
-        list(threads.map(Kept.restart, late))
-    here.until_answering()
-    for offset in (HOUR, -HOUR, 0):
-        _set_clock(here.clock, offset)
-        time.sleep(NOTICED_SECONDS + strike.seconds / 2)
+    with _faked(here):
+        for offset in (HOUR, -HOUR, 0):
+            _set_clock(here.clock, offset)
+            time.sleep(NOTICED_SECONDS + strike.seconds / 2)
 
 
 def _slow_database(strike: Strike) -> None:
@@ -193,25 +189,34 @@ def _repeat_requests(strike: Strike) -> None:
 # --- How --------------------------------------------------------------------------------------------------------------
 
 
-def fake_clock(here: Installation) -> None:
-    """From their next start on the processes have a clock that can be moved."""
+@contextmanager
+def _faked(here: Installation) -> Iterator[None]:
+    """The processes start again with a clock that can be moved, and at the end with that of the machine.
+
+    Not for longer than it takes: libfaketime 0.9.10 now and then has two threads of Python wait for each other.
+    """
     _set_clock(here.clock, 0)
-    for kept in _of_machine(here):
-        kept.extra = {
-            "LD_PRELOAD": str(next(_LIBRARIES.glob("*/faketime/libfaketimeMT.so.1"))),
-            "FAKETIME_TIMESTAMP_FILE": str(here.clock),
-            "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # a clock that is set leaves that one alone
-            "FAKETIME_DISABLE_SHM": "1",  # each process for itself: one that is killed would leave its lock behind
-        }
+    fake = {
+        "LD_PRELOAD": str(next(_LIBRARIES.glob("*/faketime/libfaketimeMT.so.1"))),
+        "FAKETIME_TIMESTAMP_FILE": str(here.clock),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # a clock that is set leaves that one alone
+        "FAKETIME_DISABLE_SHM": "1",  # each process for itself: one that is killed would leave its lock behind
+    }
+    _restart(here, fake)
+    try:
+        yield
+    finally:
+        _restart(here, {})
 
 
-def give_clock_back(here: Installation) -> None:
-    """From their next start on; at once to those that sleep much, for libfaketime does not do that well for long."""
-    for kept in _of_machine(here):
-        kept.extra = {}
-    for worker in here.workers:
-        worker.restart()
+def _restart(here: Installation, extra: dict[str, str]) -> None:
+    clocked = _of_machine(here)
+    for kept in clocked:
+        kept.extra = extra
+    with ThreadPoolExecutor(len(clocked)) as threads:
+        list(threads.map(Kept.restart, clocked))
+    here.until_answering()
 
 
 def _of_machine(here: Installation) -> Sequence[Kept]:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from bench.faults import ledger
 from bench.faults.installation import Installation, is_database_there
-from bench.faults.kinds import Kind, Strike, fake_clock, give_clock_back
+from bench.faults.kinds import Kind, Strike
 from bench.faults.ledger import Ledger
 from bench.faults.logs import Logs
 from bench.faults.players import Manner, Told
@@ -135,8 +135,6 @@ class Round:
         self._take_account()  # and they have heard it
         work = Work(self.installation, chance, per_second=self.plan.per_second)
         jumps = any(kind.name == "clock" for kind in self.kinds)
-        if jumps:  # then those that are killed before it need not start once more
-            fake_clock(self.installation)
         self.newcomer = Newcomer(self.installation, self.number, patience=5 if jumps else 0)
         time.sleep(chance.uniform(0, self.plan.before))  # the broadcast may be under way
         for kind in self.kinds:
@@ -148,7 +146,6 @@ class Round:
         healed = time.monotonic()
         self.installation.until_answering()
         if jumps:
-            give_clock_back(self.installation)
             self._ask_again()
         left = self._settle()
         self.seconds = time.monotonic() - healed
