@@ -5,9 +5,9 @@ import random
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from bench.site import HERE
 
 LARGEST_FILE: Final = 64 << 10  # while the disk is full: of what is larger nothing grows
 HOUR: Final = 3600
+NOTICED_SECONDS: Final = 1.2  # libfaketime looks at its file once a second
 SLOW: Final = 0.3  # for each piece between product and database
 LOCK_SECONDS: Final = 30
 BREAKS: Final = 0.15  # of the pieces
@@ -30,6 +31,7 @@ FREEZES: Final = 100  # until it is in the middle of something
 HELD_SECONDS: Final = 0.1
 # What a process may say about a database or a broker that is away.
 DATABASE: Final = ("OperationalError", "InterfaceError", "AdminShutdown", "CrashShutdown")
+IDLE: Final = ("terminating connection due to idle-in-transaction timeout",)
 # Of libfaketime 0.9.10: a process that sleeps while the clock is moved may find its sleep to be invalid.
 FAKED: Final = ("OSError: [Errno 22] Invalid argument",)
 DISK: Final = ("OSError: [Errno 27]",)
@@ -127,7 +129,7 @@ def _kill_broker(strike: Strike) -> None:
 def _fill_disk(strike: Strike) -> None:
     """Of every process but the broker, which has no file; what starts meanwhile finds the disk as full."""
     here = strike.installation
-    full = [*here.product, *([here.database] if here.database else [])]
+    full = _of_machine(here)
     for kept in full:
         kept.limit_files(LARGEST_FILE)
     try:
@@ -140,10 +142,10 @@ def _fill_disk(strike: Strike) -> None:
 def _move_clock(strike: Strike) -> None:
     """Of product and database, which share a machine here: an hour on, two hours back, an hour on again."""
     here = strike.installation
-    _fake_clock(here, [*here.product, *([here.database] if here.database else [])])
-    for offset in (HOUR, -HOUR, 0):
-        _set_clock(here.clock, offset)
-        time.sleep(strike.seconds)
+    with _faked(here):
+        for offset in (HOUR, -HOUR, 0):
+            _set_clock(here.clock, offset)
+            time.sleep(NOTICED_SECONDS + strike.seconds / 2)
 
 
 def _slow_database(strike: Strike) -> None:
@@ -187,23 +189,39 @@ def _repeat_requests(strike: Strike) -> None:
 # --- How --------------------------------------------------------------------------------------------------------------
 
 
-def _fake_clock(here: Installation, clocked: Sequence[Kept]) -> None:
-    """The processes start again with a clock that can be moved, and keep it until their next start."""
+@contextmanager
+def _faked(here: Installation) -> Iterator[None]:
+    """The processes start again with a clock that can be moved, and at the end with that of the machine.
+
+    Not for longer than it takes: libfaketime 0.9.10 now and then has two threads of Python wait for each other.
+    """
     _set_clock(here.clock, 0)
     fake = {
         "LD_PRELOAD": str(next(_LIBRARIES.glob("*/faketime/libfaketimeMT.so.1"))),
         "FAKETIME_TIMESTAMP_FILE": str(here.clock),
-        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # a clock that is set leaves that one alone
         "FAKETIME_DISABLE_SHM": "1",  # each process for itself: one that is killed would leave its lock behind
     }
+    _restart(here, fake)
+    try:
+        yield
+    finally:
+        _restart(here, {})
+
+
+def _restart(here: Installation, extra: dict[str, str]) -> None:
+    clocked = _of_machine(here)
     for kept in clocked:
-        kept.extra = fake
+        kept.extra = extra
     with ThreadPoolExecutor(len(clocked)) as threads:
         list(threads.map(Kept.restart, clocked))
     here.until_answering()
-    for kept in clocked:
-        kept.extra = {}
+
+
+def _of_machine(here: Installation) -> Sequence[Kept]:
+    """What shares its clock and its disk."""
+    return (*here.product, *([here.database] if here.database else []))
 
 
 def _set_clock(clock: Path, offset: int) -> None:
@@ -264,8 +282,15 @@ ALL: Final = (
     Kind(name="stopped", strike=_stop_database, explains=DATABASE, on_sqlite=False),
     Kind(name="dropped", strike=_break_connections, explains=DATABASE),
     Kind(name="repeated", strike=_repeat_requests),
-    Kind(name="silent", strike=_silence_database, explains=DATABASE, times=1, lasting=SILENT_SECONDS),
-    Kind(name="frozen", strike=_freeze_worker, explains=DATABASE, on_sqlite=False, times=1, lasting=FROZEN_SECONDS),
+    Kind(name="silent", strike=_silence_database, explains=(*DATABASE, *IDLE), times=1, lasting=SILENT_SECONDS),
+    Kind(
+        name="frozen",
+        strike=_freeze_worker,
+        explains=(*DATABASE, *IDLE),
+        on_sqlite=False,
+        times=1,
+        lasting=FROZEN_SECONDS,
+    ),
 )
 BY_NAME: Final = {kind.name: kind for kind in ALL}
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
@@ -71,7 +71,7 @@ def _read_one_by_one(ids: Sequence[int], *, are_large: bool = False) -> int:
     for result_id in ids:
         try:
             done += _read([result_id], _read_ahead(result_id) if are_large else _NOTHING)
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError) as error:  # the last one: it was idle for too long
             if _is_the_databases(error):
                 raise
             done += _give_up_at_last(result_id, error)

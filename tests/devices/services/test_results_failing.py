@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 import pytest
-from django.db import DataError, OperationalError, connection, transaction
+from django.db import DataError, InternalError, OperationalError, connection, transaction
 
 from devices import tasks
 from devices.models import FinishedCommand, Result
@@ -151,15 +151,22 @@ def test_a_database_that_is_away_costs_no_answer(monkeypatch: pytest.MonkeyPatch
     assert device_of(enrollment).os_version == "18.2"
 
 
-@pytest.mark.parametrize(("says", "is_usable"), [("database is locked", True), ("server closed the connection", False)])
-def test_a_failure_of_the_database_is_no_answers_fault(says: str, is_usable: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    ("error", "is_usable"),
+    [
+        (OperationalError("database is locked"), True),
+        (OperationalError("server closed the connection"), False),
+        (InternalError("terminating connection due to idle-in-transaction timeout"), False),
+    ],
+)
+def test_a_failure_of_the_database_is_no_answers_fault(error: Exception, is_usable: bool) -> None:  # noqa: FBT001
     for version in ("18.1", "18.2"):
         information(enrolled(udid=version), OSVersion=version)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(inventory, "store", lambda *_: (_ for _ in ()).throw(OperationalError(says)))
+        patched.setattr(inventory, "store", lambda *_: (_ for _ in ()).throw(error))
         patched.setattr(connection, "is_usable", lambda: is_usable, raising=False)
         for _ in range(results.GIVE_UP):
-            with pytest.raises(OperationalError):
+            with pytest.raises(type(error)):
                 results.read_results()
 
     assert results.read_results() == 2
