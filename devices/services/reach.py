@@ -60,7 +60,7 @@ DOES: Final[tuple[Item, ...]] = (
     Item(_("Restart it or switch it off"), ("RestartDevice", "ShutDownDevice")),
     Item(_("Order an update of the system by command"), ("ScheduleOSUpdate",)),
     Item(_("Switch on Lost Mode and locate the device"), ("EnableLostMode",)),
-    Item(_("Start a screen share to a display that you stand before"), ("RequestMirroring",)),
+    Item(_("Ask the device to mirror its screen to an AirPlay display"), ("RequestMirroring",)),
     Item(_("Switch on remote desktop"), ("EnableRemoteDesktop",), MAC),
     Item(_("Change your Apple Account, or read what is in it")),
 )

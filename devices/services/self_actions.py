@@ -25,7 +25,11 @@ class Own:
     action: Action
     role: Role
     explanation: str | Promise
+    on_a_mac: str | Promise = ""  # in its place
     asks_who: bool = False
+
+    def explained(self, subject: Subject) -> str | Promise:
+        return self.on_a_mac if self.on_a_mac and subject.is_mac else self.explanation
 
 
 OWN: Final[tuple[Own, ...]] = (
@@ -33,6 +37,7 @@ OWN: Final[tuple[Own, ...]] = (
         actions.BY_KEY["lock"],
         Role.PORTAL_LOCK,
         gettext_lazy("The screen locks at once, with your message on it. The passcode stays as it is."),
+        gettext_lazy("The Mac restarts and stays locked until somebody types the PIN that you choose here."),
     ),
     Own(
         actions.BY_KEY["unlock"],

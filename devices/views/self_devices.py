@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from devices.action_forms import FORMS, ActionForm, WipeForm
+from devices.action_forms import FORMS, ActionForm, LockForm, WipeForm
 from devices.models import Device
 from devices.protocol.target import Kind, Platform
 from devices.services import reach, self_actions, story
@@ -41,8 +41,17 @@ class OwnWipeForm(WipeForm):
         del self.fields["reason"]
 
 
+class OwnLockForm(LockForm):
+    """A Mac that was locked without a PIN could not be unlocked by its person."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        if "pin" in self.fields:
+            self.fields["pin"].required = True
+
+
 OWN_FORMS: Final[dict[str, type[ActionForm]]] = {
-    "lock": FORMS["lock"],
+    "lock": OwnLockForm,
     "ownership": FORMS["ownership"],
     "wipe": OwnWipeForm,
 }
@@ -179,6 +188,7 @@ class Asked:
             self._request,
             "action",
             own=self._own,
+            explanation=self._own.explained(self._subject),
             device=self._subject.device,
             name=self._subject.name,
             why_not=self._why_not,

@@ -19,8 +19,8 @@ from users.views.self_account import page
 MOST: Final = 50
 GONE: Final = (Device.Status.RETIRED, Device.Status.WIPED, Device.Status.EXPIRED)
 SHOWN: Final = (
-    "uuid", "user", "status", "device_name", "serial_number", "model_name", "product_name", "family", "platform", "os_version",
-    "owner", "last_seen_at", "registered_at", "retired_at",
+    "uuid", "user", "status", "device_name", "serial_number", "model_name", "product_name", "family", "platform",
+    "os_version", "last_seen_at",
 )  # fmt: skip
 
 

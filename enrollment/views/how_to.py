@@ -35,7 +35,7 @@ def enroll(request: HttpRequest, slug: str = "") -> HttpResponse:
 
 def steps(request: HttpRequest, device: Met | None, person: User | None, **more: Any) -> HttpResponse:
     """`person`: whose address is to be typed; it is an example for nobody in particular."""
-    here = own_address.help_address(person) if person else f"{settings.PUBLIC_URL}{reverse('self:help')}"
+    here_for_them = own_address.help_address(person) if person else f"{settings.PUBLIC_URL}{reverse('self:help')}"
     query = f"?{request.GET.urlencode()}" if request.GET else ""
     return page(
         request,
@@ -47,8 +47,8 @@ def steps(request: HttpRequest, device: Met | None, person: User | None, **more:
         is_own=person is not None,
         account=(person.managed_apple_account or "") if person else "",
         # whoever reads it on the phone already needs no camera
-        code=qr.picture(here) if met(request) is None or met(request) == BY_SLUG["mac"] else "",
-        here=here,
+        code=qr.picture(here_for_them) if met(request) is None or met(request) == BY_SLUG["mac"] else "",
+        scanned=here_for_them,
         requirement=settings_store.read(options.REQUIREMENT),
         enabled=settings_store.read(options.ADDE) or settings_store.read(options.AAUE),
         asks_consent=any(consent.mode_of(settings_store.read(each)) != "off" for _kind, each in consent.CONFIGURED),
