@@ -19,7 +19,7 @@ from devices.protocol.target import Kind, Platform
 from devices.services import reach, self_actions, story
 from devices.services.actions import Order, Subject
 from devices.services.self_actions import BY_KEY, Own
-from devices.views.wording import TONES
+from devices.views.wording import TONES, system_of
 from epmm.client_address import client_address
 from users import self_permissions
 from users.errors import SignInRefused
@@ -93,12 +93,11 @@ def details(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 def _facts(device: Device) -> Iterator[tuple[str | Promise, object]]:
     """What is known, in the order in which people ask."""
-    system = f"{device.get_platform_display()} {device.os_version}".strip()
     yield from (
         (label, value)
         for label, value in (
             (_("Model"), device.model_name or device.product_name),
-            (_("System"), system if device.os_version else ""),
+            (_("System"), system_of(device)),
             (_("Serial number"), device.serial_number),
             (_("Phone number"), device.phone_number),
             (_("Managed Apple Account"), device.managed_apple_account),

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from devices.models import Device
-from devices.views.wording import ICONS, TONES
+from devices.views.wording import TONES, icon_of, system_of
 from enrollment.services import authorities, own_address, pin_requests
 from epmm import options, settings_store
 from epmm.rate_limit import limited
@@ -60,8 +60,9 @@ def _card(device: Device) -> dict[str, Any]:
     return {
         "device": device,
         "name": device.device_name or device.model_name or device.product_name,
-        "icon": ICONS.get(device.family, "smartphone"),
+        "icon": icon_of(device),
         "tone": TONES.get(Device.Status(device.status), ""),
+        "system": system_of(device),
         "seen": seen,
         "is_gone": device.status in GONE,
     }
