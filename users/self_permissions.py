@@ -26,6 +26,7 @@ NEEDED: Final[Mapping[str, str]] = {
     "sign-in-password": ANYONE,
     "sign-out": ANYONE,
     "password": PERSON,
+    "texts": PERSON,
     "pin": PERSON,  # the first or another one: each has its role, which the page asks for
     "device": PERSON,
     "device-lock": Role.PORTAL_LOCK,

@@ -27,13 +27,18 @@ def example() -> str:
     return f"name@{options.enrollment_domains()[0]}"
 
 
-def help_address(user: User) -> str:
-    """Of the page "How to enroll this device", with the person's own address on it: for mails and QR codes.
+def help_path(user: User | None) -> str:
+    """Of the page "How to enroll a device"; with a person, their own address stands on it.
 
     Whoever holds it reads this one address there, and gets no further.
     """
-    token = signing.dumps(user.pk, salt=SALT)
-    return f"{settings.PUBLIC_URL}{reverse('self:help')}?{urlencode({PARAMETER: token})}"
+    path = reverse("self:help")
+    return path if user is None else f"{path}?{urlencode({PARAMETER: signing.dumps(user.pk, salt=SALT)})}"
+
+
+def help_address(user: User | None) -> str:
+    """For mails and QR codes."""
+    return f"{settings.PUBLIC_URL}{help_path(user)}"
 
 
 def named_by(token: str) -> User | None:

@@ -136,7 +136,9 @@ class Entered:
 
 def verify(state: State, entered: Entered, *, address: str | None) -> Ticket:
     """Check the credentials, then whether this person may enroll this device.  Raises Refused."""
-    return _admitted(state, lambda: checked_credentials(entered, used_for=state.pin_use, address=address), address=address)
+    return _admitted(
+        state, lambda: checked_credentials(entered, used_for=state.pin_use, address=address), address=address
+    )
 
 
 def verify_claimed(state: State, provider: IdentityProvider, claimed: Claimed, *, address: str | None) -> Ticket:

@@ -5,6 +5,7 @@ A PIN is looked at and stays as it is, for it is the device's sign-in that uses 
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from django.core import signing
 
 from devices.models import Enrollment
 from enrollment import reasons
-from enrollment.models import Attempt, PolicyText
+from enrollment.models import Attempt, PolicyText, Step
 from enrollment.services import consent, discovery, policy, sign_in, trace
 from enrollment.services.policy import Refused
 from enrollment.services.sign_in import Entered, SignInExpired
@@ -74,15 +75,15 @@ def allowed(user: User, *, family: str, address: str | None) -> Ticket:
     return Ticket(user=user.pk, kind=kind.value, family=family)
 
 
-def next_text(ticket: Ticket) -> PolicyText | None:
+def next_text(ticket: Ticket, languages: Sequence[str]) -> PolicyText | None:
     """The text to show now; None when all are accepted."""
-    due = consent.due(Enrollment.Kind(ticket.kind))
+    due = consent.due(Enrollment.Kind(ticket.kind), languages)
     return next((text for text in due if text.pk not in ticket.accepted), None)
 
 
-def accept(ticket: Ticket, text_id: str, *, address: str | None) -> Ticket:
+def accept(ticket: Ticket, text_id: str, *, address: str | None, languages: Sequence[str]) -> Ticket:
     """Another text than the one due changes nothing."""
-    shown = next_text(ticket)
+    shown = next_text(ticket, languages)
     if shown is None or str(shown.pk) != text_id:
         return ticket
     consent.accept(ticket.person(), shown, attempt=None, address=trace.address_or_none(address))
@@ -92,4 +93,4 @@ def accept(ticket: Ticket, text_id: str, *, address: str | None) -> Ticket:
 def _trace(user: User, reason: reasons.Reason, family: str, address: str | None) -> None:
     attempt = trace.open_known(secrets.token_urlsafe(16), identifier=user.user_id, address=address)
     trace.move(attempt, Attempt.State.OPEN, user=user, model_family=family)
-    trace.step(attempt, "web_registration", result=trace.REFUSED, reason=reason)
+    trace.step(attempt, Step.WEB_REGISTRATION, result=trace.REFUSED, reason=reason)

@@ -3,26 +3,30 @@
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import linebreaks
-from django.utils.translation import gettext as _
+from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from enrollment import reasons
 from enrollment.go_forms import GoForm
-from enrollment.models import PolicyText
 from enrollment.services import web_registration
 from enrollment.services.policy import Refused
 from enrollment.services.sign_in import Entered, SignInExpired
 from enrollment.services.web_registration import Ticket
 from enrollment.views.devices_met import family_of, met
 from enrollment.views.how_to import steps
+from enrollment.views.self_texts import reads, text_page
 from epmm.client_address import client_address
 from epmm.rate_limit import limited
 from users import self_permissions
 from users.views.self_account import page
 
-TRY_AGAIN: Final = {reasons.WRONG_CREDENTIALS: 200, reasons.PIN_EXPIRED: 200, reasons.TOO_MANY_ATTEMPTS: 429}
+TRY_AGAIN: Final = {
+    reasons.WRONG_CREDENTIALS: 200,
+    reasons.PIN_EXPIRED: 200,
+    reasons.TOO_MANY_ATTEMPTS: 429,
+    reasons.DIRECTORY_DOWN: 503,
+}
 
 
 @limited
@@ -64,25 +68,16 @@ def _credentials(request: HttpRequest, requirement: str) -> HttpResponse:
 def _accepted(request: HttpRequest) -> HttpResponse:
     ticket = Ticket.unseal(request.POST["ticket"])
     ticket.person()
-    text = request.POST.get("policy", "")
-    return _next(request, web_registration.accept(ticket, text, address=client_address(request)))
+    shown, address = request.POST.get("policy", ""), client_address(request)
+    return _next(request, web_registration.accept(ticket, shown, address=address, languages=reads(request)))
 
 
 def _next(request: HttpRequest, ticket: Ticket) -> HttpResponse:
     """The next text to accept; after the last one, what to do on the device."""
-    due = web_registration.next_text(ticket)
+    due = web_registration.next_text(ticket, reads(request))
     if due is None:
         return steps(request, met(request), ticket.person(), is_ready=True)
-    is_privacy = due.kind == PolicyText.Kind.PRIVACY
-    return page(
-        request,
-        "go_text",
-        title=_("Your Privacy Matters") if is_privacy else _("Terms of Service"),
-        is_privacy=is_privacy,
-        text_html=linebreaks(due.text, autoescape=True),
-        version=due.version,
-        hidden={"ticket": ticket.seal(), "policy": str(due.pk)},
-    )
+    return text_page(request, due, action=reverse("self:go"), ticket=ticket.seal())
 
 
 def _refused(request: HttpRequest, refused: Refused) -> HttpResponse:

@@ -3,13 +3,14 @@ from typing import Any, Final
 
 from django.db.models import Case, IntegerField, When
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from devices.models import Device
 from devices.views.wording import TONES, icon_of, system_of
 from enrollment.services import authorities, own_address, pin_requests
+from enrollment.views import self_texts
 from epmm import options, settings_store
 from epmm.rate_limit import limited
 from users import self_permissions
@@ -30,7 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """How to enroll, for whoever comes here with a browser; their devices, for who has signed in."""
     user = self_permissions.person_of(request)
     if user is not None:
-        return _own(request, user)
+        return redirect("self:texts") if self_texts.is_due(request, user) else _own(request, user)
     context = {
         "organization": authorities.organization(),
         "enabled": settings_store.read(options.ADDE) or settings_store.read(options.AAUE),

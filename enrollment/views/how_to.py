@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
@@ -35,7 +33,7 @@ def enroll(request: HttpRequest, slug: str = "") -> HttpResponse:
 
 def steps(request: HttpRequest, device: Met | None, person: User | None, **more: Any) -> HttpResponse:
     """`person`: whose address is to be typed; it is an example for nobody in particular."""
-    here_for_them = own_address.help_address(person) if person else f"{settings.PUBLIC_URL}{reverse('self:help')}"
+    scanned = own_address.help_address(person)
     query = f"?{request.GET.urlencode()}" if request.GET else ""
     return page(
         request,
@@ -47,8 +45,8 @@ def steps(request: HttpRequest, device: Met | None, person: User | None, **more:
         is_own=person is not None,
         account=(person.managed_apple_account or "") if person else "",
         # whoever reads it on the phone already needs no camera
-        code=qr.picture(here_for_them) if met(request) is None or met(request) == BY_SLUG["mac"] else "",
-        scanned=here_for_them,
+        code=qr.picture(scanned) if met(request) is None or met(request) == BY_SLUG["mac"] else "",
+        scanned=scanned,
         requirement=settings_store.read(options.REQUIREMENT),
         enabled=settings_store.read(options.ADDE) or settings_store.read(options.AAUE),
         asks_consent=any(consent.mode_of(settings_store.read(each)) != "off" for _kind, each in consent.CONFIGURED),

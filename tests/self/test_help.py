@@ -352,3 +352,30 @@ def test_an_enrolled_device_shows_what_its_own_enrollment_asked_for(house: House
     shown = parts(client.get(f"/my/devices/{record.uuid}"))
     assert "Erase everything on the device" in shown["does_not"]
     assert "Erase everything on the device" in parts(client.get("/help/privacy?device=iphone"))["does"]
+
+
+# --- texts that have changed ---
+
+
+def test_a_changed_text_is_asked_for_once_more_and_can_wait(signed_in: SignedIn) -> None:
+    switch("ios.mdm.account_driven_device_enrollment", "on")
+    switch("registration.terms", "Be kind.")
+    signed_in()
+    client = phone()
+    accept(client, client.post("/go", SIGNED_IN))
+    switch("registration.accept_again", "on")
+    assert enter(client) == "/"
+    assert client.get("/").status_code == 200
+
+    switch("registration.terms", "Be very kind.")
+    enter(client)
+    assert client.get("/")["Location"] == "/my/texts"
+    assert "Be very kind." in text(client.get("/my/texts"))
+    assert client.post("/my/texts", {"later": "1"})["Location"] == "/"
+    assert client.get("/").status_code == 200
+    enter(client)
+    shown = client.get("/my/texts")
+    assert client.post("/my/texts", shown.context["hidden"])["Location"] == "/my/texts"
+    assert client.get("/my/texts")["Location"] == "/"
+    assert client.get("/").status_code == 200
+    assert Acceptance.objects.filter(policy__text__contains="very").count() == 1
