@@ -1,11 +1,10 @@
 from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
-from enrollment.views import discovery, enroll, home, invited, oauth, provider, scep, sign_in
+from enrollment.views import discovery, enroll, invited, oauth, provider, scep, sign_in
 
 # Nothing here rests on a cookie: devices bring a token or a signed message, and each form carries its own signed proof.
 urlpatterns = [
-    path("", home.home, name="home"),
     path(".well-known/com.apple.remotemanagement", discovery.well_known, name="well-known"),
     path("enroll/sign-in/<str:sealed>", csrf_exempt(sign_in.page), name="sign-in"),
     path("enroll/oauth2/authorize/<str:sealed>", oauth.authorize, name="oauth-authorize"),

@@ -21,7 +21,22 @@ if PLACE and metrics_files.VARIABLE in os.environ:
 OTHER: Final = "other"
 # By the first segment of the path.
 ENDPOINTS: Final = frozenset(
-    {"home", "go", ".well-known", "enroll", "scep", "acme", "admin", "api", "static", "healthz", "readyz", "metrics"}
+    {
+        "home",
+        "go",
+        "help",
+        "my",
+        ".well-known",
+        "enroll",
+        "scep",
+        "acme",
+        "admin",
+        "api",
+        "static",
+        "healthz",
+        "readyz",
+        "metrics",
+    }
 )
 PUSH_VERDICTS: Final = frozenset(
     {

@@ -91,6 +91,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "users.self_guard.SelfGuard",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -126,6 +127,7 @@ SECURE_SSL_REDIRECT = False  # no door listens without TLS
 SESSION_ENGINE = "users.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-epmm-session", "__Host-epmm-csrf"
+PERSON_COOKIE_NAME, PERSON_COOKIE_SECURE = "__Host-epmm-person", True  # of the user portal, whose sessions are its own
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # a mailed address opens where its reader is signed in
 CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"

@@ -2,12 +2,15 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from devices.portal_urls import urlpatterns as devices_portal
+from devices.self_urls import urlpatterns as devices_self
 from devices.services import figures as _devices  # noqa: F401 - these three register what `/metrics` tells
 from enrollment.portal_urls import urlpatterns as enrollment_portal
+from enrollment.self_urls import urlpatterns as enrollment_self
 from enrollment.services import figures as _enrollment  # noqa: F401
 from epmm import health
 from epmm import work_figures as _work  # noqa: F401
 from users.portal_urls import urlpatterns as users_portal
+from users.self_urls import urlpatterns as users_self
 
 handler500 = "epmm.failover.server_error"
 urlpatterns = [
@@ -16,6 +19,7 @@ urlpatterns = [
     path("metrics", health.metrics_page, name="metrics"),
     path("admin", RedirectView.as_view(url="/admin/"), name="admin"),
     path("admin/", include(([*users_portal, *devices_portal, *enrollment_portal], "portal"))),
+    path("", include(([*users_self, *devices_self, *enrollment_self], "self"))),
     path("", include("devices.urls")),
     path("", include("enrollment.urls")),
 ]

@@ -110,6 +110,12 @@ class NoAdministrator(SignInRefused):
     sentence = gettext_lazy("Your account may not use the Admin Portal. An administrator can give it a role there.")
 
 
+class NoUserPortal(SignInRefused):
+    """The right password, without the role."""
+
+    sentence = gettext_lazy("Your account may not use the user portal. Ask your administrator.")
+
+
 class WrongCode(SignInRefused):
     sentence = gettext_lazy("This code is not right. Wait for the next one, or use one of your backup codes.")
 

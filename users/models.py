@@ -42,6 +42,7 @@ __all__ = [
     "GroupRole",
     "IdentityProvider",
     "Membership",
+    "PersonSession",
     "PinFile",
     "PinQuerySet",
     "PortalSession",
@@ -274,6 +275,22 @@ class PortalSession(AbstractBaseSession):
         from users.sessions import SessionStore
 
         return SessionStore
+
+
+class PersonSession(AbstractBaseSession):
+    """A session of the user portal.  In a table of its own: the key of one opens nothing in the Admin Portal."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="person_sessions")
+    started_at = models.DateTimeField(default=timezone.now)
+
+    class Meta(AbstractBaseSession.Meta):
+        abstract = False
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        from users.self_sessions import PersonStore
+
+        return PersonStore
 
 
 class PinQuerySet(models.QuerySet["RegistrationPin"]):

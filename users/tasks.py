@@ -16,9 +16,11 @@ def forget_failed_sign_ins() -> None:
 
 @jobs.handles("users.forget_ended_sessions", every=timedelta(hours=1))
 def forget_ended_sessions() -> None:
+    from users.self_sessions import PersonStore
     from users.sessions import SessionStore
 
     SessionStore.clear_expired()
+    PersonStore.clear_expired()
 
 
 @jobs.handles("users.make_pin_file")

@@ -66,7 +66,8 @@ def send(order: Order, *, actor: str, address: str | None = None) -> Command:
             "command": str(command.uuid),
             "request_type": command.request_type,
             "user": order.channel.user_key,
-        },
+        }
+        | ({"ends_management": True} if order.ends_management else {}),
     )
     return command
 

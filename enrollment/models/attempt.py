@@ -73,6 +73,7 @@ class Step(models.TextChoices):
     TOKEN_UPDATE = "token_update", _("Device can be reached (TokenUpdate)")
     FIRST_INVENTORY = "first_inventory", _("First device information")
     CHECK_OUT = "check_out", _("Management removed (CheckOut)")
+    WEB_REGISTRATION = "web_registration", _("Checks before an enrollment, at /go")
 
 
 class AttemptStep(models.Model):

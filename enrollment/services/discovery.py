@@ -44,10 +44,15 @@ def _kind(request: DiscoveryRequest) -> Enrollment.Kind:
     # Without parameters (a redirect that lost them) every enrollment domain is meant.
     if request.domain and request.domain not in options.enrollment_domains():
         raise Refused(reasons.FOREIGN_IDENTIFIER)
+    return kind_for(request.identifier)
+
+
+def kind_for(identifier: str) -> Enrollment.Kind:
+    """What whoever types this is led to.  Raises Refused."""
     offered = [kind for kind, setting in policy.FEATURE.items() if settings_store.read(setting)]
     if not offered:
         raise Refused(reasons.NOT_OFFERED)
-    return offered[0] if len(offered) == 1 else _by_role(request.identifier)
+    return offered[0] if len(offered) == 1 else _by_role(identifier)
 
 
 def _by_role(identifier: str) -> Enrollment.Kind:

@@ -141,7 +141,9 @@ class Entered:
 
 def verify(state: State, entered: Entered, *, address: str | None) -> Ticket:
     """Check the credentials, then whether this person may enroll this device.  Raises Refused."""
-    return _admitted(state, lambda: _checked_credentials(state, entered, address=address), address=address)
+    return _admitted(
+        state, lambda: checked_credentials(entered, used_for=state.pin_use, address=address), address=address
+    )
 
 
 def verify_claimed(state: State, provider: IdentityProvider, claimed: Claimed, *, address: str | None) -> Ticket:
@@ -199,7 +201,8 @@ def _step_of(refused: Refused) -> Step:
     return Step.CREDENTIALS if refused.reason.code.startswith("E-2") else Step.POLICY
 
 
-def _checked_credentials(state: State, entered: Entered, *, address: str | None) -> tuple[User, RegistrationPin | None]:
+def checked_credentials(entered: Entered, *, used_for: str, address: str | None) -> tuple[User, RegistrationPin | None]:
+    """By what `registration.requirement` asks for.  Raises Refused."""
     try:
         signed_in = credentials.verify(
             entered.name,
@@ -207,7 +210,7 @@ def _checked_credentials(state: State, entered: Entered, *, address: str | None)
             pin=entered.pin,
             requirement=settings_store.read(options.REQUIREMENT),
             address=address or "",
-            used_for=state.pin_use,
+            used_for=used_for,
             domains=options.enrollment_domains(),
         )
     except TooManyAttempts as error:

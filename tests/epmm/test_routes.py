@@ -15,6 +15,7 @@ from pytest_django.fixtures import Settings
 from enrollment.services.sign_in import State
 from epmm.models import Heartbeat
 from tests.recorded import ENROLLMENT_REQUEST
+from users.self_guard import is_behind
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +24,6 @@ ANONYMOUS: dict[str, list[str]] = {
     "healthz": ["/healthz"],
     "readyz": ["/readyz"],
     "metrics": ["/metrics"],  # a test's address is on its list; see tests/deploy/test_metrics.py
-    "home": ["/"],
     "well-known": [
         "/.well-known/com.apple.remotemanagement",
         "/.well-known/com.apple.remotemanagement?user-identifier=anna@mdm.example.test&model-family=iPhone",
@@ -56,6 +56,15 @@ ANONYMOUS: dict[str, list[str]] = {
     "portal:sign-out": [],
     "portal:theme": [],
     "portal:language": [],
+    "self:home": ["/"],
+    "self:go": ["/go"],
+    "self:help": ["/help/enroll", "/help/enroll?for=altered"],
+    "self:help-family": ["/help/enroll/iphone", "/help/enroll/mac", "/help/enroll/watch"],
+    "self:privacy": ["/help/privacy", "/help/privacy?device=mac&kind=aaue", "/help/privacy?device=x&kind=x"],
+    "self:sign-in": ["/my/sign-in"],
+    "self:sign-in-code": [],  # these two lead to the first, for who has not been there
+    "self:sign-in-password": [],
+    "self:sign-out": [],
     "scep": ["/scep", "/scep?operation=GetCACaps", "/scep?operation=GetCACert", "/scep?operation=PKIOperation"],
 }
 PATHS = [path for paths in ANONYMOUS.values() for path in paths]
@@ -66,6 +75,8 @@ NOT_THERE = [
     "/mdm/connect",
     "/admin/nothing",
     "/static/nothing.css",
+    "/my/nothing",
+    "/help/nothing",
     "//",
     "/%00",
 ]
@@ -89,8 +100,15 @@ def is_portal(where: str) -> bool:
     return where.startswith("/admin")
 
 
+def has_forms(where: str) -> bool:
+    """Pages whose forms rest on a cookie are known by where they come from."""
+    path, _mark, _query = where.partition("?")
+    return is_portal(where) or is_behind("/" if path == "//" else path)  # the test client reads that as a host
+
+
 def cookies_at(where: str) -> set[str]:
-    return {"__Host-epmm-csrf"} if where.startswith("/admin/sign-in") else set()
+    signs_in = where in ("/my/sign-in", "/go") or where.startswith("/admin/sign-in")
+    return {"__Host-epmm-csrf"} if signs_in else set()
 
 
 def routes(patterns: Any, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -112,7 +130,7 @@ def open_to_strangers(client: Client) -> set[str]:
 
 
 def _is_refusal(response: Any) -> bool:
-    is_sent_away = response.status_code == 302 and response["Location"].startswith("/admin/sign-in")
+    is_sent_away = response.status_code == 302 and response["Location"].startswith(("/admin/sign-in", "/my/sign-in"))
     return is_sent_away or response.status_code in REFUSED
 
 
@@ -159,7 +177,7 @@ def test_no_answer_to_strangers_sets_a_cookie_redirects_or_tells_versions(client
         assert response.cookies.keys() <= cookies_at(where), where
         assert not TELLTALE & set(response.headers), where
         assert response["X-Content-Type-Options"] == "nosniff", where
-        assert response["Referrer-Policy"] == ("same-origin" if is_portal(where) else "no-referrer"), where
+        assert response["Referrer-Policy"] == ("same-origin" if has_forms(where) else "no-referrer"), where
         if response.status_code == 401:
             assert response["WWW-Authenticate"].startswith('Bearer method="apple-as-web", url="https://'), where
 

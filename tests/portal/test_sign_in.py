@@ -176,6 +176,6 @@ def test_each_page_of_the_portal_is_in_the_table_and_each_entry_is_a_page() -> N
 
     from tests.epmm.test_routes import routes
 
-    names = {name.removeprefix("portal:") for name, _ in routes(get_resolver().url_patterns) if ":" in name}
+    names = {name.removeprefix("portal:") for name, _ in routes(get_resolver().url_patterns) if "portal:" in name}
     assert names == permissions.NEEDED.keys()
     assert all(reverse(f"portal:{page.name}") for tab in navigation.TABS for page in tab.pages)

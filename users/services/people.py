@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from epmm import audit, options, settings_store
 from users.errors import InvalidPerson, UnknownPerson
-from users.models import AdminRole, PortalSession, Role, User
+from users.models import AdminRole, PersonSession, PortalSession, Role, User
 from users.services import accounts, administrators, former_passwords, roles
 
 LONGEST_NAME: Final = 320  # what anyone may type to say who they are: an address
@@ -66,6 +66,7 @@ def set_active(user: User, *, is_active: bool, actor: str) -> User:
     if not is_active:
         administrators.keep_an_appointer(user)
         PortalSession.objects.filter(user=user).delete()
+        PersonSession.objects.filter(user=user).delete()
     user.is_active = is_active
     user.save(update_fields=["is_active"])
     action = "user.enabled" if is_active else "user.disabled"

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from epmm import audit, options, settings_store
 from epmm.models import Job
 from users.errors import InvalidPerson
-from users.models import AdminRole, DirectoryEntry, PortalSession, User
+from users.models import AdminRole, DirectoryEntry, PersonSession, PortalSession, User
 from users.services import accounts, administrators, lock_out, people
 
 # none that are taken for one another when read out or copied by hand
@@ -75,6 +75,7 @@ def require_new_password(user: User, *, actor: str) -> None:
     user.must_change_password = True
     user.save(update_fields=["must_change_password"])
     PortalSession.objects.filter(user=user).delete()
+    PersonSession.objects.filter(user=user).delete()
     _record("user.password_change_required", user, actor)
 
 
@@ -85,6 +86,7 @@ def reset_password(user: User, *, actor: str) -> str:
     password = drawn_password(user)
     people.set_password(user, password, actor=actor, must_change=True)
     PortalSession.objects.filter(user=user).delete()
+    PersonSession.objects.filter(user=user).delete()
     return password
 
 

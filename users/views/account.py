@@ -1,20 +1,18 @@
 """An administrator's own account: password, second factor, sessions."""
 
-from io import BytesIO
 from typing import Any, Final
 
-import segno
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from epmm import qr
 from epmm.rate_limit import limited
 from users.errors import InvalidPerson, SignInRefused, WrongCode
 from users.forms import CodeForm, OwnPasswordForm
@@ -67,7 +65,11 @@ def set_up(request: HttpRequest) -> HttpResponse:
             return render(request, "portal/account/codes.html", {"codes": codes, "is_new": True})
     device = second_factor.begin(user)
     form.fields["code"].help_text = _("The six digits that your authenticator shows now.")
-    context = {"form": form, "picture": _picture(second_factor.address(device)), "secret": second_factor.secret(device)}
+    context = {
+        "form": form,
+        "picture": qr.picture(second_factor.address(device)),
+        "secret": second_factor.secret(device),
+    }
     return render(request, "portal/account/set_up.html", context)
 
 
@@ -125,12 +127,3 @@ def _asked_again(request: HttpRequest) -> HttpResponse | None:
     if portal_sign_in.is_confirmed(request):
         return None
     return redirect(f"{reverse('portal:confirm')}?{urlencode({'next': request.path})}")
-
-
-def _picture(text: str) -> SafeString:
-    """Black on white whatever the theme: that is what cameras read."""
-    out = BytesIO()
-    segno.make(text, error="m", micro=False).save(
-        out, kind="svg", xmldecl=False, svgns=True, omitsize=True, border=1, svgclass=None, lineclass=None
-    )
-    return mark_safe(out.getvalue().decode())  # noqa: S308 - numbers and paths that segno wrote; no text gets in

@@ -1,0 +1,15 @@
+"""Pages of the user portal before and around an enrollment."""
+
+from django.urls import path
+
+from enrollment.views import go, home, how_to, self_pin, self_texts
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("go", go.go, name="go"),
+    path("help/enroll", how_to.enroll, name="help"),
+    path("help/enroll/<slug:slug>", how_to.enroll, name="help-family"),
+    path("help/privacy", how_to.privacy, name="privacy"),
+    path("my/texts", self_texts.changed, name="texts"),
+    path("my/pin", self_pin.pin, name="pin"),
+]

@@ -1,0 +1,84 @@
+"""Web registration, where EPMM's people look for it: `/go`."""
+
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from enrollment import reasons
+from enrollment.go_forms import GoForm
+from enrollment.services import web_registration
+from enrollment.services.policy import Refused
+from enrollment.services.sign_in import Entered, SignInExpired
+from enrollment.services.web_registration import Ticket
+from enrollment.views.devices_met import family_of, met
+from enrollment.views.how_to import steps
+from enrollment.views.self_texts import reads, text_page
+from epmm.client_address import client_address
+from epmm.rate_limit import limited
+from users import self_permissions
+from users.views.self_account import page
+
+TRY_AGAIN: Final = {
+    reasons.WRONG_CREDENTIALS: 200,
+    reasons.PIN_EXPIRED: 200,
+    reasons.TOO_MANY_ATTEMPTS: 429,
+    reasons.DIRECTORY_DOWN: 503,
+}
+
+
+@limited
+@sensitive_post_parameters("password", "pin")
+@require_http_methods(["GET", "HEAD", "POST"])
+def go(request: HttpRequest) -> HttpResponse:
+    requirement = web_registration.requirement()
+    if requirement not in web_registration.ASKED_FOR:
+        return steps(request, met(request), self_permissions.person_of(request))  # one signs in elsewhere
+    try:
+        if "ticket" in request.POST:
+            return _accepted(request)
+        if (user := self_permissions.person_of(request)) is not None:
+            ticket = web_registration.allowed(user, family=family_of(request), address=client_address(request))
+            return _next(request, ticket)
+        return _credentials(request, requirement)
+    except SignInExpired:
+        return _refused(request, Refused(reasons.SIGN_IN_EXPIRED))
+    except Refused as refused:
+        return _refused(request, refused)
+
+
+def _credentials(request: HttpRequest, requirement: str) -> HttpResponse:
+    form, status, code = GoForm(request.POST or None, requirement=requirement), 200, ""
+    if form.is_valid():
+        given = form.cleaned_data
+        entered = Entered(name=given["user_id"], password=given.get("password", ""), pin=given.get("pin", ""))
+        try:
+            ticket = web_registration.begin(entered, family=family_of(request), address=client_address(request))
+            return _next(request, ticket)
+        except Refused as refused:
+            if refused.reason not in TRY_AGAIN:
+                raise
+            status, code = TRY_AGAIN[refused.reason], refused.reason.code
+            form.add_error(None, refused.sentence)
+    return page(request, "go", form=form, code=code, status=status)
+
+
+def _accepted(request: HttpRequest) -> HttpResponse:
+    ticket = Ticket.unseal(request.POST["ticket"])
+    ticket.person()
+    shown, address = request.POST.get("policy", ""), client_address(request)
+    return _next(request, web_registration.accept(ticket, shown, address=address, languages=reads(request)))
+
+
+def _next(request: HttpRequest, ticket: Ticket) -> HttpResponse:
+    """The next text to accept; after the last one, what to do on the device."""
+    due = web_registration.next_text(ticket, reads(request))
+    if due is None:
+        return steps(request, met(request), ticket.person(), is_ready=True)
+    return text_page(request, due, action=reverse("self:go"), ticket=ticket.seal())
+
+
+def _refused(request: HttpRequest, refused: Refused) -> HttpResponse:
+    return page(request, "refused", sentence=refused.sentence, code=refused.reason.code, is_go=True, status=403)

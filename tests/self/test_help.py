@@ -1,0 +1,381 @@
+"""`/`, `/go`, help, and what the organization can see and do."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from devices.protocol.target import Kind, Platform
+from devices.services import reach
+from enrollment.models import Acceptance, Attempt
+from enrollment.services import own_address, registration
+from epmm.models import AuditEntry
+from tests.flows.house import PASSWORD, House, person, record_of, switch
+from tests.self.conftest import EVERYTHING, SignedIn, enter, phone
+from users.models import RegistrationPin, Role, User
+from users.services import roles
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_2 like Mac OS X) AppleWebKit/605.1.15 Version/18.2 Mobile/15E148"
+IPAD = "Mozilla/5.0 (iPad; CPU OS 18_2 like Mac OS X) AppleWebKit/605.1.15 Version/18.2 Mobile/15E148"
+MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.2 Safari/605.1.15"
+WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/131.0.0.0"
+HERS = "anna@mdm.example.test"
+SIGNED_IN = {"user_id": "anna", "password": PASSWORD}
+
+
+def text(answer: Any) -> str:
+    return " ".join(answer.content.decode().split())
+
+
+@pytest.fixture
+def anna(transactional_db: None) -> User:
+    switch("ios.mdm.account_driven_device_enrollment", "on")
+    return person("anna", roles=(*EVERYTHING, Role.ADDE))
+
+
+# --- the page for everybody ---
+
+
+@pytest.mark.parametrize(("agent", "name"), [(IPHONE, "iPhone"), (IPAD, "iPad"), (MAC, "Mac")])
+def test_the_browser_says_which_device_it_is_and_the_others_are_within_reach(agent: str, name: str, anna: User) -> None:
+    page = text(phone(agent).get("/help/enroll"))
+
+    assert f"How to enroll your {name}" in page
+    assert all(f"/help/enroll/{slug}" in page for slug in ("iphone", "ipad", "mac", "vision"))
+    assert "name@mdm.example.test" in page
+    assert ("Open Browser" in page) is (name == "Mac")
+    assert "<svg" in page if name == "Mac" else 'class="qr"' not in page
+
+
+def test_at_another_computer_one_chooses_and_finds_a_code_for_the_phone(anna: User) -> None:
+    page = text(phone(WINDOWS).get("/help/enroll"))
+
+    assert "Choose the kind of device above." in page
+    assert 'class="qr"' in page
+    assert phone(WINDOWS).get("/help/enroll/watch").status_code == 404
+
+
+def test_what_to_beware_of_stands_on_each(anna: User) -> None:
+    for slug in ("iphone", "ipad", "mac", "vision"):
+        page = text(phone().get(f"/help/enroll/{slug}"))
+        assert "Save the data of your work apps before you sign out" in page
+        assert "restart it and register again" in page
+
+
+def test_a_mailed_address_shows_that_persons_address_and_an_altered_one_nobodys(anna: User) -> None:
+    made = own_address.help_address(anna).removeprefix("https://mdm.example.test:8443")
+
+    page = text(phone(IPHONE).get(made))
+    assert HERS in page
+    assert "Type it exactly like this" in page
+    for altered in (f"{made}x", "/help/enroll?for=1", "/help/enroll?for="):
+        assert HERS not in text(phone(IPHONE).get(altered))
+    anna.is_active = False
+    anna.save()
+    assert HERS not in text(phone(IPHONE).get(made))
+
+
+def test_who_has_signed_in_finds_their_own_address_and_a_code_that_carries_it(signed_in: SignedIn) -> None:
+    client = signed_in()
+
+    page = client.get("/help/enroll/iphone", headers={"user-agent": WINDOWS})
+    assert HERS in text(page)
+    assert f"?{own_address.PARAMETER}=" in page.context["scanned"]
+
+
+def test_a_person_without_an_account_types_the_user_id(transactional_db: None) -> None:
+    user = person("bob", roles=(), managed_apple_account=None)
+
+    assert own_address.of(user) == "bob@mdm.example.test"
+
+
+def test_the_way_to_sign_in_follows_the_setting(anna: User) -> None:
+    wanted = {
+        "password": "your password.",
+        "pin": "ID and your registration PIN",
+        "password_and_pin": "password and your",
+    }
+    for requirement, said in wanted.items():
+        switch("registration.requirement", requirement)
+        assert said in text(phone().get("/help/enroll/iphone")), requirement
+    switch("registration.privacy_page", "on")
+    assert "read what you are shown, and accept it" in text(phone().get("/help/enroll/iphone"))
+
+
+def test_help_and_the_start_page_ask_the_database_for_nobody(anna: User, django_assert_max_num_queries: Any) -> None:
+    for address in ("/", "/help/enroll/mac", "/help/privacy"):
+        phone().get(address)
+        with django_assert_max_num_queries(12):
+            answer = phone().get(address)
+        assert len(answer.content) < 60_000
+        assert not answer.cookies
+
+
+# --- /go ---
+
+
+def go(client: Client, **changes: str) -> str:
+    return text(client.post("/go", SIGNED_IN | changes))
+
+
+def accept(client: Client, page: Any) -> Any:
+    return client.post("/go", page.context["hidden"])
+
+
+def test_web_registration_ends_with_what_to_type_on_this_device(anna: User) -> None:
+    client = phone(IPHONE)
+    assert 'name="password"' in text(client.get("/go"))
+    assert 'name="pin"' not in text(client.get("/go"))
+
+    page = go(client)
+    assert "You may enroll a device." in page
+    assert "How to enroll your iPhone" in page
+    assert HERS in page
+    assert not client.cookies.get("__Host-epmm-person")  # no session begins here
+    assert not Attempt.objects.exists()
+
+
+def test_the_texts_are_read_and_accepted_first_in_their_order(anna: User) -> None:
+    switch("registration.privacy_page", "on")
+    switch("registration.terms", "Be kind.")
+    client = phone(IPHONE)
+
+    privacy = client.post("/go", SIGNED_IN)
+    assert "Your Privacy Matters" in text(privacy)
+    terms = accept(client, privacy)
+    assert "Be kind." in text(terms)
+    assert "Be kind." in text(accept(client, privacy))  # the answer was lost
+    assert "You may enroll a device." in text(accept(client, terms))
+    accepted = Acceptance.objects.filter(user=anna).values_list("policy__kind", flat=True)
+    assert set(accepted) == {"privacy", "terms"}
+
+
+def test_an_altered_ticket_or_one_of_a_person_who_left_gets_nowhere(anna: User) -> None:
+    switch("registration.terms", "Be kind.")
+    client = phone()
+    hidden = client.post("/go", SIGNED_IN).context["hidden"]
+
+    assert client.post("/go", hidden | {"ticket": hidden["ticket"] + "x"}).status_code == 403
+    anna.is_active = False
+    anna.save()
+    assert client.post("/go", hidden).status_code == 403
+    assert not Acceptance.objects.exists()
+
+
+def test_a_pin_is_asked_for_and_kept_for_the_device(house: House) -> None:
+    anna = person()
+    switch("registration.requirement", "pin")
+    pin = registration.issue_pin(anna, actor="test")
+    client = phone(IPHONE)
+
+    assert 'name="password"' not in text(client.get("/go"))
+    assert "is not right" in text(client.post("/go", {"user_id": "anna", "pin": "000000"}))
+    assert "You may enroll a device." in text(client.post("/go", {"user_id": "anna", "pin": pin}))
+    assert RegistrationPin.objects.get().used_at is None
+    device = house.device()
+    device.enroll(pin=pin)
+    assert record_of(device).status == "ACTIVE"
+    assert "is not right" in text(client.post("/go", {"user_id": "anna", "pin": pin}))
+
+
+def test_a_pin_that_ran_out_says_so(anna: User) -> None:
+    switch("registration.requirement", "pin")
+    pin = registration.issue_pin(anna, actor="test")
+    RegistrationPin.objects.update(expires_at="2020-01-01T00:00:00Z")
+
+    page = text(phone().post("/go", {"user_id": "anna", "pin": pin}))
+    assert "This PIN has expired. Ask for a new one." in page
+    assert "E-203" in page
+
+
+def test_who_may_not_enroll_is_told_before_with_a_code_that_can_be_looked_up(anna: User) -> None:
+    roles.remove(anna, [Role.ADDE], actor="test")
+
+    answer = phone(IPHONE).post("/go", SIGNED_IN)
+    assert answer.status_code == 403
+    attempt = Attempt.objects.get()
+    assert attempt.last_code in text(answer)
+    assert (attempt.user, attempt.state, attempt.model_family) == (anna, Attempt.State.FAILED, "iPhone")
+
+
+def test_the_device_limit_is_told(house: House) -> None:
+    person()
+    house.enrolled()
+    switch("registration.device_limit", "1")
+
+    page = text(phone(IPAD).post("/go", SIGNED_IN))
+    assert "You already use 1 of 1 allowed devices." in page
+
+
+def test_guesses_are_slowed_down_and_unknown_names_told_like_known_ones(anna: User) -> None:
+    pages = [go(phone(), user_id=name, password="wrong").replace(name, "") for name in ("anna", "nobody")]
+    first, second = (page.split("csrfmiddlewaretoken")[0] + page.rpartition("</form>")[2] for page in pages)
+    assert first == second
+
+    statuses = [phone().post("/go", SIGNED_IN | {"password": "wrong"}).status_code for _ in range(10)]
+    assert statuses[-1] == 429
+    assert "Too many attempts" in go(phone())
+
+
+def test_who_has_signed_in_is_not_asked_again(signed_in: SignedIn) -> None:
+    client = signed_in()
+    switch("ios.mdm.account_driven_device_enrollment", "on")
+
+    assert "You may enroll a device." in text(client.get("/go"))
+
+
+def test_nothing_is_downloaded(anna: User) -> None:
+    """Whatever is asked for, a browser gets a page."""
+    client = phone(IPHONE)
+    answers = [client.get("/go"), client.post("/go", SIGNED_IN)]
+
+    assert {answer["Content-Type"] for answer in answers} == {"text/html; charset=utf-8"}
+    assert not any("Content-Disposition" in answer.headers for answer in answers)
+
+
+# --- PINs ---
+
+
+def test_a_person_asks_for_a_pin_that_is_shown_once_and_enrolls(house: House) -> None:
+    person("anna", roles=(Role.ADDE, Role.PORTAL_REGISTER))
+    switch("registration.requirement", "pin")
+    client = phone()
+    enter(client)
+    assert "You need one to enroll a device, and have none." in text(client.get("/"))
+
+    digits = client.post("/my/pin").context["digits"]
+    assert digits not in text(client.get("/my/pin"))
+    page = text(client.get("/"))
+    assert "Issued and not used yet." in page
+    assert "Pending" in page
+    assert digits not in page
+    assert AuditEntry.objects.filter(action="pin.issued", actor="anna", subject="anna").count() == 1
+    device = house.device()
+    device.enroll(pin=digits)
+    assert record_of(device).status == "ACTIVE"
+    page = text(client.get("/"))
+    assert "Used:" in page
+    assert "Active" in page
+
+
+def test_the_first_pin_and_another_one_each_need_their_role(transactional_db: None) -> None:
+    user = person("anna", roles=(Role.ADDE, Role.PORTAL_REGISTER))
+    switch("registration.requirement", "pin")
+    client = phone()
+    enter(client)
+
+    assert client.post("/my/pin").status_code == 200
+    assert client.post("/my/pin").status_code == 403
+    roles.grant(user, [Role.PORTAL_RESET_PIN], actor="test")
+    assert client.post("/my/pin").status_code == 200
+    roles.remove(user, [Role.PORTAL_REGISTER], actor="test")
+    RegistrationPin.objects.update(expires_at="2020-01-01T00:00:00Z")
+    assert client.post("/my/pin").status_code == 403
+    assert RegistrationPin.objects.standing().count() == 1
+
+
+def test_without_pins_there_is_none_to_ask_for(signed_in: SignedIn) -> None:
+    client = signed_in()
+
+    assert client.post("/my/pin").status_code == 403
+    assert "/my/pin" not in text(client.get("/"))
+    assert not RegistrationPin.objects.exists()
+
+
+# --- what the organization can see and do ---
+
+
+def parts(page: Any) -> dict[str, set[str]]:
+    found: reach.Reach = page.context["reach"]
+    return {
+        name: {str(item.said) for item in getattr(found, name)} for name in ("sees", "sees_not", "does", "does_not")
+    }
+
+
+def test_the_page_changes_with_the_rights_that_are_set(transactional_db: None) -> None:
+    before = parts(phone().get("/help/privacy?device=iphone&kind=adde"))
+    assert {"Serial number", "All apps on the device, the personal ones too"} <= before["sees"]
+    assert {"Erase everything on the device", "Lock the screen", "Remove the passcode"} <= before["does"]
+    assert {"Where the device is", "Photos and personal files"} <= before["sees_not"]
+
+    switch("ios.mdm.access_rights", "1,2,16")
+    after = parts(phone().get("/help/privacy?device=iphone&kind=adde"))
+    assert "Serial number" in after["sees"]
+    assert {"All apps on the device, the personal ones too", "Phone number and carrier"} <= after["sees_not"]
+    assert {"Erase everything on the device", "Lock the screen", "Remove the passcode"} <= after["does_not"]
+
+
+def test_of_a_device_of_ones_own_less_is_seen_and_rights_change_nothing(transactional_db: None) -> None:
+    def asked() -> dict[str, set[str]]:
+        return parts(phone().get("/help/privacy?device=iphone&kind=aaue"))
+
+    switch("ios.mdm.account_driven_user_enrollment", "on")
+    own = asked()
+    assert {"Serial number", "All apps on the device, the personal ones too"} <= own["sees_not"]
+    assert "The work apps that your organization has installed" in own["sees"]
+    assert {"Erase everything on the device", "Remove the passcode"} <= own["does_not"]
+    assert "Lock the screen" in own["does"]
+    switch("ios.mdm.access_rights", "1,2,16")
+    assert asked() == own
+
+
+def test_a_mac_is_not_an_iphone(transactional_db: None) -> None:
+    mac = parts(phone().get("/help/privacy?device=mac&kind=adde"))
+
+    assert "Restart it or switch it off" in mac["does"]
+    assert "Remove the passcode" in mac["does_not"]
+    assert "Users of the Mac" in mac["sees"]
+    assert "Phone number and carrier" not in mac["sees"] | mac["sees_not"]
+
+
+@pytest.mark.parametrize("platform", Platform)
+@pytest.mark.parametrize("kind", Kind)
+def test_each_item_that_fits_stands_on_one_side(transactional_db: None, platform: Platform, kind: Kind) -> None:
+    found = reach.of(platform, kind)
+
+    fitting = {item for item in (*reach.SEES, *reach.DOES) if platform in item.where}
+    sides = [set(found.sees), set(found.sees_not), set(found.does), set(found.does_not)]
+    assert set.union(*sides) == fitting
+    assert sum(map(len, sides)) == len(fitting)
+
+
+def test_an_enrolled_device_shows_what_its_own_enrollment_asked_for(house: House) -> None:
+    person("anna", roles=(*EVERYTHING, Role.ADDE))
+    client = phone()
+    enter(client)
+    switch("ios.mdm.access_rights", "1,2,16")
+    record = record_of(house.enrolled())
+    switch("ios.mdm.access_rights", ",".join(str(1 << bit) for bit in range(13)))
+
+    shown = parts(client.get(f"/my/devices/{record.uuid}"))
+    assert "Erase everything on the device" in shown["does_not"]
+    assert "Erase everything on the device" in parts(client.get("/help/privacy?device=iphone"))["does"]
+
+
+# --- texts that have changed ---
+
+
+def test_a_changed_text_is_asked_for_once_more_and_can_wait(signed_in: SignedIn) -> None:
+    switch("ios.mdm.account_driven_device_enrollment", "on")
+    switch("registration.terms", "Be kind.")
+    signed_in()
+    client = phone()
+    accept(client, client.post("/go", SIGNED_IN))
+    switch("registration.accept_again", "on")
+    assert enter(client) == "/"
+    assert client.get("/").status_code == 200
+
+    switch("registration.terms", "Be very kind.")
+    enter(client)
+    assert client.get("/")["Location"] == "/my/texts"
+    assert "Be very kind." in text(client.get("/my/texts"))
+    assert client.post("/my/texts", {"later": "1"})["Location"] == "/"
+    assert client.get("/").status_code == 200
+    enter(client)
+    shown = client.get("/my/texts")
+    assert client.post("/my/texts", shown.context["hidden"])["Location"] == "/my/texts"
+    assert client.get("/my/texts")["Location"] == "/"
+    assert client.get("/").status_code == 200
+    assert Acceptance.objects.filter(policy__text__contains="very").count() == 1

@@ -1,0 +1,189 @@
+"""Signing in to the user portal.  What a person can do there, they do to their own devices alone."""
+
+import time
+from enum import StrEnum
+from typing import Final
+
+from django.contrib.auth import login, logout, update_session_auth_hash
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from epmm import audit, options, settings_store
+from epmm.models import AuditEntry
+from users.errors import InvalidPerson, NoUserPortal, PasswordMustChange, SamePassword, WrongCode, WrongCredentials
+from users.models import PersonSession, Role, User
+from users.services import lock_out, people, second_factor
+from users.services import sign_in as credentials
+from users.services.sign_in import Requirement
+
+PENDING: Final = "pending_user"
+MUST_CHANGE: Final = "must_change_password"
+CONFIRMED: Final = "confirmed_at"
+CONFIRMED_SECONDS: Final = 300
+PENDING_SECONDS: Final = 600
+BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
+
+
+class Step(StrEnum):
+    """What is left to do after the right password, each with the name of its page."""
+
+    DONE = "home"
+    CODE = "sign-in-code"
+    NEW_PASSWORD = "sign-in-password"  # noqa: S105 - a page
+
+
+def begin(request: HttpRequest, name: str, password: str, *, address: str | None) -> Step:
+    """Check the password.  Raises SignInRefused."""
+    try:
+        user = _checked(name, password, address)
+        is_over = people.password_is_over(user, timezone.now())
+    except PasswordMustChange:
+        user, is_over = _known(name), True
+    if not is_over:
+        return _go_on(request, user)
+    _wait(request, user)
+    request.session[MUST_CHANGE] = True
+    return Step.NEW_PASSWORD
+
+
+def choose_password(request: HttpRequest, user: User, password: str) -> Step:
+    """Of one's own, in the place of the one that was handed out.  Raises InvalidPerson, SignInRefused."""
+    if user.check_password(password):
+        raise SamePassword
+    people.set_password(user, password, actor=user.user_id)
+    request.session.flush()  # whatever comes of the rest, this is done
+    return _go_on(request, user)
+
+
+def pending(request: HttpRequest, *, must_change: bool) -> User | None:
+    """Who gave the right password and owes something else."""
+    if bool(request.session.get(MUST_CHANGE)) is not must_change:
+        return None
+    user_id = request.session.get(PENDING)
+    return User.objects.enabled().filter(pk=user_id).first() if user_id else None
+
+
+def finish(request: HttpRequest, user: User, code: str, *, address: str | None) -> None:
+    """Raises SignInRefused."""
+    _check_code(user, code, address)
+    enter(request, user)
+
+
+def enter(request: HttpRequest, user: User) -> None:
+    """Sign in who has proved who they are, whatever proved it.  Raises NoUserPortal."""
+    _check_role(user)
+    request.session.flush()  # Django keeps the key of somebody who signs in again
+    login(request, user, backend=BACKEND)
+    request.session[CONFIRMED] = int(time.time())
+    request.session.set_expiry(settings_store.read(options.IDLE_MINUTES) * 60)
+    _end_oldest(user)
+    _record("self.signed_in", user)
+
+
+def leave(request: HttpRequest) -> None:
+    if isinstance(request.user, User):
+        _record("self.signed_out", request.user)
+    logout(request)
+
+
+def change_password(request: HttpRequest, user: User, current: str, password: str, *, address: str | None) -> None:
+    """One's own; all other sessions end.  Raises SignInRefused, InvalidPerson."""
+    if not keeps_password(user):
+        raise InvalidPerson(_("Your password is kept by your organization's directory. Change it there."))
+    _checked(user.user_id, current, address)
+    if password == current:
+        raise SamePassword
+    people.set_password(user, password, actor=user.user_id)
+    update_session_auth_hash(request, user)
+    PersonSession.objects.filter(user=user).exclude(pk=request.session.session_key).delete()
+
+
+def keeps_password(user: User) -> bool:
+    """Whether the password is ours to change."""
+    return user.source == User.Source.LOCAL and user.has_usable_password()
+
+
+def has_password(user: User) -> bool:
+    """Whether there is one to ask for; at an identity provider one signs in anew instead."""
+    return user.source != User.Source.OIDC
+
+
+def asks_code(user: User) -> bool:
+    return second_factor.is_on(user)
+
+
+def confirm(user: User, password: str, code: str, *, address: str | None) -> None:
+    """Once more, before something that cannot be undone.  Raises SignInRefused."""
+    if _checked(user.user_id, password, address) != user:
+        raise WrongCredentials
+    if second_factor.is_on(user):
+        _check_code(user, code, address)
+
+
+def is_fresh(request: HttpRequest) -> bool:
+    """Signed in a moment ago."""
+    return time.time() - int(request.session.get(CONFIRMED, 0)) < CONFIRMED_SECONDS
+
+
+def _go_on(request: HttpRequest, user: User) -> Step:
+    """A second factor that somebody has for the Admin Portal is asked for here, too."""
+    if second_factor.is_on(user):
+        _check_role(user)
+        _wait(request, user)
+        return Step.CODE
+    enter(request, user)
+    return Step.DONE
+
+
+def _wait(request: HttpRequest, user: User) -> None:
+    request.session.flush()
+    request.session[PENDING] = user.pk
+    request.session.set_expiry(PENDING_SECONDS)
+
+
+def _known(name: str) -> User:
+    user = people.resolve(name, options.enrollment_domains())
+    if user is None:
+        raise WrongCredentials
+    return user
+
+
+def _checked(name: str, password: str, address: str | None) -> User:
+    return credentials.verify(
+        name,
+        password=password,
+        pin="",
+        requirement=Requirement.PASSWORD,
+        address=address,
+        used_for="",
+        domains=options.enrollment_domains(),
+    ).user
+
+
+def _check_role(user: User) -> None:
+    if Role.PORTAL not in user.role_keys():
+        _record("self.refused", user, AuditEntry.Status.FAILED)
+        raise NoUserPortal
+
+
+def _check_code(user: User, code: str, address: str | None) -> None:
+    counted = f"code of {user.user_id}"
+    lock_out.count_attempt(counted, address)
+    try:
+        second_factor.check(user, code)
+    except WrongCode:
+        _record("self.wrong_code", user, AuditEntry.Status.FAILED)
+        raise
+    lock_out.clear(counted, address)
+
+
+def _end_oldest(user: User) -> None:
+    """With the one that begins, so many at once."""
+    newest = PersonSession.objects.filter(user=user, expire_date__gt=timezone.now()).order_by("-started_at")
+    kept = newest.values_list("pk", flat=True)[: settings_store.read(options.SESSIONS) - 1]
+    PersonSession.objects.filter(user=user).exclude(pk__in=list(kept)).delete()
+
+
+def _record(action: str, user: User, status: AuditEntry.Status = AuditEntry.Status.SUCCESS) -> None:
+    audit.record(action, actor=user.user_id, subject_type="user", subject=user.user_id, status=status)
