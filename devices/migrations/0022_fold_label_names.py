@@ -24,5 +24,5 @@ def fold(labels):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("devices", "0020_label_names_folded")]
+    dependencies = [("devices", "0021_action_runs")]
     operations = [migrating.FillInChunks("label", missing, fold)]
