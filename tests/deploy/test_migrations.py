@@ -26,7 +26,7 @@ BECAUSE = {
     ("devices.0011_search_indexes", "RunPython"): "it says CONCURRENTLY, too, by migrating.create_index",
     ("devices.0012_built_in_labels", "RunPython"): "it adds nine rows to labels",
     ("devices.0013_called_back", "AddConstraint"): "open commands are looked through in a moment, however many devices",
-    ("devices.0020_label_names_folded", "AddConstraint"): "labels are few",
+    ("devices.0022_label_names_folded", "AddConstraint"): "labels are few",
     ("users.0006_encrypt_second_factors", "RunPython"): "administrators with a second factor are few",
     ("users.0002_administrators", "RunPython"): "administrators are few, and what it fills is a new table",
 }

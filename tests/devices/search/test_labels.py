@@ -235,7 +235,7 @@ def test_two_who_rename_at_once_do_not_get_the_same_name(monkeypatch: pytest.Mon
 def test_namesakes_of_the_time_before_stay_until_they_are_renamed() -> None:
     Label.objects.all().delete()
     Label.objects.bulk_create([Label(name="Sales"), Label(name="sales"), Label(name="Other")])  # as that release did
-    migration = import_module("devices.migrations.0022_fold_label_names")
+    migration = import_module("devices.migrations.0023_fold_label_names")
     for _ in range(2):  # broken off, and begun again
         migration.fold(migration.missing(Label.objects.all()))
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("devices", "0022_fold_label_names"),
+        ("devices", "0023_fold_label_names"),
     ]
 
     operations = [

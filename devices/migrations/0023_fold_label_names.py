@@ -24,5 +24,5 @@ def fold(labels):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("devices", "0021_action_runs")]
+    dependencies = [("devices", "0022_label_names_folded")]
     operations = [migrating.FillInChunks("label", missing, fold)]

@@ -6,7 +6,7 @@ import epmm.folding
 
 
 class Migration(migrations.Migration):
-    dependencies = [("devices", "0019_portal_lists")]
+    dependencies = [("devices", "0021_action_runs")]
     operations = [
         migrations.AddField("label", "name_folded", epmm.folding.FoldedField()),
         migrations.AddConstraint(
