@@ -8,10 +8,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from devices import tasks
 from devices.models import ActionResult, ActionRun, Command, Device, DeviceAttribute, Label
 from devices.services import action_runs, actions, labels
 from devices.services.actions import Order
-from epmm import jobs, options, settings_store
+from epmm import options, settings_store
 from epmm.models import AuditEntry, Job
 from tests.devices.services.rows import device_of, enrolled
 from tests.portal.conftest import PASSWORD, SignedIn
@@ -47,7 +48,7 @@ def work() -> None:
     for job in Job.objects.open().filter(kind=action_runs.KIND).order_by("pk"):
         with Job.leased(job.pk) as leased:
             assert leased is not None
-            jobs.run(job.kind, job.arguments)
+            tasks.act(**job.arguments)
 
 
 def results(client: Client, run: ActionRun, query: str = "") -> list[tuple[str, str]]:
