@@ -88,12 +88,6 @@ SIGN_IN_EXPIRED: Final = _reason(
     _("The sign-in took longer than an hour or its address was altered."),
     _("This sign-in is no longer valid. Close this page and start again in Settings."),
 )
-DIRECTORY_DOWN: Final = _reason(
-    "E-207",
-    _("A directory could not be asked, so nobody was told whether the password was right. See Services > LDAP."),
-    _("Your organization's directory cannot be reached just now. Try again in a few minutes."),
-)
-
 PROVIDER_DOWN: Final = _reason(
     "E-207",
     _("The identity provider could not be reached. Services > Identity providers > Test says why."),
@@ -128,6 +122,11 @@ NOT_OAUTH: Final = _reason(
     "E-213",
     _("The device's authorization request was not one: see the step for what was wrong."),
     _("This sign-in is no longer valid. Close this page and start again in Settings."),
+)
+DIRECTORY_DOWN: Final = _reason(
+    "E-214",
+    _("A directory could not be asked, so nobody was told whether the password was right. See Services > LDAP."),
+    _("Your organization's directory cannot be reached just now. Try again in a few minutes."),
 )
 
 ACCOUNT_DISABLED: Final = _reason("E-301", _("The account is disabled."))

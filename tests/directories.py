@@ -102,12 +102,19 @@ class Slapd:
 
     def load(self, ldif: str) -> None:
         (self.folder / "seed.ldif").write_text(ldif)
-        command = [program("slapadd"), "-q", "-f", self.folder / "slapd.conf", "-l", self.folder / "seed.ldif"]
+        command: list[str | Path] = [
+            program("slapadd"),
+            "-q",
+            "-f",
+            self.folder / "slapd.conf",
+            "-l",
+            self.folder / "seed.ldif",
+        ]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def start(self) -> None:
         listening = f"{self.plain_url} {self.url} {self.misnamed_url}"
-        command = [program("slapd"), "-f", self.folder / "slapd.conf", "-h", listening, "-d", "0"]
+        command: list[str | Path] = [program("slapd"), "-f", self.folder / "slapd.conf", "-h", listening, "-d", "0"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():

@@ -64,12 +64,12 @@ SECTIONS: Final[tuple[tuple[str | Promise, tuple[str, ...], bool], ...]] = (
 )  # fmt: skip
 
 
-def _line(label: str | Promise, longest: int, help_text: str | Promise = "", **more: Any) -> forms.CharField:
+def _line(label: Any, longest: int, help_text: Any = "", **more: Any) -> forms.CharField:
     widget = forms.TextInput(attrs=PLAIN)
     return forms.CharField(label=label, max_length=longest, help_text=help_text, widget=widget, **more)
 
 
-def _seconds(label: str | Promise) -> forms.IntegerField:
+def _seconds(label: Any) -> forms.IntegerField:
     return forms.IntegerField(
         label=label, min_value=1, max_value=300, widget=forms.NumberInput(attrs={"class": "narrow"})
     )
@@ -240,7 +240,7 @@ def _initial(directory: Directory) -> dict[str, Any]:
     return initial | {SCHEMA + name: directory.schema.get(name, "") for name in schema.NAMES}
 
 
-def _schema_field(name: str, label: str | Promise, usual: str) -> forms.Field:
+def _schema_field(name: str, label: Any, usual: str) -> forms.Field:
     if name == "nesting":
         return forms.ChoiceField(label=label, choices=NESTINGS, required=False)
     longest = 1000 if name in schema.FILTERS else 64

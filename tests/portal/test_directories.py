@@ -268,7 +268,7 @@ def test_a_directory_with_people_is_not_deleted(signed_in: SignedIn) -> None:
     anna = from_directory(directory, "anna")
     address = f"/admin/services/ldap/{directory.pk}/delete"
     assert "This is not what is to be typed" in page(client, address, typed="away")
-    assert "One person comes from this directory" in page(client, address, typed="Away")
+    assert "People who come from this directory: 1." in page(client, address, typed="Away")
 
     anna.delete()
     assert client.post(address, {"typed": "Away"}).headers["HX-Redirect"] == "/admin/services/ldap"

@@ -99,7 +99,7 @@ def follow(wanted: Sequence[tuple[User, str]], *, actor: str) -> list[str]:
     problems = []
     for user, value in wanted:
         holder, before = holders.get(value), user.managed_apple_account
-        if holder is not None and (holder.pk is None or holder.pk != user.pk):
+        if holder is not None and _is_another(holder, user):
             problems.append(f"{user.user_id}: {taken_sentence(holder)}")
         elif user.pk in enrolled:
             problems.append(f"{user.user_id}: " + _("Devices are enrolled with {account}.").format(account=before))
@@ -108,6 +108,11 @@ def follow(wanted: Sequence[tuple[User, str]], *, actor: str) -> list[str]:
             if before is not None:
                 _record_change(user, before, value, actor)
     return problems
+
+
+def _is_another(holder: User, user: User) -> bool:
+    """Two who are not saved yet have no key to tell them apart."""
+    return holder is not user and (holder._state.adding or holder.pk != user.pk)
 
 
 def _enrolled(people: Iterable[User]) -> set[int]:

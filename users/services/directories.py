@@ -6,7 +6,6 @@ from typing import Final
 
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from epmm import audit
 from users.errors import DirectoryError, DirectoryRefused, InvalidAccount, InvalidPerson, NoLdap
@@ -37,11 +36,7 @@ def delete(directory: Directory, *, actor: str) -> None:
     count = DirectoryEntry.objects.filter(directory=directory).count()
     if count:
         raise InvalidPerson(
-            ngettext(
-                "One person comes from this directory. Disable it, delete the person, then delete it.",
-                "{n} people come from this directory. Disable it, delete them, then delete it.",
-                count,
-            ).format(n=count)
+            _("People who come from this directory: {n}. Disable it, delete them, then delete it.").format(n=count)
         )
     _record("directory.deleted", directory, actor)
     directory.delete()

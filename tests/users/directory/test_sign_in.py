@@ -240,7 +240,12 @@ def test_an_unknown_name_is_bound_as_somebody_who_is_not_there(
     server: Slapd, directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bound: list[str] = []
-    monkeypatch.setattr(Connection, "proves", lambda _self, dn, _password: bool(bound.append(dn)))
+
+    def proves(_self: Connection, dn: str, _password: str) -> bool:
+        bound.append(dn)
+        return False
+
+    monkeypatch.setattr(Connection, "proves", proves)
 
     assert refusal("nobody") is WrongCredentials
     assert bound[0].endswith(PEOPLE)

@@ -379,7 +379,12 @@ def test_active_directory_finds_members_by_its_own_rule(
     group = Group(directory=directory, dn="CN=Team (A),DC=example,DC=test")
     with client.connected(directory) as connection:
         asked: list[str] = []
-        monkeypatch.setattr(connection, "pages", lambda _base, _scope, text, *_rest: asked.append(text) or [])
+
+        def pages(_base: str, _scope: str, text: str, *_more: object) -> list[object]:
+            asked.append(text)
+            return []
+
+        monkeypatch.setattr(connection, "pages", pages)
         list(groups._Members(connection).of(group))
 
     people = "(&(objectCategory=person)(objectClass=user)(!(userAccountControl:1.2.840.113556.1.4.803:=2)))"
@@ -418,8 +423,9 @@ def test_a_directory_that_is_away_is_tried_again_soon(server: Slapd, directory: 
 
     row = DirectorySync.objects.get(directory=directory)
     assert "Can't contact LDAP server" in row.error
-    assert sync._is_due(directory, row.ended_at + sync.AFTER_A_FAILURE)  # type: ignore[operator] # it has ended
-    assert not sync._is_due(directory, row.ended_at)  # type: ignore[arg-type]
+    assert row.ended_at is not None
+    assert sync._is_due(directory, row.ended_at + sync.AFTER_A_FAILURE)
+    assert not sync._is_due(directory, row.ended_at)
 
 
 def test_a_disabled_or_deleted_directory_is_left_alone(server: Slapd, directory: Directory) -> None:

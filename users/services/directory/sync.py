@@ -6,7 +6,7 @@ is not written again.  Of all people of a directory nothing is held in memory bu
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -277,4 +277,8 @@ def _sync_groups(connection: Connection, _sync: DirectorySync, report: Report) -
     groups.sync(connection, report)
 
 
-_PHASES: Final = {Phase.PEOPLE: _read_people, Phase.GONE: _find_gone, Phase.GROUPS: _sync_groups}
+_PHASES: Final[dict[str, Callable[[Connection, DirectorySync, Report], None]]] = {
+    Phase.PEOPLE: _read_people,
+    Phase.GONE: _find_gone,
+    Phase.GROUPS: _sync_groups,
+}
