@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ READER: Final = f"cn=reader,{BASE}"
 SECRET: Final = "the reader's own"
 PASSWORD: Final = "correct horse battery"
 START_SECONDS: Final = 20
-LONG_AGO: Final = "20200101000000Z"  # so that not all seem to have changed just now
+LONG_AGO: Final = datetime(2020, 1, 1, tzinfo=UTC)  # so that not all seem to have changed just now
 CONFIGURATION: Final = """
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
@@ -231,7 +231,7 @@ def people_ldif(count: int, first: int = 0) -> str:
     return "".join(
         f"dn: uid=p{number},{PEOPLE}\nobjectClass: inetOrgPerson\nuid: p{number}\ncn: P{number}\nsn: Number{number}\n"
         f"givenName: P\nmail: p{number}@mdm.example.test\ndepartmentNumber: {number % 50}\n"
-        f"modifyTimestamp: {LONG_AGO}\n\n"
+        f"modifyTimestamp: {LONG_AGO + timedelta(minutes=number):%Y%m%d%H%M%SZ}\n\n"
         for number in range(first, first + count)
     )
 

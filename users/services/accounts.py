@@ -96,23 +96,19 @@ def follow(wanted: Sequence[tuple[User, str]], *, actor: str) -> list[str]:
     theirs = User.objects.filter(managed_apple_account__in=[value for _user, value in wanted])
     holders = {user.managed_apple_account: user for user in theirs}
     enrolled = _enrolled(user for user, _value in wanted if user.managed_apple_account)
+    given: dict[str, User] = {}
     problems = []
     for user, value in wanted:
-        holder, before = holders.get(value), user.managed_apple_account
-        if holder is not None and _is_another(holder, user):
+        holder, before = given.get(value) or holders.get(value), user.managed_apple_account
+        if holder is not None and (value in given or holder.pk != user.pk):
             problems.append(f"{user.user_id}: {taken_sentence(holder)}")
         elif user.pk in enrolled:
             problems.append(f"{user.user_id}: " + _("Devices are enrolled with {account}.").format(account=before))
         else:
-            holders[value], user.managed_apple_account = user, value
+            given[value], user.managed_apple_account = user, value
             if before is not None:
                 _record_change(user, before, value, actor)
     return problems
-
-
-def _is_another(holder: User, user: User) -> bool:
-    """Two who are not saved yet have no key to tell them apart."""
-    return holder is not user and (holder._state.adding or holder.pk != user.pk)
 
 
 def _enrolled(people: Iterable[User]) -> set[int]:
