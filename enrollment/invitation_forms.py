@@ -11,7 +11,7 @@ from enrollment.models import InvitationTemplate
 from enrollment.services import invitation_texts
 from enrollment.services.invitation_texts import Written
 from enrollment.services.invitations import Draft
-from enrollment.services.local_texts import LANGUAGES
+from enrollment.services.local_texts import CHOICES, LANGUAGES
 from epmm import mail
 
 DAYS: Final = (1, 2, 3, 7, 14)
@@ -80,9 +80,7 @@ class InvitationForm(forms.Form):
 
 class TemplateForm(forms.Form):
     kind = forms.ChoiceField(label=gettext_lazy("Type"), choices=InvitationTemplate.Kind.choices)
-    language = forms.ChoiceField(
-        label=gettext_lazy("Language"), choices=sorted(LANGUAGES.items(), key=lambda each: each[1].casefold())
-    )
+    language = forms.ChoiceField(label=gettext_lazy("Language"), choices=CHOICES)
     subject = forms.CharField(label=gettext_lazy("Subject"), max_length=mail.LONGEST_SUBJECT)
     text = forms.CharField(
         label=gettext_lazy("Text"), max_length=invitation_texts.LONGEST, widget=forms.Textarea(attrs={"rows": 14})

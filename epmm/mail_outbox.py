@@ -81,7 +81,8 @@ def _wait_for_server(taken: list[Mail], said: str) -> None:
 
 
 def delay(attempts: int) -> timedelta:
-    return min(FIRST_RETRY * 2 ** min(attempts - 1, 10), LAST_RETRY)
+    doubled: int = 2 ** min(attempts - 1, 10)
+    return min(FIRST_RETRY * doubled, LAST_RETRY)
 
 
 def forget(now: datetime) -> None:

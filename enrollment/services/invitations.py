@@ -115,7 +115,7 @@ def announce(user: User, announced: Announced, *, actor: str) -> Invitation:
 def _begin(people: Iterable[User], made: InvitationRound, *, owner: str = "") -> None:
     people = list(people)
     standing = Invitation.objects.filter(user__in=people, end="")
-    owners = dict(standing.exclude(owner="").values_list("user", "owner"))
+    owners: dict[int, str] = dict(standing.exclude(owner="").values_list("user_id", "owner"))
     _end(standing, Invitation.End.REPLACED)
     expires_at = _expiry()
     Invitation.objects.bulk_create(
@@ -249,7 +249,7 @@ def help_address(invitation: Invitation) -> str:
 
 def _end(open_ones: QuerySet[Invitation], end: Invitation.End) -> int:
     """And what still waits for the mail server goes no more."""
-    mails = [key for key in open_ones.values_list("mail", flat=True) if key is not None]
+    mails = list(open_ones.exclude(mail=None).values_list("mail", flat=True))
     for waiting in Mail.objects.waiting().filter(pk__in=mails):
         mail.stop(waiting)
     return open_ones.update(end=end, ended_at=timezone.now(), remind_at=None)

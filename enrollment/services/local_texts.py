@@ -21,6 +21,7 @@ COUNTRY: Final = re.compile(r"[A-Z]{2}|[0-9]{3}")
 LANGUAGES: Final[dict[str, str]] = {
     code: str(told["name_local"]) for code, told in LANG_INFO.items() if code.isalpha() and "name_local" in told
 }
+CHOICES: Final[list[tuple[str, str]]] = sorted(LANGUAGES.items(), key=lambda each: each[1].casefold())
 
 
 class TextRefused(Exception):

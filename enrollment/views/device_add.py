@@ -77,8 +77,8 @@ class ManyForm(_Notifying):
     file = forms.FileField(label=gettext_lazy("CSV file"), allow_empty_file=True)
     field_order = ("file", "notify")
 
-    def clean_file(self) -> UploadedFile:
-        file: UploadedFile = self.cleaned_data["file"]
+    def clean_file(self) -> "UploadedFile[bytes]":
+        file: UploadedFile[bytes] = self.cleaned_data["file"]
         if (file.size or 0) > LARGEST:
             raise forms.ValidationError(_("A file has 1 to {n} devices.").format(n=announcing.MOST))
         return file

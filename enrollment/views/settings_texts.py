@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from enrollment.models import LocalText, PolicyText
 from enrollment.services import consent, local_texts
-from enrollment.services.local_texts import LANGUAGES, TextRefused, Written
+from enrollment.services.local_texts import CHOICES, LANGUAGES, TextRefused, Written
 from epmm import markup, settings_store
 from epmm.client_address import client_address
 from epmm.markup import MarkupRefused
@@ -64,9 +64,7 @@ class TextForm(forms.Form):
 
 
 class LocalForm(forms.Form):
-    language = forms.ChoiceField(
-        label=gettext_lazy("Language"), choices=sorted(LANGUAGES.items(), key=lambda each: each[1].casefold())
-    )
+    language = forms.ChoiceField(label=gettext_lazy("Language"), choices=CHOICES)
     country = forms.CharField(
         label=gettext_lazy("Country/Region"),
         required=False,

@@ -13,6 +13,7 @@ from epmm.settings_store import Choice, Flag, InvalidSetting, Number, Secret, Se
 
 LONGEST: Final = 20_000
 LONG_LINES: Final = 8
+OFF: Final = {"autocomplete": "off"}  # what a browser knows of its user is no setting
 
 
 class _Line(forms.CharField):
@@ -99,4 +100,4 @@ def _widget(row: Row) -> forms.Widget:
         case Choice(values):
             return forms.Select(choices=[(value, row.values.get(value, value)) for value in values])
         case _:
-            return forms.Textarea(attrs={"rows": LONG_LINES}) if row.is_long else forms.TextInput()
+            return forms.Textarea(attrs={"rows": LONG_LINES}) if row.is_long else forms.TextInput(OFF)

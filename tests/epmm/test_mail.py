@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -33,7 +34,7 @@ def box(tmp_path: Path) -> Iterator[Letterbox]:
         yield box
 
 
-def letter(recipient: str = BOTH[0], **changes: str) -> Letter:
+def letter(recipient: str = BOTH[0], **changes: Any) -> Letter:
     return Letter(**{"recipient": recipient, "subject": "Grüße", "text": "Deine PIN: 482916\n.\nEnde\n", **changes})
 
 

@@ -1,5 +1,7 @@
 """Devices > Add, and Send Message: what waits for its person, and what they are told."""
 
+from typing import Any
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -30,7 +32,7 @@ def upload(client: Client, content: str | bytes, **more: str) -> str:
     return text(answer) or str(answer.status_code)
 
 
-def anna(**facts: str) -> User:
+def anna(**facts: Any) -> User:
     return factories.user("anna", **{"email": "anna@example.test", "full_name": "Anna Ito", **facts})
 
 

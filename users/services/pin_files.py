@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -59,7 +60,7 @@ def make(number: int) -> None:
 
 
 @transaction.atomic
-def fetch(owner: User, uuid: object) -> bytes | None:
+def fetch(owner: User, uuid: UUID) -> bytes | None:
     """The file, for the first who asks; None when there is nothing any more."""
     ready = PinFile.objects.select_for_update().filter(owner=owner, uuid=uuid, content__isnull=False)
     file = ready.filter(created_at__gt=timezone.now() - KEPT).first()

@@ -1,6 +1,7 @@
 """Which text a person reads, what is told of an acceptance, and when it is asked for again."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.utils import translation
@@ -107,7 +108,7 @@ def test_a_changed_text_is_a_new_version_of_its_own_language() -> None:
         ({"tag": "en"}, "There is a text for en already."),
     ],
 )
-def test_what_cannot_be_saved_changes_nothing(changes: dict[str, str], told: str) -> None:
+def test_what_cannot_be_saved_changes_nothing(changes: dict[str, Any], told: str) -> None:
     write("en")
 
     with pytest.raises(TextRefused, match=told):
