@@ -53,7 +53,7 @@ def may(request: HttpRequest, role: str) -> bool:
 def person_of(request: HttpRequest) -> User | None:
     """Who has signed in, on a page that opens for strangers, too."""
     user = request.user
-    return user if user.is_authenticated and isinstance(user, User) and may(request, PERSON) else None
+    return user if isinstance(user, User) and may(request, PERSON) else None
 
 
 def person(request: HttpRequest) -> User:
