@@ -23,6 +23,8 @@ class Reason:
 
 
 def _reason(code: str, operator: str | Promise, person: str | Promise = ASK) -> Reason:
+    if code in BY_CODE:
+        raise ValueError(f"{code} is taken")
     reason = Reason(code, person, operator)
     BY_CODE[code] = reason
     return reason
@@ -89,42 +91,42 @@ SIGN_IN_EXPIRED: Final = _reason(
     _("This sign-in is no longer valid. Close this page and start again in Settings."),
 )
 PROVIDER_DOWN: Final = _reason(
-    "E-207",
+    "E-221",
     _("The identity provider could not be reached. Services > Identity providers > Test says why."),
     _("The sign-in service of your organization cannot be reached at the moment. Try again in a few minutes."),
 )
 PROVIDER_DOUBTED: Final = _reason(
-    "E-208",
+    "E-222",
     _("What the identity provider answered was not to be believed, or its client secret is wrong: see the step."),
     _("The answer of your organization's sign-in service could not be trusted. Start again, or give the code {code}."),
 )
 PROVIDER_SAID_NO: Final = _reason(
-    "E-209",
+    "E-223",
     _("The identity provider let the person not in, or the person cancelled there."),
     _("Your organization's sign-in service did not let you in, or you cancelled."),
 )
 NO_PROVIDER: Final = _reason(
-    "E-210",
+    "E-224",
     _(
         "People sign in at an identity provider, and none is enabled for enrollment. Set one up under Services >"
         " Identity providers, or change registration.requirement."
     ),
 )
 NOT_KNOWN_HERE: Final = _reason(
-    "E-211",
+    "E-225",
     _("The identity provider's person is nobody here and was not added: see the step for what stood in the way."),
 )
 NOT_IN_GROUP: Final = _reason(
-    "E-212",
+    "E-226",
     _("The person is in none of the groups that may sign in through this identity provider."),
 )
 NOT_OAUTH: Final = _reason(
-    "E-213",
+    "E-227",
     _("The device's authorization request was not one: see the step for what was wrong."),
     _("This sign-in is no longer valid. Close this page and start again in Settings."),
 )
 DIRECTORY_DOWN: Final = _reason(
-    "E-214",
+    "E-207",
     _("A directory could not be asked, so nobody was told whether the password was right. See Services > LDAP."),
     _("Your organization's directory cannot be reached just now. Try again in a few minutes."),
 )

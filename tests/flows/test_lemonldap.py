@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from lxml import html
 
 from devices.models import Device
 from enrollment.simulator.hardware import Family
@@ -14,8 +15,10 @@ from tests.flows.house import FAMILIES, HOST, PORT, House, record_of, switch
 from tests.flows.test_providers import Roads
 from tests.providers import lemonldap
 from tests.providers.lemonldap import PERSON, Lemonldap
-from users.models import Group, GroupRole, IdentityProvider, Role, User
-from users.services.oidc import known
+from users.models import AdminRole, Group, GroupRole, IdentityProvider, Role, User
+from users.protocol.claims import Claimed
+from users.services import administrators
+from users.services.oidc import known, people
 
 pytestmark = pytest.mark.service("lemonldap")
 OURS = f"https://{HOST}:{PORT}"
@@ -74,3 +77,46 @@ def test_somebody_of_the_real_provider_enrolls_twice(
     assert person.managed_apple_account == f"{PERSON}@{HOST}"
     assert person.directory_entry.attributes["groups"] == sorted(lemonldap.GROUPS)
     assert Device.objects.count() == 1
+
+
+def test_an_administrator_signs_in_confirms_and_signs_out(
+    house: House, provider: IdentityProvider, provider_process: Lemonldap
+) -> None:
+    """By the forms of both, as a browser sends them."""
+    visitor = httpx2.Client(
+        transport=Roads(house.transport, real(provider_process.ca)), headers={"Origin": OURS}, timeout=30
+    )
+    user = people.arrive(provider, Claimed(subject=PERSON, user_id=PERSON))
+    administrators.set_roles(user, AdminRole.values, actor="test")
+
+    page = visitor.get(f"{OURS}/admin/sign-in")
+    token = html.fromstring(page.text).xpath("//form[contains(@action, 'provider')]//input/@value")[0]
+    going = visitor.post(f"{OURS}/admin/sign-in/provider/{NUMBER}", data={"csrfmiddlewaretoken": token})
+    assert typed_at(visitor, way_on(going)).headers["Location"] == "/admin/"
+    assert visitor.get(f"{OURS}/admin/users").status_code == 200
+
+    there = visitor.get(f"{OURS}/admin/confirm/provider", params={"next": "/admin/users"})
+    back = typed_at(visitor, there.headers["Location"])  # the password again, though its session goes on
+    assert back.headers["Location"] == "/admin/users"
+
+    page = visitor.get(f"{OURS}/admin/users")
+    token = html.fromstring(page.text).xpath("//form[contains(@action, 'sign-out')]//input/@value")[0]
+    out = visitor.post(f"{OURS}/admin/sign-out", data={"csrfmiddlewaretoken": token})
+    assert visitor.get(way_on(out)).headers["Location"] == f"{OURS}/admin/sign-in"
+    assert visitor.get(f"{OURS}/admin/users").status_code == 302
+
+
+def way_on(page: httpx2.Response) -> str:
+    content: str = html.fromstring(page.text).xpath("//meta[@http-equiv='refresh']/@content")[0]
+    return content.partition("url=")[2]
+
+
+def typed_at(visitor: httpx2.Client, address: str) -> httpx2.Response:
+    """From the provider's form to our answer to its callback."""
+    page = visitor.get(address)
+    form = html.fromstring(page.text).forms[0]
+    hidden = {name: value or "" for name, value in form.form_values() if name not in {"user", "password"}}
+    answer = visitor.post(str(page.url), data=hidden | {"user": PERSON, "password": PERSON})
+    while answer.has_redirect_location and not answer.headers["Location"].startswith(OURS):
+        answer = visitor.get(answer.url.join(answer.headers["Location"]))
+    return visitor.get(answer.headers["Location"])

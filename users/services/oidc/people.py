@@ -1,6 +1,6 @@
 """Whom a provider's person is here: found again, linked to whom was added beforehand, or added now.
 
-The rule that nobody takes over an account (docs/decisions/0032): a person is found by the provider and its `sub`, by
+The rule that nobody takes over an account (docs/decisions/0036): a person is found by the provider and its `sub`, by
 nothing that can be chosen or changed.  To somebody who was here before they are linked only where the provider may do
 so, by the whole user ID, and only to a person whom nobody ever could sign in as: local, no password, no PIN, no
 administrator.
@@ -144,14 +144,22 @@ def _join(user: User, provider: IdentityProvider, names: frozenset[str]) -> None
 def _assign_account(user: User, account: str) -> None:
     """Somebody else's or of a foreign domain: it stays as it was, which enrollment then tells the person."""
     try:
-        with transaction.atomic():
-            accounts.assign(user, account, actor=ACTOR)
+        value = accounts.normalized(account)
     except InvalidAccount as error:
-        audit.record(
-            "user.account_refused",
-            actor=ACTOR,
-            subject_type="user",
-            subject=user.user_id,
-            status=AuditEntry.Status.FAILED,
-            details={"reason": str(error)},
-        )
+        return _refuse_account(user, str(error))
+    if value == user.managed_apple_account:
+        return None
+    for problem in accounts.follow([(user, value)], actor=ACTOR):
+        return _refuse_account(user, problem)
+    return user.save(update_fields=["managed_apple_account"])
+
+
+def _refuse_account(user: User, problem: str) -> None:
+    audit.record(
+        "user.account_refused",
+        actor=ACTOR,
+        subject_type="user",
+        subject=user.user_id,
+        status=AuditEntry.Status.FAILED,
+        details={"reason": problem},
+    )
