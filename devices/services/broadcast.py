@@ -23,6 +23,7 @@ from devices.services.target import target_of
 from epmm import audit
 from epmm.models import Job
 from epmm.wire import plist
+from epmm.wire.limits import LARGEST_STORED
 
 logger = logging.getLogger(__name__)
 LARGE: Final = 1000  # commands; fewer are counted whenever somebody looks
@@ -241,7 +242,7 @@ def _queue(row: Broadcast, ids: Sequence[int]) -> None:
 
 
 def _said(row: Broadcast, target: commands.Target) -> tuple[commands.Request, Payload]:
-    payload = None if row.request is None else plist.load_dict(row.request, max_bytes=departure.LARGEST)
+    payload = None if row.request is None else plist.load_dict(row.request, max_bytes=LARGEST_STORED)
     request = commands.by_name(row.request_type, payload, target)
     if sentence := commands.why_not(request, target):
         raise CommandRefused(sentence)

@@ -11,7 +11,10 @@ from enrollment.models import AttemptStep, PolicyText, Step
 from enrollment.reasons import BY_CODE
 
 KINDS: Final[dict[str, str | Promise]] = dict(Device.EnrollmentType.choices)
-TEXTS: Final = {PolicyText.Kind.PRIVACY: _("Your Privacy Matters"), PolicyText.Kind.TERMS: _("Terms of Service")}
+TEXTS: Final[dict[str, str | Promise]] = {
+    PolicyText.Kind.PRIVACY: _("Your Privacy Matters"),
+    PolicyText.Kind.TERMS: _("Terms of Service"),
+}
 VALUES: Final[dict[str, str | Promise]] = {**KINDS, **TEXTS}
 DETAILS: Final[dict[str, str | Promise]] = {
     "first": _("for the first time"),

@@ -90,7 +90,7 @@ def test_an_administrator_signs_in_confirms_and_signs_out(
     administrators.set_roles(user, AdminRole.values, actor="test")
 
     page = visitor.get(f"{OURS}/admin/sign-in")
-    token = html.fromstring(page.text).xpath("//form[contains(@action, 'provider')]//input/@value")[0]
+    token = found(page, "//form[contains(@action, 'provider')]//input/@value")
     going = visitor.post(f"{OURS}/admin/sign-in/provider/{NUMBER}", data={"csrfmiddlewaretoken": token})
     assert typed_at(visitor, way_on(going)).headers["Location"] == "/admin/"
     assert visitor.get(f"{OURS}/admin/users").status_code == 200
@@ -100,21 +100,29 @@ def test_an_administrator_signs_in_confirms_and_signs_out(
     assert back.headers["Location"] == "/admin/users"
 
     page = visitor.get(f"{OURS}/admin/users")
-    token = html.fromstring(page.text).xpath("//form[contains(@action, 'sign-out')]//input/@value")[0]
+    token = found(page, "//form[contains(@action, 'sign-out')]//input/@value")
     out = visitor.post(f"{OURS}/admin/sign-out", data={"csrfmiddlewaretoken": token})
     assert visitor.get(way_on(out)).headers["Location"] == f"{OURS}/admin/sign-in"
     assert visitor.get(f"{OURS}/admin/users").status_code == 302
 
 
+def read(page: httpx2.Response) -> Any:
+    return html.fromstring(page.text)
+
+
+def found(page: httpx2.Response, path: str) -> str:
+    return str(read(page).xpath(path)[0])
+
+
 def way_on(page: httpx2.Response) -> str:
-    content: str = html.fromstring(page.text).xpath("//meta[@http-equiv='refresh']/@content")[0]
+    content = found(page, "//meta[@http-equiv='refresh']/@content")
     return content.partition("url=")[2]
 
 
 def typed_at(visitor: httpx2.Client, address: str) -> httpx2.Response:
     """From the provider's form to our answer to its callback."""
     page = visitor.get(address)
-    form = html.fromstring(page.text).forms[0]
+    form = read(page).forms[0]
     hidden = {name: value or "" for name, value in form.form_values() if name not in {"user", "password"}}
     answer = visitor.post(str(page.url), data=hidden | {"user": PERSON, "password": PERSON})
     while answer.has_redirect_location and not answer.headers["Location"].startswith(OURS):

@@ -29,7 +29,7 @@ def test_a_refusal_marks_the_attempt_and_a_success_clears_it() -> None:
     trace.step(attempt, Step.CREDENTIALS)
 
     attempt.refresh_from_db()
-    assert (attempt.state, attempt.last_code, attempt.closed_at) == (Attempt.State.OPEN, "", None)
+    assert [attempt.state, attempt.last_code, attempt.closed_at] == [Attempt.State.OPEN, "", None]
 
 
 def test_a_failed_attempt_ended_with_its_last_refusal() -> None:
@@ -50,7 +50,7 @@ def test_a_corrected_password_leaves_no_code() -> None:
     trace.step(attempt, Step.CREDENTIALS)
 
     attempt.refresh_from_db()
-    assert (attempt.state, attempt.last_code, attempt.closed_at) == (Attempt.State.OPEN, "", None)
+    assert [attempt.state, attempt.last_code, attempt.closed_at] == [Attempt.State.OPEN, "", None]
 
 
 def test_whoever_asks_for_a_certificate_is_done_with_apples_sign_in() -> None:
