@@ -2,6 +2,8 @@
 # What is in place is not done again; what was interrupted starts over.  POSIX sh; `root` is the checkout.
 # shellcheck shell=sh disable=SC2154
 venv=$root/.venv
+# Set in many images, which are built once: here each of the processes would compile all of its modules anew.
+unset PYTHONDONTWRITEBYTECODE
 
 fail() {
     printf '%s\n' "$*" >&2

@@ -1,7 +1,7 @@
 """What `./test --services` adds: PostgreSQL and Redis that live as long as one run of the suite.
 
-`python -m tests.services [pytest options]` runs the suite twice: whole on SQLite, and on PostgreSQL what uses a
-database.  A whole run (no options) ends with the coverage that protocol and service code must have.
+`python -m tests.services [pytest options]` runs the suite twice: whole on SQLite, and on PostgreSQL what is named in
+`plan.py`.  A whole run (no options) ends with the coverage that protocol and service code must have, counted on SQLite.
 """
 
 import os
@@ -28,6 +28,9 @@ NO_TESTS: Final = 5  # pytest's exit status when its options leave no test
 START_SECONDS: Final = 30
 LEMONLDAP: Final = Path("/usr/share/lemonldap-ng/portal/htdocs/index.psgi")
 FORGETFUL: Final = ("fsync=off", "full_page_writes=off")
+MEMORY: Final = Path("/dev/shm")
+ROOM: Final = 3 << 30
+COUNT_LINES: Final = "COVERAGE_PROCESS_START"  # what coverage begins by in a process
 PROGRAMS: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 
 
@@ -68,18 +71,24 @@ def required(service: str) -> bool:
 def main(options: Sequence[str]) -> int:
     # by default SIGTERM ends Python without leaving the `with` blocks, and the servers would live on
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    with tempfile.TemporaryDirectory(prefix="epmm-services-") as name:
+    with tempfile.TemporaryDirectory(prefix="epmm-services-", dir=_in_memory()) as name:
         directory = Path(name)
         directory.chmod(0o755)  # PostgreSQL runs as an account of its own
         with postgresql(directory / "postgresql") as database_url, redis(directory / "redis") as redis_url:
             coverage = {"COVERAGE_FILE": str(directory / "coverage")}
-            environment = {"EPMM_TEST_SERVICES": "required", "EPMM_TEST_REDIS_URL": redis_url} | coverage
-            environment |= {"COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml")}  # also in workers and children
-            sqlite = _suite("SQLite", options, environment)
+            counting = coverage | {COUNT_LINES: str(ROOT / "pyproject.toml")}
+            environment = {"EPMM_TEST_SERVICES": "required", "EPMM_TEST_REDIS_URL": redis_url, "TMPDIR": name}
+            sqlite = _suite("SQLite", options, environment | counting)
             both = sqlite, _suite("PostgreSQL", options, environment | {"EPMM_DATABASE_URL": database_url})
         if both == (0, 0) and not options:
             return _coverage(coverage)
     return max((status for status in both if status != NO_TESTS), default=NO_TESTS)
+
+
+def _in_memory() -> Path | None:
+    """A disk would be most of what the tests wait for; what is killed in them is processes, never the machine."""
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM
+    return MEMORY if has_room and "TMPDIR" not in os.environ else None
 
 
 def _suite(database: str, options: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -24,6 +24,7 @@ from epmm.management.commands import up
 from tests.epmm.processes import ROOT, eventually, is_alive
 from tests.ports import free_port
 
+pytestmark = pytest.mark.long
 on_both_databases = pytest.mark.service("database")
 HOST = "mdm.example.test"
 DATABASE_URL = os.environ.get("EPMM_DATABASE_URL", "")

@@ -9,6 +9,7 @@ import pytest
 from tests import services
 from tests.epmm.processes import ROOT
 
+pytestmark = pytest.mark.long
 SECONDS = 500  # a worker that was killed may hold its job for five minutes, though it hardly ever does
 WITHOUT_CLOCK = ("gateway", "web", "worker", "disk", "slow", "dropped", "repeated")
 

@@ -15,7 +15,7 @@ from users.models import User
 from users.services import people
 from users.services.people import NewPerson
 
-pytestmark = [pytest.mark.service("chromium"), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.service("chromium"), pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 Scheme = Literal["light", "dark"]
 HOST: Final = "https://mdm.example.test:8443"

@@ -22,7 +22,7 @@ from epmm import options, settings_store
 from tests.portal.conftest import SignedIn
 from users.middleware import POLL
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 
 
 SEEDED = Seeded(

@@ -11,7 +11,7 @@ from tests.devices.services.rows import device_of, enrolled
 from tests.enrollment.pages import chromium
 from tests.portal.test_browser import Scheme, signed_in, site  # noqa: F401 - a fixture
 
-pytestmark = [pytest.mark.service("chromium"), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.service("chromium"), pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.portal.conftest import browser
 from users import permissions
 from users.models import AdminGrant, AdminRole, CustomAttribute, Directory, IdentityProvider, User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 UUID_OF_DEVICE = UUID("6d7ea4a2-7b1c-4d0f-9a55-3c8f3a8f1a01")
 NUMBER = 1_000_001  # of each row that is asked for; PostgreSQL counts up to it in no test

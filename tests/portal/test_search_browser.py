@@ -13,7 +13,7 @@ from tests.enrollment.pages.test_browser import WEAK_TEXT
 from tests.portal.test_browser import Scheme, reach, signed_in, site
 
 __all__ = ["site"]  # a fixture
-pytestmark = [pytest.mark.service("chromium"), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.service("chromium"), pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 STORY: Final = '"ios.account_driven_device_enrolled" = "true"'
 GROUPED: Final = "common.status = ACTIVE AND (ios.Supervised = true OR common.last_connected_at > now-30d)"

@@ -20,7 +20,7 @@ from tests.portal.window import watched
 from users.models import AdminRole, User
 from users.services import administrators, upkeep
 
-pytestmark = [pytest.mark.service("chromium"), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.service("chromium"), pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 OPEN_MENUS: Final = """() => {
   document.querySelectorAll("details").forEach((each) => { each.open = true; });

@@ -12,6 +12,7 @@ from tests.flows import attacks, house
 from tests.flows.siege import lay
 from tests.flows.target import Target, made_in
 
+pytestmark = pytest.mark.long
 EXAMPLES = 800 if settings.get_current_profile_name() == "ci" else 60
 
 

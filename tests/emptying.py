@@ -1,0 +1,29 @@
+"""How the database is emptied after a test that committed.
+
+Django's `flush` empties every table and then makes content types and permissions anew, which takes longer than most
+tests do.  Here only what holds rows is emptied, and what `migrate` would make again at once stays.
+"""
+
+from functools import cache
+from typing import Final
+
+from django.db import connection, transaction
+
+STAY: Final = {"django_content_type", "auth_permission"}
+
+
+@cache
+def _tables() -> list[str]:
+    names = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    return [connection.ops.quote_name(name) for name in sorted({*names} - STAY)]
+
+
+def empty() -> None:
+    tables = _tables()
+    with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":  # as TRUNCATE would: whoever still writes is waited for
+            cursor.execute(f"LOCK TABLE {', '.join(tables)} IN SHARE ROW EXCLUSIVE MODE")
+        cursor.execute(f"SELECT {', '.join(f'EXISTS (SELECT 1 FROM {table})' for table in tables)}")
+        for table, holds_rows in zip(tables, cursor.fetchone(), strict=True):
+            if holds_rows:
+                cursor.execute(f"DELETE FROM {table}")
