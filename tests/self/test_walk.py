@@ -21,7 +21,7 @@ from tests.self.conftest import EVERYTHING
 from users import self_permissions
 from users.models import Role
 
-pytestmark = [pytest.mark.service("chromium"), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.service("chromium"), pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 POCKET: Final[ViewportSize] = {"width": 375, "height": 667}
 OPEN: Final = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
