@@ -43,6 +43,7 @@ class Kept:
     ) -> None:
         self.name, self.log, self.pause = name, log, PAUSE
         self.extra: dict[str, str] = {}  # in the environment of the next start
+        self.given: dict[str, str] = {}  # in that of the last one
         self.largest_file: int | None = None
         self.starts = 0
         self._command, self._environment = list(command), dict(environment)
@@ -108,6 +109,7 @@ class Kept:
     def _start(self) -> None:
         number = self._listener.fileno() if self._listener else None
         command = self._command if number is None else [sys.executable, "-c", _LAUNCH, str(number), *self._command[1:]]
+        self.given = self.extra
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,

@@ -5,9 +5,9 @@ import random
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -32,8 +32,6 @@ HELD_SECONDS: Final = 0.1
 # What a process may say about a database or a broker that is away.
 DATABASE: Final = ("OperationalError", "InterfaceError", "AdminShutdown", "CrashShutdown")
 IDLE: Final = ("terminating connection due to idle-in-transaction timeout",)
-# Of libfaketime 0.9.10: a process that sleeps while the clock is moved may find its sleep to be invalid.
-FAKED: Final = ("OSError: [Errno 22] Invalid argument",)
 DISK: Final = ("OSError: [Errno 27]",)
 BROKER: Final = (
     "redis.exceptions.",
@@ -142,10 +140,16 @@ def _fill_disk(strike: Strike) -> None:
 def _move_clock(strike: Strike) -> None:
     """Of product and database, which share a machine here: an hour on, two hours back, an hour on again."""
     here = strike.installation
-    with _faked(here):
-        for offset in (HOUR, -HOUR, 0):
-            _set_clock(here.clock, offset)
-            time.sleep(NOTICED_SECONDS + strike.seconds / 2)
+    prepare_clock(here)
+    late = [kept for kept in _of_machine(here) if kept.given != kept.extra]
+    with ThreadPoolExecutor(len(late) or 1) as threads:
+        list(threads.map(Kept.restart, late))
+    here.until_answering()
+    for offset in (HOUR, -HOUR, 0):
+        _set_clock(here.clock, offset)
+        time.sleep(NOTICED_SECONDS + strike.seconds / 2)
+    for kept in _of_machine(here):
+        kept.extra = {}
 
 
 def _slow_database(strike: Strike) -> None:
@@ -189,34 +193,19 @@ def _repeat_requests(strike: Strike) -> None:
 # --- How --------------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _faked(here: Installation) -> Iterator[None]:
-    """The processes start again with a clock that can be moved, and at the end with that of the machine.
-
-    Not for longer than it takes: libfaketime 0.9.10 now and then has two threads of Python wait for each other.
-    """
+def prepare_clock(here: Installation) -> None:
+    """From their next start on the processes have a clock that can be moved."""
     _set_clock(here.clock, 0)
-    fake = {
-        "LD_PRELOAD": str(next(_LIBRARIES.glob("*/faketime/libfaketimeMT.so.1"))),
-        "FAKETIME_TIMESTAMP_FILE": str(here.clock),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # a clock that is set leaves that one alone
-        "FAKETIME_DISABLE_SHM": "1",  # each process for itself: one that is killed would leave its lock behind
-    }
-    _restart(here, fake)
-    try:
-        yield
-    finally:
-        _restart(here, {})
-
-
-def _restart(here: Installation, extra: dict[str, str]) -> None:
-    clocked = _of_machine(here)
-    for kept in clocked:
-        kept.extra = extra
-    with ThreadPoolExecutor(len(clocked)) as threads:
-        list(threads.map(Kept.restart, clocked))
-    here.until_answering()
+    for kept in _of_machine(here):
+        kept.extra = {
+            "LD_PRELOAD": str(next(_LIBRARIES.glob("*/faketime/libfaketimeMT.so.1"))),
+            "FAKETIME_TIMESTAMP_FILE": str(here.clock),
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # a clock that is set leaves that one alone
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # or threads of Python wait too long for each other
+            "FAKETIME_DISABLE_SHM": "1",  # each process for itself: one that is killed would leave its lock behind
+            "PYTHONPATH": str(Path(__file__).with_name("faked")),  # sitecustomize.py
+        }
 
 
 def _of_machine(here: Installation) -> Sequence[Kept]:
@@ -277,7 +266,7 @@ ALL: Final = (
     Kind(name="database", strike=_kill_database, explains=DATABASE, on_sqlite=False),
     Kind(name="broker", strike=_kill_broker, explains=BROKER, on_sqlite=False),
     Kind(name="disk", strike=_fill_disk, explains=(*DATABASE, *DISK)),
-    Kind(name="clock", strike=_move_clock, explains=(*DATABASE, *FAKED), needs="faketime", times=1),
+    Kind(name="clock", strike=_move_clock, explains=DATABASE, needs="faketime", times=1),
     Kind(name="slow", strike=_slow_database, explains=DATABASE),
     Kind(name="stopped", strike=_stop_database, explains=DATABASE, on_sqlite=False),
     Kind(name="dropped", strike=_break_connections, explains=DATABASE),

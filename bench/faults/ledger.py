@@ -153,9 +153,10 @@ def _of_broadcasts(ids: set[int]) -> Iterator[str]:
 
 
 def _behind(told: Sequence[Told], version: str) -> set[str]:
+    """Of devices: what a Mac's user says stands apart."""
     from devices.models import Device, FinishedCommand
 
-    uuids = {each.uuid: each.who.split()[0] for each in told if each.status == "Acknowledged"}
+    uuids = {each.uuid: each.who for each in told if each.status == "Acknowledged" and " " not in each.who}
     informed: set[str] = set()
     ids = list(uuids)
     for start in range(0, len(ids), 500):

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from bench.faults import ledger
 from bench.faults.installation import Installation, is_database_there
-from bench.faults.kinds import Kind, Strike
+from bench.faults.kinds import Kind, Strike, prepare_clock
 from bench.faults.ledger import Ledger
 from bench.faults.logs import Logs
 from bench.faults.players import Manner, Told
@@ -135,6 +135,8 @@ class Round:
         self._take_account()  # and they have heard it
         work = Work(self.installation, chance, per_second=self.plan.per_second)
         jumps = any(kind.name == "clock" for kind in self.kinds)
+        if jumps:  # who is killed before that need not start once more
+            prepare_clock(self.installation)
         self.newcomer = Newcomer(self.installation, self.number, patience=5 if jumps else 0)
         time.sleep(chance.uniform(0, self.plan.before))  # the broadcast may be under way
         for kind in self.kinds:
