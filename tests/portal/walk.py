@@ -42,6 +42,7 @@ DEEDS: Final = frozenset(
         "labels-save",
         "labels-sizes",
         "language",
+        "logs-actions-stop",
         "logs-audit-export",
         "logs-audit-exports-fetch",
         "session",
