@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from enrollment.models import InvitationTemplate
+from enrollment.services import own_address
 from epmm import mail, markup, options, settings_store
 from epmm.mail import Letter, MailRefused, Picture
 from epmm.markup import MarkupRefused
@@ -145,20 +146,13 @@ def values(user: User, help_address: str, *, pin: str = HIDDEN) -> dict[str, str
         "display_name": user.display_name,
         "first_name": user.first_name or user.display_name,
         "user_id": user.user_id,
-        "address_to_type": address_to_type(user),
+        "address_to_type": own_address.of(user),
         "enterprise": settings_store.read(options.ENTERPRISE_NAME),
         "help_url": help_address,
         "portal_url": f"{settings.PUBLIC_URL}/",
         "pin": pin,
         "pin_expires": date_format(timezone.localtime(until), "DATETIME_FORMAT"),
     }
-
-
-def address_to_type(user: User) -> str:
-    """The Managed Apple Account; without one, the user ID in a domain of ours, by which the person is found, too."""
-    if user.managed_apple_account:
-        return user.managed_apple_account
-    return f"{user.user_id.partition('@')[0].lower()}@{options.enrollment_domains()[0]}"
 
 
 def fill(written: Written, known: Mapping[str, str]) -> Filled:

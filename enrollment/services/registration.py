@@ -51,6 +51,7 @@ def expire_pins() -> None:
     ).update(status=Device.Status.EXPIRED, modified_at=now)
 
 
+@transaction.atomic
 def await_device(user: User, pin: RegistrationPin | None = None, announced: Announced | None = None) -> Device:
     """At most one record of a person waits; the person's row is held, so two cannot be made at once."""
     User.objects.select_for_update().get(pk=user.pk)
