@@ -17,7 +17,7 @@ from users import self_permissions
 from users.models import User
 from users.views.self_account import page
 
-MOST: Final = 50
+MOST: Final = 30
 GONE: Final = (Device.Status.RETIRED, Device.Status.WIPED, Device.Status.EXPIRED)
 SHOWN: Final = (
     "uuid", "user", "status", "device_name", "serial_number", "model_name", "product_name", "family", "platform",

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from devices.models import Command, Device
 from devices.services import actions
@@ -262,7 +263,15 @@ def test_pages_cost_the_same_with_many_devices(house: House, anna: Client, djang
     user = User.objects.get(user_id="anna")
     record = record_of(house.enrolled())
     Device.objects.bulk_create(
-        Device(user=user, status=status, device_name=f"Anna's {number}", model_name="iPhone 16", os_version="18.2")
+        Device(
+            user=user,
+            status=status,
+            device_name=f"Anna's own telephone, number {number}",
+            model_name="iPhone 16 Pro Max",
+            platform="iOS",
+            os_version="18.2.1",
+            last_seen_at=timezone.now(),
+        )
         for status in ("ACTIVE", "RETIRED")
         for number in range(60)
     )
