@@ -44,6 +44,7 @@ def _text(acceptance: Acceptance) -> str:
     user, text, attempt = acceptance.user, acceptance.policy, acceptance.attempt
     family, kind = (attempt.model_family, attempt.kind) if attempt is not None else ("", "")
     owner = policy.owner_of(kind or Enrollment.Kind.ADDE)
+    version = _("version")
     facts = (
         (_("User name"), user.user_id),
         (_("Display name"), user.display_name),
@@ -52,6 +53,6 @@ def _text(acceptance: Acceptance) -> str:
         (_("IP address"), acceptance.address or ""),
         (_("Platform"), policy.PLATFORM_OF.get(family, family)),
         (_("Employee-owned"), "" if not kind else "true" if owner == Device.Owner.EMPLOYEE else "false"),
-        (_("Text"), f"{_subject(text)}, {text.language}, {_('version')} {text.version}"),
+        (_("Text"), f"{_subject(text)}, {text.language}, {version} {text.version}"),
     )
     return "\n".join(f"{name}: {value}" for name, value in facts) + "\n"
