@@ -91,7 +91,7 @@ FILTERS: Final = (
 )
 RESULTS: Final = Listing[ActionResult](
     name="logs-actions-one",
-    title=gettext_lazy("Devices"),
+    title=gettext_lazy("Action"),
     columns=(
         Column(key="number", label=gettext_lazy("Number"), value=lambda result: result.pk, order="id", is_shown=False),
         Column(key="device", label=gettext_lazy("Device"), value=_device),

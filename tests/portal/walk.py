@@ -43,6 +43,7 @@ DEEDS: Final = frozenset(
         "labels-sizes",
         "invitations-progress",
         "language",
+        "logs-actions-stop",
         "logs-audit-export",
         "logs-audit-exports-fetch",
         "services-ldap-sync",
