@@ -52,9 +52,9 @@ class SettingRow(models.Model):
 
 class AuditEntry(models.Model):
     class Status(models.TextChoices):
-        SUCCESS = "Success"
-        FAILED = "Failed"
-        INITIATED = "Initiated"
+        SUCCESS = "Success", _("Success")
+        FAILED = "Failed", _("Failed")
+        INITIATED = "Initiated", _("Initiated")
 
     at = models.DateTimeField(default=timezone.now, db_index=True)
     actor = models.CharField(max_length=255)

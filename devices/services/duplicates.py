@@ -10,13 +10,14 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from devices.models import Device, Enrollment
 from devices.services.retire import end_enrollment
 from epmm import audit, options, schedules, settings_store
 
 KIND: Final = "devices.retire_duplicates"
-REASON: Final = "another record of the same device"
+REASON: Final = gettext_noop("another record of the same device")
 WORKER: Final = "worker"
 KEPT: Final = "kept_uuid"
 KEYS: Final = ("serial_number", "udid", "enrollment_id")

@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from devices.models import Command, ConfigurationDelivery, Device, Enrollment, Identity
 from epmm.models import Job
 
-REMOVED_BY_PERSON: Final = "user removed management"
-RETIRED_BY_ADMINISTRATOR: Final = "retired by administrator"
-WIPED_BY_ADMINISTRATOR: Final = "wiped by administrator"
+REMOVED_BY_PERSON: Final = gettext_noop("user removed management")
+RETIRED_BY_ADMINISTRATOR: Final = gettext_noop("retired by administrator")
+WIPED_BY_ADMINISTRATOR: Final = gettext_noop("wiped by administrator")
 
 
 @transaction.atomic

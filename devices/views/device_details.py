@@ -1,7 +1,7 @@
 """The tabs of one device (portal specification, section 5.4)."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from devices.services.queue import CommandRefused
 from devices.views import device_fields
 from devices.views.device_fields import Group
 from devices.views.device_page import around, device_or_404, newest_enrollment, tab
+from devices.views.wording import description_of
 from epmm.client_address import client_address
 from epmm.models import AuditEntry
 from epmm.portal.lists import Badge
@@ -46,7 +47,20 @@ STATES: Final = {
     CommandRow.State.CANCELLED: (gettext_lazy("Cancelled"), "plain"),
 }
 DELIVERED: Final = {"APPLIED": "good", "FAILED": "bad", "UPDATE_FAILED": "bad", "PENDING": "waiting", "SENT": "waiting"}
-DECLARED: Final = {"valid": "good", "invalid": "bad"}
+DECLARED: Final = {
+    "applied": Badge(gettext_lazy("Applied"), "good"),
+    "failed": Badge(gettext_lazy("Failed"), "bad"),
+    "pending": Badge(gettext_lazy("Pending"), "waiting"),
+    "not activated": Badge(gettext_lazy("Not activated")),
+    declaration_overview.NOT_YET: Badge(gettext_lazy("Not reported yet")),
+    "left out": Badge(gettext_lazy("Left out")),
+}
+DECLARATION_KINDS: Final = {
+    "activation": gettext_lazy("Activation"),
+    "asset": gettext_lazy("Asset"),
+    "configuration": gettext_lazy("Configuration"),
+    "management": gettext_lazy("Management"),
+}
 
 
 @require_safe
@@ -85,13 +99,24 @@ def declarations(request: HttpRequest, uuid: UUID) -> HttpResponse:
     device = device_or_404(uuid)
     channels = [
         (
-            channel["user"],
-            declaration_overview.sentence(channel),
-            [(each, Badge(each["state"], DECLARED.get(each["state"], "plain"))) for each in channel["declarations"]],
+            channel,
+            _in_step(channel),
+            [
+                (each, DECLARATION_KINDS.get(each["kind"], each["kind"]), DECLARED[each["state"]])
+                for each in channel["declarations"]
+            ],
         )
         for channel in declaration_overview.of_device(device)[:2]  # each costs four statements
     ]
     return tab(request, device, "portal/device/declarations.html", channels=channels)
+
+
+def _in_step(channel: Mapping[str, Any]) -> Badge:
+    if not channel["switched_on"]:
+        return Badge(_("Declarative management is not switched on"))
+    if channel["in_step"]:
+        return Badge(_("Up to date"), "good")
+    return Badge(_("Has not fetched the newest declarations yet"), "waiting")
 
 
 @require_safe
@@ -122,7 +147,10 @@ def certificates(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_safe
 def labels(request: HttpRequest, uuid: UUID) -> HttpResponse:
     device = device_or_404(uuid)
-    rows = [(label, label.get_kind_display(), since) for label, since in label_members.of_device(device)]
+    rows = [
+        (label, description_of(label), label.get_kind_display(), since)
+        for label, since in label_members.of_device(device)
+    ]
     return tab(request, device, "portal/device/labels.html", rows=rows)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -189,4 +190,4 @@ def _encryption(device: Device) -> str | None:
 
 
 def _gigabytes(value: float | None) -> str | None:
-    return None if value is None else f"{value:.1f} GB"
+    return None if value is None else f"{number_format(value, 1)} GB"

@@ -7,6 +7,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
@@ -55,4 +56,5 @@ def identities(request: HttpRequest) -> HttpResponseBase:
     view = LISTING.view(request, ending.defer(*heavy))
     if request.GET.get("format") == "csv":
         return view.csv()
-    return render(request, "portal/list.html", view.context())
+    back = Link(_("MDM"), reverse("portal:settings-ios-mdm"))
+    return render(request, "portal/list.html", view.context() | {"back": back})

@@ -20,6 +20,7 @@ from devices.services import labels as service
 from devices.services.labels import LabelRefused
 from devices.services.search import SearchRefused
 from devices.views.builder import Builder, written
+from devices.views.wording import description_of
 from epmm.portal.lists import SIZES, Action, Badge, Cell, Column, Link, Listing, ticked
 from users import permissions
 from users.models import AdminRole, User
@@ -81,7 +82,7 @@ LISTING: Final = Listing[Label](
     title=gettext_lazy("Labels"),
     columns=(
         Column(key="name", label=gettext_lazy("Name"), value=_name, order="name"),
-        Column(key="description", label=gettext_lazy("Description"), value=lambda label: label.description),
+        Column(key="description", label=gettext_lazy("Description"), value=description_of),
         Column(key="kind", label=gettext_lazy("Type"), value=_kind),
         Column(key="criteria", label=gettext_lazy("Criteria"), value=_criteria, told=lambda label: label.criteria),
         Column(key="devices", label=gettext_lazy("Devices"), value=_size, told=_counted),
@@ -194,7 +195,12 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
 
 def _edited(request: HttpRequest, label: Label, *, is_sent: bool) -> HttpResponse:
     if label.is_built_in:
-        return render(request, "portal/label_built_in.html", {"label": label}, status=409 if is_sent else 200)
+        return render(
+            request,
+            "portal/label_built_in.html",
+            {"label": label, "description": description_of(label)},
+            status=409 if is_sent else 200,
+        )
     initial = {"name": label.name, "description": label.description}
     form = LabelForm(request.POST if is_sent else None, initial=initial, auto_id="label_%s")
     criteria = written(request.POST.get("criteria", label.criteria)) if label.is_filter else None

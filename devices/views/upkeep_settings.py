@@ -161,4 +161,5 @@ def candidates(request: HttpRequest) -> HttpResponseBase:
     view = CANDIDATES.view(request, twins.with_kept(twins.candidates()).select_related("user").defer("details"))
     if request.GET.get("format") == "csv":
         return view.csv()
-    return render(request, "portal/list.html", view.context())
+    back = Link(str(settings_tree.DUPLICATES.label), settings_tree.DUPLICATES.address)
+    return render(request, "portal/list.html", view.context() | {"back": back})

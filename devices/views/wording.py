@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
-from devices.models import Device
+from devices.models import Device, Label
 from devices.models import Enrollment as Standing
-from devices.services import retire
 from epmm.portal.lists import Badge
 
 S = Device.Status
@@ -23,6 +22,16 @@ TONES: Final = {
     S.BLOCKED: "bad",
     S.INFECTED: "bad",
 }
+BUILT_IN: Final = {  # as the migration wrote it
+    "All devices": gettext_lazy("All devices"),
+    "iPhone and iPad": gettext_lazy("iPhone and iPad"),
+    "Devices of the company": gettext_lazy("Devices of the company"),
+    "Devices of their users": gettext_lazy("Devices of their users"),
+    "Their users signed out or removed management": gettext_lazy("Their users signed out or removed management"),
+    "Enrolled with a work account: device enrollment": gettext_lazy("Enrolled with a work account: device enrollment"),
+    "Enrolled with a work account: user enrollment": gettext_lazy("Enrolled with a work account: user enrollment"),
+    "Their last attempt was refused today": gettext_lazy("Their last attempt was refused today"),
+}
 ICONS: Final = {"iPhone": "smartphone", "iPad": "tablet", "Mac": "laptop", "RealityDevice": "glasses"}
 FAMILIES: Final = (("iphone", "iPhone"), ("ipad", "iPad"), ("mac", "Mac"), ("reality", "RealityDevice"))
 STATES: Final = {
@@ -31,16 +40,12 @@ STATES: Final = {
     Standing.State.ACTIVE: gettext_lazy("Active"),
     Standing.State.ENDED: gettext_lazy("Ended"),
 }
-# As they stand in the records, and so in the search.
-REASONS: Final = {
-    retire.REMOVED_BY_PERSON: gettext_lazy("user removed management"),
-    retire.RETIRED_BY_ADMINISTRATOR: gettext_lazy("retired by administrator"),
-}
 
 
 def status_badge(device: Device, *, is_live: bool = False) -> Badge:
     key = f"s{device.pk}" if is_live else ""
-    why = REASONS.get(device.retired_reason, device.retired_reason) if device.status == S.RETIRED else ""
+    is_told = device.status == S.RETIRED and device.retired_reason
+    why = gettext(device.retired_reason) if is_told else ""  # it stands in the record, and so in the search, in English
     return Badge(S(device.status).label, TONES.get(S(device.status), "plain"), key, note=why)
 
 
@@ -68,3 +73,7 @@ def family_of(device: Device) -> str:
 def icon_of(device: Device) -> str:
     by_platform = {Device.Platform.MACOS.value: "laptop", Device.Platform.VISIONOS.value: "glasses"}
     return ICONS.get(family_of(device)) or by_platform.get(device.platform, "smartphone")
+
+
+def description_of(label: Label) -> str:
+    return str(BUILT_IN.get(label.description, label.description)) if label.is_built_in else label.description

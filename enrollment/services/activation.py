@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Final
 
+from django.utils.translation import gettext_noop
+
 from devices.models import Device, Enrollment, Identity
 from devices.services import configuration_plan, queue
 from devices.services.retire import end_enrollment
@@ -11,8 +13,8 @@ from enrollment.services import invitations, policy, tokens, trace
 from enrollment.services.refusal import CheckinRefused
 from users.models import User
 
-REPLACED: Final = "replaced by a new enrollment"
-TAKEN_OVER: Final = "taken over by another person"
+REPLACED: Final = gettext_noop("replaced by a new enrollment")
+TAKEN_OVER: Final = gettext_noop("taken over by another person")
 
 
 def _check_again(enrollment: Enrollment) -> None:

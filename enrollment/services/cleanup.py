@@ -6,12 +6,13 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from devices.models import Device, Enrollment
 from devices.services.retire import end_enrollment
 
 UNFINISHED_AFTER: Final = timedelta(hours=24)
-ABANDONED: Final = "not finished"
+ABANDONED: Final = gettext_noop("not finished")
 
 
 def abandon_unfinished() -> None:

@@ -90,7 +90,11 @@ def _help(row: Row) -> str:
     meaning = f"{setting.help} ".removeprefix(f"{row.label}. ").strip()
     if isinstance(setting.shape, Flag | Choice | Several):
         return meaning
-    return f"{meaning} {_('Accepted: %(values)s.') % {'values': setting.accepts}}".strip()
+    values = setting.accepts
+    if isinstance(setting.shape, Number):
+        values = _("%(low)d to %(high)d") % {"low": setting.shape.low, "high": setting.shape.high}
+    accepted = _("Accepted: %(values)s.") % {"values": values}
+    return f"{meaning} {accepted}".strip()
 
 
 def _widget(row: Row) -> forms.Widget:

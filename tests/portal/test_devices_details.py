@@ -209,4 +209,6 @@ def test_a_phone_is_locked_from_the_portal_and_the_answer_shows(house: House, si
     assert "Acknowledged" in answer
     assert "command.queued" in page(client, device, "/logs")
     assert "Device can be reached (TokenUpdate)" in page(client, device, "/enrollment")
-    assert "Device:" in page(client, device, "/declarations")
+    declared = page(client, device, "/declarations")
+    assert "<strong>Device</strong>" in declared
+    assert ">Has not fetched the newest declarations yet</span>" in declared

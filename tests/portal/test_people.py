@@ -274,7 +274,7 @@ def test_devices_and_failed_sign_ins_of_a_person_are_shown_to_who_may_see_device
 
     page = client.get(f"/admin/users/{anna.pk}").content.decode()
     assert f"/admin/devices/{device.uuid}" in page
-    assert "WrongCredentials" in page
+    assert "User ID or password was wrong" in page
     helper = signed_in("helper", [AdminRole.USER_VIEW])
     assert "phone" not in helper.get(f"/admin/users/{anna.pk}").content.decode()
 

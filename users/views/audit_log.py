@@ -49,7 +49,7 @@ LISTING: Final = Listing[AuditEntry](
         Column(
             key="status",
             label=_("Status"),
-            value=lambda entry: Badge(entry.status, TONES.get(AuditEntry.Status(entry.status), "plain")),
+            value=lambda entry: Badge(entry.get_status_display(), TONES.get(AuditEntry.Status(entry.status), "plain")),
             order="status",
             then="at",
         ),

@@ -8,7 +8,9 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
@@ -37,6 +39,19 @@ from users.views.users import LISTING, everybody
 PINS_SHOWN: Final = 5
 DEVICES_SHOWN: Final = 25
 FAILURES_SHOWN: Final = 5
+# Why a sign-in failed, as the audit log holds it, and whether a device of somebody is well, of the other app.
+REASONS: Final[dict[str, str | Promise]] = {
+    "WrongCredentials": gettext_lazy("User ID or password was wrong"),
+    "PinWrong": gettext_lazy("PIN was wrong"),
+    "PinUsed": gettext_lazy("PIN was used before"),
+    "PinExpired": gettext_lazy("PIN has expired"),
+    "TooManyAttempts": gettext_lazy("Too many attempts"),
+    "AccountDisabled": gettext_lazy("Account is disabled"),
+    "PasswordMustChange": gettext_lazy("One-time password not changed yet"),
+    "NoAdministrator": gettext_lazy("No role of the portal"),
+    "WrongCode": gettext_lazy("Code was wrong"),
+}
+TONES: Final = {"ACTIVE": "good", "LOST": "bad", "BLOCKED": "bad"}
 FACTS: Final = ("first_name", "last_name", "email")
 
 
@@ -137,12 +152,14 @@ def _devices(request: HttpRequest, user: User) -> dict[str, Any]:
         return {"devices": None}
     theirs = apps.get_model("devices", "Device").objects.filter(user=user).order_by("-pk")
     found = list(theirs.only("uuid", "device_name", "serial_number", "status", "last_seen_at")[: DEVICES_SHOWN + 1])
-    return {"devices": found[:DEVICES_SHOWN], "has_more_devices": len(found) > DEVICES_SHOWN}
+    shown = [(each, Badge(each.get_status_display(), TONES.get(each.status, "plain"))) for each in found]
+    return {"devices": shown[:DEVICES_SHOWN], "has_more_devices": len(found) > DEVICES_SHOWN}
 
 
-def _failures(user: User) -> list[AuditEntry]:
+def _failures(user: User) -> list[tuple[AuditEntry, str | Promise]]:
     failed = AuditEntry.objects.filter(subject=user.user_id, action=sign_in.FAILED)
-    return list(failed.order_by("-at")[:FAILURES_SHOWN])
+    told = ((entry, str(entry.details.get("reason", ""))) for entry in failed.order_by("-at")[:FAILURES_SHOWN])
+    return [(entry, REASONS.get(reason, reason)) for entry, reason in told]
 
 
 def _access(request: HttpRequest, user: User) -> dict[str, Any]:

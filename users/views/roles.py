@@ -205,7 +205,8 @@ def _switched_off(planned: Sequence[Planned]) -> list[str]:
     )
     held: frozenset[str] = frozenset().union(*(each.after for each in planned))
     off = [sentence for role, switch, sentence in switches if role in held and not settings_store.read(switch)]
-    return [f"{sentence} {_('The role is saved but has no effect until it is switched on.')}" for sentence in off]
+    effect = _("The role is saved but has no effect until it is switched on.")
+    return [f"{sentence} {effect}" for sentence in off]
 
 
 def _switch_address() -> str:

@@ -20,7 +20,14 @@ from django.utils.translation.template import templatize
 ROOT: Final = Path(settings.BASE_DIR)
 MESSAGES: Final = ROOT / "locale" / "de" / "LC_MESSAGES"
 CODE: Final = ("epmm", "users", "devices", "enrollment")
-KEYWORDS: Final = {"_": None, "gettext": None, "gettext_lazy": None, "ngettext": (1, 2), "ngettext_lazy": (1, 2)}
+KEYWORDS: Final = {
+    "_": None,
+    "gettext": None,
+    "gettext_lazy": None,
+    "ngettext": (1, 2),
+    "ngettext_lazy": (1, 2),
+    "gettext_noop": None,
+}
 PLACEHOLDER: Final = re.compile(r"%\(\w+\)s|\{\w*\}")
 HOW: Final = (
     "manage.py makemessages -l de --no-obsolete --no-wrap --add-location file --ignore .venv --ignore tests; "
@@ -73,6 +80,21 @@ def test_every_sentence_of_the_product_is_in_the_catalog(sentences: Any) -> None
 
     assert len(found) > 20
     assert sorted(found - {_said(message) for message in entries()}) == [], HOW
+
+
+@pytest.mark.parametrize("package", CODE)
+def test_nothing_is_said_where_nobody_looks_for_it(package: str) -> None:
+    """Within an f-string it is found by nobody who gathers sentences."""
+    hidden = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in (ROOT / package).rglob("*.py")
+        for text in ast.walk(ast.parse(path.read_text()))
+        if isinstance(text, ast.JoinedStr)
+        for call in ast.walk(text)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in KEYWORDS
+    ]
+
+    assert hidden == []
 
 
 def test_the_catalog_holds_nothing_that_the_product_does_not_say() -> None:
