@@ -13,11 +13,12 @@ SignedIn = Callable[..., Client]
 
 @pytest.fixture(autouse=True)
 def fresh_settings() -> Iterator[None]:
-    """A process remembers settings for a second and callers for longer; no test may inherit them."""
+    """A process remembers settings for a second and callers for longer; no test may inherit them, here or elsewhere."""
     settings_store.clear_cache()
     rate_limit.forget()
     yield
     settings_store.clear_cache()
+    rate_limit.forget()
 
 
 def phone(agent: str = "") -> Client:
