@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.test import TransactionTestCase
 
+from epmm import rate_limit
 from tests import emptying, plan, services
 from users.services import lock_out
 
@@ -18,6 +19,12 @@ def _emptied() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: emptying.empty())
         yield
+
+
+@pytest.fixture(autouse=True)
+def strangers() -> None:
+    """No caller is remembered from the tests before."""
+    rate_limit.forget()
 
 
 @pytest.fixture(autouse=True)

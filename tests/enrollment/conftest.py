@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
-from epmm import rate_limit, settings_store
+from epmm import settings_store
 from tests.enrollment.phone import Phone, new_phone
 from tests.recorded import VECTORS
 from users.models import Role, User
@@ -24,7 +24,6 @@ Switch = Callable[[str, str], None]
 def _fresh() -> Iterator[None]:
     """What a process remembers belongs to the test before."""
     settings_store.clear_cache()
-    rate_limit.forget()
     with translation.override("en"):
         yield
     settings_store.clear_cache()

@@ -13,19 +13,13 @@ import pytest
 
 from enrollment.services import domain_check
 from enrollment.services.findings import Verdict
-from epmm import options, outbound, rate_limit, settings_store
+from epmm import options, outbound, settings_store
 from epmm.models import AuditEntry, SettingRow
 from tests.portal.conftest import SignedIn
 from tests.portal.pages import text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DOMAINS = "/admin/settings/domains"
-
-
-@pytest.fixture(autouse=True)
-def _not_counted() -> None:
-    """How often somebody asked belongs to the test before."""
-    rate_limit.forget()
 
 
 def test_domains_are_added_and_removed(signed_in: SignedIn) -> None:

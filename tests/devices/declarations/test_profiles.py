@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from devices.models import Declaration, DeclarationSet, Device, Enrollment
 from devices.services import declarations, declared_profiles
-from epmm import rate_limit
 from tests.devices.declarations.rows import channel, iphone, set_of, synchronize, work
 
 pytestmark = pytest.mark.django_db
@@ -18,11 +17,6 @@ pytestmark = pytest.mark.django_db
 LEGACY = "com.apple.configuration.legacy"
 PROFILE = plistlib.dumps({"PayloadType": "Configuration", "PayloadContent": [{"Password": "wifi secret"}]})
 OTHER = plistlib.dumps({"PayloadType": "Configuration", "PayloadContent": []})
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> None:
-    rate_limit.forget()
 
 
 @pytest.fixture
