@@ -23,7 +23,7 @@ ROOT: Final = f"cn=root,{BASE}"
 READER: Final = f"cn=reader,{BASE}"
 SECRET: Final = "the reader's own"
 PASSWORD: Final = "correct horse battery"
-START_SECONDS: Final = 20
+START_SECONDS: Final = 120
 LONG_AGO: Final = datetime(2020, 1, 1, tzinfo=UTC)  # so that not all seem to have changed just now
 CONFIGURATION: Final = """
 include /etc/ldap/schema/core.schema
@@ -240,8 +240,8 @@ def people_ldif(count: int, first: int = 0) -> str:
 def running(folder: Path, *, ldif: str = "", size_limit: str = "unlimited") -> Iterator[Slapd]:
     server = Slapd(folder=folder, size_limit=size_limit)
     server.make(ldif)
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.stop()
