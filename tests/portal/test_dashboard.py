@@ -96,7 +96,7 @@ def test_failures_of_the_last_day_lead_into_the_log(signed_in: SignedIn) -> None
     assert link is not None
     assert text(client.get(link[1].replace("&amp;", "&"))).count("E-303</td>") == 2
     reader = signed_in("reader", [AdminRole.DEVICE_VIEW])
-    assert "/admin/logs/" not in text(reader.get(DASHBOARD))
+    assert "/admin/logs/enrollment" not in text(reader.get(DASHBOARD))
 
 
 def test_certificates_that_expire_are_shown(signed_in: SignedIn) -> None:

@@ -84,7 +84,7 @@ def test_the_logs_of_a_device_are_for_whoever_reads_logs(signed_in: SignedIn) ->
     device = device_of(enrolled())
     client = signed_in("viewer", roles=[AdminRole.DEVICE_VIEW])
 
-    assert "/logs" not in page(client, device)
+    assert f"/devices/{device.uuid}/logs" not in page(client, device)
     assert client.get(f"/admin/devices/{device.uuid}/logs").status_code == 403
 
 

@@ -169,7 +169,8 @@ def test_a_person_signs_in_from_the_keyboard_without_scripts(browser: Browser, s
     with browser.new_context(viewport=chromium.PHONE, java_script_enabled=False) as context:
         page = context.new_page()
         page.goto(f"{site.url}/en/sign-in-nameless")
-        page.keyboard.type("anna")  # the cursor is already there
+        page.locator("input[name=user_id]:focus").wait_for()  # the cursor is already there
+        page.keyboard.type("anna")
         page.keyboard.press("Tab")
         page.keyboard.type("correct horse")
         page.keyboard.press("Enter")
