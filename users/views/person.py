@@ -5,6 +5,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.contrib import messages
 from django.db import transaction
+from django.db.models import F, Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -34,7 +35,7 @@ from users.services import custom_attributes, lock_out, people, portal_sessions,
 from users.services.people import NewPerson
 from users.services.upkeep import Facts
 from users.views.dialogs import administrator
-from users.views.users import LISTING, everybody
+from users.views.users import LISTING, counted
 
 PINS_SHOWN: Final = 5
 DEVICES_SHOWN: Final = 25
@@ -78,7 +79,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, number: int) -> HttpResponse:
-    with_entry = everybody().select_related("directory_entry__directory", "directory_entry__provider")
+    with_entry = counted().select_related("directory_entry__directory", "directory_entry__provider")
     user = get_object_or_404(second_factor.told(with_entry), pk=number)
     name = user.display_name
     form = PersonForm(request.POST or None, initial=_initial(user))
@@ -133,17 +134,18 @@ def _state(user: User) -> dict[str, Any]:
     }
 
 
-def _effective(user: User) -> list[tuple[str, str, RoleGrant | GroupRole]]:
-    """Each role that acts, as often as it has an origin."""
-    found: list[tuple[str, RoleGrant | GroupRole]] = [("", grant) for grant in user.role_grants.all()]
-    inherited = GroupRole.objects.filter(group__memberships__user=user).select_related("group")
-    found += [(grant.group.name, grant) for grant in inherited]
-    held = {grant.key for _origin, grant in found}
+def _effective(user: User) -> list[tuple[str, str, dict[str, Any]]]:
+    """Each role that acts, as often as it has an origin: its label, the group or nothing, when and by whom."""
+    told = ("key", "granted_at", "granted_by", "origin")
+    own = RoleGrant.objects.filter(user=user).annotate(origin=Value("")).values(*told)
+    inherited = GroupRole.objects.filter(group__memberships__user=user).annotate(origin=F("group__name")).values(*told)
+    found = list(own.union(inherited, all=True))
+    held = {grant["key"] for grant in found}
     labels = dict(Role.choices)
     order = list(labels)
-    acting = [each for each in found if Role.PORTAL in held or each[1].key not in PORTAL_CHILDREN]
-    ordered = sorted(acting, key=lambda each: (order.index(each[1].key), each[0]))
-    return [(str(labels[grant.key]), origin, grant) for origin, grant in ordered]
+    acting = [grant for grant in found if Role.PORTAL in held or grant["key"] not in PORTAL_CHILDREN]
+    acting.sort(key=lambda grant: (order.index(grant["key"]), grant["origin"]))
+    return [(str(labels[grant["key"]]), grant["origin"], grant) for grant in acting]
 
 
 def _devices(request: HttpRequest, user: User) -> dict[str, Any]:

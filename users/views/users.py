@@ -122,9 +122,14 @@ def to(people: QuerySet[User], asked: Mapping[str, str]) -> QuerySet[User]:
     return found.filter(directory_entry__gone_at__isnull=False) if asked.get("gone") == "1" else found
 
 
+def counted() -> QuerySet[User]:
+    """With how many devices each has."""
+    return User.objects.annotate(device_count=Coalesce(Subquery(_devices()), 0))
+
+
 def everybody() -> QuerySet[User]:
-    """With the roles of their own and how many devices each has."""
-    return User.objects.prefetch_related("role_grants").annotate(device_count=Coalesce(Subquery(_devices()), 0))
+    """With the roles of their own, too."""
+    return counted().prefetch_related("role_grants")
 
 
 def _with_groups(people: QuerySet[User]) -> QuerySet[User]:
