@@ -245,7 +245,7 @@ def test_a_page_of_labels_costs_as_much_with_many(signed_in: SignedIn, number: i
     assert sizes is not None
     with CaptureQueriesContext(connection) as queries:
         counted = text(client.get(sizes[1]))
-    assert len(queries) <= 9
+    assert len(queries) <= 10
     assert counted.count(">0</span>") == min(number, 50)
 
 

@@ -393,5 +393,5 @@ def test_to_many_costs_a_few_statements_each(
 
     with django_assert_max_num_queries(12):
         made = invitations.send(people, draft(), actor="root")
-    with django_assert_max_num_queries(20 * 16 + 2):
+    with django_assert_max_num_queries(20 * 16 + 4):
         invitations.work_off(made.pk)
