@@ -41,6 +41,7 @@ LATE: Final = 60  # rows from the end
 NEXT_PAGES: Final = 20  # followed where a list has pages of another kind
 NOT_FOUND: Final = 404
 ANSWERS: Final = frozenset({200, 204, 302, 405, 409, 422})
+SENT_BACK: Final = frozenset({"sign-in-provider-callback"})  # it has an answer for who comes from the provider alone
 
 
 class UnknownPage(Exception):
@@ -154,7 +155,7 @@ class _Walk:
             return
         self.kinds |= {kind, itself}
         answer = self.fetch(ask)
-        if answer.status in ANSWERS:
+        if answer.status in ANSWERS or name in SENT_BACK:
             self.opened.add(name)
             yield Visit(name, told, ask, answer)
         elif urlsplit(ask.path).query or answer.status != NOT_FOUND:  # what a page needs stands in the links to it

@@ -106,7 +106,10 @@ def test_a_provider_without_sign_out(visitor: Client, pretender: Pretender, prov
 def test_whoever_signed_in_with_a_password_is_sent_nowhere(
     signed_in: SignedIn, pretender: Pretender, provider: IdentityProvider
 ) -> None:
-    assert signed_in().post("/admin/sign-out")["Location"] == "/admin/sign-in"
+    client = signed_in()
+
+    assert client.get("/admin/confirm/provider?next=/admin/users")["Location"] == "/admin/confirm?next=%2Fadmin%2Fusers"
+    assert client.post("/admin/sign-out")["Location"] == "/admin/sign-in"
 
 
 def test_somebody_new_is_known_afterwards_and_let_in_once_they_may(

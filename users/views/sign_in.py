@@ -160,8 +160,11 @@ def provider_callback(request: HttpRequest, number: int) -> HttpResponse:
 @require_safe
 def confirm_at_provider(request: HttpRequest) -> HttpResponse:
     """Once more, where this administrator comes from."""
+    user = _signed_in(request)
+    if portal_sign_in.confirms_elsewhere(user) is None:
+        return redirect(_with_next("portal:confirm", request))
     try:
-        departure = provider_sign_in.depart_to_confirm(_signed_in(request), then=_next(request))
+        departure = provider_sign_in.depart_to_confirm(user, then=_next(request))
     except ProviderRefused as refused:
         return _not_let_in(request, refused)
     return departure.respond()
