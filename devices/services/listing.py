@@ -48,6 +48,11 @@ def named(found: QuerySet[Device], text: str) -> QuerySet[Device]:
     return found.filter(search.lone_word(text))
 
 
+def parts(everything: QuerySet[Device]) -> list[QuerySet[Device]]:
+    """Of all devices, retired ones among them.  Indexes by time hold the others alone, for retired ones pile up."""
+    return [everything.filter(search.STANDING), everything.filter(status=RETIRED)]
+
+
 def by_uuid(keys: Iterable[str]) -> QuerySet[Device]:
     """Those that are there; a key that is none names nothing."""
     return Device.objects.filter(uuid__in=[uuid for key in keys if (uuid := _uuid(key))])

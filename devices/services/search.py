@@ -39,7 +39,7 @@ SORTS: Final = {
 WITHOUT_RETIRED: Final = Test(field="common.retired", operator=Operator.EQUALS, value="false")
 DEFAULT_SORT: Final = "-common.last_connected_at"
 # SQLite takes a partial index for the very words of its condition, not for a parameter that says the same.
-_STANDING: Final = RawSQL("""NOT ("devices_device"."status" = 'RETIRED')""", (), output_field=BooleanField())
+STANDING: Final = RawSQL("""NOT ("devices_device"."status" = 'RETIRED')""", (), output_field=BooleanField())
 
 
 class SearchRefused(Exception):
@@ -85,7 +85,7 @@ def understand(expression: str) -> Node:
 def matching(expression: str, *, exclude_retired: bool = True) -> QuerySet[Device]:
     """All of them, in no order."""
     devices = Device.objects.filter(condition(expression))
-    return devices.filter(_STANDING) if exclude_retired else devices
+    return devices.filter(STANDING) if exclude_retired else devices
 
 
 def condition(expression: str, known: Registry | None = None) -> Q:

@@ -34,6 +34,7 @@ LONGEST_ADDRESS: Final = 16_000  # Django redirects to no longer one, and proxie
 KEPT: Final = ("columns", "sort", "size")  # of the address, by another search
 NARROWING: Final = ("search", "status", "label", "user")  # of the address, beside the search box
 PLACE: Final = ("status", "after", "before", "format", "open")  # of the address, gone with another status
+BY_TIME: Final = (SORTS["common.last_connected_at"], SORTS["common.registration_date"])
 FEW: Final = 1_000
 Asked: TypeAlias = Mapping[str, str]
 Address: TypeAlias = Callable[..., str]
@@ -143,6 +144,8 @@ class Devices(View[Device]):
     def page(self) -> Page[Device]:
         if self._is_narrowed and len(self._found) <= FEW:
             return self.page_of(self._shape(Device.objects.filter(pk__in=self._found)))
+        if not self._is_narrowed and self._asked.get("retired") == "1" and self.order.column in BY_TIME:
+            return self.page_of_parts(listing.parts(self.queryset))
         return super().page()
 
     def count(self) -> str:

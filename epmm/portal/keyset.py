@@ -2,8 +2,10 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
 
 from django.db.models import F, Model, Q, QuerySet
@@ -55,8 +57,32 @@ def page(queryset: QuerySet[M], order: Order, *, size: int, after: str = "", bef
     has_more, rows = len(rows) > size, rows[:size]
     if is_backwards:
         rows.reverse()
+    return _page(rows, order, has_more=has_more, is_backwards=is_backwards, is_first=place is None)
+
+
+def merged(parts: Sequence[QuerySet[M]], order: Order, *, size: int, after: str = "", before: str = "") -> Page[M]:
+    """Of a list whose parts have an index each, by columns without texts: those each database orders in its own way."""
+    place = _read(parts[0], order, after or before)
+    is_backwards = bool(before and not after and place)
+    pages = [page(part, order, size=size, after=after, before=before) for part in parts]
+    rows = _in_order([row for each in pages for row in each.rows], order)
+    has_more = len(rows) > size or any(each.before if is_backwards else each.after for each in pages)
+    rows = rows[-size:] if is_backwards else rows[:size]
+    return _page(rows, order, has_more=has_more, is_backwards=is_backwards, is_first=place is None)
+
+
+def _in_order(rows: Sequence[M], order: Order) -> list[M]:
+    """As `_parts` has them."""
+    placed = [((*(_value(row, column) for column in order.columns), row.pk), row) for row in rows]
+    known = sorted((each for each in placed if each[0][0] is not None), key=itemgetter(0), reverse=order.is_descending)
+    unknown = [(place[1:], row) for place, row in placed if place[0] is None]
+    unknown.sort(key=itemgetter(0), reverse=order.is_descending)
+    return [row for _place, row in (*known, *unknown)]
+
+
+def _page(rows: list[M], order: Order, *, has_more: bool, is_backwards: bool, is_first: bool) -> Page[M]:
     has_next = (has_more or is_backwards) and bool(rows)
-    has_previous = (has_more if is_backwards else place is not None) and bool(rows)
+    has_previous = (has_more if is_backwards else not is_first) and bool(rows)
     return Page(
         rows=rows,
         after=_cursor(rows[-1], order) if has_next else "",
@@ -109,10 +135,15 @@ def _cursor(row: Model, order: Order) -> str:
     return urlsafe_b64encode(json.dumps(told, default=str).encode()).decode().rstrip("=")
 
 
-def _told(row: Model, column: str) -> Any:
+def _value(row: Model, column: str) -> Any:
     value: Any = row
     for part in column.split("__"):
         value = getattr(value, part, None)
+    return value
+
+
+def _told(row: Model, column: str) -> Any:
+    value = _value(row, column)
     return value.isoformat() if isinstance(value, datetime) else value
 
 

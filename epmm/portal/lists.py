@@ -138,6 +138,11 @@ class View(Generic[M]):
         after, before = self._asked.get("after", ""), self._asked.get("before", "")
         return keyset.page(rows, self.order, size=self.size, after=after, before=before)
 
+    def page_of_parts(self, parts: Sequence[QuerySet[M]]) -> Page[M]:
+        """Of a list whose parts have an index each."""
+        after, before = self._asked.get("after", ""), self._asked.get("before", "")
+        return keyset.merged(parts, self.order, size=self.size, after=after, before=before)
+
     def count(self) -> str:
         """Exact up to a cap: nobody reads the difference between 61,212 and 61,213, and it costs a second."""
         return counted(self.queryset.order_by()[: COUNT_CAP + 1].count())

@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -12,7 +13,7 @@ from devices.models import Device, Enrollment
 from devices.services import label_members, labels
 from devices.views import device_list
 from epmm.portal import lists
-from tests.devices.services.rows import device_of, enrolled, person
+from tests.devices.services.rows import NOW, device_of, enrolled, person
 from tests.portal.conftest import SignedIn
 from users.models import AdminRole, User
 
@@ -53,6 +54,17 @@ def test_the_search_box_finds_by_how_something_begins(signed_in: SignedIn, typed
     phone("b", user=User.objects.get(user_id="zoe"))
 
     assert names(page(signed_in(), f"/admin/devices?q={typed}")) == ["phone a"]
+
+
+def test_retired_ones_stand_among_the_others_by_time(signed_in: SignedIn) -> None:
+    for days, name in enumerate("abcd"):
+        phone(name, last_seen_at=NOW - timedelta(days=days))
+    Device.objects.filter(device_name__in=["phone b", "phone d"]).update(status=Device.Status.RETIRED)
+    client = signed_in()
+
+    assert names(page(client, "/admin/devices?retired=1&sort=-seen")) == ["phone a", "phone b", "phone c", "phone d"]
+    assert names(page(client, "/admin/devices?retired=1&sort=seen")) == ["phone d", "phone c", "phone b", "phone a"]
+    assert names(page(client, "/admin/devices?sort=seen")) == ["phone c", "phone a"]
 
 
 @pytest.mark.parametrize("narrowed", ["q=phone", "status=ACTIVE", "search=%22common.platform%22%3D%22iOS%22"])

@@ -1,9 +1,11 @@
 """Pages without offsets, forwards and back, with rows that have no value."""
 
 import itertools
+from datetime import timedelta
 
 import pytest
 from django.test import RequestFactory
+from django.utils import timezone
 
 from epmm.portal import keyset
 from epmm.portal.keyset import Order
@@ -51,6 +53,27 @@ def test_each_row_comes_once_and_going_back_shows_the_same_pages(order: Order, s
         back = keyset.page(User.objects.all(), order, size=size, before=page.before)
         assert back.rows == previous.rows
         assert (back.after, back.before) == (previous.after, previous.before)
+
+
+@pytest.mark.parametrize("is_descending", [False, True])
+@pytest.mark.parametrize("column", ["last_login", "created_at", "pk"])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 10])
+def test_parts_with_an_index_each_make_the_pages_of_the_whole(column: str, size: int, is_descending: bool) -> None:  # noqa: FBT001
+    now = timezone.now()
+    for number, user in enumerate(User.objects.order_by("pk")):
+        User.objects.filter(pk=user.pk).update(last_login=[None, now, now - timedelta(days=number)][number % 3])
+    whole, order = User.objects.all(), Order(column, is_descending)
+    parts = [whole.filter(user_id__in=("u1", "u2", "u6")), whole.exclude(user_id__in=("u1", "u2", "u6"))]
+
+    def same(**place: str) -> keyset.Page[User]:
+        wanted = keyset.page(whole, order, size=size, **place)
+        assert keyset.merged(parts, order, size=size, **place) == wanted
+        return wanted
+
+    page = same()
+    while page.after:
+        page = same(after=page.after)
+        same(before=page.before)
 
 
 @pytest.mark.parametrize(
