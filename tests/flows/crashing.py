@@ -28,11 +28,12 @@ IN_FLIGHT_SECONDS: Final = 0.02  # an exchange takes a few milliseconds
 LEDGER: Final = """
 import hashlib, json
 from devices.models import *
+unread = Result.objects.count()  # before the archive: the worker moves them there while this reads
 archived = FinishedCommand.objects.order_by("pk")
 print(json.dumps({
     "commands": {str(c.uuid).upper(): c.get_state_display() for c in [*Command.objects.all(), *archived]},
     "results": {str(c.uuid).upper(): hashlib.sha256(c.body).hexdigest() for c in archived},
-    "unread": Result.objects.count(),
+    "unread": unread,
     "synchronizations": archived.filter(request_type="DeclarativeManagement").count(),
     "in_step": DeclarationSet.objects.count() - DeclarationSet.objects.behind().count(),
     "open": Command.objects.count(),
