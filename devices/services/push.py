@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Model, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.db.models.functions import Least
 from django.utils import timezone
 
@@ -116,7 +116,8 @@ def after_the_clock_was_ahead() -> int:
     put_off = Command.objects.filter(push_at__gt=now + FURTHEST).update(push_at=now)
     # looked for only where one was, for it means to look at all that waits
     was_ahead = Job.objects.filter(done_at__gt=now + WINDOW).exists()
-    queued = Command.objects.filter(created_at__gt=now + WINDOW, push_at__gt=now)
+    ahead = now + WINDOW
+    queued = Command.objects.filter(Q(created_at__gt=ahead) | Q(channel__pushed_at__gt=ahead), push_at__gt=now)
     return put_off + (queued.update(push_at=now) if was_ahead else 0)
 
 

@@ -76,6 +76,21 @@ def test_what_was_put_off_while_the_clock_was_ahead_is_due(apple: Apple) -> None
     assert due_in(put_off) > timedelta(hours=23)
 
 
+def test_what_waited_for_a_push_of_the_hour_ahead_is_due(apple: Apple) -> None:
+    """Queued by a clock that was right again, put off by one that was not yet."""
+    hour = timezone.now() + timedelta(hours=1)
+    channel = reachable()
+    row = command(channel, "ProfileList")
+    Channel.objects.update(pushed_at=hour)
+    Command.objects.filter(pk=row.pk).update(push_at=hour)
+    Job.objects.create(kind="epmm.heartbeat", done_at=hour)
+
+    assert push.after_the_clock_was_ahead() == 1
+    assert push.push_due() == 1
+    assert apple.woken() == [token(channel)]
+    assert push.after_the_clock_was_ahead() == 0
+
+
 @pytest.mark.parametrize(("ahead", "found"), [(timedelta(hours=1), 1), (timedelta(0), 0)])
 def test_what_was_queued_while_the_clock_was_ahead_is_due(apple: Apple, ahead: timedelta, found: int) -> None:
     """The worker did something then, which is how it knows."""
