@@ -1,113 +1,14 @@
 """The settings that administrators change; names as in the portal, dotted."""
 
-import re
 from typing import Final
 
-from cryptography import x509
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from epmm import masking
-from epmm.settings_store import (
-    InvalidSetting,
-    Setting,
-    Several,
-    choice,
-    flag,
-    number,
-    parsed,
-    secret,
-    several,
-    whole_number,
-)
-
-HOST: Final = re.compile(r"[A-Za-z0-9.:\-\u00a1-\uffff]{1,253}")
-DOMAIN: Final = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-FAMILIES: Final = ("iPhone", "iPad", "Mac", "RealityDevice")
-PLATFORMS: Final = ("iOS", "macOS", "visionOS")
-RIGHTS: Final = tuple(str(1 << bit) for bit in range(13))  # Apple's AccessRights
-REQUIRED_RIGHTS: Final = frozenset({"1", "2", "16"})
-PROVISIONING_LOOK, PROVISIONING_CHANGE = "64", "128"
-MINIMUM: Final = re.compile(rf"({'|'.join(PLATFORMS)})=[0-9]{{1,3}}(\.[0-9]{{1,3}}){{0,2}}")
-
-
-def _names(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    names = tuple(item.strip() for item in text.split(",") if item.strip())
-    if not names or any(name not in known for name in names):
-        raise InvalidSetting(", ".join(known))
-    return names
-
-
-def _domains(text: str) -> tuple[str, ...]:
-    """An empty list stands for the host of the public URL."""
-    domains = tuple(item.strip().lower() for item in text.split(",") if item.strip())
-    if any(DOMAIN.fullmatch(domain) is None for domain in domains):
-        raise InvalidSetting(_("domains separated by commas, for example example.com,corp.example.com"))
-    return domains
-
-
-def _limit(text: str) -> int | None:
-    if text.lower() == "none":
-        return None
-    if whole_number(text) not in range(1, 51):
-        raise InvalidSetting(_("none, or 1 to 50"))
-    return int(text)
-
-
-def _days(text: str, *, low: int, accepts: str) -> int | None:
-    if text.lower() == "none":
-        return None
-    if whole_number(text) not in range(low, 3651):
-        raise InvalidSetting(accepts)
-    return int(text)
-
-
-def _rights(text: str) -> tuple[str, ...]:
-    """As bits, the smallest first."""
-    chosen = {item.strip() for item in text.split(",") if item.strip()}
-    if not chosen <= set(RIGHTS):
-        raise InvalidSetting(", ".join(RIGHTS))
-    if not chosen >= REQUIRED_RIGHTS:
-        raise InvalidSetting(_("rights 1, 2 and 16 among them: without these no device can be looked after"))
-    if PROVISIONING_CHANGE in chosen and PROVISIONING_LOOK not in chosen:
-        raise InvalidSetting(_("right 128 together with 64 only"))
-    return tuple(right for right in RIGHTS if right in chosen)
-
-
-def _minimum_os(text: str) -> tuple[str, ...]:
-    wanted = tuple(item.strip() for item in text.split(",") if item.strip() and item.strip().lower() != "none")
-    if any(MINIMUM.fullmatch(item) is None for item in wanted):
-        raise InvalidSetting(_("none, or versions such as iOS=17.0,macOS=14.0"))
-    return wanted
-
-
-def _host(text: str) -> str:
-    if text and HOST.fullmatch(text) is None:
-        raise InvalidSetting(_("a host name or an address; empty means that no mail is sent"))
-    return text
-
-
-def _email(text: str) -> str:
-    """Empty, or an address."""
-    if text:
-        try:
-            validate_email(text)
-        except ValidationError as error:
-            raise InvalidSetting(_("an email address, or nothing")) from error
-    return text
-
-
-def _certificates(text: str) -> str:
-    if text:
-        try:
-            x509.load_pem_x509_certificates(text.encode())
-        except ValueError as error:
-            raise InvalidSetting(_("certificates in PEM, or nothing")) from error
-    return text
-
+from epmm import masking, option_texts
+from epmm.option_texts import FAMILIES, PLATFORMS, RIGHTS
+from epmm.settings_store import Setting, Several, choice, flag, number, parsed, secret, several
 
 COMMAND_HISTORY_DAYS: Final = number(
     "devices.command_history_days",
@@ -165,7 +66,7 @@ AAUE: Final = flag(
 ACCESS_RIGHTS: Final[Setting[tuple[str, ...]]] = parsed(
     "ios.mdm.access_rights",
     default=RIGHTS,
-    parse=_rights,
+    parse=option_texts.rights,
     accepts=", ".join(RIGHTS),
     help=gettext_lazy("What enrollment profiles let this server do on a device of the company."),
     shape=Several(RIGHTS),
@@ -216,7 +117,7 @@ PIN_EXPIRY_HOURS: Final = number(
 DEVICE_LIMIT: Final[Setting[int | None]] = parsed(
     "registration.device_limit",
     default=None,
-    parse=_limit,
+    parse=option_texts.limit,
     accepts=gettext_lazy("none, or 1 to 50"),
     help=gettext_lazy("Per-User Device Limit."),
 )
@@ -231,14 +132,14 @@ DEFAULT_OWNER: Final = choice(
 ALLOWED_FAMILIES: Final[Setting[tuple[str, ...]]] = parsed(
     "registration.allowed_families",
     default=FAMILIES,
-    parse=lambda text: _names(text, FAMILIES),
+    parse=lambda text: option_texts.names(text, FAMILIES),
     accepts=", ".join(FAMILIES),
     help=gettext_lazy("Which kinds of device may enroll."),
 )
 MINIMUM_OS: Final[Setting[tuple[str, ...]]] = parsed(
     "registration.minimum_os",
     default=(),
-    parse=_minimum_os,
+    parse=option_texts.minimum_os,
     accepts=gettext_lazy("none, or versions such as iOS=17.0,macOS=14.0"),
     help=gettext_lazy("The oldest system that may enroll, by platform."),
 )
@@ -259,7 +160,7 @@ TERMS: Final = parsed(
 ENROLLMENT_DOMAINS: Final[Setting[tuple[str, ...]]] = parsed(
     "enrollment.domains",
     default=(),
-    parse=_domains,
+    parse=option_texts.domains,
     accepts=gettext_lazy("domains separated by commas; empty means the host of the public URL"),
     help=gettext_lazy("What people may type after the @ of their work address."),
 )
@@ -308,7 +209,7 @@ SHOW_LAST_SIGN_IN: Final = flag(
 AUDIT_DAYS: Final[Setting[int | None]] = parsed(
     "general.audit_days",
     default=None,
-    parse=lambda text: _days(text, low=30, accepts=_("none, or 30 to 3650")),
+    parse=lambda text: option_texts.days(text, low=30, accepts=_("none, or 30 to 3650")),
     accepts=gettext_lazy("none, or 30 to 3650"),
     help=gettext_lazy("How many days entries of the audit log are kept; none keeps them for ever."),
 )
@@ -341,7 +242,7 @@ PASSWORD_HISTORY: Final = number(
 PASSWORD_DAYS: Final[Setting[int | None]] = parsed(
     "security.password_days",
     default=None,
-    parse=lambda text: _days(text, low=1, accepts=_("none, or 1 to 3650")),
+    parse=lambda text: option_texts.days(text, low=1, accepts=_("none, or 1 to 3650")),
     accepts=gettext_lazy("none, or 1 to 3650"),
     help=gettext_lazy("After so many days administrators choose a new password when they sign in."),
 )
@@ -382,7 +283,7 @@ HIDDEN_FIELDS: Final = several(
 MAIL_HOST: Final = parsed(
     "mail.host",
     default="",
-    parse=_host,
+    parse=option_texts.host,
     accepts=gettext_lazy("a host name or an address; empty means that no mail is sent"),
     help=gettext_lazy("The mail server (SMTP) that takes what this server sends."),
 )
@@ -410,21 +311,21 @@ MAIL_PASSWORD: Final = secret("mail.password", help=gettext_lazy("The password o
 MAIL_FROM: Final = parsed(
     "mail.from",
     default="",
-    parse=_email,
+    parse=option_texts.email,
     accepts=gettext_lazy("an email address, or nothing"),
     help=gettext_lazy("The sender. What cannot be delivered comes back to it."),
 )
 MAIL_REPLY_TO: Final = parsed(
     "mail.reply_to",
     default="",
-    parse=_email,
+    parse=option_texts.email,
     accepts=gettext_lazy("an email address, or nothing"),
     help=gettext_lazy("Where answers of people go, if not to the sender."),
 )
 MAIL_AUTHORITIES: Final = parsed(
     "mail.authorities",
     default="",
-    parse=_certificates,
+    parse=option_texts.certificates,
     accepts=gettext_lazy("certificates in PEM, or nothing"),
     help=gettext_lazy("Authorities that are trusted for the mail server besides those of the operating system."),
 )
@@ -438,7 +339,7 @@ INVITATION_DAYS: Final = number(
 CONSENT_NOTICE: Final = parsed(
     "registration.consent_notice",
     default="",
-    parse=_email,
+    parse=option_texts.email,
     accepts=gettext_lazy("an email address, or nothing"),
     help=gettext_lazy("Who is told by mail of each acceptance, unless the text names somebody else."),
 )

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from epmm import audit, options
+from epmm import audit, option_texts, options
 from users.errors import InvalidAccount
 from users.models import ACCOUNT_DRIVEN, User
 
@@ -21,7 +21,7 @@ def normalized(text: str) -> str:
     value = text.strip().lower()
     domains = options.enrollment_domains()
     local, _at, domain = value.partition("@")
-    if len(value) > LONGEST or LOCAL_PART.fullmatch(local) is None or options.DOMAIN.fullmatch(domain) is None:
+    if len(value) > LONGEST or LOCAL_PART.fullmatch(local) is None or option_texts.DOMAIN.fullmatch(domain) is None:
         raise InvalidAccount(wanted_sentence())
     if domain not in domains:
         raise InvalidAccount(

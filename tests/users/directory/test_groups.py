@@ -1,0 +1,100 @@
+"""Members of groups and units, through groups in groups, and as Active Directory tells them."""
+
+import pytest
+
+from tests.directories import GROUPS, PEOPLE, Slapd
+from users.models import Directory, Group
+from users.services.directory import client, groups, sync
+
+pytestmark = [pytest.mark.service("slapd"), pytest.mark.django_db(transaction=True)]
+
+
+def choose(directory: Directory, dn: str, kind: str = Group.Kind.GROUP) -> Group:
+    with client.connected(directory) as connection:
+        group = groups.choose(connection, dn, kind, actor="admin")
+    assert group is not None
+    return group
+
+
+def members(group: Group) -> set[str]:
+    return set(group.memberships.values_list("user__user_id", flat=True))
+
+
+@pytest.mark.parametrize("member_of", ["", "memberOf"])
+@pytest.mark.parametrize(("nesting", "expected"), [("none", {"anna"}), ("recursive", {"anna", "berta", "carl"})])
+def test_members_of_groups_in_a_group(
+    server: Slapd, directory: Directory, member_of: str, nesting: str, expected: set[str]
+) -> None:
+    directory.schema = {"member_of": member_of, "nesting": nesting}
+    directory.save()
+    anna, berta, carl = (server.add_person(name) for name in ("anna", "berta", "carl"))
+    lowest = server.add_group("lowest", [carl])
+    middle = server.add_group("middle", [berta, lowest])
+    top = server.add_group("top", [anna, middle])
+    server.change(lowest, member=[carl, top])  # round and round
+    group = choose(directory, top)
+    sync.run(directory)
+
+    assert members(group) == expected
+
+
+def test_only_chosen_groups_are_kept_and_follow_their_directory(server: Slapd, directory: Directory) -> None:
+    anna, berta = server.add_person("anna"), server.add_person("berta")
+    team = choose(directory, server.add_group("team", [anna]))
+    server.add_group("other", [berta])
+    sync.run(directory)
+    assert [*Group.objects.all()] == [team]
+
+    server.change(team.dn, member=[berta])
+    server.rename(team.dn, "cn=crew")
+    sync.run(directory)
+    team.refresh_from_db()
+    assert (team.name, members(team)) == ("crew", {"berta"})
+
+    server.remove(team.dn)
+    sync.run(directory)
+    team.refresh_from_db()
+    assert team.gone_at is not None
+    assert members(team) == set()
+
+
+def test_a_unit_has_those_who_stand_below_it(server: Slapd, directory: Directory) -> None:
+    server.add(f"ou=sales,{PEOPLE}", objectClass="organizationalUnit", ou="sales")
+    server.add_person("anna", unit=f"ou=sales,{PEOPLE}")
+    server.add_person("berta")
+    unit = choose(directory, f"ou=sales,{PEOPLE}", Group.Kind.UNIT)
+    sync.run(directory)
+
+    assert (unit.name, members(unit)) == ("sales", {"anna"})
+
+
+def test_members_by_user_id(server: Slapd, directory: Directory) -> None:
+    directory.schema = {"member": "memberUid"}
+    directory.save()
+    server.add_person("anna")
+    dn = f"cn=unix,{GROUPS}"
+    server.add(dn, objectClass="posixGroup", cn="unix", gidNumber="5", memberUid=["anna", "nobody"])
+    group = choose(directory, dn)
+    sync.run(directory)
+
+    assert members(group) == {"anna"}
+
+
+def test_active_directory_finds_members_by_its_own_rule(
+    server: Slapd, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By filter text: OpenLDAP does not know the rule."""
+    directory.kind = Directory.Kind.ACTIVE_DIRECTORY
+    group = Group(directory=directory, dn="CN=Team (A),DC=example,DC=test")
+    with client.connected(directory) as connection:
+        asked: list[str] = []
+
+        def pages(_base: str, _scope: str, text: str, *_more: object) -> list[object]:
+            asked.append(text)
+            return []
+
+        monkeypatch.setattr(connection, "pages", pages)
+        list(groups._Members(connection).of(group))
+
+    people = "(&(objectCategory=person)(objectClass=user)(!(userAccountControl:1.2.840.113556.1.4.803:=2)))"
+    assert asked == [rf"(&{people}(memberOf:1.2.840.113556.1.4.1941:=CN=Team \28A\29,DC=example,DC=test))"]
