@@ -53,6 +53,7 @@ __all__ = [
     "SpentSignIn",
     "User",
     "UserAttribute",
+    "acting",
 ]
 
 GLOBAL_SPACE: Final = 1  # device spaces come later; every row carries its space all the same
@@ -78,6 +79,12 @@ class Role(models.TextChoices):
 PORTAL_CHILDREN: Final = frozenset(role for role in Role if role.startswith(f"{Role.PORTAL}."))
 NAMES: Final = frozenset({"user_id", "first_name", "last_name", "full_name", "email"})
 ACCOUNT_DRIVEN: Final = frozenset({Role.ADDE, Role.AAUE})
+
+
+def acting(held: Iterable[str]) -> frozenset[str]:
+    """Those that count: without User Portal nothing that is done in it."""
+    keys = frozenset(held)
+    return keys if Role.PORTAL in keys else keys - PORTAL_CHILDREN
 
 
 class AdminRole(models.TextChoices):
@@ -187,8 +194,7 @@ class User(AbstractBaseUser):
         """With what groups hand down.  Read each time: a revoked role acts at once."""
         own = self.role_grants.order_by().values_list("key")
         theirs = GroupRole.objects.filter(group__memberships__user=self).order_by().values_list("key")
-        held = frozenset(key for (key,) in own.union(theirs))
-        return held if Role.PORTAL in held else held - PORTAL_CHILDREN
+        return acting(key for (key,) in own.union(theirs))
 
     def admin_role_keys(self) -> frozenset[str]:
         """Read each time, as `role_keys`."""

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from epmm import audit
 from users.errors import DirectoryError, DirectoryRefused, InvalidAccount, InvalidPerson, NoLdap
-from users.models import Directory, DirectoryEntry, Group, GroupRole, Role, User
+from users.models import Directory, DirectoryEntry, Group, GroupRole, Role, User, acting
 from users.services import accounts
 from users.services.directory import client, groups, schema, sign_in, sync
 from users.services.directory.client import Connection
@@ -181,12 +181,8 @@ def effective(user: User | None, of: Collection[Group]) -> list[tuple[str, str]]
     own = set(user.granted_role_keys()) if user is not None else set()
     found = [(key, str(_("direct"))) for key in own]
     found += list(GroupRole.objects.filter(group__in=of).values_list("key", "group__name"))
-    held = {key for key, _origin in found}
+    held = acting(key for key, _origin in found)
     labels = {str(role.value): str(role.label) for role in Role}
     order = list(labels)
-    acting = [each for each in found if each[0] in labels and (Role.PORTAL in held or not _is_below_portal(each[0]))]
-    return [(labels[key], origin) for key, origin in sorted(acting, key=lambda each: (order.index(each[0]), each[1]))]
-
-
-def _is_below_portal(key: str) -> bool:
-    return key.startswith(f"{Role.PORTAL}.")
+    shown = [each for each in found if each[0] in labels and each[0] in held]
+    return [(labels[key], origin) for key, origin in sorted(shown, key=lambda each: (order.index(each[0]), each[1]))]

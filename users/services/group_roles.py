@@ -16,8 +16,9 @@ def change(groups: Sequence[Group], granted: Collection[str], removed: Collectio
     """For all of them, or for none.  Raises InvalidGrant."""
     unwanted = frozenset(removed) | (PORTAL_CHILDREN if Role.PORTAL in removed else frozenset())
     rows = []
-    for group in Group.objects.select_for_update().filter(pk__in=[group.pk for group in groups]).order_by("pk"):
-        before = frozenset(group.roles.values_list("key", flat=True))
+    locked = Group.objects.select_for_update().filter(pk__in=[group.pk for group in groups]).order_by("pk")
+    for group in locked.prefetch_related("roles"):
+        before = frozenset(grant.key for grant in group.roles.all())
         after = (before - unwanted) | frozenset(granted)
         if after & PORTAL_CHILDREN and Role.PORTAL not in after:
             raise InvalidGrant(

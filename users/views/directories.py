@@ -181,7 +181,8 @@ def choose(request: HttpRequest, number: int) -> HttpResponse:
             available = groups.offered(connection, text, kind)
     except DirectoryError as problem:
         error = error or str(problem)
-    selected = groups.with_size(Group.objects.filter(directory=directory, kind=kind))
+    chosen = groups.with_size(Group.objects.filter(directory=directory, kind=kind))
+    selected = list(chosen.prefetch_related("roles").order_by("name"))
     taken = {client.same_dn(group.dn) for group in selected} if available else set()
     context = _common(request) | {
         "directory": directory,
@@ -195,7 +196,7 @@ def choose(request: HttpRequest, number: int) -> HttpResponse:
             if client.same_dn(entry.dn) not in taken
         ],
         "is_cut": len(available) >= groups.MOST_OFFERED,
-        "selected": selected.prefetch_related("roles").order_by("name"),
+        "selected": selected,
     }
     return render(request, "portal/services/ldap_groups.html", context, status=422 if error and request.POST else 200)
 

@@ -51,4 +51,5 @@ LISTING: Final = Listing[Group](
 def everything(kind: str) -> QuerySet[Group]:
     """What is used here, with its roles and how many people are in it."""
     found = Group.objects.filter(kind=kind, directory__isnull=False).select_related("directory")
+    found = found.defer("directory__bind_password", "directory__certificates")  # one is decrypted, the other long
     return groups.with_size(found.prefetch_related("roles"))

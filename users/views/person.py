@@ -22,7 +22,6 @@ from users.attribute_forms import ValuesForm
 from users.errors import InvalidPerson
 from users.forms import NewPersonForm, PersonForm
 from users.models import (
-    PORTAL_CHILDREN,
     AdminRole,
     CustomAttribute,
     GroupRole,
@@ -30,6 +29,7 @@ from users.models import (
     Role,
     RoleGrant,
     User,
+    acting,
 )
 from users.services import custom_attributes, lock_out, people, portal_sessions, second_factor, sign_in, upkeep
 from users.services.people import NewPerson
@@ -140,12 +140,12 @@ def _effective(user: User) -> list[tuple[str, str, dict[str, Any]]]:
     own = RoleGrant.objects.filter(user=user).annotate(origin=Value("")).values(*told)
     inherited = GroupRole.objects.filter(group__memberships__user=user).annotate(origin=F("group__name")).values(*told)
     found = list(own.union(inherited, all=True))
-    held = {grant["key"] for grant in found}
+    held = acting(grant["key"] for grant in found)
     labels = dict(Role.choices)
     order = list(labels)
-    acting = [grant for grant in found if Role.PORTAL in held or grant["key"] not in PORTAL_CHILDREN]
-    acting.sort(key=lambda grant: (order.index(grant["key"]), grant["origin"]))
-    return [(str(labels[grant["key"]]), grant["origin"], grant) for grant in acting]
+    shown = [grant for grant in found if grant["key"] in held]
+    shown.sort(key=lambda grant: (order.index(grant["key"]), grant["origin"]))
+    return [(str(labels[grant["key"]]), grant["origin"], grant) for grant in shown]
 
 
 def _devices(request: HttpRequest, user: User) -> dict[str, Any]:
@@ -173,10 +173,6 @@ def _access(request: HttpRequest, user: User) -> dict[str, Any]:
         "admin_roles": [grant.get_key_display() for grant in user.admin_grants.order_by("key")],
         "sessions": portal_sessions.of(user, this=request.session.session_key),
     }
-
-
-def _pins(user: User) -> list[RegistrationPin]:
-    return list(user.registration_pins.order_by("-issued_at")[:PINS_SHOWN])
 
 
 def _is_good(pin: RegistrationPin) -> bool:

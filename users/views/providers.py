@@ -21,7 +21,7 @@ from users.errors import ProviderRefused
 from users.models import AdminRole, IdentityProvider
 from users.provider_forms import ProviderForm
 from users.services.oidc import known, providers
-from users.views.dialogs import GO, administrator, done, refused
+from users.views.dialogs import GO, administrator, refused
 
 HERE: Final = "portal:services-providers"
 
@@ -138,7 +138,5 @@ def delete(request: HttpRequest, number: int) -> HttpResponse:
         return render(request, "portal/services/provider_delete.html", context)
     if not providers.delete(provider, actor=administrator(request).user_id):
         return refused(request, _("People come from it. Switch it off instead, or delete them first."))
-    response = done(request, _("{name} is deleted.").format(name=provider.name))
-    del response["HX-Refresh"]
-    response["HX-Redirect"] = reverse(HERE)
-    return response
+    messages.success(request, _("{name} is deleted.").format(name=provider.name))
+    return HttpResponse(status=204, headers={"HX-Redirect": reverse(HERE)})

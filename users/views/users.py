@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from epmm.portal.lists import Action, Badge, Column, Link, Listing, View
 from users import permissions
-from users.models import PORTAL_CHILDREN, CustomAttribute, Group, Membership, Role, User
+from users.models import CustomAttribute, Group, Membership, Role, User, acting
 from users.services import custom_attributes
 from users.views import group_list
 
@@ -59,9 +59,8 @@ def _linked_count(user: User) -> Link | int:
 
 def _roles(user: User) -> str:
     """What is done in the user portal is counted; the person's page names each, and where it comes from."""
-    held = {grant.key for grant in user.role_grants.all()}
-    held |= {grant.key for each in user.memberships.all() for grant in each.group.roles.all()}
-    held -= frozenset() if Role.PORTAL in held else PORTAL_CHILDREN
+    own = {grant.key for grant in user.role_grants.all()}
+    held = acting(own | {grant.key for each in user.memberships.all() for grant in each.group.roles.all()})
     named = [str(label) for key, label in _SHORT.items() if key in held]
     return ", ".join(named) + (f" (+{more})" if (more := len(held - _SHORT.keys())) else "")
 

@@ -82,7 +82,7 @@ def _filter(directory: Directory, kind: str) -> str:
 def sync(connection: Connection, report: Report) -> None:
     """Names and members of all that are chosen."""
     reading = _Members(connection)
-    for group in Group.objects.filter(directory=connection.directory).order_by("pk"):
+    for group in connection.directory.groups.order_by("pk"):
         entry = _found(connection, group)
         _keep_up(group, entry)
         wanted: set[int] = set()

@@ -212,7 +212,7 @@ def _find_gone(connection: Connection, sync: DirectorySync, report: Report) -> N
         _look_up(connection, unknown, report)
     for start in range(0, len(gone), CHUNK):
         for entry in DirectoryEntry.objects.select_related("user").filter(pk__in=gone[start : start + CHUNK]):
-            _switch_off(entry, report)
+            _switch_off(entry, report, actor=actor_of(directory))
 
 
 def _listed(connection: Connection) -> dict[str, str]:
@@ -257,14 +257,14 @@ def _look_up(connection: Connection, identifiers: list[str], report: Report) -> 
             store.store(directory, [reading.person(entry) for entry in page], report)
 
 
-def _switch_off(entry: DirectoryEntry, report: Report) -> None:
+def _switch_off(entry: DirectoryEntry, report: Report, *, actor: str) -> None:
     """Whoever is gone enrolls nothing more.  What they have enrolled stays, and is shown on the dashboard."""
     user = entry.user
     with transaction.atomic():
         was_active = user.is_active
         if was_active:
             try:
-                people.set_active(user, is_active=False, actor=actor_of(entry.directory))  # type: ignore[arg-type] # it has one
+                people.set_active(user, is_active=False, actor=actor)
             except InvalidPerson as error:
                 report.problem(f"{user.user_id}: {error}")
                 return

@@ -151,7 +151,7 @@ def complete(trip: Trip, *, query: Mapping[str, str]) -> Arrival:
     if not 0 < len(code) <= LONGEST:
         raise ProviderDoubted("no code")
     tokens = _exchange(trip, found, code)
-    claims = _believed(trip, tokens)
+    claims = _believed(trip, found, tokens)
     _spend(trip.state)
     names = names_of(provider)
     if codec.lacks(claims, names) and found.metadata.userinfo_endpoint:
@@ -228,8 +228,8 @@ def _exchange(trip: Trip, found: Known, code: str) -> dict[str, str]:
     return {name: tokens[name] for name in ("access_token", "id_token")}
 
 
-def _believed(trip: Trip, tokens: dict[str, str]) -> dict[str, Any]:
-    provider, found = trip.provider, known.of(trip.provider.issuer)
+def _believed(trip: Trip, found: Known, tokens: dict[str, str]) -> dict[str, Any]:
+    provider = trip.provider
     expected = id_token.Expected(
         issuer=found.metadata.issuer,
         client_id=provider.client_id,

@@ -13,7 +13,7 @@ from django.db.models.functions import Lower
 
 from epmm import audit
 from epmm.models import AuditEntry
-from users.errors import AccountDisabled, InvalidAccount, NotInGroup, NotKnownHere
+from users.errors import AccountDisabled, InvalidAccount, InvalidPerson, NotInGroup, NotKnownHere
 from users.models import DirectoryEntry, Group, IdentityProvider, Membership, Role, User
 from users.protocol.claims import Claimed
 from users.services import accounts, people, roles
@@ -79,8 +79,10 @@ def _nobody_signs_in_as(user: User) -> bool:
 def _added(provider: IdentityProvider, claimed: Claimed) -> User:
     if not provider.creates_people:
         raise NotKnownHere(f"{provider.name} adds nobody")
-    if people.USER_ID.fullmatch(claimed.user_id) is None or people.RESERVED.search(claimed.user_id):
-        raise NotKnownHere(f"the claim {provider.user_id_claim} holds no possible user ID")
+    try:
+        people.check_user_id(claimed.user_id)
+    except InvalidPerson as error:
+        raise NotKnownHere(f"the claim {provider.user_id_claim} holds no possible user ID") from error
     user = User(user_id=claimed.user_id)
     user.set_unusable_password()
     user.save(force_insert=True)
