@@ -67,9 +67,13 @@ def post(letter: Letter, *, kind: str) -> Mail:
 
 def stop(mail: Mail) -> bool:
     """Unless it has gone already, or is about to: a worker that has it in its hands sends it."""
-    return Mail.objects.waiting().filter(pk=mail.pk).update(
-        state=Mail.State.STOPPED, content=None, done_at=timezone.now()
-    ) == 1  # fmt: skip
+    return stop_all([mail.pk]) == 1
+
+
+def stop_all(keys: Sequence[int]) -> int:
+    """How many of them were."""
+    stopped = {"state": Mail.State.STOPPED, "content": None, "done_at": timezone.now()}
+    return Mail.objects.waiting().filter(pk__in=keys).update(**stopped)
 
 
 def compose(letter: Letter) -> EmailMessage:

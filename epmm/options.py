@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from epmm import masking, option_texts
+from epmm import masking, option_texts, settings_store
 from epmm.option_texts import FAMILIES, PLATFORMS, RIGHTS
 from epmm.settings_store import Setting, Several, choice, flag, number, parsed, secret, several
 
@@ -353,8 +353,11 @@ LEGACY_CIPHERS: Final = flag(
 )
 
 
+def access_rights() -> int:
+    """As Apple adds them up."""
+    return sum(int(right) for right in settings_store.read(ACCESS_RIGHTS))
+
+
 def enrollment_domains() -> tuple[str, ...]:
     """The domains people may type; the host of the public URL when none is set."""
-    from epmm import settings_store
-
     return settings_store.read(ENROLLMENT_DOMAINS) or (settings.PUBLIC_HOST,)

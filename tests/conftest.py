@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.test import TransactionTestCase
+from django.utils import translation
 
 from epmm import rate_limit
 from tests import emptying, plan, services
@@ -22,9 +23,10 @@ def _emptied() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def strangers() -> None:
-    """No caller is remembered from the tests before."""
+def nobody_was_here() -> None:
+    """No caller is remembered from the tests before, nor the language of the last one."""
     rate_limit.forget()
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Final
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 STAY: Final = {"django_content_type", "auth_permission"}
 
@@ -27,3 +28,11 @@ def empty() -> None:
         for table, holds_rows in zip(tables, cursor.fetchone(), strict=True):
             if holds_rows:
                 cursor.execute(f"DELETE FROM {table}")
+        if connection.vendor == "sqlite":
+            _forget_statistics(cursor)
+
+
+def _forget_statistics(cursor: CursorWrapper) -> None:
+    """Of tables that are empty now: the planner would read the next rows whole.  PostgreSQL asks how large each is."""
+    cursor.execute("DROP TABLE IF EXISTS sqlite_stat1")
+    cursor.execute("ANALYZE sqlite_schema")  # reads what is left of them

@@ -140,7 +140,8 @@ def _lease(credentials: PushCredentials, now: datetime, limit: int) -> Leased:
     called_back = [pk for pk, _, state in due if state == Command.State.CANCELLED]
     called_back = list(_free(_due(now).filter(pk__in=called_back)).values_list("pk", flat=True))
     Command.objects.filter(pk__in=called_back).update(push_at=now + UNREACHABLE)
-    leased = [channels[pk] for pk in channels if pk in later[now + LEASE] & set(commands.values())]
+    woken = later[now + LEASE] & set(commands.values())
+    leased = [channel for pk, channel in channels.items() if pk in woken]
     Channel.objects.filter(pk__in=[channel.pk for channel in leased]).update(push_leased_until=now + LEASE)
     return Leased(now + LEASE, leased)
 

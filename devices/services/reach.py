@@ -17,7 +17,7 @@ from devices.protocol import commands, queries
 from devices.protocol.commands.forbidden import FORBIDDEN
 from devices.protocol.support import At, Facts, lacks_right, objection
 from devices.protocol.target import Kind, Platform, Target
-from epmm import options, settings_store
+from epmm import options
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Reach:
 
 def of(platform: Platform, kind: Kind, rights: int | None = None) -> Reach:
     """With the access rights that are set now; `rights` are those of an enrollment that stands already."""
-    asked = rights if rights is not None else sum(int(right) for right in settings_store.read(options.ACCESS_RIGHTS))
+    asked = options.access_rights() if rights is None else rights
     target = Target(platform=platform, kind=kind, access_rights=None if kind is Kind.AAUE else asked)
     sees, sees_not = _parted(SEES, target)
     does, does_not = _parted(DOES, target)

@@ -19,7 +19,7 @@ TAKEN_OVER: Final = gettext_noop("taken over by another person")
 
 def _check_again(enrollment: Enrollment) -> None:
     """Once more, one device of a person after the other: several may have passed at Authenticate together."""
-    user = User.objects.select_for_update().get(pk=enrollment.user_id)
+    user = enrollment.user = User.objects.select_for_update().get(pk=enrollment.user_id)
     facts = policy.Facts(kind=Enrollment.Kind(enrollment.kind), udid=enrollment.udid)
     try:
         policy.within_device_limit(user, facts)
@@ -82,11 +82,10 @@ def _activate_record(enrollment: Enrollment, now: datetime) -> None:
     device.refresh_from_db()
     device.status, device.mdm_managed = Device.Status.ACTIVE, True
     device.enrollment_type = enrollment.kind
-    device.owner = invitations.owner_for(enrollment.user, enrollment.kind) or policy.owner_of(enrollment.kind)
+    device.owner = policy.owner_of(enrollment.kind, invitations.enrolled(enrollment.user))
     device.managed_apple_account = enrollment.managed_apple_account
     device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
     device.registered_at, device.last_seen_at = enrollment.active_at, now
     device.retired_at, device.retired_reason, device.unreachable_since = None, "", None
     device.enrollment_failed_at = device.lost_at = None
     device.save()
-    invitations.enrolled(enrollment.user)

@@ -45,7 +45,8 @@ def due(kind: Enrollment.Kind, languages: Sequence[str] = ()) -> list[PolicyText
 
 def best(policy: PolicyText.Kind, languages: Sequence[str]) -> LocalText | None:
     """`de-AT` wants the text for Austria, else the German one, else a German one for another country."""
-    written = list(LocalText.objects.filter(kind=policy).order_by("language", "country")) if languages else []
+    asked = {tag.partition("-")[0] for tag in languages}
+    written = list(LocalText.objects.filter(kind=policy, language__in=asked).order_by("language", "country"))
     by_tag = {text.tag: text for text in written}
     for tag in languages:
         language, _dash, country = tag.partition("-")

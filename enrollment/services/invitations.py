@@ -6,7 +6,7 @@ next time: a mail and what it says of its invitation are one transaction.
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -56,13 +56,7 @@ def checked(draft: Draft) -> Draft:
         raise TextRefused(_("The text does not say {pin} anywhere."))
     if written.asks_for_pin and not draft.has_pin:
         raise TextRefused(_("The text says {pin}: choose to send PINs by mail, or take it out."))
-    return Draft(
-        language=draft.language,
-        written=written,
-        has_pin=draft.has_pin,
-        remind_after_days=draft.remind_after_days,
-        reminders=draft.reminders if draft.remind_after_days else 0,
-    )
+    return replace(draft, written=written, reminders=draft.reminders if draft.remind_after_days else 0)
 
 
 def send(people: Sequence[User], draft: Draft, *, actor: str) -> InvitationRound:
@@ -153,11 +147,12 @@ def _write(key: int, kind: Kind) -> None:
     new = pins.NewPin.draw() if written is not None and written.asks_for_pin else None
     try:
         with transaction.atomic():
-            User.objects.select_for_update().get(pk=invitation.user_id)
+            user = User.objects.select_for_update().get(pk=invitation.user_id)
             row = Invitation.objects.select_for_update().get(pk=key)
             if written is None or row.end or (row.mail_id, row.reminded) != (invitation.mail_id, invitation.reminded):
                 return
-            _post(row, invitation.user, written, new)
+            row.user, row.round = user, invitation.round  # nobody changes a round
+            _post(row, user, written, new)
     except (Uninvited, MailRefused) as error:
         Invitation.objects.filter(pk=key).update(problem=str(error)[:300], remind_at=None)
 
@@ -198,9 +193,13 @@ def _standing(user: User) -> RegistrationPin | None:
     return user.registration_pins.standing().filter(used_at=None, expires_at__gt=timezone.now()).first()
 
 
-def enrolled(user: User) -> None:
-    """Its device is there: nobody is reminded any more."""
-    _end(Invitation.objects.filter(user=user, end=""), Invitation.End.ENROLLED)
+def enrolled(user: User) -> str:
+    """Its device is there: nobody is reminded any more.  Whose it was said to be, where it was."""
+    standing = Invitation.objects.filter(user=user, end="").first()  # there is no other: `invited_once`
+    if standing is None:
+        return ""
+    _end(Invitation.objects.filter(pk=standing.pk, end=""), Invitation.End.ENROLLED)
+    return standing.owner
 
 
 def owner_for(user: User, kind: str) -> str:
@@ -249,9 +248,7 @@ def help_address(invitation: Invitation) -> str:
 
 def _end(open_ones: QuerySet[Invitation], end: Invitation.End) -> int:
     """And what still waits for the mail server goes no more."""
-    mails = list(open_ones.exclude(mail=None).values_list("mail", flat=True))
-    for waiting in Mail.objects.waiting().filter(pk__in=mails):
-        mail.stop(waiting)
+    mail.stop_all(list(open_ones.exclude(mail=None).values_list("mail", flat=True)))
     return open_ones.update(end=end, ended_at=timezone.now(), remind_at=None)
 
 

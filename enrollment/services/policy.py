@@ -139,8 +139,8 @@ def require(user: User, facts: Facts) -> None:
         check(user, facts)
 
 
-def owner_of(kind: str) -> Device.Owner:
-    """Of a device that enrolls; administrators may say otherwise afterwards."""
+def owner_of(kind: str, said: str = "") -> Device.Owner:
+    """Of a device that enrolls, perhaps as an administrator `said` before; they may say otherwise afterwards."""
     if kind == Enrollment.Kind.AAUE:
         return Device.Owner.EMPLOYEE
-    return Device.Owner(settings_store.read(options.DEFAULT_OWNER))
+    return Device.Owner(said or settings_store.read(options.DEFAULT_OWNER))

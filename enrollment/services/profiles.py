@@ -67,7 +67,7 @@ def _begin(row: AccessToken, facts: policy.Facts) -> Enrollment:
         topic=push_topics.for_new_enrollments(),
         server_url=f"{settings.PUBLIC_URL}/mdm/connect",
         checkin_url=f"{settings.PUBLIC_URL}/mdm/checkin",
-        access_rights=_access_rights() if row.kind == Enrollment.Kind.ADDE else None,
+        access_rights=options.access_rights() if row.kind == Enrollment.Kind.ADDE else None,
         profile_identifier=profile_identifier(),
         sign_message=settings_store.read(options.SIGN_MESSAGE),
         family=facts.family,
@@ -80,11 +80,6 @@ def _begin(row: AccessToken, facts: policy.Facts) -> Enrollment:
         row.device.status = Device.Status.IENROLL_INPROGRESS
         row.device.save(update_fields=["status", "modified_at"])
     return enrollment
-
-
-def _access_rights() -> int:
-    rights = settings_store.read(options.ACCESS_RIGHTS)
-    return sum(int(right) for right in rights)
 
 
 def renew(enrollment: Enrollment) -> bytes:

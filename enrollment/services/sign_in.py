@@ -86,7 +86,7 @@ class State:
 
     @classmethod
     def unseal(cls, text: str) -> "State":
-        return cls(**{"reference": "", "base_reference": "", **_unsealed(text, STATE_SALT, STATE_SECONDS)})
+        return cls(**{"reference": "", "base_reference": "", **unsealed(text, STATE_SALT, STATE_SECONDS)})
 
     @property
     def pin_use(self) -> str:
@@ -115,14 +115,15 @@ class Ticket:
 
     @classmethod
     def unseal(cls, text: str, *, state: State) -> "Ticket":
-        values = _unsealed(text, TICKET_SALT, TICKET_SECONDS)
+        values = unsealed(text, TICKET_SALT, TICKET_SECONDS)
         ticket = cls(**{**values, "accepted": tuple(values["accepted"])})
         if ticket.reference != state.reference:
             raise SignInExpired
         return ticket
 
 
-def _unsealed(text: str, salt: str, max_age: int) -> dict[str, Any]:
+def unsealed(text: str, salt: str, max_age: int) -> dict[str, Any]:
+    """Raises SignInExpired."""
     try:
         values: dict[str, Any] = signing.loads(text, salt=salt, max_age=max_age)
     except signing.BadSignature as error:

@@ -79,17 +79,18 @@ def reissue(enrollment: Enrollment, *, attempt: Attempt | None) -> str:
 
 def replace(before: AccessToken, *, lapses_at: datetime | None) -> tuple[str, AccessToken]:
     """Renewed.  What is under way with the one before still counts for a moment."""
-    token, after = issue_row(
-        user=before.user,
-        kind=Enrollment.Kind(before.kind),
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    after = AccessToken.objects.create(
+        sha256=digest(token),
+        user_id=before.user_id,
+        kind=before.kind,
         reference=before.reference,
-        attempt=before.attempt,
-        device=before.device,
-        enrollment=before.enrollment,
+        attempt_id=before.attempt_id,
+        device_id=before.device_id,
+        enrollment_id=before.enrollment_id,
+        expires_at=before.expires_at,  # a renewal gives no more time to fetch a profile
         lapses_at=lapses_at,
     )
-    after.expires_at = before.expires_at  # a renewal gives no more time to fetch a profile
-    after.save(update_fields=["expires_at"])
     moment = timezone.now() + UNDER_WAY
     before.lapses_at = min(before.lapses_at or moment, moment)
     before.save(update_fields=["lapses_at"])
@@ -116,7 +117,7 @@ def revoke(row: AccessToken) -> None:
 def has_lapsed(enrollment: Enrollment, bearer_sha256: bytes) -> bool:
     """Whether this is a token of this enrollment that no longer counts.  Of one that is not known nobody can say."""
     now = timezone.now()
-    mine = AccessToken.objects.filter(sha256=bearer_sha256, enrollment=enrollment, user=enrollment.user)
+    mine = AccessToken.objects.filter(sha256=bearer_sha256, enrollment=enrollment, user_id=enrollment.user_id)
     return mine.filter(Q(revoked_at__isnull=False) | Q(lapses_at__lte=now)).exists()
 
 

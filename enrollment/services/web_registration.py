@@ -7,7 +7,7 @@ A PIN is looked at and stays as it is, for it is the device's sign-in that uses 
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from django.core import signing
 
@@ -40,10 +40,7 @@ class Ticket:
     @classmethod
     def unseal(cls, text: str) -> "Ticket":
         """Raises SignInExpired."""
-        try:
-            values: dict[str, Any] = signing.loads(text, salt=SALT, max_age=SECONDS)
-        except signing.BadSignature as error:
-            raise SignInExpired from error
+        values = sign_in.unsealed(text, SALT, SECONDS)
         return cls(**{**values, "accepted": tuple(values["accepted"])})
 
     def person(self) -> User:

@@ -1,7 +1,5 @@
 """Web registration, where EPMM's people look for it: `/go`."""
 
-from typing import Final
-
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
@@ -16,17 +14,11 @@ from enrollment.services.web_registration import Ticket
 from enrollment.views.devices_met import family_of, met
 from enrollment.views.how_to import steps
 from enrollment.views.self_texts import reads, text_page
+from enrollment.views.sign_in import TRY_AGAIN
 from epmm.client_address import client_address
 from epmm.rate_limit import limited
 from users import self_permissions
 from users.views.self_account import page
-
-TRY_AGAIN: Final = {
-    reasons.WRONG_CREDENTIALS: 200,
-    reasons.PIN_EXPIRED: 200,
-    reasons.TOO_MANY_ATTEMPTS: 429,
-    reasons.DIRECTORY_DOWN: 503,
-}
 
 
 @limited

@@ -4,7 +4,7 @@ from typing import Final
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -14,8 +14,7 @@ from enrollment.services import invitation_templates, invitation_texts
 from enrollment.services.invitation_texts import PLACES, TextRefused, Written
 from enrollment.services.local_texts import LANGUAGES
 from epmm.portal import settings_tree
-from users.views.chosen import LONGEST_KEY
-from users.views.dialogs import GO, administrator, done
+from users.views.dialogs import GO, administrator, asked_row, done
 from users.views.settings import may_change
 
 FIELDS: Final = ("kind", "language", "subject", "text")
@@ -31,7 +30,7 @@ def listed(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest) -> HttpResponse:
-    row = _asked(request)
+    row = asked_row(request, InvitationTemplate)
     form = TemplateForm(request.POST if GO in request.POST else None, initial=_initial(row))
     if form.is_valid():
         given = form.cleaned_data
@@ -53,7 +52,7 @@ def edit(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def delete(request: HttpRequest) -> HttpResponse:
-    row = _asked(request)
+    row = asked_row(request, InvitationTemplate)
     if row is not None:
         invitation_templates.delete(row, actor=administrator(request).user_id)
         messages.success(request, _("The text is deleted; the built-in one is used again."))
@@ -66,9 +65,3 @@ def _initial(row: InvitationTemplate | None) -> dict[str, str]:
     kind = InvitationTemplate.Kind.INVITATION
     begin = invitation_texts.built_in(kind, "en", has_pin=False)
     return {"kind": kind, "language": "en", "subject": begin.subject, "text": begin.text}
-
-
-def _asked(request: HttpRequest) -> InvitationTemplate | None:
-    number = request.POST.get("number") or request.GET.get("number") or ""
-    is_number = number.isascii() and number.isdecimal() and len(number) <= LONGEST_KEY
-    return get_object_or_404(InvitationTemplate, pk=int(number)) if is_number else None

@@ -18,7 +18,7 @@ from epmm.models import Mail
 from epmm.portal.filters import Filter, Filters
 from epmm.portal.lists import MOST_TICKED, Action, Badge, Cell, Column, Link, Listing, ticked
 from users import permissions
-from users.views.chosen import LONGEST_KEY
+from users.views import chosen
 from users.views.dialogs import GO, administrator, refused
 
 ENDS: Final = {Invitation.End.ENROLLED: "good"}
@@ -104,7 +104,7 @@ FILTERS: Final = (
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_KEY else 0
+    return next(iter(chosen.keys([text])), 0)
 
 
 def _all() -> QuerySet[Invitation]:
@@ -185,5 +185,4 @@ def _done(do: Callable[..., None], invitation: Invitation, actor: str) -> tuple[
 
 def _chosen(request: HttpRequest) -> list[Invitation]:
     given = str(request.POST["chosen"]).split(",") if "chosen" in request.POST else ticked(request)
-    keys = [key for text in given[:MOST_TICKED] if (key := _number(text))]
-    return list(_all().filter(pk__in=keys).order_by("-created_at", "-pk"))
+    return list(_all().filter(pk__in=chosen.keys(given[:MOST_TICKED])).order_by("-created_at", "-pk"))

@@ -5,7 +5,6 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from devices.models import Enrollment
@@ -13,6 +12,7 @@ from enrollment.models import PolicyText
 from enrollment.protocol import languages
 from enrollment.services import consent, discovery, trace
 from enrollment.services.policy import Refused
+from enrollment.views.wording import TEXTS
 from epmm import markup
 from epmm.client_address import client_address
 from epmm.rate_limit import limited
@@ -30,7 +30,7 @@ def reads(request: HttpRequest) -> list[str]:
 def text_page(request: HttpRequest, text: PolicyText, *, action: str, **hidden: str) -> HttpResponse:
     is_privacy = text.kind == PolicyText.Kind.PRIVACY
     context: dict[str, Any] = {
-        "title": _("Your Privacy Matters") if is_privacy else _("Terms of Service"),
+        "title": TEXTS[PolicyText.Kind(text.kind)],
         "is_privacy": is_privacy,
         "text_html": markup.html(text.text),
         "text_language": text.language,

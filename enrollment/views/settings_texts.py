@@ -5,7 +5,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
@@ -18,11 +18,10 @@ from epmm.client_address import client_address
 from epmm.markup import MarkupRefused
 from epmm.portal import settings_tree
 from epmm.portal.settings_form import SettingsForm
-from users.views.dialogs import GO, administrator, done
+from users.views.dialogs import GO, administrator, asked_row, done
 from users.views.settings import form_of, may_change, saved
 
 LONGEST: Final = local_texts.LONGEST
-LONGEST_KEY: Final = 18  # digits
 VERSIONS: Final = 20
 MODES: Final = (
     ("off", gettext_lazy("Do not show it")),
@@ -115,7 +114,7 @@ def texts(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest) -> HttpResponse:
     """A dialog: a new text, or the one that `number` names."""
-    row = _asked(request)
+    row = asked_row(request, LocalText)
     kind = PolicyText.Kind(row.kind) if row else _kind(request)
     fields = ("language", "country", "content", "notice_email")
     initial = {name: getattr(row, name) for name in fields} if row else {}
@@ -133,17 +132,11 @@ def edit(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def delete(request: HttpRequest) -> HttpResponse:
-    row = _asked(request)
+    row = asked_row(request, LocalText)
     if row is not None:
         local_texts.delete(row, actor=administrator(request).user_id)
         messages.success(request, _("The text is deleted. What people have accepted of it stays below."))
     return redirect("portal:settings-texts")
-
-
-def _asked(request: HttpRequest) -> LocalText | None:
-    number = request.POST.get("number") or request.GET.get("number") or ""
-    is_number = number.isascii() and number.isdecimal() and len(number) <= LONGEST_KEY
-    return get_object_or_404(LocalText, pk=int(number)) if is_number else None
 
 
 def _kind(request: HttpRequest) -> PolicyText.Kind:
@@ -155,7 +148,7 @@ def _kind(request: HttpRequest) -> PolicyText.Kind:
 def preview(request: HttpRequest) -> HttpResponse:
     """As the device's page sets it, without saving anything."""
     form, kind = TextForm(request.POST), _kind(request)
-    pages = [(_label, text) for _label, text in consent.preview(kind, form.value)] if form.is_valid() else []
+    pages = consent.preview(kind, form.value) if form.is_valid() else []
     shown = {"title": TITLES[kind], "pages": pages, "form": form}
     return render(request, "portal/settings/text_preview.html", shown, status=200 if form.is_valid() else 422)
 

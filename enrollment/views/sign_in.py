@@ -22,14 +22,20 @@ from enrollment.protocol.discovery import typed_identifier
 from enrollment.services import authorities, sign_in, trace
 from enrollment.services.policy import Refused
 from enrollment.services.sign_in import Entered, SignInExpired, State, Ticket
+from enrollment.views.wording import TEXTS
 from epmm import markup, options, settings_store
 from epmm.client_address import client_address
 from epmm.rate_limit import limited
 from users.services.oidc import providers
 
 LONGEST_FIELD: Final = 1024
-TRY_AGAIN: Final = (reasons.WRONG_CREDENTIALS, reasons.PIN_EXPIRED)
-LATER: Final = {reasons.TOO_MANY_ATTEMPTS: 429, reasons.DIRECTORY_DOWN: 503}
+# What is said above the form, with the status of that page.
+TRY_AGAIN: Final = {
+    reasons.WRONG_CREDENTIALS: 200,
+    reasons.PIN_EXPIRED: 200,
+    reasons.TOO_MANY_ATTEMPTS: 429,
+    reasons.DIRECTORY_DOWN: 503,
+}
 
 
 @limited
@@ -85,11 +91,9 @@ def _credentials(request: HttpRequest, state: State) -> HttpResponse:
     try:
         ticket = sign_in.verify(state, entered, address=client_address(request))
     except Refused as refused:
-        if refused.reason in TRY_AGAIN:
-            return _form(request, state, name=entered.name, refused=refused)
-        if status := LATER.get(refused.reason):
-            return _form(request, state, name=entered.name, refused=refused, status=status)
-        raise
+        if refused.reason not in TRY_AGAIN:
+            raise
+        return _form(request, state, name=entered.name, refused=refused, status=TRY_AGAIN[refused.reason])
     return _next(request, state, ticket)
 
 
@@ -158,12 +162,11 @@ def _form(
 
 
 def _policy_page(request: HttpRequest, state: State, ticket: Ticket, text: PolicyText) -> HttpResponse:
-    is_privacy = text.kind == PolicyText.Kind.PRIVACY
     return _render(
         request,
         "policy",
         state,
-        title=_("Your Privacy Matters") if is_privacy else _("Terms of Service"),
+        title=TEXTS[PolicyText.Kind(text.kind)],
         text_html=markup.html(text.text),
         text_language=text.language,
         button=_("Accept"),

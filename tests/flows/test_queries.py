@@ -31,7 +31,7 @@ MOST: Final = {
     "GET /scep GetCACert": 0,
     "POST /scep PKIOperation": 14,
     "Authenticate": 15,
-    "TokenUpdate": 26,
+    "TokenUpdate": 23,
     "CheckOut": 18,
 }
 STATEMENTS: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")

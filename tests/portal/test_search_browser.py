@@ -3,7 +3,7 @@
 from typing import Final
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from devices.models import Device, Label
@@ -204,7 +204,7 @@ def test_criteria_of_a_label_are_built_in_the_same_way(site: LiveServer) -> None
         page.goto(f"{site.url}/admin/labels")
         page.get_by_role("button", name="Add Label").click()
         page.locator("#label_name").fill("Work accounts")
-        is_hidden = page.locator("#criteria-builder").is_hidden()
+        expect(page.locator("#criteria-builder")).to_be_hidden()
         page.locator("#label_kind").select_option("filter")
         page.locator("#criteria-field-0").select_option("ios.enrollment_type")
         page.wait_for_selector("#criteria-is-0")
@@ -214,7 +214,6 @@ def test_criteria_of_a_label_are_built_in_the_same_way(site: LiveServer) -> None
         page.get_by_text("2", exact=True).wait_for()
         settle(page)
 
-    assert is_hidden
     assert Label.objects.get(name="Work accounts").criteria == '"ios.enrollment_type" = "adde"'
 
 

@@ -1,19 +1,30 @@
 """What the portal's dialogs about people have in common."""
 
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from django.contrib import messages
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from users.errors import SignInRefused, TooManyAttempts
 from users.forms import ConfirmForm, ElsewhereForm
 from users.models import User
 from users.services import portal_sign_in
+from users.views import chosen
 
 GO = "go"  # in the form of a dialog, not in the list's: do it
+
+
+M = TypeVar("M", bound=Model)
+
+
+def asked_row(request: HttpRequest, model: type[M]) -> M | None:
+    """The row that `number` names, if it is one.  Raises Http404."""
+    found = chosen.keys([request.POST.get("number") or request.GET.get("number") or ""])
+    return get_object_or_404(model, pk=found[0]) if found else None
 
 
 def administrator(request: HttpRequest) -> User:
