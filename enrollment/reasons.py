@@ -3,7 +3,7 @@
 E-1xx discovery and first request, E-2xx sign-in, E-3xx policy, E-4xx certificate and token, E-5xx device messages.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from django.utils.functional import Promise
@@ -15,8 +15,9 @@ ASK: Final = _("Your account may not enroll this device. Ask your administrator 
 @dataclass(frozen=True, slots=True)
 class Reason:
     code: str
-    person: str | Promise  # shown on the device
-    operator: str | Promise  # shown in the trace and by `doctor`
+    # The texts compare and hash as they read in the language of the moment.
+    person: str | Promise = field(compare=False)  # shown on the device
+    operator: str | Promise = field(compare=False)  # shown in the trace and by `doctor`
 
     def sentence(self, **values: object) -> str:
         return str(self.person).format(code=self.code, **values)
