@@ -1,8 +1,9 @@
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, Final, Self
 
 from django.db import DatabaseError, connection, models, transaction
@@ -246,15 +247,29 @@ class Job(models.Model):
         cls, kind: str, *, run_at: datetime | None = None, dedupe_key: str | None = None, **arguments: Any
     ) -> None:
         """Write the row; with a key, nothing when an open job has it already."""
-        job = Job(kind=kind, arguments=arguments, run_at=run_at or timezone.now(), dedupe_key=dedupe_key)
-        job.request_id = request_id.current() or None
-        if dedupe_key is not None:
-            Job.objects.bulk_create([job], ignore_conflicts=True)
+        if dedupe_key is None:
+            cls.enqueue_each(kind, [arguments], run_at=run_at)
             return
-        job.save()
+        job = cls._new(kind, arguments, run_at)
+        job.dedupe_key = dedupe_key
+        Job.objects.bulk_create([job], ignore_conflicts=True)
+
+    @classmethod
+    def enqueue_each(cls, kind: str, arguments: Iterable[Mapping[str, Any]], *, run_at: datetime | None = None) -> None:
+        """A job for each of these arguments, in one statement."""
         from epmm.tasks import ring  # tasks import this module
 
-        transaction.on_commit(lambda: ring(job.pk), robust=True)
+        for job in Job.objects.bulk_create(cls._new(kind, each, run_at) for each in arguments):
+            transaction.on_commit(partial(ring, job.pk), robust=True)
+
+    @classmethod
+    def _new(cls, kind: str, arguments: Mapping[str, Any], run_at: datetime | None) -> "Job":
+        return Job(
+            kind=kind,
+            arguments=arguments,
+            run_at=run_at or timezone.now(),
+            request_id=request_id.current() or None,
+        )
 
     @classmethod
     @contextmanager

@@ -67,11 +67,15 @@ def read(result: Result) -> Reading:
 def store(received: Sequence[tuple[Result, Reading]]) -> None:
     """Bring the records of the devices up to these answers, in their order.  Call it within a transaction."""
     records = _records([result for result, _ in received])
+    complete: list[Enrollment] = []
     for result, reading in received:
-        device_id = result.channel.enrollment.device_id
-        if device_id in records:
-            _store(records[device_id], result, reading)
+        enrollment = result.channel.enrollment
+        record = records.get(enrollment.device_id or 0)
+        if record is not None and _store(record, result, reading):
+            complete.append(enrollment)
     save(records.values())
+    # Their traces end here; those belong to another app, and the handler of this kind with them.
+    Job.enqueue_each("enrollment.inventory_read", [{"enrollment": enrollment.pk} for enrollment in complete])
 
 
 def _records(results: Sequence[Result]) -> dict[int, Record]:
@@ -82,14 +86,18 @@ def _records(results: Sequence[Result]) -> dict[int, Record]:
     return {device.pk: Record(device) for device in devices}
 
 
-def _store(record: Record, result: Result, reading: Reading) -> None:
+def _store(record: Record, result: Result, reading: Reading) -> bool:
+    """Whether it is the first inventory of its enrollment."""
     about = " ".join(item.identifier for item in reading.news)
-    if record.receive(name_of(result), result.received_at, about=about):
-        if result.channel.user_key:
-            _keep_for_user(record, result, reading)
-        else:
-            _keep(record, result, reading)
-        record.seen(result.received_at)
+    if not record.receive(name_of(result), result.received_at, about=about):
+        return False
+    is_first = _is_first_inventory(record.device, result)
+    if result.channel.user_key:
+        _keep_for_user(record, result, reading)
+    else:
+        _keep(record, result, reading)
+    record.seen(result.received_at)
+    return is_first
 
 
 def _keep(record: Record, result: Result, reading: Reading) -> None:
@@ -104,7 +112,6 @@ def _keep(record: Record, result: Result, reading: Reading) -> None:
     for item in reading.news:
         installed.put(device, item)
     if request_type == "DeviceInformation":
-        _tell_first_inventory(device, result.channel.enrollment)
         record.set("inventory_at", result.received_at)
 
 
@@ -130,11 +137,11 @@ def _answer(device: Device, result: Result, content: dict[str, Any]) -> None:
         Answer.objects.filter(**place).delete()
 
 
-def _tell_first_inventory(device: Device, enrollment: Enrollment) -> None:
-    """The enrollment's trace ends here; it belongs to another app, and the handler of this kind with it."""
-    began = enrollment.active_at
-    if device.inventory_at is None or (began is not None and device.inventory_at < began):
-        Job.enqueue("enrollment.inventory_read", enrollment=enrollment.pk)
+def _is_first_inventory(device: Device, result: Result) -> bool:
+    if result.request_type != "DeviceInformation" or result.channel.user_key:
+        return False
+    began = result.channel.enrollment.active_at
+    return device.inventory_at is None or (began is not None and device.inventory_at < began)
 
 
 def note_unread(result: Result, why: str, now: datetime) -> None:
