@@ -12,6 +12,8 @@ from enrollment.views import (
     invitation_settings,
     invitations,
     invite,
+    prospect,
+    rules,
     settings_texts,
 )
 
@@ -25,6 +27,12 @@ urlpatterns = [
     path("settings/domains/remove", domains.remove, name="settings-domains-remove"),
     path("settings/domains/files", domains.show, name="settings-domains-show"),
     path("settings/domains/test", domains.test, name="settings-domains-test"),
+    path("settings/rules", rules.listed, name="settings-rules"),
+    path("settings/rules/edit", rules.edit, name="settings-rules-edit"),
+    path("settings/rules/touched", rules.touched, name="settings-rules-touched"),
+    path("settings/rules/move", rules.move, name="settings-rules-move"),
+    path("settings/rules/delete", rules.delete, name="settings-rules-delete"),
+    path("users/<int:number>/prospect", prospect.prospect, name="users-prospect"),
     path("settings/texts", settings_texts.texts, name="settings-texts"),
     path("settings/texts/preview", settings_texts.preview, name="settings-texts-preview"),
     path("settings/texts/edit", settings_texts.edit, name="settings-texts-edit"),

@@ -163,7 +163,7 @@ DEVICE_LIMIT: Final = _reason(
     "E-306",
     _(
         "The person has reached the device limit. Retire a device (manage.py retire DEVICE)"
-        " or raise registration.device_limit."
+        " or raise the limit: in the rule of the group that the step names, else registration.device_limit."
     ),
     _(
         "You already use {used} of {limit} allowed devices. Ask your administrator to retire one that you no longer"
@@ -172,12 +172,15 @@ DEVICE_LIMIT: Final = _reason(
 )
 FAMILY_REFUSED: Final = _reason(
     "E-307",
-    _("registration.allowed_families leaves this kind of device out."),
+    _("The rule of the group that the step names, or registration.allowed_families, leaves this kind of device out."),
     _("Your organization does not allow this kind of device. Ask your administrator, code {code}."),
 )
 SYSTEM_TOO_OLD: Final = _reason(
     "E-308",
-    _("The device's system is older than registration.minimum_os allows."),
+    _(
+        "The device's system is older than the rule of the group that the step names, or registration.minimum_os,"
+        " allows."
+    ),
     _("Update this device to version {minimum} or later, then try again."),
 )
 ANOTHER_PERSONS_DEVICE: Final = _reason(
@@ -186,6 +189,14 @@ ANOTHER_PERSONS_DEVICE: Final = _reason(
         "The device is still active under another person. Retire it there (manage.py retire DEVICE),"
         " or set enrollment.allow_takeover."
     ),
+)
+KIND_REFUSED: Final = _reason(
+    "E-310",
+    _(
+        "The rule of the group that the step names leaves this kind of enrollment out. Change it under Settings >"
+        " Enrollment rules."
+    ),
+    _("Your organization does not allow you this kind of enrollment. Ask your administrator, code {code}."),
 )
 
 CHALLENGE_REFUSED: Final = _reason(

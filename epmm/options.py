@@ -121,6 +121,18 @@ DEVICE_LIMIT: Final[Setting[int | None]] = parsed(
     accepts=gettext_lazy("none, or 1 to 50"),
     help=gettext_lazy("Per-User Device Limit."),
 )
+LIMIT_PRECEDENCE: Final = choice(
+    "registration.limit_precedence",
+    default="group",
+    values=("group", "person"),
+    help=gettext_lazy("Which counts where a group has a device limit and there is a per-user limit too."),
+)
+SEVERAL_LIMITS: Final = choice(
+    "registration.several_limits",
+    default="highest",
+    values=("highest", "first"),
+    help=gettext_lazy("Which limit counts for a person in several groups that have one."),
+)
 DEFAULT_OWNER: Final = choice(
     "registration.owner",
     default="COMPANY",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from users.errors import InvalidPerson
 from users.models import IdentityProvider
 from users.protocol.claims import LONGEST_GROUP
+from users.services import group_rules
 from users.services.oidc import providers
 
 LONGEST_SECRET: Final = 1024
@@ -79,6 +80,11 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg] # not generic whe
         if self.instance.pk:
             named = self.instance.groups.order_by("name").values_list("external_id", flat=True)
             self.fields["groups"].initial = "\n".join(named)
+            if ruled := group_rules.with_rule(provider=self.instance):
+                told = _("Groups with an enrollment rule, which goes with them: {names}.").format(
+                    names=", ".join(ruled)
+                )
+                self.fields["groups"].help_text = f"{self.fields['groups'].help_text} {told}"
             self.fields["client_secret"].help_text = _("Empty: it stays as it is. A new issuer needs it again.")
         for field in self.fields.values():
             field.disabled = is_read_only

@@ -3,6 +3,7 @@ from enrollment.models.attempt import Attempt, AttemptStep, Step
 from enrollment.models.authority import Authority, ScepChallenge
 from enrollment.models.consent import Acceptance, LocalText, PolicyText
 from enrollment.models.invitation import Invitation, InvitationRound, InvitationTemplate
+from enrollment.models.rule import Rule
 
 __all__ = [
     "Acceptance",
@@ -17,6 +18,7 @@ __all__ = [
     "LocalText",
     "PolicyText",
     "RefreshToken",
+    "Rule",
     "ScepChallenge",
     "Step",
     "TokenFamily",

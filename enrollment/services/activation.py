@@ -22,10 +22,9 @@ def _check_again(enrollment: Enrollment) -> None:
     user = enrollment.user = User.objects.select_for_update().get(pk=enrollment.user_id)
     facts = policy.Facts(kind=Enrollment.Kind(enrollment.kind), udid=enrollment.udid)
     try:
-        policy.within_device_limit(user, facts)
-        policy.not_another_persons(user, facts)
+        policy.require(user, facts, policy.AT_LAST)
     except policy.Refused as refused:
-        raise CheckinRefused(refused.reason, enrollment) from refused
+        raise CheckinRefused(refused.reason, enrollment, **refused.details) from refused
 
 
 def complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
@@ -82,7 +81,7 @@ def _activate_record(enrollment: Enrollment, now: datetime) -> None:
     device.refresh_from_db()
     device.status, device.mdm_managed = Device.Status.ACTIVE, True
     device.enrollment_type = enrollment.kind
-    device.owner = policy.owner_of(enrollment.kind, invitations.enrolled(enrollment.user))
+    device.owner = policy.owner_of(enrollment.user, enrollment.kind, invitations.enrolled(enrollment.user))
     device.managed_apple_account = enrollment.managed_apple_account
     device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
     device.registered_at, device.last_seen_at = enrollment.active_at, now

@@ -213,7 +213,8 @@ def _forget_lapse(enrollment: Enrollment) -> bool:
 
 
 def _record(refusal: CheckinRefused, name: Step) -> None:
-    trace.step(trace.of(refusal.enrollment), name, result=trace.REFUSED, reason=refusal.reason)
+    found = trace.of(refusal.enrollment)
+    trace.step(found, name, result=trace.REFUSED, reason=refusal.reason, **refusal.details)
 
 
 # --- Authenticate -----------------------------------------------------------------------------------------------------
@@ -255,7 +256,7 @@ def _claim(enrollment: Enrollment, message: Authenticate, now: datetime) -> None
     try:
         policy.require(enrollment.user, facts)
     except policy.Refused as refused:
-        raise CheckinRefused(refused.reason, enrollment) from refused
+        raise CheckinRefused(refused.reason, enrollment, **refused.details) from refused
     enrollment.state = Enrollment.State.AUTHENTICATED
     enrollment.authenticated_at = now
     enrollment.udid, enrollment.enrollment_id = sender.udid, sender.enrollment_id

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from devices.models import Enrollment
 from enrollment.models import Acceptance, Attempt, LocalText, PolicyText
-from enrollment.services import consent_notice
+from enrollment.services import consent_notice, rules
 from epmm import options, settings_store
 from epmm.settings_store import Setting
 from users.models import User
@@ -26,13 +26,18 @@ CONFIGURED: Final[tuple[tuple[PolicyText.Kind, Setting[str]], ...]] = (
 )
 
 
-def due(kind: Enrollment.Kind, languages: Sequence[str] = ()) -> list[PolicyText]:
+def due(kind: Enrollment.Kind, languages: Sequence[str] = (), user: int = 0) -> list[PolicyText]:
     """The texts a person has to accept now, in order, each in the first of these languages that it is written in.
 
     Without one, it is the text for all others; without that, one in the language of the pages, or the built-in text.
+    Terms that a rule has for this person take the place of all of these.
     """
     texts = []
+    theirs = rules.of(user).terms() if user else None
     for policy, setting in CONFIGURED:
+        if policy == PolicyText.Kind.TERMS and theirs is not None and theirs.rule is not None:
+            texts.append(_version(policy, get_language() or settings.LANGUAGE_CODE, theirs.value))
+            continue
         value = settings_store.read(setting)
         if mode_of(value) != "off":
             here = get_language() or settings.LANGUAGE_CODE
@@ -65,16 +70,16 @@ def outstanding(user: User, kind: Enrollment.Kind, languages: Sequence[str] = ()
     if not settings_store.read(options.ACCEPT_AGAIN):
         return []
     texts = []
-    for now in due(kind, languages):
+    for now in due(kind, languages, user.pk):
         accepted = user.acceptances.filter(policy__kind=now.kind).select_related("policy").order_by("-pk").first()
-        if accepted is not None and accepted.policy_id != now.pk and not _still_holds(accepted.policy, kind):
+        if accepted is not None and accepted.policy_id != now.pk and not _still_holds(accepted.policy, kind, user.pk):
             texts.append(now)
     return texts
 
 
-def _still_holds(text: PolicyText, kind: Enrollment.Kind) -> bool:
+def _still_holds(text: PolicyText, kind: Enrollment.Kind, user: int) -> bool:
     with translation.override(text.language):
-        return any(now.pk == text.pk for now in due(kind, [text.language]) if now.kind == text.kind)
+        return any(now.pk == text.pk for now in due(kind, [text.language], user) if now.kind == text.kind)
 
 
 def mode_of(value: str) -> str:

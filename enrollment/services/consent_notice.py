@@ -43,7 +43,7 @@ def _subject(text: PolicyText) -> str:
 def _text(acceptance: Acceptance) -> str:
     user, text, attempt = acceptance.user, acceptance.policy, acceptance.attempt
     family, kind = (attempt.model_family, attempt.kind) if attempt is not None else ("", "")
-    owner = policy.owner_of(kind or Enrollment.Kind.ADDE)
+    owner = policy.owner_of(user, kind or Enrollment.Kind.ADDE)
     version = _("version")
     facts = (
         (_("User name"), user.user_id),

@@ -9,12 +9,13 @@ from devices.models import Enrollment
 from enrollment import reasons
 from enrollment.models import Attempt, Step
 from enrollment.protocol.discovery import DiscoveryRequest, Version
-from enrollment.services import policy, trace
+from enrollment.services import policy, rules, trace
 from enrollment.services.policy import Refused
 from epmm import options, settings_store
-from users.models import Role
+from users.models import User
 from users.services import people
 
+NOBODY: Final = User(pk=0)  # is asked about as anybody is: an unknown name costs what a known one does
 VERSION: Final = {Enrollment.Kind.ADDE: Version.ADDE, Enrollment.Kind.AAUE: Version.BYOD}
 
 
@@ -56,18 +57,28 @@ def kind_for(identifier: str) -> Enrollment.Kind:
 
 
 def _by_role(identifier: str) -> Enrollment.Kind:
-    """Both kinds are on: the person's role decides, ADDE before user enrollment.
+    """Both kinds are on: the person's role and rules decide, ADDE before user enrollment.
 
     Whoever is unknown, or has neither role, gets the kind that a keyed hash of the name picks, always the same one.
     """
     domains = options.enrollment_domains()
     user = people.resolve(identifier, domains) if identifier else None
-    roles = user.role_keys() if user is not None else frozenset()
+    kinds = _kinds_of(user or NOBODY)
     # A person is found with and without our domain, so a stranger must get one answer to both.
     name = people.without_own_domain(identifier, domains)
     picked = hmac.digest(settings.SECRET_KEY.encode(), b"discovery:" + name.encode(), "sha256")
-    if Role.ADDE in roles:
+    if Enrollment.Kind.ADDE in kinds:
         return Enrollment.Kind.ADDE
-    if Role.AAUE in roles or picked[0] % 2:
+    if Enrollment.Kind.AAUE in kinds or picked[0] % 2:
         return Enrollment.Kind.AAUE
     return Enrollment.Kind.ADDE
+
+
+def _kinds_of(user: User) -> set[Enrollment.Kind]:
+    """Those that the person's roles and rules allow; where that is none, the roles', so that the refusal tells why.
+
+    By family nothing differs: from such answers an outsider would learn that there is a rule for somebody.
+    """
+    roles, ruled = user.role_keys(), rules.of(user.pk).kinds().value
+    granted = {kind for kind, role in policy.ROLE.items() if role in roles}
+    return {kind for kind in granted if kind in ruled} or granted

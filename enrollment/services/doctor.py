@@ -1,7 +1,7 @@
 """What would stop this installation, or this person, enrolling a device now."""
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from devices.services import push_expiry, push_topics
 from devices.services.push_expiry import State
 from enrollment import reasons
 from enrollment.models import Authority
-from enrollment.services import domain_check, policy
+from enrollment.services import domain_check, outlook, policy, rules
 from enrollment.services.findings import Finding, Verdict
 from enrollment.simulator import discovery
 from enrollment.simulator.hardware import Family
@@ -206,6 +206,7 @@ def person(identifier: str) -> Iterator[Finding]:
     kinds = [kind for kind in Enrollment.Kind if policy.ROLE[kind] in user.role_keys()] or [Enrollment.Kind.ADDE]
     for kind in kinds:
         yield from _checks(user, policy.Facts(kind=kind))
+    yield from _rules(user)
     requirement = settings_store.read(options.REQUIREMENT)
     if requirement == "identity_provider":
         return
@@ -233,17 +234,23 @@ def _origin(user: User) -> Iterator[Finding]:
 
 
 def _checks(user: User, facts: policy.Facts) -> Iterator[Finding]:
-    for check in policy.CHECKS:
+    for check, refused in policy.examine(user, facts, rules.of(user.pk)):
         subject = f"{facts.kind}: {_words(check)}"
-        try:
-            check(user, facts)
-        except policy.Refused as refused:
-            yield Finding.stops(subject, f"{refused.reason.code} {refused.reason.operator}")
-        else:
+        if refused is None:
             yield Finding.ok(subject)
+            continue
+        whose = f" ({rule})" if (rule := refused.details.get("rule")) else ""
+        yield Finding.stops(subject, f"{refused.reason.code} {refused.reason.operator}{whose}")
 
 
-def _words(check: Callable[[User, policy.Facts], None]) -> str:
+def _rules(user: User) -> Iterator[Finding]:
+    """What groups say; for what only the settings say, there is `manage.py setting`."""
+    for each in outlook.spoken(rules.of(user.pk)):
+        if each.rule is not None:
+            yield Finding.ok("rule", f"{each.subject}: {each.value}, of {each.origin}")
+
+
+def _words(check: policy.Check) -> str:
     return check.__name__.replace("_", " ")
 
 

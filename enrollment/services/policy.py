@@ -1,24 +1,22 @@
-"""May this person enroll this device?  One evaluator for the sign-in, the profile, and `doctor`.
+"""May this person enroll this device?  One evaluator for discovery, sign-in, profile, check-in, preview and `doctor`.
 
 The checks run in the order of the portal's specification; the first that fails is the answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from devices.models import Device, Enrollment, os_version_number
 from enrollment import reasons
 from enrollment.reasons import Reason
+from enrollment.services import rules
+from enrollment.services.rules import PLATFORM_OF, Sayings
 from epmm import options, settings_store
 from users.models import Role, User
 
-PLATFORM_OF: Final = {
-    "iPhone": Device.Platform.IOS,
-    "iPad": Device.Platform.IOS,
-    "Mac": Device.Platform.MACOS,
-    "RealityDevice": Device.Platform.VISIONOS,
-}
+__all__ = ["PLATFORM_OF", "Facts", "Refused", "examine", "require"]
+
 FEATURE: Final = {Enrollment.Kind.ADDE: options.ADDE, Enrollment.Kind.AAUE: options.AAUE}
 ROLE: Final = {Enrollment.Kind.ADDE: Role.ADDE, Enrollment.Kind.AAUE: Role.AAUE}
 
@@ -45,40 +43,51 @@ class Refused(Exception):
     def sentence(self) -> str:
         return self.reason.sentence(**self.values)
 
+    @property
+    def details(self) -> dict[str, object]:
+        """For the trace: what a provider said, whose rule it was."""
+        return {name: value for name in ("why", "rule") if (value := self.values.get(name))}
 
-def account_enabled(user: User, _: Facts) -> None:
+
+def account_enabled(user: User, _: Facts, __: Sayings) -> None:
     if not user.is_active:
         raise Refused(reasons.ACCOUNT_DISABLED)
 
 
-def feature_on(_: User, facts: Facts) -> None:
+def feature_on(_: User, facts: Facts, __: Sayings) -> None:
     if not settings_store.read(FEATURE[facts.kind]):
         raise Refused(reasons.FEATURE_OFF)
 
 
-def role_granted(user: User, facts: Facts) -> None:
+def role_granted(user: User, facts: Facts, _: Sayings) -> None:
     if ROLE[facts.kind] not in user.role_keys():
         raise Refused(reasons.ROLE_MISSING)
 
 
-def account_present(user: User, _: Facts) -> None:
+def kind_allowed(_: User, facts: Facts, said: Sayings) -> None:
+    kinds = said.kinds()
+    if facts.kind not in kinds.value:
+        raise Refused(reasons.KIND_REFUSED, rule=kinds.origin)
+
+
+def account_present(user: User, _: Facts, __: Sayings) -> None:
     if not user.managed_apple_account:
         raise Refused(reasons.ACCOUNT_MISSING)
 
 
-def account_in_domain(user: User, _: Facts) -> None:
+def account_in_domain(user: User, _: Facts, __: Sayings) -> None:
     domain = (user.managed_apple_account or "").rpartition("@")[2]
     if domain not in options.enrollment_domains():
         raise Refused(reasons.FOREIGN_ACCOUNT)
 
 
-def within_device_limit(user: User, facts: Facts) -> None:
+def within_device_limit(user: User, facts: Facts, said: Sayings) -> None:
     """A device that the person enrolls again does not count against itself.
 
     Before its Authenticate a device need not have told its UDID: one of its kind may then be this very device.
     """
-    limit = settings_store.read(options.DEVICE_LIMIT)
-    if limit is None:
+    limit = said.limit()
+    if limit.value is None:
         return
     others = Device.objects.enrolled().filter(user=user)
     if facts.udid:
@@ -86,44 +95,51 @@ def within_device_limit(user: User, facts: Facts) -> None:
     used = others.count()
     if not facts.udid and facts.kind == Enrollment.Kind.ADDE and others.filter(family=facts.family).exists():
         used -= 1
-    if used >= limit:
-        raise Refused(reasons.DEVICE_LIMIT, used=used, limit=limit)
+    if used >= limit.value:
+        raise Refused(reasons.DEVICE_LIMIT, used=used, limit=limit.value, rule=limit.origin)
 
 
-def family_allowed(_: User, facts: Facts) -> None:
-    if facts.family and facts.family not in settings_store.read(options.ALLOWED_FAMILIES):
-        raise Refused(reasons.FAMILY_REFUSED)
+def family_allowed(_: User, facts: Facts, said: Sayings) -> None:
+    families = said.families()
+    if facts.family and facts.family not in families.value:
+        raise Refused(reasons.FAMILY_REFUSED, rule=families.origin)
 
 
-def system_recent_enough(_: User, facts: Facts) -> None:
-    minimum = wanted_system(facts)
-    if minimum is not None:
-        raise Refused(reasons.SYSTEM_TOO_OLD, minimum=minimum)
+def system_recent_enough(_: User, facts: Facts, said: Sayings) -> None:
+    minimum = said.minimum(facts.family)
+    if _is_older(facts.os_version, minimum.value):
+        raise Refused(reasons.SYSTEM_TOO_OLD, minimum=minimum.value, rule=minimum.origin)
 
 
 def wanted_system(facts: Facts) -> str | None:
-    """The version that the device must have first; None when its own will do or is not known."""
-    present = os_version_number(facts.os_version) if facts.os_version else None
-    platform = PLATFORM_OF.get(facts.family)
-    for item in settings_store.read(options.MINIMUM_OS):
-        wanted_platform, _equals, minimum = item.partition("=")
-        wanted = os_version_number(minimum)
-        if platform == wanted_platform and present is not None and wanted is not None and present < wanted:
-            return minimum
+    """The version that the device must have first, whoever its person may be; None when its own will do.
+
+    Before the sign-in nobody is told what the rules of whoever the device names are.
+    """
+    minima = rules.all_minima(facts.family) if facts.family and facts.os_version else []
+    if minima and all(_is_older(facts.os_version, minimum) for minimum in minima):
+        return min(minima, key=lambda minimum: os_version_number(minimum) or 0)
     return None
 
 
-def not_another_persons(user: User, facts: Facts) -> None:
+def _is_older(version: str, minimum: str) -> bool:
+    present, wanted = os_version_number(version or "?"), os_version_number(minimum or "?")
+    return present is not None and wanted is not None and present < wanted
+
+
+def not_another_persons(user: User, facts: Facts, _: Sayings) -> None:
     if not facts.udid or settings_store.read(options.ALLOW_TAKEOVER):
         return
     if Device.objects.filter(udid=facts.udid, mdm_managed=True).exclude(user=user).exists():
         raise Refused(reasons.ANOTHER_PERSONS_DEVICE)
 
 
-CHECKS: Final[tuple[Callable[[User, Facts], None], ...]] = (
+Check = Callable[[User, Facts, Sayings], None]
+CHECKS: Final[tuple[Check, ...]] = (
     account_enabled,
     feature_on,
     role_granted,
+    kind_allowed,
     account_present,
     account_in_domain,
     within_device_limit,
@@ -131,16 +147,30 @@ CHECKS: Final[tuple[Callable[[User, Facts], None], ...]] = (
     system_recent_enough,
     not_another_persons,
 )
+AT_LAST: Final = (within_device_limit, not_another_persons)  # what others may have changed meanwhile
 
 
-def require(user: User, facts: Facts) -> None:
-    """Raise Refused with the first reason against."""
+def require(user: User, facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Sayings:
+    """Raise Refused with the first reason against; else what the rules say of this person."""
+    said = rules.of(user.pk)
+    for check in checks:
+        check(user, facts, said)
+    return said
+
+
+def examine(user: User, facts: Facts, said: Sayings) -> Iterator[tuple[Check, Refused | None]]:
+    """All of them, each with what it has against the enrollment."""
     for check in CHECKS:
-        check(user, facts)
+        try:
+            check(user, facts, said)
+        except Refused as refused:
+            yield check, refused
+        else:
+            yield check, None
 
 
-def owner_of(kind: str, said: str = "") -> Device.Owner:
-    """Of a device that enrolls, perhaps as an administrator `said` before; they may say otherwise afterwards."""
+def owner_of(user: User, kind: str, chosen: str = "") -> Device.Owner:
+    """Of a device that enrolls, perhaps as an administrator chose before; they may say otherwise afterwards."""
     if kind == Enrollment.Kind.AAUE:
         return Device.Owner.EMPLOYEE
-    return Device.Owner(said or settings_store.read(options.DEFAULT_OWNER))
+    return Device.Owner(chosen or rules.of(user.pk).owner().value)

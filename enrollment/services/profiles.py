@@ -41,7 +41,8 @@ def deliver(*, token: str, reference: str, facts: policy.Facts) -> bytes:
         trace.step(trace.find(reference), Step.PROFILE, result=trace.REFUSED, reason=reasons.TOKEN_REFUSED)
         raise
     except policy.Refused as refused:
-        trace.step(trace.find(reference), Step.PROFILE, result=trace.REFUSED, reason=refused.reason)
+        found = trace.find(reference)
+        trace.step(found, Step.PROFILE, result=trace.REFUSED, reason=refused.reason, **refused.details)
         raise
     return sign(profile)  # after the transaction: it takes a while, and may fail
 

@@ -177,8 +177,7 @@ def refuse(state: State, error: ProviderRefused) -> Refused:
 
 
 def _record(attempt: Attempt | None, refused: Refused) -> None:
-    why = {"why": refused.values["why"]} if refused.values.get("why") else {}
-    trace.step(attempt, _step_of(refused), result=trace.REFUSED, reason=refused.reason, **why)
+    trace.step(attempt, _step_of(refused), result=trace.REFUSED, reason=refused.reason, **refused.details)
 
 
 def _of_provider(error: ProviderRefused) -> Refused:
@@ -260,7 +259,7 @@ def _require(state: State, user: User) -> None:
     if not state.enrollment:
         policy.require(user, state.facts())
         return
-    policy.account_enabled(user, state.facts())
+    policy.require(user, state.facts(), (policy.account_enabled,))
     if not Enrollment.objects.active().filter(pk=state.enrollment, user=user).exists():
         raise Refused(reasons.SOMEONE_ELSE)
 
@@ -274,7 +273,7 @@ def _check_same_person(state: State, user: User) -> None:
 
 def next_policy(state: State, ticket: Ticket, languages: Sequence[str] = ()) -> PolicyText | None:
     """The text to show now; None when all are accepted."""
-    due = [] if state.enrollment else consent.due(Enrollment.Kind(state.kind), languages)
+    due = [] if state.enrollment else consent.due(Enrollment.Kind(state.kind), languages, ticket.user)
     return next((text for text in due if text.pk not in ticket.accepted), None)
 
 
@@ -309,7 +308,7 @@ def finish(state: State, ticket: Ticket) -> str:
         with transaction.atomic():
             address = _issue_again(state, ticket, attempt) if state.enrollment else _issue(state, ticket, attempt)
     except Refused as refused:
-        trace.step(attempt, _step_of(refused), result=trace.REFUSED, reason=refused.reason)
+        _record(attempt, refused)
         raise
     trace.step(attempt, Step.TOKEN)
     return address
@@ -360,7 +359,7 @@ def _provisional_device(state: State, user: User, pin: RegistrationPin | None, a
     device = _waiting_record(pin, attempt, user, platform) or Device(user=user)
     device.status = Device.Status.IENROLL_VERIFIED
     device.enrollment_type = kind.value
-    device.owner = invitations.owner_for(user, kind) or policy.owner_of(kind)
+    device.owner = invitations.owner_for(user, kind) or policy.owner_of(user, kind)
     device.managed_apple_account = user.managed_apple_account or ""
     device.family = state.family
     device.platform = platform

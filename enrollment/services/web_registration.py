@@ -12,7 +12,6 @@ from typing import Final
 from django.core import signing
 
 from devices.models import Enrollment
-from enrollment import reasons
 from enrollment.models import Attempt, PolicyText, Step
 from enrollment.services import consent, discovery, policy, sign_in, trace
 from enrollment.services.policy import Refused
@@ -67,14 +66,14 @@ def allowed(user: User, *, family: str, address: str | None) -> Ticket:
         kind = discovery.kind_for(user.user_id)
         policy.require(user, policy.Facts(kind=kind, family=family))
     except Refused as refused:
-        _trace(user, refused.reason, family, address)
+        _trace(user, refused, family, address)
         raise
     return Ticket(user=user.pk, kind=kind.value, family=family)
 
 
 def next_text(ticket: Ticket, languages: Sequence[str]) -> PolicyText | None:
     """The text to show now; None when all are accepted."""
-    due = consent.due(Enrollment.Kind(ticket.kind), languages)
+    due = consent.due(Enrollment.Kind(ticket.kind), languages, ticket.user)
     return next((text for text in due if text.pk not in ticket.accepted), None)
 
 
@@ -87,7 +86,7 @@ def accept(ticket: Ticket, text_id: str, *, address: str | None, languages: Sequ
     return replace(ticket, accepted=(*ticket.accepted, shown.pk))
 
 
-def _trace(user: User, reason: reasons.Reason, family: str, address: str | None) -> None:
+def _trace(user: User, refused: Refused, family: str, address: str | None) -> None:
     attempt = trace.open_known(secrets.token_urlsafe(16), identifier=user.user_id, address=address)
     trace.move(attempt, Attempt.State.OPEN, user=user, model_family=family)
-    trace.step(attempt, Step.WEB_REGISTRATION, result=trace.REFUSED, reason=reason)
+    trace.step(attempt, Step.WEB_REGISTRATION, result=trace.REFUSED, reason=refused.reason, **refused.details)

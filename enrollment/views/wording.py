@@ -20,6 +20,7 @@ DETAILS: Final[dict[str, str | Promise]] = {
     "first": _("for the first time"),
     "kind": _("kind"),
     "os_version": _("OS version"),
+    "rule": _("rule"),
     "serial": _("serial number of the certificate"),
     "version": _("version"),
 }

@@ -186,6 +186,23 @@ TEXTS: Final = Node(
         Row(setting=options.ACCEPT_AGAIN, label=_("Ask again after a change")),
     ),
 )
+RULES: Final = Node(
+    slug="rules",
+    label=_("Enrollment rules"),
+    page="settings-rules",
+    rows=(
+        Row(
+            setting=options.LIMIT_PRECEDENCE,
+            label=_("Device limit precedence"),
+            values={"group": _("The limit of a group first"), "person": _("Per-User Device Limit first")},
+        ),
+        Row(
+            setting=options.SEVERAL_LIMITS,
+            label=_("Several groups with a limit"),
+            values={"highest": _("The highest limit"), "first": _("The limit of the first rule")},
+        ),
+    ),
+)
 INVITATIONS: Final = Node(slug="invitations", label=_("Invitations"), page="settings-invitations")
 CUSTOM_ATTRIBUTES: Final = Node(slug="attributes", label=_("Custom Attributes"), page="settings-attributes")
 DOMAINS: Final = Node(slug="domains", label=_("Enrollment domains"), page="settings-domains")
@@ -257,6 +274,7 @@ _TREE: Final = (
                     Row(setting=options.ALLOW_TAKEOVER, label=_("Allow takeover by another person")),
                 ),
             ),
+            RULES,
             RETIRED,
             DUPLICATES,
             GDPR,

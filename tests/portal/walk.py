@@ -57,6 +57,9 @@ DEEDS: Final = frozenset(
         "settings-ios-mdm-request",
         "settings-ios-mdm-signed",
         "settings-invitations-delete",
+        "settings-rules-delete",
+        "settings-rules-move",
+        "settings-rules-touched",
         "settings-texts-delete",
         "sign-out",
         "theme",
@@ -64,6 +67,7 @@ DEEDS: Final = frozenset(
         "users-pin-file-fetch",
         "users-pin-file-state",
         "users-pin-revoke",
+        "users-prospect",
         "users-roles-preview",
     }
 )

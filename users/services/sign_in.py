@@ -65,7 +65,7 @@ def verify(
     try:
         user, right_pin = _check_credentials(user, name, password, pin, asked, used_for)
         lock_out.clear(counted, address)
-        _check_standing(user)
+        check_standing(user)
     except SignInRefused as refusal:
         _record_failure(user, refusal, address)
         if isinstance(refusal, WrongCredentials):
@@ -118,7 +118,7 @@ def _check_credentials(
     return proven, right_pin
 
 
-def _check_standing(user: User) -> None:
+def check_standing(user: User) -> None:
     if not user.is_active or not _is_of_an_enabled_origin(user):
         raise AccountDisabled
     if user.must_change_password:

@@ -17,7 +17,7 @@ from users.directory_forms import DirectoryForm, PersonNameForm
 from users.errors import DirectoryError, InvalidPerson, NoLdap
 from users.forms import TypedForm
 from users.models import AdminRole, Directory, DirectorySync, Group
-from users.services import directories
+from users.services import directories, group_rules
 from users.services.directory import client, groups
 from users.services.directory.client import Entry
 from users.services.directory.store import MOST_PROBLEMS
@@ -197,6 +197,7 @@ def choose(request: HttpRequest, number: int) -> HttpResponse:
         ],
         "is_cut": len(available) >= groups.MOST_OFFERED,
         "selected": selected,
+        "ruled": group_rules.with_rule(directory=directory),
     }
     return render(request, "portal/services/ldap_groups.html", context, status=422 if error and request.POST else 200)
 
@@ -226,5 +227,5 @@ def delete(request: HttpRequest, number: int) -> HttpResponse:
         else:
             messages.success(request, _("{name} was deleted.").format(name=directory.name))
             return HttpResponse(status=204, headers={"HX-Redirect": reverse("portal:services-ldap")})
-    context = {"form": form, "directory": directory}
+    context = {"form": form, "directory": directory, "ruled": group_rules.with_rule(directory=directory)}
     return render(request, "portal/services/ldap_delete.html", context, status=422 if form.errors else 200)

@@ -20,6 +20,7 @@ from users import permissions
 from users.errors import ProviderRefused
 from users.models import AdminRole, IdentityProvider
 from users.provider_forms import ProviderForm
+from users.services import group_rules
 from users.services.oidc import known, providers
 from users.views.dialogs import GO, administrator, refused
 
@@ -134,7 +135,8 @@ def test(request: HttpRequest, number: int) -> HttpResponse:
 def delete(request: HttpRequest, number: int) -> HttpResponse:
     provider = get_object_or_404(IdentityProvider, pk=number)
     if GO not in request.POST:
-        context = {"provider": provider, "people": provider.entries.count()}
+        ruled = group_rules.with_rule(provider=provider)
+        context = {"provider": provider, "people": provider.entries.count(), "ruled": ruled}
         return render(request, "portal/services/provider_delete.html", context)
     if not providers.delete(provider, actor=administrator(request).user_id):
         return refused(request, _("People come from it. Switch it off instead, or delete them first."))
