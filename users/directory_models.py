@@ -15,6 +15,14 @@ LONGEST_VALUE: Final = 512  # of what is searched for; an index row of PostgreSQ
 ONE_ORIGIN: Final = Q(directory=None, provider__isnull=False) | Q(directory__isnull=False, provider=None)
 
 
+class AccountSource(models.TextChoices):
+    """Where the Managed Apple Accounts of people come from."""
+
+    TYPED = "typed", _("Typed by administrators")
+    SAID = "said", _("What the directory or the identity provider says")  # in an attribute, or in a claim
+    PATTERN = "pattern", _("From a pattern")
+
+
 class Directory(models.Model):
     """An LDAP server with its failover.  One that is disabled is invisible: nobody of it signs in."""
 
@@ -53,6 +61,10 @@ class Directory(models.Model):
     # can be searched for, beyond those of the schema
     searched_attributes = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     account_attribute = models.CharField(max_length=64, default="userPrincipalName", db_default="userPrincipalName")
+    account_source = models.CharField(
+        max_length=8, choices=AccountSource.choices, default=AccountSource.SAID, db_default=AccountSource.SAID
+    )
+    account_pattern = models.CharField(max_length=320, blank=True, default="", db_default="")
     sync_minutes = models.PositiveIntegerField(default=60, db_default=60)  # 0: when somebody asks for it
 
     class Meta:
@@ -85,6 +97,10 @@ class IdentityProvider(models.Model):
     last_name_claim = models.CharField(max_length=100, blank=True, default="family_name", db_default="family_name")
     groups_claim = models.CharField(max_length=100, blank=True, default="groups", db_default="groups")
     account_claim = models.CharField(max_length=100, blank=True, default="", db_default="")
+    account_source = models.CharField(
+        max_length=8, choices=AccountSource.choices, default=AccountSource.SAID, db_default=AccountSource.SAID
+    )
+    account_pattern = models.CharField(max_length=320, blank=True, default="", db_default="")
 
     allowed_groups = models.TextField(blank=True, default="", db_default="")  # one a line; none: everybody
     creates_people = models.BooleanField(default=True, db_default=True)  # at their first sign-in
@@ -114,6 +130,18 @@ class SpentSignIn(models.Model):
 class DirectoryEntry(models.Model):
     """What a directory or an identity provider knows of a person.  A local user has none."""
 
+    class AccountState(models.IntegerChoices):
+        """How the Managed Apple Account of the person goes with what is mapped for them; the gravest first."""
+
+        FINE = 0, _("In step")
+        TAKEN = 1, _("Another person has it")
+        INVALID = 2, _("No possible account")
+        FOREIGN = 3, _("Outside the enrollment domains")
+        ENROLLED = 4, _("Devices are enrolled with another")
+        KEPT = 5, _("An administrator entered another")
+        MISSING = 6, _("Nothing to map from")
+        DIFFERS = 7, _("Differs from the directory's name")
+
     user = models.OneToOneField("users.User", on_delete=models.CASCADE, related_name="directory_entry")
     directory = models.ForeignKey(Directory, on_delete=models.PROTECT, null=True, related_name="entries")
     provider = models.ForeignKey(IdentityProvider, on_delete=models.PROTECT, null=True, related_name="entries")
@@ -124,12 +152,17 @@ class DirectoryEntry(models.Model):
     digest = models.CharField(max_length=32, blank=True, default="", db_default="")  # of all that was read of it
     gone_at = models.DateTimeField(null=True)  # since when it is not there any more
     disabled_by_sync = models.BooleanField(default=False, db_default=False)  # so it enables the person again
+    account = models.CharField(max_length=320, blank=True, default="", db_default="")  # what is mapped, good or not
+    account_state = models.PositiveSmallIntegerField(
+        choices=AccountState.choices, default=AccountState.FINE, db_default=AccountState.FINE
+    )
 
     class Meta:
         verbose_name_plural = "directory entries"
         indexes: ClassVar = [
             models.Index(fields=["dn_key"], name="entry_dn_key"),
             models.Index(fields=["gone_at"], condition=Q(gone_at__isnull=False), name="entry_gone"),
+            models.Index(fields=["account_state", "id"], condition=Q(account_state__gt=0), name="entry_account_state"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=ONE_ORIGIN, name="entry_has_one_origin"),

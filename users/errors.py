@@ -37,6 +37,10 @@ class InvalidAccount(InvalidPerson):
     """The Managed Apple Account cannot be saved."""
 
 
+class ForeignAccount(InvalidAccount):
+    """It belongs to no enrollment domain of this server."""
+
+
 class InvalidGrant(InvalidPerson):
     """The roles cannot be changed like this."""
 

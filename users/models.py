@@ -18,6 +18,7 @@ from epmm.folding import FoldedField, fold
 from epmm.models import Job
 from users.attribute_models import AttributeValue, CustomAttribute, UserAttribute
 from users.directory_models import (
+    AccountSource,
     Directory,
     DirectoryEntry,
     DirectorySync,
@@ -30,6 +31,7 @@ from users.directory_models import (
 )
 
 __all__ = [
+    "AccountSource",
     "AdminGrant",
     "AdminRole",
     "AttributeValue",

@@ -70,3 +70,10 @@ def sync_directory(directory: int) -> None:
     from users.services.directory import sync
 
     sync.work(directory)
+
+
+@jobs.handles("users.settle_accounts", every=timedelta(hours=1))
+def settle_accounts() -> None:
+    from users.services import account_conflicts
+
+    account_conflicts.settle()

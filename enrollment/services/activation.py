@@ -11,18 +11,19 @@ from devices.services.retire import end_enrollment
 from enrollment.models import Attempt, Step
 from enrollment.services import invitations, policy, tokens, trace
 from enrollment.services.refusal import CheckinRefused
+from enrollment.services.rules import Sayings
 from users.models import User
 
 REPLACED: Final = gettext_noop("replaced by a new enrollment")
 TAKEN_OVER: Final = gettext_noop("taken over by another person")
 
 
-def _check_again(enrollment: Enrollment) -> None:
+def _check_again(enrollment: Enrollment) -> Sayings:
     """Once more, one device of a person after the other: several may have passed at Authenticate together."""
     user = enrollment.user = User.objects.select_for_update().get(pk=enrollment.user_id)
     facts = policy.Facts(kind=Enrollment.Kind(enrollment.kind), udid=enrollment.udid)
     try:
-        policy.require(user, facts, policy.AT_LAST)
+        return policy.require(user, facts, policy.AT_LAST)
     except policy.Refused as refused:
         raise CheckinRefused(refused.reason, enrollment, **refused.details) from refused
 
@@ -36,8 +37,7 @@ def complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
     begun_again = enrollment.reauthenticated_at
     if not first and (begun_again is None or _waits_for_another(enrollment, identity)):
         return
-    if first:
-        _check_again(enrollment)
+    said = _check_again(enrollment) if first else Sayings()
     if identity.state == Identity.State.PENDING:
         enrollment.identities.filter(state=Identity.State.CURRENT).update(state=Identity.State.REPLACED)
         identity.state = Identity.State.CURRENT
@@ -49,7 +49,7 @@ def complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
     trace.step(attempt, Step.TOKEN_UPDATE, first=first)
     if first:
         _end_others(enrollment, now)
-        _activate_record(enrollment, now)
+        _activate_record(enrollment, said, now)
         queue.queue_first_inventory(enrollment)
         if enrollment.device_id is not None:
             configuration_plan.plan_device_soon(enrollment.device_id)
@@ -73,7 +73,7 @@ def _end_others(enrollment: Enrollment, now: datetime) -> None:
         tokens.revoke_of(other)
 
 
-def _activate_record(enrollment: Enrollment, now: datetime) -> None:
+def _activate_record(enrollment: Enrollment, said: Sayings, now: datetime) -> None:
     device = enrollment.device
     if device is None:  # deleted by an administrator in between
         device = enrollment.device = Device.objects.create(user=enrollment.user, enrollment_type=enrollment.kind)
@@ -81,7 +81,7 @@ def _activate_record(enrollment: Enrollment, now: datetime) -> None:
     device.refresh_from_db()
     device.status, device.mdm_managed = Device.Status.ACTIVE, True
     device.enrollment_type = enrollment.kind
-    device.owner = policy.owner_of(enrollment.user, enrollment.kind, invitations.enrolled(enrollment.user))
+    device.owner = policy.owner_of(said, enrollment.kind, invitations.enrolled(enrollment.user))
     device.managed_apple_account = enrollment.managed_apple_account
     device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
     device.registered_at, device.last_seen_at = enrollment.active_at, now

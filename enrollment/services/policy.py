@@ -169,8 +169,8 @@ def examine(user: User, facts: Facts, said: Sayings) -> Iterator[tuple[Check, Re
             yield check, None
 
 
-def owner_of(user: User, kind: str, chosen: str = "") -> Device.Owner:
+def owner_of(said: Sayings, kind: str, chosen: str = "") -> Device.Owner:
     """Of a device that enrolls, perhaps as an administrator chose before; they may say otherwise afterwards."""
     if kind == Enrollment.Kind.AAUE:
         return Device.Owner.EMPLOYEE
-    return Device.Owner(chosen or rules.of(user.pk).owner().value)
+    return Device.Owner(chosen or said.owner().value)

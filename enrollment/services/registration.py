@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from devices.models import Device, Enrollment
-from enrollment.services import policy
+from enrollment.services import policy, rules
 from users.models import RegistrationPin, User
 from users.services import pins
 
@@ -56,13 +56,13 @@ def await_device(user: User, pin: RegistrationPin | None = None, announced: Anno
     """At most one record of a person waits; the person's row is held, so two cannot be made at once."""
     User.objects.select_for_update().get(pk=user.pk)
     record = user.devices.filter(status__in=WAITING).order_by("pk").first() or Device(
-        user=user, owner=policy.owner_of(user, Enrollment.Kind.ADDE)
+        user=user, owner=policy.owner_of(rules.of(user.pk), Enrollment.Kind.ADDE)
     )
     record.status = Device.Status.VERIFICATION_PENDING
     record.pin = pin
     if announced is not None:
         record.platform, record.phone_number = announced.platform, announced.phone_number
-        record.owner = policy.owner_of(user, Enrollment.Kind.ADDE, announced.owner)
+        record.owner = policy.owner_of(rules.of(user.pk), Enrollment.Kind.ADDE, announced.owner)
         record.details = {"Registration": {"Country": announced.country}} if announced.country else {}
     record.save()
     return record

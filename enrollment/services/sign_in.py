@@ -22,6 +22,7 @@ from enrollment.protocol import challenge
 from enrollment.reasons import Reason
 from enrollment.services import consent, invitations, oauth, policy, registration, tokens, trace
 from enrollment.services.policy import Refused
+from enrollment.services.rules import Sayings
 from epmm import options, settings_store
 from users.errors import (
     AccountDisabled,
@@ -316,7 +317,7 @@ def finish(state: State, ticket: Ticket) -> str:
 
 def _issue(state: State, ticket: Ticket, attempt: Attempt | None) -> str:
     user = _person(ticket)
-    policy.require(user, state.facts())  # minutes may have passed on the consent pages
+    said = policy.require(user, state.facts())  # minutes may have passed on the consent pages
     pin = RegistrationPin.objects.filter(pk=ticket.pin).first() if ticket.pin else None
     if pin is not None:
         try:
@@ -328,7 +329,7 @@ def _issue(state: State, ticket: Ticket, attempt: Attempt | None) -> str:
         "kind": Enrollment.Kind(state.kind),
         "reference": state.base_reference,
         "attempt": attempt,
-        "device": _provisional_device(state, user, pin, attempt),
+        "device": _provisional_device(state, user, said, pin, attempt),
     }
     if state.oauth_state:
         return challenge.code_url(oauth.issue_code(code_challenge=state.code_challenge, **known), state.oauth_state)
@@ -353,13 +354,15 @@ def _issue_again(state: State, ticket: Ticket, attempt: Attempt | None) -> str:
     return challenge.code_url(code, state.oauth_state)
 
 
-def _provisional_device(state: State, user: User, pin: RegistrationPin | None, attempt: Attempt | None) -> Device:
+def _provisional_device(
+    state: State, user: User, said: Sayings, pin: RegistrationPin | None, attempt: Attempt | None
+) -> Device:
     """The record that shows in the list until Authenticate tells which device it is."""
     kind, platform = Enrollment.Kind(state.kind), policy.PLATFORM_OF.get(state.family, "")
     device = _waiting_record(pin, attempt, user, platform) or Device(user=user)
     device.status = Device.Status.IENROLL_VERIFIED
     device.enrollment_type = kind.value
-    device.owner = invitations.owner_for(user, kind) or policy.owner_of(user, kind)
+    device.owner = invitations.owner_for(user, kind) or policy.owner_of(said, kind)
     device.managed_apple_account = user.managed_apple_account or ""
     device.family = state.family
     device.platform = platform

@@ -25,13 +25,13 @@ MOST: Final = {
     "GET /.well-known/com.apple.remotemanagement": 7,
     "POST /enroll/adde": 5,
     "GET sign-in": 4,
-    "POST sign-in": 27,
-    "POST /enroll/adde with bearer": 20,
+    "POST sign-in": 30,
+    "POST /enroll/adde with bearer": 21,
     "GET /scep GetCACaps": 0,
     "GET /scep GetCACert": 0,
     "POST /scep PKIOperation": 14,
-    "Authenticate": 15,
-    "TokenUpdate": 23,
+    "Authenticate": 16,
+    "TokenUpdate": 24,
     "CheckOut": 18,
 }
 STATEMENTS: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")

@@ -1,7 +1,7 @@
 """Managed Apple Accounts: whom Apple asks a device's user to sign in as."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from django.apps import apps
@@ -9,10 +9,12 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from epmm import audit, option_texts, options
-from users.errors import InvalidAccount
-from users.models import ACCOUNT_DRIVEN, User
+from users.errors import ForeignAccount, InvalidAccount
+from users.models import ACCOUNT_DRIVEN, DirectoryEntry, User
 
 LONGEST: Final = 320
+State = DirectoryEntry.AccountState
+BAD: Final = frozenset({State.INVALID, State.FOREIGN})  # of what is mapped itself
 LOCAL_PART: Final = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+")  # RFC 5322, 3.2.3: the characters of an atom, and dots
 
 
@@ -24,7 +26,7 @@ def normalized(text: str) -> str:
     if len(value) > LONGEST or LOCAL_PART.fullmatch(local) is None or option_texts.DOMAIN.fullmatch(domain) is None:
         raise InvalidAccount(wanted_sentence())
     if domain not in domains:
-        raise InvalidAccount(
+        raise ForeignAccount(
             _(
                 '"{value}" does not belong to an enrollment domain of this server ({list}). '
                 "Change the account or add the domain under Settings."
@@ -48,11 +50,13 @@ def assign(user: User, text: str, *, actor: str) -> None:
     try:
         with transaction.atomic():
             User.objects.filter(pk=user.pk).update(managed_apple_account=value)
-            _record_change(user, before, value, actor)
+            user.managed_apple_account = value
+            record_change(user, before, value, actor)
+            _keep_state(user)
     except IntegrityError as error:
+        user.managed_apple_account = before
         refuse_taken(value)
         raise InvalidAccount from error  # whoever had it has just let go
-    user.managed_apple_account = value
 
 
 @transaction.atomic
@@ -66,7 +70,8 @@ def clear(user: User, *, actor: str) -> None:
         raise InvalidAccount(_("A role of this person needs the Managed Apple Account: remove the role first."))
     User.objects.filter(pk=user.pk).update(managed_apple_account=None)
     user.managed_apple_account = None
-    _record_change(user, before, None, actor)
+    record_change(user, before, None, actor)
+    _keep_state(user)
 
 
 def refuse_taken(value: str) -> None:
@@ -80,38 +85,7 @@ def taken_sentence(holder: User) -> str:
     return _("Another user ({name}) already has this Managed Apple Account.").format(name=holder.display_name)
 
 
-def mapped(attributes: Mapping[str, Sequence[str]], name: str) -> str | None:
-    """The account that a directory's attribute says; None where it has none.  Raises InvalidAccount."""
-    found = next((texts for each, texts in attributes.items() if each.lower() == name.lower()), ())
-    return normalized(found[0]) if found else None
-
-
-def follow(wanted: Sequence[tuple[User, str]], *, actor: str) -> list[str]:
-    """Put in place what the directory of each says; whoever calls saves it.  What cannot be done, in sentences.
-
-    Nobody with an enrolled device gets another account: the device is signed in with it.
-    """
-    if not wanted:
-        return []
-    theirs = User.objects.filter(managed_apple_account__in=[value for _user, value in wanted])
-    holders = {user.managed_apple_account: user for user in theirs}
-    enrolled = _enrolled(user for user, _value in wanted if user.managed_apple_account)
-    given: dict[str, User] = {}
-    problems = []
-    for user, value in wanted:
-        holder, before = given.get(value) or holders.get(value), user.managed_apple_account
-        if holder is not None and (value in given or holder.pk != user.pk):
-            problems.append(f"{user.user_id}: {taken_sentence(holder)}")
-        elif user.pk in enrolled:
-            problems.append(f"{user.user_id}: " + _("Devices are enrolled with {account}.").format(account=before))
-        else:
-            given[value], user.managed_apple_account = user, value
-            if before is not None:
-                _record_change(user, before, value, actor)
-    return problems
-
-
-def _enrolled(people: Iterable[User]) -> set[int]:
+def enrolled(people: Iterable[User]) -> set[int]:
     """Which of them have an enrolled device; devices belong to another app."""
     keys = [user.pk for user in people]
     if not keys:
@@ -120,7 +94,25 @@ def _enrolled(people: Iterable[User]) -> set[int]:
     return set(theirs.values_list("user_id", flat=True))
 
 
-def _record_change(user: User, before: str | None, after: str | None, actor: str) -> None:
+def fits(user: User, account: str | None) -> bool:
+    """Federated accounts normally equal the directory's name; nothing forbids another one."""
+    return account is None or not user.upn or user.upn.lower() == account
+
+
+def _keep_state(user: User) -> None:
+    """Of what is mapped for the person: an administrator has just decided."""
+    entry = DirectoryEntry.objects.filter(user=user).only("account", "account_state").first()
+    if entry is None:
+        return
+    held, state = user.managed_apple_account, State(entry.account_state)
+    if entry.account and held is not None and held != entry.account:
+        state = state if state in BAD else State.KEPT
+    else:
+        state = State.FINE if fits(user, held) else State.DIFFERS
+    DirectoryEntry.objects.filter(pk=entry.pk).exclude(account_state=state).update(account_state=state)
+
+
+def record_change(user: User, before: str | None, after: str | None, actor: str) -> None:
     audit.record(
         "user.account_changed",
         actor=actor,

@@ -1,6 +1,5 @@
 """Roles for many people at once: what each would get, who could not be saved and why, all of it before anything is."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,23 +9,12 @@ from typing import Final
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from epmm import options
 from epmm.models import Job
 from users.errors import InvalidAccount, InvalidPerson
 from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, Role, User
 from users.services import accounts, roles
+from users.services.account_patterns import filled
 
-LONGEST_PATTERN: Final = 320
-DEFAULT_PATTERN: Final = "{user_id}@{domain}"
-PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
-VALUES: Final[dict[str, Callable[[User], str]]] = {
-    # some user IDs are addresses: what stands before the @ is the name
-    "user_id": lambda user: user.user_id.partition("@")[0],
-    "email_name": lambda user: user.email.partition("@")[0],
-    "first_name": lambda user: user.first_name,
-    "last_name": lambda user: user.last_name,
-    "domain": lambda _user: options.enrollment_domains()[0],
-}
 UPN: Final = "userPrincipalName"
 # What a directory knows of a person, by its own names; local people have an email address at most.
 ATTRIBUTES: Final[dict[str, Callable[[User], str]]] = {UPN: lambda user: user.upn, "mail": lambda user: user.email}
@@ -113,11 +101,9 @@ def _missing(after: frozenset[str], account: str | None) -> str:
 
 
 def _warning(draft: Planned) -> str:
-    """Federated accounts normally equal the directory's name; nothing forbids another one."""
-    upn = draft.user.upn
-    if not draft.is_new or draft.account is None or not upn or upn.lower() == draft.account:
+    if not draft.is_new or accounts.fits(draft.user, draft.account):
         return ""
-    return _("The directory knows this person as {upn}.").format(upn=upn)
+    return _("The directory knows this person as {upn}.").format(upn=draft.user.upn)
 
 
 def _account(user: User, change: Change) -> str | None:
@@ -143,21 +129,6 @@ def _attribute(user: User, name: str) -> str:
     if read is None or not (text := read(user)):
         raise InvalidAccount(_("This person has no {attribute}.").format(attribute=name))
     return text
-
-
-def filled(pattern: str, user: User) -> str:
-    """The pattern with this person's values; only the names that are listed here stand for something."""
-
-    def value(found: re.Match[str]) -> str:
-        read = VALUES.get(found[1])
-        if read is None:
-            known = ", ".join(f"{{{name}}}" for name in VALUES)
-            raise InvalidAccount(_("{unknown} stands for nothing. Use {known}.").format(unknown=found[0], known=known))
-        if not (text := read(user)):
-            raise InvalidAccount(_("This person has nothing to put in the place of {name}.").format(name=found[0]))
-        return text
-
-    return PLACEHOLDER.sub(value, pattern[:LONGEST_PATTERN])
 
 
 def _holders(wanted: Iterable[str]) -> dict[str | None, User]:

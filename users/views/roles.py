@@ -19,7 +19,8 @@ from users import permissions
 from users.errors import InvalidPerson
 from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, AdminRole, Role, User
 from users.services import role_plan
-from users.services.role_plan import ATTRIBUTES, DEFAULT_PATTERN, UPN, Change, Planned, Source
+from users.services.account_patterns import DEFAULT_PATTERN, VALUES
+from users.services.role_plan import ATTRIBUTES, UPN, Change, Planned, Source
 from users.views import chosen
 from users.views.chosen import Chosen
 from users.views.dialogs import GO, StepUp, administrator, done, refused
@@ -156,7 +157,7 @@ def _dialog(
         "attribute": filled.attribute,
         "attributes": list(ATTRIBUTES),
         "replaces": filled.replaces,
-        "placeholders": ", ".join(f"{{{name}}}" for name in role_plan.VALUES),
+        "placeholders": ", ".join(f"{{{name}}}" for name in VALUES),
         "example": f"name@{options.enrollment_domains()[0]}",
         "form": step_up and step_up.form,
     }

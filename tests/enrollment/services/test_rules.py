@@ -79,7 +79,7 @@ def test_of_each_subject_the_first_rule_speaks_that_says_something(anna: User) -
     said = rules.of(anna.pk)
     assert (said.owner().value, said.owner().rule, said.owner().others) == ("EMPLOYEE", first, (second,))
     assert (said.families().value, said.families().rule) == (("Mac",), second)
-    assert policy.owner_of(anna, ADDE) == Device.Owner.EMPLOYEE
+    assert policy.owner_of(rules.of(anna.pk), ADDE) == Device.Owner.EMPLOYEE
 
     ruling.move(second, is_up=True, actor="root")
     assert rules.of(anna.pk).owner().rule == second

@@ -188,6 +188,7 @@ def test_chosen_groups_hand_down_their_roles(provider: IdentityProvider) -> None
 
 
 def test_the_managed_apple_account_comes_from_a_claim(provider: IdentityProvider) -> None:
+    provider.account_claim = "account"
     user = arrive(provider, claimed(account="Anna@MDM.example.test"))
     user.refresh_from_db()
     assert user.managed_apple_account == "anna@mdm.example.test"

@@ -7,9 +7,10 @@ from hashlib import blake2b
 from typing import Final
 
 from users.directory_models import LONGEST_VALUE
-from users.errors import InvalidAccount
-from users.models import Directory
-from users.services import accounts
+from users.models import AccountSource, Directory, User
+from users.services import account_mapping
+from users.services.account_mapping import Mapped, Rule
+from users.services.accounts import State
 from users.services.directory import client, filters, schema
 from users.services.directory.client import Entry
 from users.services.directory.schema import Schema
@@ -17,6 +18,7 @@ from users.services.directory.schema import Schema
 MOST_VALUES: Final = 50  # of one attribute
 LONGEST_NAME: Final = 150
 DN: Final = "dn"
+NOBODY: Final = User()
 SAM: Final = "samaccountname"
 
 
@@ -31,11 +33,19 @@ class Person:
     display_name: str
     email: str
     upn: str
-    account: str  # the Managed Apple Account; empty where none can be made
-    account_problem: str
+    mapped: Mapped  # the Managed Apple Account
     attributes: dict[str, list[str]]
     values: tuple[tuple[str, str], ...]  # what is searched for
     digest: str
+
+    @property
+    def account(self) -> str:
+        """The Managed Apple Account; empty where none can be made."""
+        return self.mapped.text if self.mapped.state == State.FINE else ""
+
+    @property
+    def account_problem(self) -> str:
+        return "" if self.mapped.state == State.MISSING else self.mapped.problem
 
 
 def attribute_names(directory: Directory) -> list[str]:
@@ -53,23 +63,25 @@ class Reader:
         self.directory = directory
         self.names: Schema = schema.of(directory)
         self.wanted = attribute_names(directory)
+        self.rule = Rule.of(directory)
 
     def person(self, entry: Entry) -> Person:
         names = self.names
         read = {name: entry.texts(name)[:MOST_VALUES] for name in self.wanted if name.lower() != client.GUID}
         attributes = {name: texts for name, texts in read.items() if texts}
-        account, problem = self._account(attributes)
+        mapped = account_mapping.read(self.rule, attributes, self._named(entry))
         facts = (
             entry.dn,
             *(entry.text(name)[:LONGEST_NAME] for name in (names.user_id, names.first_name, names.last_name)),
             entry.text(names.display_name)[: 2 * LONGEST_NAME],
             entry.text(names.email)[:320],
             entry.text(names.upn)[:320],
-            account,
+            mapped.text,
+            int(mapped.state),
         )
         values = self._values(entry, attributes)
         known = json.dumps([facts, attributes, values], sort_keys=True)
-        _dn, user_id, first_name, last_name, display_name, email, upn, _account = facts
+        _dn, user_id, first_name, last_name, display_name, email, upn, *_mapped = facts
         return Person(
             external_id=entry.external_id(names.external_id),
             dn=entry.dn,
@@ -80,18 +92,23 @@ class Reader:
             display_name=display_name,
             email=email,
             upn=upn,
-            account=account,
-            account_problem=problem,
+            mapped=mapped,
             attributes=attributes,
             values=values,
             digest=blake2b(known.encode(), digest_size=16).hexdigest(),
         )
 
-    def _account(self, attributes: dict[str, list[str]]) -> tuple[str, str]:
-        try:
-            return accounts.mapped(attributes, self.directory.account_attribute) or "", ""
-        except InvalidAccount as error:
-            return "", str(error)
+    def _named(self, entry: Entry) -> User:
+        """What patterns are filled with."""
+        if self.rule.source != AccountSource.PATTERN:
+            return NOBODY
+        names = self.names
+        return User(
+            user_id=entry.text(names.user_id),
+            first_name=entry.text(names.first_name),
+            last_name=entry.text(names.last_name),
+            email=entry.text(names.email),
+        )
 
     def _values(self, entry: Entry, attributes: dict[str, list[str]]) -> tuple[tuple[str, str], ...]:
         found = [(DN, entry.dn)]

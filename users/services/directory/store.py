@@ -15,15 +15,16 @@ from django.utils.translation import gettext as _
 from epmm import audit
 from epmm.folding import fold
 from epmm.models import Job
-from users.errors import InvalidAccount, InvalidPerson
+from users.errors import InvalidPerson
 from users.models import Directory, DirectoryEntry, DirectoryValue, User
-from users.services import accounts, people
+from users.services import account_mapping, people
+from users.services.account_mapping import Wanted
 from users.services.directory.entries import Person
 
 MOST_PROBLEMS: Final = 100
 NAMED: Final = ("user_id", "first_name", "last_name", "full_name", "email")
 WRITTEN: Final = (*NAMED, "upn", "managed_apple_account", "first_name_folded", "last_name_folded", "is_active")
-ENTRY: Final = ("dn", "dn_key", "attributes", "digest", "gone_at", "disabled_by_sync")
+ENTRY: Final = ("dn", "dn_key", "attributes", "digest", "gone_at", "disabled_by_sync", "account", "account_state")
 
 
 @dataclass(slots=True)
@@ -66,8 +67,6 @@ def store(directory: Directory, found: Sequence[Person], report: Report) -> None
 
 def _usable(found: Iterable[Person], report: Report) -> Iterable[Person]:
     for person in found:
-        if person.account_problem:
-            report.problem(f"{person.user_id or person.dn}: {person.account_problem}")
         if not person.external_id:
             report.problem(_("{dn} has no identifier that stays.").format(dn=person.dn))
             continue
@@ -82,7 +81,8 @@ def _usable(found: Iterable[Person], report: Report) -> Iterable[Person]:
 def _differs(person: Person, entry: DirectoryEntry | None) -> bool:
     if entry is None or entry.gone_at is not None or entry.digest != person.digest:
         return True
-    return bool(person.account) and entry.user.managed_apple_account is None  # another had it, perhaps has it no more
+    is_free = entry.account_state == DirectoryEntry.AccountState.FINE
+    return bool(person.account) and is_free and entry.user.managed_apple_account is None
 
 
 def _write(directory: Directory, changed: Sequence[Person], known: dict[str, DirectoryEntry], report: Report) -> None:
@@ -133,7 +133,7 @@ class _Page:
 
     def write(self) -> None:
         placed = [each for each in map(self._placed, self.changed) if each is not None]
-        for sentence in accounts.follow(self._accounts(placed), actor=actor_of(self.directory)):
+        for sentence in account_mapping.follow(self._wanted(placed), actor=actor_of(self.directory)):
             self.report.problem(sentence)
         for each in placed:
             _fill(each)
@@ -200,20 +200,21 @@ class _Page:
             user.is_active = True
             audit.record("user.enabled", actor=actor_of(self.directory), subject_type="user", subject=user.user_id)
 
-    def _accounts(self, placed: Iterable[_Placed]) -> list[tuple[User, str]]:
-        """Whom the directory gives another account; what an administrator has entered stays."""
-        wanted = []
-        for each in placed:
-            has, says = each.user.managed_apple_account, each.person.account
-            if says and says != has and (has is None or has == self._said_before(each.entry)):
-                wanted.append((each.user, says))
-        return wanted
+    def _wanted(self, placed: Iterable[_Placed]) -> list[Wanted]:
+        return [
+            Wanted(
+                user=each.user,
+                entry=each.entry,
+                mapped=each.person.mapped,
+                said_before=each.entry.account or self._said_before(each.entry),
+            )
+            for each in placed
+        ]
 
-    def _said_before(self, entry: DirectoryEntry) -> str | None:
-        try:
-            return accounts.mapped(entry.attributes, self.directory.account_attribute)
-        except InvalidAccount:
-            return None
+    def _said_before(self, entry: DirectoryEntry) -> str:
+        """Of an entry that was read before it was noted what is mapped."""
+        said = account_mapping.said(entry.attributes, self.directory.account_attribute)
+        return said.strip().lower()
 
     def _write_values(self, kept: Sequence[_Placed], added: Sequence[_Placed]) -> None:
         DirectoryValue.objects.filter(user__in=[each.user for each in kept]).delete()

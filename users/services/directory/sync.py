@@ -20,7 +20,7 @@ from epmm import audit, options
 from epmm.models import AuditEntry, Job
 from users.errors import DirectoryError, DirectoryRefused, InvalidPerson
 from users.models import Directory, DirectoryEntry, DirectorySync
-from users.services import people
+from users.services import account_conflicts, people
 from users.services.directory import client, entries, filters, groups, marks, schema, store
 from users.services.directory.client import Connection
 from users.services.directory.entries import Reader
@@ -136,7 +136,9 @@ def _begun(directory: Directory) -> DirectorySync:
 
 def _fingerprint(directory: Directory) -> str:
     """Of all that decides what is read and what becomes of it."""
-    names = ("user_base", "user_scope", "account_attribute", "searched_attributes")
+    names = (
+        "user_base", "user_scope", "account_attribute", "account_source", "account_pattern", "searched_attributes",
+    )  # fmt: skip
     known = [asdict(schema.of(directory)), *(getattr(directory, name) for name in names)]
     return blake2b(json.dumps([*known, *options.enrollment_domains()]).encode(), digest_size=16).hexdigest()
 
@@ -275,6 +277,7 @@ def _switch_off(entry: DirectoryEntry, report: Report, *, actor: str) -> None:
 
 def _sync_groups(connection: Connection, _sync: DirectorySync, report: Report) -> None:
     groups.sync(connection, report)
+    account_conflicts.settle(directory=connection.directory)
 
 
 _PHASES: Final[dict[str, Callable[[Connection, DirectorySync, Report], None]]] = {

@@ -13,10 +13,11 @@ from django.db.models.functions import Lower
 
 from epmm import audit
 from epmm.models import AuditEntry
-from users.errors import AccountDisabled, InvalidAccount, InvalidPerson, NotInGroup, NotKnownHere
+from users.errors import AccountDisabled, InvalidPerson, NotInGroup, NotKnownHere
 from users.models import DirectoryEntry, Group, IdentityProvider, Membership, Role, User
 from users.protocol.claims import Claimed
-from users.services import accounts, people, roles
+from users.services import account_mapping, people, roles
+from users.services.account_mapping import Rule, Wanted
 
 ACTOR: Final = "identity provider"
 
@@ -112,12 +113,12 @@ def _keep_in_step(user: User, provider: IdentityProvider, claimed: Claimed) -> N
         user.save(update_fields=list(changed))
     entry = DirectoryEntry.objects.get(user=user)
     entry.gone_at = None
+    said_before = entry.account or account_mapping.said(entry.attributes, account_mapping.CLAIM).strip().lower()
     entry.attributes = _attributes(claimed)
-    entry.save(update_fields=["gone_at", "attributes"])
     if claimed.groups is not None:
         _join(user, provider, claimed.groups)
-    if claimed.account:
-        _assign_account(user, claimed.account)
+    _follow_account(user, entry, provider, said_before)
+    entry.save(update_fields=["gone_at", "attributes", "account", "account_state"])
 
 
 def _is_free(user: User, email: str) -> bool:
@@ -143,17 +144,15 @@ def _join(user: User, provider: IdentityProvider, names: frozenset[str]) -> None
     Membership.objects.bulk_create([Membership(user=user, group_id=group) for group in joined], ignore_conflicts=True)
 
 
-def _assign_account(user: User, account: str) -> None:
+def _follow_account(user: User, entry: DirectoryEntry, provider: IdentityProvider, said_before: str) -> None:
     """Somebody else's or of a foreign domain: it stays as it was, which enrollment then tells the person."""
-    try:
-        value = accounts.normalized(account)
-    except InvalidAccount as error:
-        return _refuse_account(user, str(error))
-    if value == user.managed_apple_account:
-        return None
-    for problem in accounts.follow([(user, value)], actor=ACTOR):
-        return _refuse_account(user, problem)
-    return user.save(update_fields=["managed_apple_account"])
+    mapped = account_mapping.read(Rule.of(provider), entry.attributes, user)
+    before = user.managed_apple_account
+    wanted = Wanted(user=user, entry=entry, mapped=mapped, said_before=said_before)
+    for problem in account_mapping.follow([wanted], actor=ACTOR):
+        _refuse_account(user, problem)
+    if user.managed_apple_account != before:
+        user.save(update_fields=["managed_apple_account"])
 
 
 def _refuse_account(user: User, problem: str) -> None:
