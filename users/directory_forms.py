@@ -12,7 +12,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from users.models import Directory
+from users.models import AccountSource, Directory
+from users.services import account_patterns
 from users.services.directory import filters, schema
 from users.services.directory.schema import Nesting
 
@@ -45,6 +46,7 @@ NESTINGS: Final[tuple[tuple[str, str | Promise], ...]] = (
     (Nesting.RULE, gettext_lazy("Found by the server (Active Directory)")),
     (Nesting.RECURSIVE, gettext_lazy("Followed group by group")),
 )
+ACCOUNT: Final = ("account_source", "account_attribute", "account_pattern")
 SECTIONS: Final[tuple[tuple[str | Promise, tuple[str, ...], bool], ...]] = (
     (
         gettext_lazy("Server"),
@@ -56,7 +58,7 @@ SECTIONS: Final[tuple[tuple[str | Promise, tuple[str, ...], bool], ...]] = (
     ),
     (
         gettext_lazy("People"),
-        ("user_base", "user_scope", "account_attribute", "searched_attributes", "sync_minutes"),
+        ("user_base", "user_scope", *ACCOUNT, "searched_attributes", "sync_minutes"),
         True,
     ),
     (gettext_lazy("Groups and organizational units"), ("group_base", "group_scope", "unit_base", "unit_scope"), True),
@@ -124,7 +126,11 @@ class DirectoryForm(forms.Form):
     )
     user_base = _line(gettext_lazy("Base DN of people"), 512)
     user_scope = forms.ChoiceField(label=gettext_lazy("Search scope for people"), choices=Directory.Scope.choices)
+    account_source = forms.ChoiceField(
+        label=gettext_lazy("Managed Apple Accounts"), choices=AccountSource.choices, required=False
+    )
     account_attribute = _line(gettext_lazy("Attribute for the Managed Apple Account"), 64)
+    account_pattern = _line(gettext_lazy("Pattern for the Managed Apple Account"), 320, required=False)
     searched_attributes = _line(
         gettext_lazy("Further attributes"),
         500,
@@ -185,6 +191,12 @@ class DirectoryForm(forms.Form):
 
     def clean_account_attribute(self) -> str:
         return _attribute(self.cleaned_data["account_attribute"])
+
+    def clean_account_source(self) -> str:
+        return self.cleaned_data["account_source"] or self.directory.account_source
+
+    def clean_account_pattern(self) -> str:
+        return account_patterns.checked(self.cleaned_data["account_pattern"], self.cleaned_data.get("account_source"))
 
     def clean_searched_attributes(self) -> list[str]:
         given = [each.strip() for each in self.cleaned_data["searched_attributes"].split(",")]

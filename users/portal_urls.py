@@ -4,6 +4,8 @@ from django.urls import path
 
 from users.views import (
     account,
+    account_conflicts,
+    account_preview,
     actions,
     admin_access,
     admins,
@@ -72,6 +74,11 @@ urlpatterns = [
     path("services/ldap/<int:number>/sync", directories.sync_now, name="services-ldap-sync"),
     path("services/ldap/<int:number>/groups", directories.choose, name="services-ldap-groups"),
     path("services/ldap/<int:number>/delete", directories.delete, name="services-ldap-delete"),
+    path("services/ldap/<int:number>/accounts", account_preview.of_directory, name="services-ldap-accounts"),
+    path("services/providers/<int:number>/accounts", account_preview.of_provider, name="services-providers-accounts"),
+    path("services/accounts", account_conflicts.listed, name="services-accounts"),
+    path("services/accounts/check", account_conflicts.check, name="services-accounts-check"),
+    path("services/accounts/adopt", account_conflicts.adopt, name="services-accounts-adopt"),
     path("services/providers", providers.listed, name="services-providers"),
     path("services/providers/add", providers.add, name="services-providers-add"),
     path("services/providers/<int:number>", providers.edit, name="services-providers-edit"),

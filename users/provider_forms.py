@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from users.errors import InvalidPerson
 from users.models import IdentityProvider
 from users.protocol.claims import LONGEST_GROUP
-from users.services import group_rules
+from users.services import account_patterns, group_rules
 from users.services.oidc import providers
 
 LONGEST_SECRET: Final = 1024
@@ -51,6 +51,8 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg] # not generic whe
             "last_name_claim": gettext_lazy("Claim of the last name"),
             "groups_claim": gettext_lazy("Claim of the groups"),
             "account_claim": gettext_lazy("Claim of the Managed Apple Account"),
+            "account_source": gettext_lazy("Managed Apple Accounts"),
+            "account_pattern": gettext_lazy("Pattern for the Managed Apple Account"),
             "allowed_groups": gettext_lazy("Only people of these groups"),
             "creates_people": gettext_lazy("Add people at their first sign-in"),
             "links_people": gettext_lazy("Link people who were added here beforehand"),
@@ -77,6 +79,7 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg] # not generic whe
 
     def __init__(self, *arguments: Any, is_read_only: bool = False, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
+        self.fields["account_source"].required = False
         if self.instance.pk:
             named = self.instance.groups.order_by("name").values_list("external_id", flat=True)
             self.fields["groups"].initial = "\n".join(named)
@@ -117,6 +120,13 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg] # not generic whe
         if "openid" not in scopes:
             raise forms.ValidationError(_("openid must be among them."))
         return " ".join(scopes)
+
+    def clean_account_source(self) -> str:
+        source: str = self.cleaned_data["account_source"]
+        return source or self.instance.account_source
+
+    def clean_account_pattern(self) -> str:
+        return account_patterns.checked(self.cleaned_data["account_pattern"], self.cleaned_data.get("account_source"))
 
     def clean_groups(self) -> list[str]:
         names = list(dict.fromkeys(filter(None, map(str.strip, self.cleaned_data["groups"].splitlines()))))

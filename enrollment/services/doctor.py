@@ -30,6 +30,7 @@ from epmm.models import Heartbeat
 from users.errors import DirectoryError, ProviderRefused
 from users.models import Directory, DirectoryEntry, User
 from users.services import people
+from users.services.account_mapping import FAILING
 from users.services.directory import client
 from users.services.oidc import known, providers
 
@@ -231,6 +232,10 @@ def _origin(user: User) -> Iterator[Finding]:
         yield Finding.stops("directory", f"{entry.directory} is disabled: nobody of it signs in.")
     else:
         yield Finding.ok("directory", f"{entry.directory}: {entry.dn}")
+    if entry.account_state in FAILING:
+        yield Finding.warning(
+            "account", f"Mapped is {entry.account or 'nothing'}: {entry.get_account_state_display()}."
+        )
 
 
 def _checks(user: User, facts: policy.Facts) -> Iterator[Finding]:

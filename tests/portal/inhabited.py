@@ -59,7 +59,9 @@ def directory() -> None:
     sync = {"error": "Can't contact LDAP server", "problem_count": 1, "problems": ["bert: The user ID bert is taken."]}
     DirectorySync.objects.create(directory=example, counts={"people": 1, "added": 1}, **sync)
     carla = User.objects.create(user_id="carla", source=User.Source.LDAP)
-    DirectoryEntry.objects.create(user=carla, directory=example, external_id="1", dn="uid=carla,dc=example")
+    DirectoryEntry.objects.create(
+        user=carla, directory=example, external_id="1", dn="uid=carla,dc=example", account_state=1
+    )
     sales = Group.objects.create(directory=example, external_id="2", name="Sales", dn="cn=sales,dc=example")
     sales.memberships.create(user=carla)
     group_roles.change([sales], ["portal", "portal.lock"], [], actor="test")

@@ -14,7 +14,7 @@ from enrollment.models import Attempt, Invitation
 from epmm.portal import settings_tree
 from tests.epmm.test_routes import routes
 from tests.flows.house import HOST
-from users.models import CustomAttribute, Directory, Group, IdentityProvider, User
+from users.models import CustomAttribute, Directory, DirectoryEntry, Group, IdentityProvider, User
 
 PORTAL: Final = "portal:"
 OK: Final = 200
@@ -46,6 +46,7 @@ DEEDS: Final = frozenset(
         "logs-actions-stop",
         "logs-audit-export",
         "logs-audit-exports-fetch",
+        "services-accounts-check",
         "services-ldap-sync",
         "services-providers-test",  # it asks somebody who is not there
         "session",
@@ -147,6 +148,7 @@ def _rows() -> Mapping[str, str]:
         "logs-actions": str(ActionRun.objects.latest("pk").pk),
         "logs-broadcasts": str(Broadcast.objects.latest("pk").pk),
         "logs-enrollment": str(Attempt.objects.exclude(last_code="").latest("pk").pk),
+        "services-accounts": str(DirectoryEntry.objects.get().pk),
         "services-ldap": str(Directory.objects.get().pk),
         "services-providers": str(IdentityProvider.objects.get().pk),
         "settings-attributes": str(CustomAttribute.objects.get().pk),

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from epmm.models import Job
+from users.errors import InvalidAccount
 from users.models import Directory, DirectoryEntry, IdentityProvider, User
 from users.services import account_mapping
 from users.services.account_mapping import TOLD, Outcome, Rule, Wanted
@@ -14,7 +15,7 @@ from users.services.accounts import State
 
 CHUNK: Final = 500
 KIND: Final = "users.settle_accounts"
-SOLVABLE: Final = sorted({*TOLD, State.MISSING})  # what may have gone since, without anything new from the origin
+SOLVABLE: Final = sorted(TOLD)  # what may have gone since, without anything new from the origin
 ORIGINS: Final = ("directory", "provider")
 HEAVY: Final = ("directory__bind_password", "directory__certificates", "provider__client_secret")
 
@@ -30,7 +31,7 @@ def everything() -> QuerySet[DirectoryEntry]:
 
 
 def settle(**origin: Any) -> int:
-    """Look again at all that could be solved meanwhile; how many were.  Where nothing has changed nothing is written."""
+    """Look again at what may have been solved meanwhile; how much was.  What is as it was is not written."""
     solved = 0
     for state in SOLVABLE:
         last = 0
@@ -58,12 +59,21 @@ def of_origin(origin: Directory | IdentityProvider) -> QuerySet[DirectoryEntry]:
     return origin.entries.filter(gone_at=None).select_related("user").order_by("pk")
 
 
-def foretold(origin: Directory | IdentityProvider, rule: Rule, entries: Sequence[DirectoryEntry]) -> list[Outcome]:
-    """What the rule would make of some people of a directory or provider.  Nothing is changed."""
+def foretold(
+    origin: Directory | IdentityProvider,
+    rule: Rule,
+    entries: Sequence[DirectoryEntry],
+    given: dict[str, tuple[int, str]] | None = None,
+) -> list[Outcome]:
+    """What the rule would make of some people of a directory or provider.  Nothing is changed.
+
+    `given` goes round where all of them are looked at, some at a time.
+    """
     before = Rule.of(origin)
     return list(
         account_mapping.plan(
-            [
+            given={} if given is None else given,
+            wanted=[
                 Wanted(
                     user=entry.user,
                     entry=entry,
@@ -71,7 +81,7 @@ def foretold(origin: Directory | IdentityProvider, rule: Rule, entries: Sequence
                     said_before=entry.account or account_mapping.said(entry.attributes, before.name),
                 )
                 for entry in entries
-            ]
+            ],
         )
     )
 
@@ -105,8 +115,8 @@ def _put(wanted: Wanted, actor: str) -> str:
             account_mapping.follow([wanted], actor=actor)
             user.save(update_fields=["managed_apple_account"])
             entry.save(update_fields=["account", "account_state"])
-    except IntegrityError as error:
-        return str(error)
+    except IntegrityError:
+        return str(InvalidAccount())
     return ""
 
 

@@ -17,6 +17,7 @@ from users.services.accounts import State
 
 CLAIM: Final = "account"  # under which name the attributes of an entry hold what a provider says
 TOLD: Final = frozenset({State.TAKEN, State.INVALID, State.FOREIGN, State.ENROLLED})  # an administrator has to act
+Holder = tuple[int, str]  # the key and the name of who has an account
 FAILING: Final = TOLD | {State.MISSING}
 
 
@@ -95,33 +96,36 @@ def _shown(text: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in text.strip().lower())[: accounts.LONGEST]
 
 
-def plan(wanted: Sequence[Wanted]) -> Iterator[Outcome]:
-    """Two queries, however many people; nothing is changed.  Of two who want the same the first has it."""
+def plan(wanted: Sequence[Wanted], given: dict[str, Holder] | None = None) -> Iterator[Outcome]:
+    """Two queries, however many people; nothing is changed.
+
+    Of two who want the same the first has it; `given` says who got what in an earlier part of the same plan.
+    """
+    given = {} if given is None else given
     values = [each.mapped.text for each in wanted if each.mapped.text and each.mapped.state == State.FINE]
     theirs = User.objects.filter(managed_apple_account__in=values) if values else ()
-    holders = {user.managed_apple_account: user for user in theirs}
+    holders: dict[str | None, Holder] = {user.managed_apple_account: (user.pk, user.display_name) for user in theirs}
     enrolled = accounts.enrolled(
         each.user for each in wanted if each.user.managed_apple_account not in (None, each.mapped.text)
     )
-    given: dict[str, User] = {}
     for each in wanted:
-        text = each.mapped.text
+        text, user = each.mapped.text, each.user
         holder = given.get(text) or holders.get(text)
-        is_others = holder is not None and (text in given or holder.pk != each.user.pk)
-        outcome = _outcome(each, holder if is_others else None, is_enrolled=each.user.pk in enrolled)
+        is_others = holder is not None and (text in given or holder[0] != user.pk)
+        outcome = _outcome(each, holder if is_others else None, is_enrolled=user.pk in enrolled)
         if outcome.account == text:
-            given[text] = each.user
+            given[text] = (user.pk or 0, user.display_name)
         yield outcome
 
 
-def _outcome(wanted: Wanted, holder: User | None, *, is_enrolled: bool) -> Outcome:
+def _outcome(wanted: Wanted, holder: Holder | None, *, is_enrolled: bool) -> Outcome:
     user, mapped, before = wanted.user, wanted.mapped, wanted.user.managed_apple_account
     kept: dict[str, Any] = {"wanted": wanted, "account": before}
     if mapped.state in accounts.BAD or (mapped.state == State.MISSING and before is None):
         return Outcome(state=mapped.state, problem=mapped.problem, **kept)
     if mapped.text and mapped.text != before:
         if holder is not None:
-            return Outcome(state=State.TAKEN, problem=accounts.taken_sentence(holder), **kept)
+            return Outcome(state=State.TAKEN, problem=accounts.taken_by(holder[1]), **kept)
         lags = wanted.entry.account_state == State.ENROLLED
         if before is not None and before != wanted.said_before and not lags:
             return Outcome(state=State.KEPT, problem=_("{account} was entered here.").format(account=before), **kept)

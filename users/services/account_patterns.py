@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from epmm import options
 from users.errors import InvalidAccount
-from users.models import User
+from users.models import AccountSource, User
+from users.services import accounts
 
 LONGEST_PATTERN: Final = 320
 DEFAULT_PATTERN: Final = "{user_id}@{domain}"
@@ -36,3 +38,17 @@ def filled(pattern: str, user: User) -> str:
         return text
 
     return PLACEHOLDER.sub(value, pattern[:LONGEST_PATTERN])
+
+
+def checked(pattern: str, source: str | None) -> str:
+    """For a form: whether it makes an account of somebody of whom all is known.  Raises ValidationError."""
+    pattern = pattern.strip()
+    if source != AccountSource.PATTERN and not pattern:
+        return ""
+    if not pattern:
+        raise ValidationError(_("Enter a pattern, for example {pattern}.").format(pattern=DEFAULT_PATTERN))
+    try:
+        accounts.normalized(filled(pattern, User(user_id="a", first_name="a", last_name="a", email="a@example.com")))
+    except InvalidAccount as error:
+        raise ValidationError(str(error)) from error
+    return pattern

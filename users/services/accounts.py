@@ -82,7 +82,11 @@ def refuse_taken(value: str) -> None:
 
 
 def taken_sentence(holder: User) -> str:
-    return _("Another user ({name}) already has this Managed Apple Account.").format(name=holder.display_name)
+    return taken_by(holder.display_name)
+
+
+def taken_by(name: str) -> str:
+    return _("Another user ({name}) already has this Managed Apple Account.").format(name=name)
 
 
 def enrolled(people: Iterable[User]) -> set[int]:

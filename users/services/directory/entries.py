@@ -76,12 +76,10 @@ class Reader:
             entry.text(names.display_name)[: 2 * LONGEST_NAME],
             entry.text(names.email)[:320],
             entry.text(names.upn)[:320],
-            mapped.text,
-            int(mapped.state),
         )
         values = self._values(entry, attributes)
-        known = json.dumps([facts, attributes, values], sort_keys=True)
-        _dn, user_id, first_name, last_name, display_name, email, upn, *_mapped = facts
+        known = json.dumps([facts, attributes, values, mapped.text, mapped.state], sort_keys=True)
+        _dn, user_id, first_name, last_name, display_name, email, upn = facts
         return Person(
             external_id=entry.external_id(names.external_id),
             dn=entry.dn,
