@@ -56,7 +56,7 @@ def test_every_value_is_shown_before_a_mapping_is_used(signed_in: SignedIn) -> N
     failing = client.get(there + page.context["failing_address"])
     assert [each.wanted.user.user_id for each, _badge in failing.context["rows"]] == ["p055"]
     assert "Another user (holder)" in failing.content.decode()
-    lines = b"".join(client.get(there + page.context["csv_address"])).decode().splitlines()  # type: ignore[arg-type]
+    lines = b"".join(client.get(there + page.context["csv_address"])).decode().splitlines()
     assert len(lines) == 61
     assert next(line for line in lines if line.startswith("p055")).split(",")[3] == "Another person has it"
     assert not User.objects.filter(user_id__startswith="p0").exclude(managed_apple_account=None).exists()
@@ -111,10 +111,14 @@ def test_conflicts_are_listed_by_gravity_narrowed_and_solved(signed_in: SignedIn
     assert text.index(">anna<") < text.index(">kate<")
     assert "holder" in text
     assert ">fine<" not in text
+    assert "Use what is mapped" in text
     kept = client.get(f"{HERE}?state={State.KEPT.value}").content.decode()
     assert ">kate<" in kept
     assert ">anna<" not in kept
 
+    everything = client.post(f"{HERE}/adopt", {"all": "1", "matching": f"state={State.KEPT.value}"}).content.decode()
+    assert f"kate@{OURS}" in everything
+    assert f"anna@{OURS}" not in everything
     kate = DirectoryEntry.objects.get(external_id="kate")
     dialog = client.post(f"{HERE}/adopt", {"row": str(kate.pk)}).content.decode()
     assert f"kate@{OURS}" in dialog

@@ -1,6 +1,7 @@
 """Services > Managed Apple Accounts: people whose account is not in step with what is mapped for them."""
 
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from django.contrib import messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -71,6 +72,7 @@ def listed(request: HttpRequest) -> HttpResponseBase:
         ],
         "is_narrowed": bool(chosen),
         "all_address": view.address(state=""),
+        "actions": [action for action in LISTING.actions if permissions.may_open(request, action.name)],
         "may_manage": permissions.may(request, AdminRole.USER_MANAGE),
     }
     return render(request, "portal/services/accounts.html", context)
@@ -102,10 +104,12 @@ def check(request: HttpRequest) -> HttpResponse:
 @require_POST
 def adopt(request: HttpRequest) -> HttpResponse:
     """A dialog: for the ticked, what was entered here gives way to what is mapped."""
-    given = request.POST["chosen"].split(",") if "chosen" in request.POST else ticked(request)
-    entries = list(account_conflicts.everything().filter(pk__in=keys(given[:MOST_TICKED])).order_by("pk"))
+    entries = list(_chosen(request).order_by("pk")[: MOST_TICKED + 1])
     if not entries:
         return refused(request, _("Nobody is selected. Tick the people first."))
+    if len(entries) > MOST_TICKED:
+        sentence = _("This is done for at most {n} people at once. Narrow the selection.")
+        return refused(request, sentence.format(n=MOST_TICKED))
     if GO not in request.POST:
         context: dict[str, Any] = {"entries": entries[:NAMES_SHOWN], "more": max(0, len(entries) - NAMES_SHOWN)}
         context["chosen"] = ",".join(str(entry.pk) for entry in entries)
@@ -116,3 +120,13 @@ def adopt(request: HttpRequest) -> HttpResponse:
     heading = _("Accounts taken over: {n}").format(n=len(found) - failed)
     context = {"heading": heading, "results": results, "failed": failed}
     return render(request, "portal/people/results.html", context)
+
+
+def _chosen(request: HttpRequest) -> QuerySet[DirectoryEntry]:
+    """The ticked, or all that match the list's address; from dialog to answer they stay the same."""
+    found = account_conflicts.everything()
+    if "chosen" not in request.POST and request.POST.get("all") == "1":
+        asked = dict(parse_qsl(request.POST.get("matching", "")[:4000]))
+        return _narrowed(found, asked.get("state", ""))
+    given = request.POST["chosen"].split(",") if "chosen" in request.POST else ticked(request)
+    return found.filter(pk__in=keys(given[: MOST_TICKED + 1]))
