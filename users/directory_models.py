@@ -162,7 +162,7 @@ class DirectoryEntry(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["dn_key"], name="entry_dn_key"),
             models.Index(fields=["gone_at"], condition=Q(gone_at__isnull=False), name="entry_gone"),
-            models.Index(fields=["account_state", "id"], condition=Q(account_state__gt=0), name="entry_account_state"),
+            models.Index(fields=["account_state", "id"], name="entry_account_state"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=ONE_ORIGIN, name="entry_has_one_origin"),

@@ -15,6 +15,6 @@ class Migration(migrations.Migration):
     operations = [
         migrating.AddIndex(
             model_name='directoryentry',
-            index=models.Index(condition=models.Q(('account_state__gt', 0)), fields=['account_state', 'id'], name='entry_account_state'),
+            index=models.Index(fields=['account_state', 'id'], name='entry_account_state'),
         ),
     ]

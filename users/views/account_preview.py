@@ -30,7 +30,7 @@ from users.views.chosen import keys
 from users.views.dialogs import GO, administrator
 
 SIZE: Final = 50
-SCANNED: Final = 5_000  # people at once, who are counted and among whom those that would fail are looked for
+SCANNED: Final = 2_000  # people at once, who are counted and among whom those that would fail are looked for
 Origin = Directory | IdentityProvider
 
 
