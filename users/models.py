@@ -26,6 +26,7 @@ from users.directory_models import (
     GroupRole,
     IdentityProvider,
     Membership,
+    ProviderLink,
     SpentSignIn,
 )
 
@@ -46,6 +47,7 @@ __all__ = [
     "PinFile",
     "PinQuerySet",
     "PortalSession",
+    "ProviderLink",
     "RegistrationPin",
     "Role",
     "RoleGrant",

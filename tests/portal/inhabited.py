@@ -60,6 +60,8 @@ def directory() -> None:
     DirectorySync.objects.create(directory=example, counts={"people": 1, "added": 1}, **sync)
     carla = User.objects.create(user_id="carla", source=User.Source.LDAP)
     DirectoryEntry.objects.create(user=carla, directory=example, external_id="1", dn="uid=carla,dc=example")
+    for provider in IdentityProvider.objects.all():
+        carla.provider_links.create(provider=provider, subject="s-carla")
     sales = Group.objects.create(directory=example, external_id="2", name="Sales", dn="cn=sales,dc=example")
     sales.memberships.create(user=carla)
     group_roles.change([sales], ["portal", "portal.lock"], [], actor="test")

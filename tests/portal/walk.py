@@ -65,6 +65,7 @@ DEEDS: Final = frozenset(
         "users-pin-file-state",
         "users-pin-revoke",
         "users-roles-preview",
+        "users-unlink",
     }
 )
 # Who has signed in is led elsewhere.

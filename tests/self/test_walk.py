@@ -33,7 +33,12 @@ SMALL_TARGETS: Final = """() => [...document.querySelectorAll("a[href], button, 
   .map((element) => element.outerHTML.slice(0, 120))"""
 PROFILE: Final = re.compile(r"mobileconfig|x-apple-aspen", re.IGNORECASE)
 # Where nothing is to be seen, or only on the way to something else; the stories open them.
-BEFORE: Final = frozenset({"texts", "sign-in-code", "sign-in-password", "sign-out"})
+BEFORE: Final = frozenset(
+    {
+        *("texts", "sign-in-code", "sign-in-password", "sign-out", "confirm"),
+        *("sign-in-provider", "sign-in-provider-callback"),
+    }
+)
 
 
 @pytest.fixture

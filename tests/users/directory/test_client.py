@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import directories
-from tests.directories import PASSWORD, PEOPLE, Slapd
+from tests.directories import PEOPLE, Slapd
 from tests.ports import free_port
 from users.errors import DirectoryDown, DirectoryRefused
 from users.models import Directory
@@ -105,23 +105,6 @@ def test_while_both_are_down_nobody_waits_for_them_anew(directory: Directory, mo
 
     with pytest.raises(DirectoryDown, match="did not answer a moment ago"):
         found(directory)
-
-
-def test_the_password_of_a_person_is_proven_by_a_bind(server: Slapd, directory: Directory) -> None:
-    anna = server.add_person("anna")
-    with client.connected(directory) as connection:
-        assert connection.proves(anna, PASSWORD)
-        assert not connection.proves(anna, "wrong")
-        assert not connection.proves(f"uid=nobody,{PEOPLE}", PASSWORD)
-        assert not connection.proves("this is no name", PASSWORD)
-
-
-def test_what_would_be_an_anonymous_bind_proves_nothing(server: Slapd, directory: Directory) -> None:
-    anna = server.add_person("anna")
-    with client.connected(directory) as connection:
-        assert not connection.proves(anna, "")
-        assert not connection.proves("", PASSWORD)
-        assert not connection.proves("", "")
 
 
 def test_more_than_a_page_is_read_page_by_page(server: Slapd, directory: Directory) -> None:
