@@ -51,7 +51,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             return go_on_to(step, asked_for(request))
         except SignInRefused as refused:
             status = refuse(form, refused)
-    return page(request, "sign_in", form=form, ways=ways(request, providers.for_self()), status=status)
+    return sign_in_page(request, form, status=status)
+
+
+def sign_in_page(request: HttpRequest, form: SignInForm, *, status: int, **context: Any) -> HttpResponse:
+    """Where there is a choice no keyboard covers half of it."""
+    if found := ways(request, providers.for_self()):
+        form.fields["user_id"].widget.attrs.pop("autofocus", None)
+    return page(request, "sign_in", form=form, ways=found, status=status, **context)
 
 
 @limited

@@ -12,9 +12,8 @@ from users.errors import DirectoryUnavailable, ProviderDown, ProviderRefused, Si
 from users.forms import SignInForm
 from users.self_permissions import person
 from users.services import self_provider
-from users.services.oidc import providers
 from users.services.self_sign_in import Step
-from users.views.self_account import asked_for, go_on_to, page, ways
+from users.views.self_account import asked_for, go_on_to, sign_in_page
 
 FOR: Final = "for"
 
@@ -62,11 +61,4 @@ def _not_let_in(request: HttpRequest, refused: SignInRefused) -> HttpResponse:
     if isinstance(refused, ProviderRefused):
         log.warning("user portal sign-in at a provider: %s %s", type(refused).__name__, refused.why)
     status = 503 if isinstance(refused, ProviderDown | DirectoryUnavailable) else 403
-    return page(
-        request,
-        "sign_in",
-        form=SignInForm(),
-        ways=ways(request, providers.for_self()),
-        refused=str(refused),
-        status=status,
-    )
+    return sign_in_page(request, SignInForm(), refused=str(refused), status=status)
