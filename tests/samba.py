@@ -121,7 +121,7 @@ def _values(given: str | bytes | Iterable[str]) -> list[bytes]:
 def running() -> Iterator[Controller]:
     folder = Path(tempfile.mkdtemp(prefix="epmm-samba-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
     try:
-        provision = ["/usr/bin/python3", "-c", PROVISION, folder / "dc", DOMAIN.upper(), SECRET]
+        provision = ["/usr/bin/python3", "-c", PROVISION, str(folder / "dc"), DOMAIN.upper(), SECRET]
         subprocess.run(provision, check=True, capture_output=True, cwd=folder)
         controller = Controller(folder=folder / "dc", port=free_port())
         process = _start(controller, folder)
@@ -151,7 +151,7 @@ def _start(controller: Controller, folder: Path) -> subprocess.Popen[bytes]:
     }
     found = shutil.which("samba", path=PROGRAMS)
     assert found
-    command = [found, "-i", "-M", "single", "-s", controller.folder / "etc/smb.conf", "--debug-stdout"]
+    command = [found, "-i", "-M", "single", "-s", str(controller.folder / "etc/smb.conf"), "--debug-stdout"]
     wrapped = {"LD_PRELOAD": SOCKET_WRAPPER, "SOCKET_WRAPPER_DIR": str(folder), "SOCKET_WRAPPER_DEFAULT_IFACE": "10"}
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
