@@ -2,6 +2,8 @@
 
 import logging
 from pathlib import Path
+from socket import create_server
+from threading import Thread
 
 import pytest
 
@@ -105,6 +107,28 @@ def test_while_both_are_down_nobody_waits_for_them_anew(directory: Directory, mo
 
     with pytest.raises(DirectoryDown, match="did not answer a moment ago"):
         found(directory)
+
+
+@pytest.mark.parametrize("starts", ["ldap", "ldaps"])
+def test_nobody_waits_for_a_server_that_takes_the_connection_and_says_nothing(starts: str) -> None:
+    """In a thread, for whoever waited would wait for ever."""
+    refused: list[str] = []
+    with create_server(("127.0.0.1", 0)) as mute:
+        directory = Directory(
+            name="Mute", url=f"{starts}://127.0.0.1:{mute.getsockname()[1]}", allows_plain=True,
+            bind_name="cn=reader", bind_password=b"secret", connect_seconds=0.2, search_seconds=0.2,
+        )  # fmt: skip
+
+        def ask() -> None:
+            with pytest.raises(DirectoryDown) as away, client.connected(directory):
+                pass
+            refused.append(str(away.value))
+
+        asking = Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(20)
+
+    assert len(refused) == 1
 
 
 def test_more_than_a_page_is_read_page_by_page(server: Slapd, directory: Directory) -> None:

@@ -73,6 +73,7 @@ class Backend(LDAPBackend):  # type: ignore[misc] # as above
         """
         self._nobody = nobody
         bind_name, bind_password = client.account(self._directory, self._url)
+        client.knock(self._directory, self._url)
         with client.options(self._directory) as options:
             self.settings = LDAPSettings(
                 PREFIX,

@@ -1,6 +1,7 @@
 """Talking to an LDAP server: TLS, limits of time, failover and what its errors mean are here alone."""
 
 import logging
+import socket
 import ssl
 import tempfile
 import time
@@ -30,6 +31,7 @@ PAGE: Final = 500
 AVOIDED_SECONDS: Final = 60.0  # a server that was away is asked after the other one for so long
 RESTING_SECONDS: Final = 5.0  # when all were away, nobody waits for them anew
 SCOPES: Final = {"base": 0, "one": 1, "sub": 2}  # RFC 4511, 4.5.1.2
+LDAPS: Final = 636
 GUID: Final = "objectguid"
 GUID_BYTES: Final = 16
 LONGEST_TEXT: Final = 1024
@@ -186,6 +188,7 @@ def first_answer(directory: Directory, ask: Callable[[str], T]) -> T:
 def open_server(directory: Directory, url: str) -> Any:
     """One of its servers, and signed in there.  Raises DirectoryError."""
     name, password = account(directory, url)
+    knock(directory, url)
     with _told(), options(directory) as chosen:
         handle = ldap.initialize(url)
         for option, value in chosen.items():
@@ -208,6 +211,29 @@ def account(directory: Directory, url: str) -> tuple[str, str]:
     if not directory.bind_name or not password:
         raise DirectoryRefused(_("Enter the user ID and the password that the directory is asked with."))
     return directory.bind_name, password
+
+
+def knock(directory: Directory, url: str) -> None:
+    """Is there anybody?  Raises DirectoryDown.
+
+    libldap waits for ever, and at full speed, for a server that takes the connection and then never begins TLS.
+    Nothing is sent and nothing believed here: the certificate is libldap's to look at.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "ldaps":
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((parts.hostname, parts.port or LDAPS), directory.connect_seconds) as plain,
+            context.wrap_socket(plain, server_hostname=parts.hostname),
+        ):
+            pass
+    except TimeoutError as error:
+        raise DirectoryDown(_("It does not answer.")) from error
+    except (OSError, ValueError):
+        return  # what is the matter libldap says
 
 
 def starts_tls(directory: Directory, url: str) -> bool:
