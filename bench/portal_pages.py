@@ -1,7 +1,8 @@
-"""Every page of the portal, as its links, lists and forms lead to it: whatever is added is found.
+"""Every page of both portals, as their links, lists and forms lead to it: whatever is added is found.
 
-The names of its addresses are those of the namespace `portal`.  Of each page the links, sort orders, searches, filters,
-middle and late pages, and the dialogs for ticked rows are followed once.
+The names of its addresses are those of the namespace `portal`; those of the user portal begin with `self:`.  Of each
+page the links, sort orders, searches, filters, middle and late pages, and the dialogs for ticked rows are followed
+once.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,10 +12,13 @@ from html.parser import HTMLParser
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
+from bench import portal_rows
 from bench.portal_rows import Seeded
 
 PORTAL: Final = "portal"
+PREFIXES: Final = {PORTAL: "", "self": "self:"}  # by namespace
 HERE: Final = "/admin/"
+SIGN_IN: Final = "/my/sign-in"
 # What is typed into each search box: some are found in none, few, many or nearly all of the rows.
 TYPED: Final = ("nosuchname", "user4321", "xcorp1", "user1", "@c", "e", "TEST0000A123", "iphone of person 77")
 ALL_COLUMNS: Final = "all columns"
@@ -37,11 +41,14 @@ OF_DEVICES: Final = {
         "with retired, registered last": {"retired": "1", "sort": "-registered"},
     }.items()
 }
+FAMILIES: Final = ("iphone", "ipad", "mac", "vision")
 LATE: Final = 60  # rows from the end
 NEXT_PAGES: Final = 20  # followed where a list has pages of another kind
 NOT_FOUND: Final = 404
 ANSWERS: Final = frozenset({200, 204, 302, 405, 409, 422})
-SENT_BACK: Final = frozenset({"sign-in-provider-callback"})  # it has an answer for who comes from the provider alone
+# It has an answer for who comes from the provider alone; those of the user portal say why not.
+SENT_BACK: Final = frozenset({"sign-in-provider-callback"})
+SAY_WHY_NOT: Final = frozenset({403, 503})
 
 
 class UnknownPage(Exception):
@@ -88,15 +95,30 @@ def names() -> dict[str, Any]:
             yield from patterns(each) if isinstance(each, URLResolver) else (each,)
 
     tops = [each for each in get_resolver().url_patterns if isinstance(each, URLResolver)]
-    return {each.name or "": each for top in tops if top.namespace == PORTAL for each in patterns(top)}
+    return {
+        f"{PREFIXES[top.namespace]}{each.name or ''}": each
+        for top in tops
+        if top.namespace in PREFIXES
+        for each in patterns(top)
+    }
 
 
 def walk(fetch: Fetch, seeded: Seeded) -> Iterator[Visit]:
     """Raises UnknownPage."""
+    _sign_in(fetch, seeded)
     walked = _Walk(fetch, seeded)
     yield from walked.all()
     if missed := names().keys() - walked.opened:
         raise UnknownPage(f"nothing has opened {', '.join(sorted(missed))}")
+
+
+def _sign_in(fetch: Fetch, seeded: Seeded) -> None:
+    """To the user portal as well, as somebody whose pages are full; the sessions know nothing of each other."""
+    if not any(name.startswith("self:") for name in names()):
+        return
+    fetch(Ask(SIGN_IN))
+    given = {"user_id": portal_rows.able_to_sign_in(seeded.person), "password": portal_rows.PASSWORD}
+    fetch(Ask(SIGN_IN, given))
 
 
 @dataclass
@@ -155,7 +177,8 @@ class _Walk:
             return
         self.kinds |= {kind, itself}
         answer = self.fetch(ask)
-        if answer.status in ANSWERS or name in SENT_BACK:
+        says_why = name.startswith("self:") and answer.status in SAY_WHY_NOT
+        if answer.status in ANSWERS or name in SENT_BACK or says_why:
             self.opened.add(name)
             yield Visit(name, told, ask, answer)
         elif urlsplit(ask.path).query or answer.status != NOT_FOUND:  # what a page needs stands in the links to it
@@ -184,12 +207,14 @@ def _paths(name: str, route: Any, seeded: Seeded) -> Iterator[str]:
 
     from epmm.portal import settings_tree
 
-    converters = route.pattern.converters
-    if "slug" in converters:
+    converters, address = route.pattern.converters, name if ":" in name else f"{PORTAL}:{name}"
+    if name == "self:help-family":
+        yield from (reverse(address, args=[slug]) for slug in FAMILIES)
+    elif "slug" in converters:
         for node in settings_tree.nodes():
             yield node.address
     else:
-        yield reverse(f"{PORTAL}:{name}", kwargs={each: _argument(name, each, seeded) for each in converters})
+        yield reverse(address, kwargs={each: _argument(name, each, seeded) for each in converters})
     if name == "users-edit":  # of an administrator there is more to show
         yield reverse(f"{PORTAL}:{name}", args=[seeded.admin])
 
@@ -202,6 +227,7 @@ def _argument(name: str, argument: str, seeded: Seeded) -> Any:
         "logs-enrollment": seeded.attempt, "configurations": seeded.configuration,
         "settings-attributes": seeded.attribute, "logs-actions": seeded.run, "services-ldap": seeded.directory,
         "services-providers": seeded.provider, "sign-in-provider": seeded.provider,
+        "self:sign-in-provider": seeded.provider,
     }  # fmt: skip
     prefix = next((each for each in numbers if name.startswith(each)), None)
     if argument != "number" or prefix is None:
@@ -226,7 +252,7 @@ def _name(path: str) -> str | None:
         match = resolve(urlsplit(path).path)
     except Resolver404:
         return None
-    return match.url_name if match.app_name == PORTAL else None
+    return f"{PREFIXES[match.app_name]}{match.url_name}" if match.app_name in PREFIXES else None
 
 
 def _query(path: str) -> dict[str, str]:
@@ -345,7 +371,7 @@ class Seen(HTMLParser):
         for address in self._addresses:
             path = urljoin(self.path, address)
             query = _query(path)
-            if path.startswith(HERE) and not LEFT_OUT & query.keys():
+            if path.startswith("/") and not LEFT_OUT & query.keys():
                 yield urlencode({name: value[:20] for name, value in query.items()}), Ask(path)
         for form in self._forms:
             for name, value in form.buttons:

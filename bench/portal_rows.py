@@ -61,6 +61,7 @@ def seed(devices: int, people: int) -> Seeded:
     )
     _audit(2 * devices, device)
     _of_one_person(device.user_id)
+    _invitations(people)
     _of_one_device(device, channel)
     _texts(devices, seeded.attempt)
     _settings()
@@ -145,6 +146,54 @@ def _of_one_person(person: int) -> None:
                    address="192.0.2.7", details={"reason": "wrong password"})
         for _ in range(MANY)
     )  # fmt: skip
+
+
+PASSWORD: Final = "correct horse battery"  # noqa: S105 - of a database that is thrown away
+
+
+def able_to_sign_in(person: int) -> str:
+    """To the user portal, with all that people do there; their user ID."""
+    from users.models import Role, User
+    from users.services import roles
+
+    user = User.objects.get(pk=person)
+    user.set_password(PASSWORD)
+    user.source = User.Source.LOCAL
+    user.save(update_fields=["password", "source"])
+    roles.grant(user, [role for role in Role if role.startswith("portal")], actor="bench")
+    return user.user_id
+
+
+def _invitations(people: int) -> None:
+    """Two for each person, the older of which has ended; sent in rounds, with a mail each."""
+    from django.utils import timezone
+
+    from enrollment.models import Invitation, InvitationRound
+    from epmm.models import Mail
+    from users.models import User
+
+    first, nobody = User.objects.get(user_id="user1").pk, User.objects.get(user_id="Template")
+    rounds = InvitationRound.objects.bulk_create(
+        InvitationRound(language="en", subject="Enroll your device", text="A text. " * 100, created_by="admin")
+        for _ in range(MANY)
+    )
+    mail = Mail.objects.create(
+        message_id="<bench>", kind="invitation", recipient="user1@corp1.example", state="sent", done_at=timezone.now()
+    )
+    invitation = Invitation.objects.create(
+        user=nobody,
+        round=rounds[0],
+        mail=mail,
+        token="bench",  # noqa: S106 - opens nothing
+        expires_at=timezone.now() + timedelta(days=30),
+    )
+    copied = {
+        "user": f"n + {first - 1}", "round": f"{rounds[0].pk} + n % {MANY}", "created_at": moment("n * 31 % 20000000"),
+    }  # fmt: skip
+    copy(Invitation, invitation.pk, people, copied | {"token": "'open' || n"})
+    ended = {"token": "'ended' || n", "end": "CASE WHEN n % 3 = 0 THEN 'expired' ELSE 'enrolled' END"}
+    copy(Invitation, invitation.pk, people, copied | ended)
+    invitation.delete()
 
 
 # --- Devices ----------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ COVERAGE_PERCENT: Final = 95
 NO_TESTS: Final = 5  # pytest's exit status when its options leave no test
 START_SECONDS: Final = 30
 LEMONLDAP: Final = Path("/usr/share/lemonldap-ng/portal/htdocs/index.psgi")
+SOCKET_WRAPPER: Final = "libsocket_wrapper.so"
 FORGETFUL: Final = ("fsync=off", "full_page_writes=off")
 MEMORY: Final = Path("/dev/shm")
 ROOM: Final = 3 << 30
@@ -56,11 +57,17 @@ def missing(service: str) -> str | None:
             | "slapd"
         ):
             return None if shutil.which(service, path=PROGRAMS) else f"no program {service}"
-        case "lemonldap":
-            return None if LEMONLDAP.is_file() and shutil.which("plackup") else "no LemonLDAP::NG"
+        case "lemonldap" | "samba":
+            return None if _is_installed(service) else f"no {service}"
         case "apple-schema":
             return None if os.environ.get("EPMM_APPLE_SCHEMA") else "EPMM_APPLE_SCHEMA names no checkout of the schema"
     raise ValueError(f"unknown service {service}")
+
+
+def _is_installed(service: str) -> bool:
+    if service == "lemonldap":
+        return LEMONLDAP.is_file() and shutil.which("plackup") is not None
+    return shutil.which(service, path=PROGRAMS) is not None and any(Path("/usr/lib").glob(f"*/{SOCKET_WRAPPER}"))
 
 
 def required(service: str) -> bool:

@@ -77,12 +77,20 @@ class Directory(models.Model):
 class IdentityProvider(models.Model):
     """An OpenID provider that people sign in with.  Nobody of a disabled one signs in."""
 
+    class Match(models.TextChoices):
+        """By what people of a directory are known again."""
+
+        USER_ID = "user_id", _("User ID, or user principal name")
+        EMAIL = "email", _("Email address that the provider has verified")
+
     name = models.CharField(max_length=100, unique=True)
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
     position = models.PositiveSmallIntegerField(default=0, db_default=0)  # of its button among the others
     for_portal = models.BooleanField(default=True, db_default=True)
     for_enrollment = models.BooleanField(default=True, db_default=True)
+    # of those that were there before, nobody has registered its redirect URL yet
+    for_self = models.BooleanField(default=True, db_default=False)
 
     issuer = models.CharField(max_length=500, default="", db_default="")
     client_id = models.CharField(max_length=255, default="", db_default="")
@@ -105,6 +113,12 @@ class IdentityProvider(models.Model):
     allowed_groups = models.TextField(blank=True, default="", db_default="")  # one a line; none: everybody
     creates_people = models.BooleanField(default=True, db_default=True)  # at their first sign-in
     links_people = models.BooleanField(default=False, db_default=False)  # to whom was added beforehand, by user ID
+    directory = models.ForeignKey(
+        Directory, on_delete=models.SET_NULL, null=True, blank=True, db_index=False, related_name="providers"
+    )
+    matches_by = models.CharField(
+        max_length=8, choices=Match.choices, default=Match.USER_ID, db_default=Match.USER_ID
+    )  # its people with those of the directory
 
     class Meta:
         ordering: ClassVar = ["position", "name"]
@@ -172,6 +186,24 @@ class DirectoryEntry(models.Model):
 
     def __str__(self) -> str:
         return self.dn or self.external_id
+
+
+class ProviderLink(models.Model):
+    """Somebody of a directory, as a provider that speaks for this directory knows them."""
+
+    user = models.ForeignKey("users.User", on_delete=models.CASCADE, db_index=False, related_name="provider_links")
+    provider = models.ForeignKey(IdentityProvider, on_delete=models.CASCADE, db_index=False, related_name="links")
+    subject = models.CharField(max_length=255)
+    linked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "subject"], name="link_once_at_provider"),
+            models.UniqueConstraint(fields=["user", "provider"], name="link_once_of_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.subject}"
 
 
 class DirectoryValue(models.Model):

@@ -27,6 +27,7 @@ from users.directory_models import (
     GroupRole,
     IdentityProvider,
     Membership,
+    ProviderLink,
     SpentSignIn,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "PinFile",
     "PinQuerySet",
     "PortalSession",
+    "ProviderLink",
     "RegistrationPin",
     "Role",
     "RoleGrant",

@@ -162,6 +162,7 @@ NEEDED: Final[Mapping[str, str]] = {
     "users-pin-file-state": AdminRole.USER_MANAGE,
     "users-pin-file-fetch": AdminRole.USER_MANAGE,
     "users-pin-revoke": AdminRole.USER_MANAGE,
+    "users-unlink": AdminRole.USER_MANAGE,
     "users-delete": AdminRole.USER_MANAGE,
     "users-group-roles": AdminRole.USER_MANAGE,
     "services-ldap": AdminRole.SETTINGS_VIEW,

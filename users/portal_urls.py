@@ -57,6 +57,7 @@ urlpatterns = [
     path("logs/audit/exports/<uuid:uuid>", audit_log.fetch, name="logs-audit-exports-fetch"),
     path("users/add", person.add, name="users-add"),
     path("users/<int:number>", person.edit, name="users-edit"),
+    path("users/links/<int:number>/unlink", person.unlink, name="users-unlink"),
     path("users/roles", roles.assign, name="users-roles"),
     path("users/pins", pins.many, name="users-pin-file"),
     path("users/pins/<uuid:uuid>", pins.progress, name="users-pin-file-state"),

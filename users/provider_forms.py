@@ -15,6 +15,7 @@ from users.services.oidc import providers
 
 LONGEST_SECRET: Final = 1024
 MOST_GROUPS: Final = 200
+NO_FIELDS: Final = {"is_enabled", "directory_id"}
 PLAIN: Final = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
 
 
@@ -35,12 +36,15 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg] # not generic whe
 
     class Meta:
         model = IdentityProvider
-        fields: ClassVar = [name for name in providers.AUDITED if name != "is_enabled"]
+        fields: ClassVar = [name for name in providers.AUDITED if name not in NO_FIELDS] + ["directory"]
         labels: ClassVar = {
             "name": gettext_lazy("Name"),
             "position": gettext_lazy("Order"),
             "for_portal": gettext_lazy("For the Admin Portal"),
             "for_enrollment": gettext_lazy("For enrollment"),
+            "for_self": gettext_lazy("For the user portal"),
+            "directory": gettext_lazy("People of this directory are the same"),
+            "matches_by": gettext_lazy("They are known again by"),
             "issuer": gettext_lazy("Issuer"),
             "client_id": gettext_lazy("Client ID"),
             "scopes": gettext_lazy("Scopes"),
@@ -63,6 +67,11 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg] # not generic whe
             "issuer": gettext_lazy("Its address, under which /.well-known/openid-configuration is found."),
             "account_claim": gettext_lazy("Empty: administrators enter the accounts."),
             "allowed_groups": gettext_lazy("One a line. Empty: everybody who can sign in there."),
+            "directory": gettext_lazy(
+                "Choose one only if this provider speaks for it. Its people sign in here as well and stay people of the"
+                " directory. Local people and administrators are never matched."
+            ),
+            "matches_by": gettext_lazy("Once: from then on by the provider's own identifier."),
             "links_people": gettext_lazy(
                 "By user ID, and only those who have no password, no PIN and no administrator role."
             ),
@@ -73,8 +82,8 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg] # not generic whe
         }
 
     field_order = (
-        "name", "issuer", "client_id", "client_secret", "scopes", "for_enrollment", "for_portal", "creates_people",
-        "links_people", "allowed_groups", "groups", "position",
+        "name", "issuer", "client_id", "client_secret", "scopes", "for_enrollment", "for_self", "for_portal",
+        "directory", "matches_by", "creates_people", "links_people", "allowed_groups", "groups", "position",
     )  # fmt: skip
 
     def __init__(self, *arguments: Any, is_read_only: bool = False, **keywords: Any) -> None:
@@ -89,6 +98,10 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg] # not generic whe
                 )
                 self.fields["groups"].help_text = f"{self.fields['groups'].help_text} {told}"
             self.fields["client_secret"].help_text = _("Empty: it stays as it is. A new issuer needs it again.")
+        self.fields["matches_by"].required = False
+        chosen = self.fields["directory"]
+        if isinstance(chosen, forms.ModelChoiceField):
+            chosen.empty_label = _("None")
         for field in self.fields.values():
             field.disabled = is_read_only
             if isinstance(field.widget, forms.TextInput):
@@ -108,6 +121,10 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg] # not generic whe
         except InvalidPerson as error:
             raise forms.ValidationError(str(error)) from error
         return issuer
+
+    def clean_matches_by(self) -> str:
+        """Not said where there is no directory to choose."""
+        return self.cleaned_data["matches_by"] or IdentityProvider.Match.USER_ID
 
     def clean_client_id(self) -> str:
         client_id: str = self.cleaned_data["client_id"].strip()

@@ -24,7 +24,10 @@ NEEDED: Final[Mapping[str, str]] = {
     "sign-in": ANYONE,
     "sign-in-code": ANYONE,
     "sign-in-password": ANYONE,
+    "sign-in-provider": ANYONE,
+    "sign-in-provider-callback": ANYONE,
     "sign-out": ANYONE,
+    "confirm": PERSON,
     "password": PERSON,
     "texts": PERSON,
     "pin": PERSON,  # the first or another one: each has its role, which the page asks for

@@ -26,7 +26,7 @@ from users.errors import SignInRefused
 from users.forms import ConfirmForm
 from users.models import User
 from users.self_permissions import person
-from users.services import self_sign_in
+from users.services import self_provider, self_sign_in
 from users.views.self_account import page, refuse
 
 REFUSED_FORM: Final = 422
@@ -128,8 +128,10 @@ class Asked:
     def __init__(self, request: HttpRequest, own: Own, device: Device) -> None:
         self._request, self._own, self._user = request, own, person(request)
         self._subject = self_actions.subject_of(device)
-        self._why_not = self_actions.why_not(own.action, self._subject) or self._stale()
-        is_sent = request.method == "POST" and self._why_not is None
+        self._is_of_provider = own.asks_who and self_provider.is_of_one(request, self._user)
+        self._is_stale = self._is_of_provider and not self_sign_in.is_fresh(request)
+        self._why_not = self_actions.why_not(own.action, self._subject)
+        is_sent = request.method == "POST" and self._why_not is None and not self._is_stale
         form = OWN_FORMS.get(own.action.key, ActionForm)
         self._form = form(request.POST if is_sent else None, going=[self._subject])
         for field in self._form.fields.values():  # the question is read first
@@ -152,14 +154,8 @@ class Asked:
         say(self._request, str(DONE[self._own.action.key]) if outcome.is_done else outcome.said)
         return redirect("self:device", uuid=self._subject.device.uuid)
 
-    def _stale(self) -> str | None:
-        """Who has no password here shows by a new sign-in that they are still there."""
-        if not self._own.asks_who or self_sign_in.has_password(self._user) or self_sign_in.is_fresh(self._request):
-            return None
-        return _("Sign out and sign in again first: this has to be done within five minutes after it.")
-
     def _confirm_form(self, *, is_sent: bool) -> ConfirmForm | None:
-        if not self_sign_in.has_password(self._user):
+        if self._is_of_provider:
             return None
         asks_code = self_sign_in.asks_code(self._user)
         form = ConfirmForm(self._request.POST if is_sent else None, asks_code=asks_code)
@@ -191,6 +187,8 @@ class Asked:
             device=self._subject.device,
             name=self._subject.name,
             why_not=self._why_not,
+            is_stale=self._is_stale,
+            provider=self_provider.provider_of(self._request, self._user) if self._is_stale else None,
             form=self._form,
             identity=self._identity,
             status=status,

@@ -192,6 +192,8 @@ def reason_of(error: ProviderRefused) -> Reason:
 def _checked_claims(provider: IdentityProvider, claimed: Claimed) -> User:
     try:
         return provider_people.arrive(provider, claimed)
+    except DirectoryUnavailable as error:
+        raise Refused(reasons.DIRECTORY_DOWN) from error
     except AccountDisabled as error:
         raise Refused(reasons.ACCOUNT_DISABLED) from error
     except ProviderRefused as error:

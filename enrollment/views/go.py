@@ -18,7 +18,10 @@ from enrollment.views.sign_in import TRY_AGAIN
 from epmm.client_address import client_address
 from epmm.rate_limit import limited
 from users import self_permissions
-from users.views.self_account import page
+from users.services import self_provider, self_sign_in
+from users.services.self_sign_in import Step
+from users.views.self_account import page, ways
+from users.views.self_provider import FOR
 
 
 @limited
@@ -26,19 +29,26 @@ from users.views.self_account import page
 @require_http_methods(["GET", "HEAD", "POST"])
 def go(request: HttpRequest) -> HttpResponse:
     requirement = web_registration.requirement()
-    if requirement not in web_registration.ASKED_FOR:
-        return steps(request, met(request), self_permissions.person_of(request))  # one signs in elsewhere
     try:
         if "ticket" in request.POST:
             return _accepted(request)
-        if (user := self_permissions.person_of(request)) is not None:
+        user = self_permissions.person_of(request) or self_sign_in.proved(request)
+        if user is not None:
             ticket = web_registration.allowed(user, family=family_of(request), address=client_address(request))
             return _next(request, ticket)
-        return _credentials(request, requirement)
+        if requirement in web_registration.ASKED_FOR:
+            return _credentials(request, requirement)
+        return _elsewhere(request)
     except SignInExpired:
         return _refused(request, Refused(reasons.SIGN_IN_EXPIRED))
     except Refused as refused:
         return _refused(request, refused)
+
+
+def _elsewhere(request: HttpRequest) -> HttpResponse:
+    """At the provider; without one for this, what to do on the device is all there is to say."""
+    choices = ways(request, self_provider.for_registration(), **{FOR: Step.REGISTERS.value})
+    return page(request, "go", ways=choices) if choices else steps(request, met(request), None)
 
 
 def _credentials(request: HttpRequest, requirement: str) -> HttpResponse:

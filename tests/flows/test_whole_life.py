@@ -6,20 +6,18 @@ from devices.models import Command, Device, Enrollment
 from enrollment.models import Attempt
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.messages import Channel
-from tests.flows.house import FAMILIES, HOST, House, credentials, enrollment_of, record_of, states, switch
+from tests.flows.house import FAMILIES, HOST, PASSWORD, House, enrollment_of, record_of, states
 from users.models import User
 
 DONE = Command.State.ACKNOWLEDGED
 INVENTORY = ["DeviceInformation", "SecurityInfo", "InstalledApplicationList", "ProfileList", "CertificateList"]
 
 
-@pytest.mark.parametrize("requirement", ["password", "pin", "password_and_pin"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_enroll_read_check_out_and_enroll_again(house: House, anna: User, family: Family, requirement: str) -> None:
-    switch("registration.requirement", requirement)
+def test_enroll_read_check_out_and_enroll_again(house: House, anna: User, family: Family) -> None:
     device = house.device(family)
 
-    device.enroll(**credentials(requirement, anna))
+    device.enroll(password=PASSWORD)
 
     record = record_of(device)
     assert (record.status, record.mdm_managed, record.user) == (Device.Status.ACTIVE, True, anna)
@@ -52,7 +50,7 @@ def test_enroll_read_check_out_and_enroll_again(house: House, anna: User, family
     assert (record.status, record.mdm_managed) == (Device.Status.RETIRED, False)
     assert (record.retired_reason, first.state) == ("user removed management", Enrollment.State.ENDED)
 
-    device.enroll(**credentials(requirement, anna))
+    device.enroll(password=PASSWORD)
     device.connect()
     house.work()
     record.refresh_from_db()

@@ -62,6 +62,8 @@ def directory() -> None:
     DirectoryEntry.objects.create(
         user=carla, directory=example, external_id="1", dn="uid=carla,dc=example", account_state=1
     )
+    for provider in IdentityProvider.objects.all():
+        carla.provider_links.create(provider=provider, subject="s-carla")
     sales = Group.objects.create(directory=example, external_id="2", name="Sales", dn="cn=sales,dc=example")
     sales.memberships.create(user=carla)
     group_roles.change([sales], ["portal", "portal.lock"], [], actor="test")

@@ -10,7 +10,7 @@ from epmm.models import AuditEntry
 from tests.portal.conftest import SignedIn
 from tests.providers import pretender as far
 from tests.providers.pretender import ISSUER, Pretender
-from users.models import AdminRole, Group, IdentityProvider
+from users.models import AdminRole, Directory, DirectoryEntry, Group, IdentityProvider, ProviderLink, User
 from users.protocol.claims import Claimed
 from users.services.oidc import people
 
@@ -101,6 +101,27 @@ def test_no_other_issuer_says_who_its_people_are(signed_in: SignedIn) -> None:
     provider.refresh_from_db()
     assert provider.issuer == ISSUER
     assert client.post(f"{HERE}/{provider.pk}", FILLED | {"issuer": f"{ISSUER}/"}).status_code == 302
+
+
+def test_people_of_a_directory_are_matched_and_one_is_let_go(signed_in: SignedIn) -> None:
+    directory = Directory.objects.create(name="AD", is_enabled=False)
+    anna = User.objects.create(user_id="anna", source=User.Source.LDAP)
+    DirectoryEntry.objects.create(user=anna, directory=directory, external_id="guid-anna")
+    client = signed_in()
+    provider = added(client, directory=str(directory.pk), matches_by="email", for_self="on")
+    assert (provider.directory, provider.matches_by, provider.for_self) == (directory, "email", True)
+    link = ProviderLink.objects.create(user=anna, provider=provider, subject="s-anna")
+    page = client.get(f"/admin/users/{anna.pk}").content.decode()
+    assert "Also signs in at" in page
+    assert "Corp Login" in page
+    moved = client.post(f"{HERE}/{provider.pk}", FILLED | {"issuer": "https://elsewhere.example"})
+    assert (moved.status_code, b"could claim to be any of them" in moved.content) == (422, True)
+
+    answer = client.post(f"/admin/users/links/{link.pk}/unlink")
+
+    assert answer["Location"] == f"/admin/users/{anna.pk}"
+    assert not ProviderLink.objects.exists()
+    assert AuditEntry.objects.filter(action="user.unlinked", subject="anna").exists()
 
 
 @pytest.mark.parametrize(

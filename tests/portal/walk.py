@@ -70,6 +70,7 @@ DEEDS: Final = frozenset(
         "users-pin-revoke",
         "users-prospect",
         "users-roles-preview",
+        "users-unlink",
     }
 )
 # Who has signed in is led elsewhere.

@@ -6,9 +6,7 @@ It is reached at `https://localhost:PORT`, behind a few lines that end TLS with 
 import asyncio
 import json
 import os
-import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests import pki
 from tests.ports import free_port
-from tests.providers.tls import authority, server_context
+from tests.providers.tls import authority, in_front_of, server_context
 from tests.services import LEMONLDAP
 
 CLIENT: Final = "epmm"
@@ -77,7 +75,10 @@ def running(directory: Path, redirects: list[str], after_sign_out: list[str]) ->
         "-I",
         "lib",
     ]
-    with (directory / "log").open("wb") as log, _tls(outer, inner, server_context("localhost", directory)):
+    with (
+        (directory / "log").open("wb") as log,
+        in_front_of(lambda: asyncio.open_connection("127.0.0.1", inner), outer, server_context("localhost", directory)),
+    ):
         process = subprocess.Popen(
             [*command, "-p", str(inner), str(LEMONLDAP)], cwd=directory, env=environment, stdout=log, stderr=log
         )
@@ -192,35 +193,3 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             return
         time.sleep(0.1)
     raise RuntimeError(f"LemonLDAP::NG did not start:\n{log.read_text()}")
-
-
-@contextmanager
-def _tls(outer: int, inner: int, context: ssl.SSLContext) -> Iterator[None]:
-    """What a web server in front of it would do."""
-    loop = asyncio.new_event_loop()
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, ssl.SSLError):
-            while data := await reader.read(65_536):
-                writer.write(data)
-                await writer.drain()
-        with suppress(OSError, RuntimeError, ssl.SSLError):
-            writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", inner)
-        await asyncio.gather(carry(reader, back), carry(there, writer))
-
-    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", outer, ssl=context))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        server.close()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()

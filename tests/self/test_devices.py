@@ -17,7 +17,6 @@ from epmm.models import AuditEntry
 from tests.flows.house import PASSWORD, House, person, record_of, states, switch
 from tests.self.conftest import EVERYTHING, enter, phone
 from users.models import Role, User
-from users.self_sessions import PersonStore
 from users.services import roles
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -150,21 +149,6 @@ def test_guesses_at_the_password_of_a_wipe_are_slowed_down(house: House, anna: C
     statuses = [anna.post(f"{home(record)}/wipe", sent).status_code for _ in range(10)]
     assert statuses[0] == 422
     assert statuses[-1] == 429
-
-
-def test_who_signs_in_at_a_provider_wipes_after_a_fresh_sign_in_alone(house: House, anna: Client) -> None:
-    record = known(house, house.enrolled())
-    User.objects.filter(user_id="anna").update(source=User.Source.OIDC)
-    store = PersonStore(anna.cookies["__Host-epmm-person"].value)
-    store["confirmed_at"] = 0
-    store.save()
-
-    stale = anna.post(f"{home(record)}/wipe", {"typed": record.device_name})
-    assert stale.status_code == 422
-    assert "sign in again first" in text(stale)
-    store["confirmed_at"] = 2**40
-    store.save()
-    assert anna.post(f"{home(record)}/wipe", {"typed": record.device_name}).status_code == 302
 
 
 def test_retire_is_sent_once_and_told(house: House, anna: Client) -> None:

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from typing import Any, Final
 
+import httpx2
 import pytest
-from playwright.sync_api import Page, ViewportSize
+from playwright.sync_api import Page, Route, ViewportSize
 from pytest_django.live_server_helper import LiveServer
 
 from devices.models import Device
@@ -17,9 +19,11 @@ from tests.enrollment.pages.axe import COLORS, found
 from tests.flows.house import PASSWORD, opened, person, record_of, switch
 from tests.portal.test_walk import OUT_OF_REACH, go_round
 from tests.portal.window import watched
+from tests.providers import pretender as far
+from tests.providers.pretender import Pretender
 from tests.self.conftest import EVERYTHING
 from users import self_permissions
-from users.models import Role
+from users.models import Directory, DirectoryEntry, Role, User
 
 pytestmark = [pytest.mark.service("chromium"), pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -33,7 +37,12 @@ SMALL_TARGETS: Final = """() => [...document.querySelectorAll("a[href], button, 
   .map((element) => element.outerHTML.slice(0, 120))"""
 PROFILE: Final = re.compile(r"mobileconfig|x-apple-aspen", re.IGNORECASE)
 # Where nothing is to be seen, or only on the way to something else; the stories open them.
-BEFORE: Final = frozenset({"texts", "sign-in-code", "sign-in-password", "sign-out"})
+BEFORE: Final = frozenset(
+    {
+        *("texts", "sign-in-code", "sign-in-password", "sign-out", "confirm"),
+        *("sign-in-provider", "sign-in-provider-callback"),
+    }
+)
 
 
 @pytest.fixture
@@ -188,3 +197,71 @@ def test_web_registration_on_a_phone_ends_with_the_address_to_type(url: str) -> 
 
     assert asked
     assert not any(PROFILE.search(each) for each in asked)
+
+
+def test_a_person_of_a_provider_on_a_phone(url: str, settings: Any) -> None:
+    """In, once more before a wipe, and out; each page as wide as the phone, and axe finds nothing."""
+    settings.PUBLIC_URL = url
+    wide, seen = {}, {}
+    far.row(name="Corp Login", directory=directory_of("anna"))
+    switch("registration.requirement", "identity_provider")
+    where = f"{url}/my/devices/{Device.objects.get(status='ACTIVE').uuid}/wipe"
+    with (
+        far.in_place() as pretender,
+        chromium.start() as browser,
+        browser.new_context(viewport=POCKET, locale="de", color_scheme="dark") as context,
+    ):
+        page = context.new_page()
+        context.route(f"{far.ISSUER}/**", lambda route: answer(route, pretender))
+
+        def look(name: str) -> None:
+            page.wait_for_load_state()
+            seen[name] = found(page)
+            wide[name] = page.evaluate("document.documentElement.scrollWidth")
+
+        def at_the_provider() -> None:
+            page.locator("[name=password]").fill(far.PASSWORD)
+            page.get_by_role("button").click()
+
+        page.goto(f"{url}/my/sign-in")
+        look("sign-in")
+        page.get_by_role("link", name="Corp Login").click()
+        at_the_provider()
+        page.wait_for_url(f"{url}/")
+        page.goto(where)
+        look("once more")
+        page.get_by_role("link", name="Corp Login").click()
+        at_the_provider()
+        page.wait_for_url(where)
+        look("wipe")
+        assert page.locator("[name=typed]").is_visible()
+        page.locator("nav button").click()
+        page.wait_for_url(f"{far.ISSUER}/**")
+        page.goto(f"{url}/go")
+        look("go")
+        page.get_by_role("link", name="Corp Login").click()
+        at_the_provider()
+        page.wait_for_url(f"{url}/go")
+        look("text")
+
+    assert {name: width for name, width in wide.items() if width != POCKET["width"]} == {}
+    assert {name: lines for name, lines in seen.items() if lines} == {}
+
+
+def directory_of(user_id: str) -> Directory:
+    """Which this person comes from."""
+    directory = Directory.objects.create(name="AD")
+    user = User.objects.get(user_id=user_id)
+    User.objects.filter(pk=user.pk).update(source=User.Source.LDAP)
+    DirectoryEntry.objects.create(user=user, directory=directory, external_id="guid")
+    return directory
+
+
+def answer(route: Route, pretender: Pretender) -> None:
+    """The provider's; a redirect of its as a page that leads on, for a browser follows no other that is made up."""
+    asked = route.request
+    request = httpx2.Request(asked.method, asked.url, content=(asked.post_data or "").encode())
+    given = pretender.handle_request(request)
+    to = given.headers.get("Location")
+    body = f'<meta http-equiv="refresh" content="0; url={escape(to)}">' if to else given.text
+    route.fulfill(status=200, content_type="text/html", body=body)

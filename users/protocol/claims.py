@@ -15,6 +15,7 @@ class Names:
 
     user_id: str
     email: str = ""
+    is_email_verified: bool = False  # the provider says so
     full_name: str = ""
     first_name: str = ""
     last_name: str = ""
@@ -31,6 +32,7 @@ class Claimed:
     subject: str
     user_id: str = ""
     email: str = ""
+    is_email_verified: bool = False  # the provider says so
     full_name: str = ""
     first_name: str = ""
     last_name: str = ""
@@ -48,6 +50,7 @@ def read(claims: Mapping[str, Any], names: Names) -> Claimed:
         subject=str(claims["sub"]),
         user_id=_text(claims, names.user_id, "user_id"),
         email=email,
+        is_email_verified=claims.get("email_verified") is True and names.email == "email",
         full_name=_text(claims, names.full_name, "full_name"),
         first_name=_text(claims, names.first_name, "first_name"),
         last_name=_text(claims, names.last_name, "last_name"),

@@ -17,6 +17,7 @@ from users.models import IdentityProvider, PortalSession, User
 from users.services import lock_out, people, second_factor
 from users.services import sign_in as credentials
 from users.services.oidc import people as provider_people
+from users.services.oidc import providers
 from users.services.sign_in import Requirement
 from users.sessions import ADDRESS
 
@@ -110,7 +111,7 @@ def is_confirmed(request: HttpRequest) -> bool:
 
 def confirms_elsewhere(user: User) -> IdentityProvider | None:
     """The provider at which somebody without a password of ours shows that it is they."""
-    return None if user.has_usable_password() else provider_people.provider_of(user)
+    return None if user.has_usable_password() else provider_people.provider_of(user, providers.for_portal())
 
 
 def change_password(request: HttpRequest, user: User, current: str, password: str) -> None:

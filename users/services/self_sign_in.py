@@ -15,9 +15,11 @@ from users.errors import InvalidPerson, NoUserPortal, PasswordMustChange, SamePa
 from users.models import PersonSession, Role, User
 from users.services import lock_out, people, second_factor
 from users.services import sign_in as credentials
+from users.services.oidc import doors
 from users.services.sign_in import Requirement
 
 PENDING: Final = "pending_user"
+PROVED: Final = "proved_user"  # to web registration: no sign-in, which needs a role
 MUST_CHANGE: Final = "must_change_password"
 CONFIRMED: Final = "confirmed_at"
 CONFIRMED_SECONDS: Final = 300
@@ -31,6 +33,7 @@ class Step(StrEnum):
     DONE = "home"
     CODE = "sign-in-code"
     NEW_PASSWORD = "sign-in-password"  # noqa: S105 - a page
+    REGISTERS = "go"
 
 
 def begin(request: HttpRequest, name: str, password: str, *, address: str | None) -> Step:
@@ -41,7 +44,7 @@ def begin(request: HttpRequest, name: str, password: str, *, address: str | None
     except PasswordMustChange:
         user, is_over = _known(name), True
     if not is_over:
-        return _go_on(request, user)
+        return go_on(request, user)
     _wait(request, user)
     request.session[MUST_CHANGE] = True
     return Step.NEW_PASSWORD
@@ -53,21 +56,26 @@ def choose_password(request: HttpRequest, user: User, password: str) -> Step:
         raise SamePassword
     people.set_password(user, password, actor=user.user_id)
     request.session.flush()  # whatever comes of the rest, this is done
-    return _go_on(request, user)
+    return go_on(request, user)
 
 
 def pending(request: HttpRequest, *, must_change: bool) -> User | None:
     """Who gave the right password and owes something else."""
     if bool(request.session.get(MUST_CHANGE)) is not must_change:
         return None
-    user_id = request.session.get(PENDING)
-    return User.objects.enabled().filter(pk=user_id).first() if user_id else None
+    return _enabled(request.session.get(PENDING))
+
+
+def _enabled(number: int | None) -> User | None:
+    return User.objects.enabled().filter(pk=number).first() if number else None
 
 
 def finish(request: HttpRequest, user: User, code: str, *, address: str | None) -> None:
     """Raises SignInRefused."""
     _check_code(user, code, address)
+    came_from = doors.remembered(request.session)
     enter(request, user)
+    request.session.update(came_from)
 
 
 def enter(request: HttpRequest, user: User) -> None:
@@ -75,10 +83,21 @@ def enter(request: HttpRequest, user: User) -> None:
     _check_role(user)
     request.session.flush()  # Django keeps the key of somebody who signs in again
     login(request, user, backend=BACKEND)
-    request.session[CONFIRMED] = int(time.time())
+    note_confirmed(request)
     request.session.set_expiry(settings_store.read(options.IDLE_MINUTES) * 60)
     _end_oldest(user)
     _record("self.signed_in", user)
+
+
+def prove(request: HttpRequest, user: User) -> None:
+    """Who they are is known for a while, and no more than that."""
+    request.session.flush()
+    request.session[PROVED] = user.pk
+    request.session.set_expiry(PENDING_SECONDS)
+
+
+def proved(request: HttpRequest) -> User | None:
+    return _enabled(request.session.get(PROVED))
 
 
 def leave(request: HttpRequest) -> None:
@@ -121,12 +140,20 @@ def confirm(user: User, password: str, code: str, *, address: str | None) -> Non
         _check_code(user, code, address)
 
 
+def note_confirmed(request: HttpRequest) -> None:
+    request.session[CONFIRMED] = int(time.time())
+
+
+def forget_confirmed(request: HttpRequest) -> None:
+    request.session.pop(CONFIRMED, None)
+
+
 def is_fresh(request: HttpRequest) -> bool:
-    """Signed in a moment ago."""
+    """Has shown a moment ago that it is they."""
     return time.time() - int(request.session.get(CONFIRMED, 0)) < CONFIRMED_SECONDS
 
 
-def _go_on(request: HttpRequest, user: User) -> Step:
+def go_on(request: HttpRequest, user: User) -> Step:
     """A second factor that somebody has for the Admin Portal is asked for here, too."""
     if second_factor.is_on(user):
         _check_role(user)

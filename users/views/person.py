@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from epmm.models import AuditEntry
 from epmm.portal.lists import Badge
@@ -25,6 +25,7 @@ from users.models import (
     AdminRole,
     CustomAttribute,
     GroupRole,
+    ProviderLink,
     RegistrationPin,
     Role,
     RoleGrant,
@@ -32,6 +33,7 @@ from users.models import (
     acting,
 )
 from users.services import custom_attributes, lock_out, people, portal_sessions, second_factor, sign_in, upkeep
+from users.services.oidc import linked
 from users.services.people import NewPerson
 from users.services.upkeep import Facts
 from users.views.dialogs import administrator
@@ -110,6 +112,17 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
     )
 
 
+@require_POST
+def unlink(request: HttpRequest, number: int) -> HttpResponse:
+    """From the provider's account; its next sign-in is held against the rule anew."""
+    link = get_object_or_404(ProviderLink.objects.select_related("user", "provider"), pk=number)
+    linked.unlink(link, actor=administrator(request).user_id)
+    messages.success(
+        request, _("{provider} does not lead to this person any more.").format(provider=link.provider.name)
+    )
+    return redirect("portal:users-edit", link.user_id)
+
+
 def _values(request: HttpRequest, user: User, *, is_read_only: bool) -> ValuesForm:
     attributes = custom_attributes.defined(CustomAttribute.Subject.USER)
     texts = custom_attributes.texts_of(user.custom_attributes.all()) if attributes else {}
@@ -125,6 +138,7 @@ def _state(user: User) -> dict[str, Any]:
     return {
         "roles": _effective(user),
         "entry": getattr(user, "directory_entry", None),
+        "links": list(user.provider_links.select_related("provider")) if user.source == User.Source.LDAP else [],
         "pins": [
             (pin, _pin_state(pin), _is_good(pin)) for pin in user.registration_pins.order_by("-issued_at")[:PINS_SHOWN]
         ],

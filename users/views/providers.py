@@ -36,7 +36,11 @@ def _state(provider: IdentityProvider) -> Badge:
 
 
 def _purposes(provider: IdentityProvider) -> str:
-    purposes = [(provider.for_enrollment, _("Enrollment")), (provider.for_portal, _("Admin Portal"))]
+    purposes = [
+        (provider.for_enrollment, _("Enrollment")),
+        (provider.for_self, _("User portal")),
+        (provider.for_portal, _("Admin Portal")),
+    ]
     return ", ".join(label for is_so, label in purposes if is_so)
 
 
@@ -106,7 +110,9 @@ def _addresses(provider: IdentityProvider) -> list[tuple[str, str]]:
     places = [
         (_("Redirect URL for enrollment"), reverse("provider-callback", args=[provider.pk])),
         (_("Redirect URL for the Admin Portal"), reverse("portal:sign-in-provider-callback", args=[provider.pk])),
-        (_("URL after signing out"), reverse("portal:sign-in")),
+        (_("Redirect URL for the user portal"), reverse("self:sign-in-provider-callback", args=[provider.pk])),
+        (_("URL after signing out of the Admin Portal"), reverse("portal:sign-in")),
+        (_("URL after signing out of the user portal"), reverse("self:home")),
     ]
     return [(label, f"{settings.PUBLIC_URL}{path}") for label, path in places]
 

@@ -1,5 +1,6 @@
 """In and out of the user portal, and the password of whoever has one here."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django.contrib import messages
@@ -17,8 +18,10 @@ from epmm.client_address import client_address
 from epmm.rate_limit import limited
 from users.errors import InvalidPerson, NoUserPortal, SignInRefused, TooManyAttempts
 from users.forms import CodeForm, NewPasswordForm, OwnPasswordForm, SignInForm
+from users.models import IdentityProvider
 from users.self_permissions import person, person_of
-from users.services import self_sign_in
+from users.services import self_provider, self_sign_in
+from users.services.oidc import providers
 from users.services.portal_sign_in import safe
 from users.services.self_sign_in import Step
 
@@ -44,10 +47,18 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         name, password = form.cleaned_data["user_id"], form.cleaned_data["password"]
         try:
-            return _to(self_sign_in.begin(request, name, password, address=client_address(request)), request)
+            step = self_sign_in.begin(request, name, password, address=client_address(request))
+            return go_on_to(step, asked_for(request))
         except SignInRefused as refused:
             status = refuse(form, refused)
-    return page(request, "sign_in", form=form, status=status)
+    return sign_in_page(request, form, status=status)
+
+
+def sign_in_page(request: HttpRequest, form: SignInForm, *, status: int, **context: Any) -> HttpResponse:
+    """Where there is a choice no keyboard covers half of it."""
+    if found := ways(request, providers.for_self()):
+        form.fields["user_id"].widget.attrs.pop("autofocus", None)
+    return page(request, "sign_in", form=form, ways=found, status=status, **context)
 
 
 @limited
@@ -55,7 +66,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def code(request: HttpRequest) -> HttpResponse:
     user = self_sign_in.pending(request, must_change=False)
     if user is None:
-        return redirect(_with_next("self:sign-in", request))
+        return redirect(_with("self:sign-in", asked_for(request)))
     form, status = CodeForm(request.POST or None), 200
     if form.is_valid():
         try:
@@ -63,7 +74,7 @@ def code(request: HttpRequest) -> HttpResponse:
         except SignInRefused as refused:
             status = refuse(form, refused)
         else:
-            return _to(Step.DONE, request)
+            return go_on_to(Step.DONE, asked_for(request))
     return page(request, "code", form=form, status=status)
 
 
@@ -74,11 +85,12 @@ def first_password(request: HttpRequest) -> HttpResponse:
     """For whoever signed in with a password that somebody else has thought of, or that is over."""
     user = self_sign_in.pending(request, must_change=True)
     if user is None:
-        return redirect(_with_next("self:sign-in", request))
+        return redirect(_with("self:sign-in", asked_for(request)))
     form = NewPasswordForm(request.POST or None)
     if form.is_valid():
         try:
-            return _to(self_sign_in.choose_password(request, user, form.cleaned_data["password"]), request)
+            step = self_sign_in.choose_password(request, user, form.cleaned_data["password"])
+            return go_on_to(step, asked_for(request))
         except InvalidPerson as error:
             form.add_error("password", str(error))
         except NoUserPortal:
@@ -103,13 +115,23 @@ def password(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("Your password is changed. Your other sessions have ended."))
             return redirect("self:home")
-    return page(request, "password", form=form, is_ours=self_sign_in.keeps_password(user), status=status)
+    where = {"is_ours": self_sign_in.keeps_password(user), "is_of_directory": self_sign_in.has_password(user)}
+    return page(request, "password", form=form, **where, status=status)
 
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
+    """Where a provider signed somebody in, it ends its session, too."""
+    way_out = self_provider.DOOR.way_out(request)
     self_sign_in.leave(request)
-    return redirect("self:home")
+    return page(request, "leaving", address=way_out) if way_out else redirect("self:home")
+
+
+def ways(request: HttpRequest, found: Iterable[IdentityProvider], **query: str) -> list[tuple[str, str]]:
+    """To these providers: name and address."""
+    query |= {NEXT: address} if (address := asked_for(request)) else {}
+    suffix = f"?{urlencode(query)}" if query else ""
+    return [(each.name, reverse("self:sign-in-provider", args=[each.pk]) + suffix) for each in found]
 
 
 def refuse(form: Any, refused: SignInRefused) -> int:
@@ -118,18 +140,17 @@ def refuse(form: Any, refused: SignInRefused) -> int:
     return TOO_MANY if isinstance(refused, TooManyAttempts) else 200
 
 
-def _next(request: HttpRequest) -> str:
+def asked_for(request: HttpRequest) -> str:
     """A page of the user portal alone: this session opens no other."""
     address = safe(request, request.POST.get(NEXT) or request.GET.get(NEXT) or "")
     return address if address.startswith(("/my/", "/help/")) else ""
 
 
-def _to(step: Step, request: HttpRequest) -> HttpResponseRedirect:
+def go_on_to(step: Step, address: str) -> HttpResponseRedirect:
     if step is Step.DONE:
-        return HttpResponseRedirect(_next(request) or reverse("self:home"))
-    return redirect(_with_next(f"self:{step}", request))
+        return HttpResponseRedirect(address or reverse("self:home"))
+    return HttpResponseRedirect(_with(f"self:{step}", address))
 
 
-def _with_next(name: str, request: HttpRequest) -> str:
-    address = _next(request)
+def _with(name: str, address: str) -> str:
     return reverse(name) + (f"?{urlencode({NEXT: address})}" if address else "")

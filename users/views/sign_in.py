@@ -117,7 +117,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Where a provider signed somebody in, it ends its session, too."""
-    way_out = provider_sign_in.way_out(request)
+    way_out = provider_sign_in.DOOR.way_out(request)
     portal_sign_in.leave(request)
     if not way_out:
         return redirect("portal:sign-in")
@@ -132,7 +132,7 @@ def at_provider(request: HttpRequest, number: int) -> HttpResponse:
     if request.method != "POST" or (asks_consent and "consent" not in request.POST):
         return redirect(_with_next("portal:sign-in", request))
     try:
-        departure = provider_sign_in.depart(number, then=_next(request))
+        departure = provider_sign_in.DOOR.depart(number, then=_next(request))
     except ProviderRefused as refused:
         return _not_let_in(request, refused)
     response = render(request, "portal/leaving.html", {"address": departure.address, "is_out": False})
@@ -144,7 +144,7 @@ def at_provider(request: HttpRequest, number: int) -> HttpResponse:
 @require_safe
 def provider_callback(request: HttpRequest, number: int) -> HttpResponse:
     try:
-        trip = provider_sign_in.recall(request, number)
+        trip = provider_sign_in.DOOR.recall(request, number)
         step, then = provider_sign_in.arrive(request, trip)
     except SignInRefused as refused:
         return _not_let_in(request, refused)
@@ -173,7 +173,7 @@ def confirm_at_provider(request: HttpRequest) -> HttpResponse:
 def _not_let_in(request: HttpRequest, refused: SignInRefused) -> HttpResponse:
     if isinstance(refused, ProviderRefused):
         log.warning("portal sign-in at a provider: %s %s", type(refused).__name__, refused.why)
-    status = 503 if isinstance(refused, ProviderDown) else 403
+    status = 503 if isinstance(refused, ProviderDown | DirectoryUnavailable) else 403
     login_text = settings_store.read(options.LOGIN_TEXT)
     asks_consent = bool(login_text) and settings_store.read(options.LOGIN_CONSENT)
     context = {"form": SignInForm(asks_consent=asks_consent), "login_text": login_text, "asks_consent": asks_consent}

@@ -2,11 +2,13 @@
 
 import logging
 from pathlib import Path
+from socket import create_server
+from threading import Thread
 
 import pytest
 
 from tests import directories
-from tests.directories import PASSWORD, PEOPLE, Slapd
+from tests.directories import PEOPLE, Slapd
 from tests.ports import free_port
 from users.errors import DirectoryDown, DirectoryRefused
 from users.models import Directory
@@ -107,21 +109,26 @@ def test_while_both_are_down_nobody_waits_for_them_anew(directory: Directory, mo
         found(directory)
 
 
-def test_the_password_of_a_person_is_proven_by_a_bind(server: Slapd, directory: Directory) -> None:
-    anna = server.add_person("anna")
-    with client.connected(directory) as connection:
-        assert connection.proves(anna, PASSWORD)
-        assert not connection.proves(anna, "wrong")
-        assert not connection.proves(f"uid=nobody,{PEOPLE}", PASSWORD)
-        assert not connection.proves("this is no name", PASSWORD)
+@pytest.mark.parametrize("starts", ["ldap", "ldaps"])
+def test_nobody_waits_for_a_server_that_takes_the_connection_and_says_nothing(starts: str) -> None:
+    """In a thread, for whoever waited would wait for ever."""
+    refused: list[str] = []
+    with create_server(("127.0.0.1", 0)) as mute:
+        directory = Directory(
+            name="Mute", url=f"{starts}://127.0.0.1:{mute.getsockname()[1]}", allows_plain=True,
+            bind_name="cn=reader", bind_password=b"secret", connect_seconds=0.2, search_seconds=0.2,
+        )  # fmt: skip
 
+        def ask() -> None:
+            with pytest.raises(DirectoryDown) as away, client.connected(directory):
+                pass
+            refused.append(str(away.value))
 
-def test_what_would_be_an_anonymous_bind_proves_nothing(server: Slapd, directory: Directory) -> None:
-    anna = server.add_person("anna")
-    with client.connected(directory) as connection:
-        assert not connection.proves(anna, "")
-        assert not connection.proves("", PASSWORD)
-        assert not connection.proves("", "")
+        asking = Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(20)
+
+    assert len(refused) == 1
 
 
 def test_more_than_a_page_is_read_page_by_page(server: Slapd, directory: Directory) -> None:

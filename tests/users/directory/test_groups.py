@@ -78,23 +78,3 @@ def test_members_by_user_id(server: Slapd, directory: Directory) -> None:
     sync.run(directory)
 
     assert members(group) == {"anna"}
-
-
-def test_active_directory_finds_members_by_its_own_rule(
-    server: Slapd, directory: Directory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By filter text: OpenLDAP does not know the rule."""
-    directory.kind = Directory.Kind.ACTIVE_DIRECTORY
-    group = Group(directory=directory, dn="CN=Team (A),DC=example,DC=test")
-    with client.connected(directory) as connection:
-        asked: list[str] = []
-
-        def pages(_base: str, _scope: str, text: str, *_more: object) -> list[object]:
-            asked.append(text)
-            return []
-
-        monkeypatch.setattr(connection, "pages", pages)
-        list(groups._Members(connection).of(group))
-
-    people = "(&(objectCategory=person)(objectClass=user)(!(userAccountControl:1.2.840.113556.1.4.803:=2)))"
-    assert asked == [rf"(&{people}(memberOf:1.2.840.113556.1.4.1941:=CN=Team \28A\29,DC=example,DC=test))"]

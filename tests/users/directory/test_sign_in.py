@@ -1,6 +1,7 @@
 """Signing in with the password of a directory; and what a stranger, or anybody while it is away, learns."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from users.errors import AccountDisabled, DirectoryUnavailable, SignInRefused, W
 from users.models import Directory, Group, User
 from users.services import sign_in
 from users.services.directory import client, groups, sync
-from users.services.directory.client import Connection
+from users.services.directory import sign_in as directory_sign_in
 
+ldap = pytest.importorskip("ldap")  # it has no wheel
+SimpleLDAPObject = ldap.ldapobject.SimpleLDAPObject
 pytestmark = [pytest.mark.service("slapd"), pytest.mark.django_db(transaction=True)]
 DOMAINS = ["mdm.example.test"]
 
@@ -30,6 +33,14 @@ def refusal(name: str, password: str = PASSWORD, **more: Any) -> type[SignInRefu
     with pytest.raises(SignInRefused) as refused:
         enter(name, password, **more)
     return refused.type
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
+    """For what leaves it as it was."""
+    with directories.running(tmp_path_factory.mktemp("slapd")) as server:
+        server.add_person("anna")
+        yield server
 
 
 @pytest.mark.parametrize("name", ["anna", "ANNA", "anna@mdm.example.test", " anna "])
@@ -214,8 +225,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
         monkeypatch.setattr(owner, name, step)
 
     noted(MD5PasswordHasher, "encode")
-    noted(Connection, "some")
-    noted(Connection, "proves")
+    noted(SimpleLDAPObject, "search_ext")
+    noted(SimpleLDAPObject, "simple_bind_s")
 
     def attempt(name: str) -> list[str]:
         done.clear()
@@ -233,20 +244,83 @@ def test_known_and_unknown_names_make_the_same_work(
     server.add_person("unsynced")
     factories.user("local")
 
-    assert work("anna") == work("unsynced") == work("nobody") == work("local") == ["encode", "some", "proves"]
+    assert work("anna") == work("unsynced") == work("nobody") == work("local") == [
+        "encode", "simple_bind_s", "search_ext", "simple_bind_s",
+    ]  # fmt: skip
 
 
 def test_an_unknown_name_is_bound_as_somebody_who_is_not_there(
     server: Slapd, directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bound: list[str] = []
-
-    def proves(_self: Connection, dn: str, _password: str) -> bool:
-        bound.append(dn)
-        return False
-
-    monkeypatch.setattr(Connection, "proves", proves)
+    bound = binds(monkeypatch)
 
     assert refusal("nobody") is WrongCredentials
-    assert bound[0].endswith(PEOPLE)
-    assert "nobody" not in bound[0]
+    assert bound[0] == directories.READER
+    assert bound[1].endswith(PEOPLE)
+    assert "nobody" not in bound[1]
+
+
+def binds(monkeypatch: pytest.MonkeyPatch, error: type[Exception] | None = None) -> list[str]:
+    """As whom; the server answers to a person's with this error."""
+    bound: list[str] = []
+    really = SimpleLDAPObject.simple_bind_s
+
+    def bind(handle: Any, who: str, password: str) -> Any:
+        bound.append(who)
+        if error is not None and who != directories.READER:
+            raise error({"desc": "said so"})
+        return really(handle, who, password)
+
+    monkeypatch.setattr(SimpleLDAPObject, "simple_bind_s", bind)
+    return bound
+
+
+def test_an_empty_password_is_bound_with_by_nobody(
+    server: Slapd, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be an anonymous bind (RFC 4513, 5.1.2), whoever asks for it."""
+    server.add_person("anna")
+    bound = binds(monkeypatch)
+
+    assert directory_sign_in.proven(User(pk=0), "", "anna") is None
+    assert bound == []
+
+
+@pytest.mark.parametrize("name", ["anna", "nobody"])
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ldap.INVALID_CREDENTIALS, WrongCredentials),
+        (ldap.UNWILLING_TO_PERFORM, WrongCredentials),
+        (ldap.CONSTRAINT_VIOLATION, WrongCredentials),
+        (ldap.NO_SUCH_OBJECT, WrongCredentials),
+        (ldap.SERVER_DOWN, DirectoryUnavailable),
+        (ldap.TIMEOUT, DirectoryUnavailable),
+        (ldap.BUSY, DirectoryUnavailable),
+        (ldap.OTHER, DirectoryUnavailable),
+    ],
+)
+def test_what_the_server_says_to_a_bind(
+    running: Slapd,
+    db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    error: type[Exception],
+    expected: type[SignInRefused],
+) -> None:
+    directories.directory(running)
+    binds(monkeypatch, error)
+
+    assert refusal(name) is expected
+
+
+def test_a_search_that_is_not_answered_is_no_unknown_name(
+    server: Slapd, directory: Directory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor does the log say what was typed: in the place of a name people type passwords."""
+    monkeypatch.setattr(SimpleLDAPObject, "search_ext", lambda *_given, **_more: (_ for _ in ()).throw(ldap.TIMEOUT()))
+
+    with caplog.at_level(logging.DEBUG):
+        assert refusal("hunter2") is DirectoryUnavailable
+    assert "could not be asked" in caplog.text
+    assert "hunter2" not in caplog.text

@@ -43,7 +43,7 @@ def test_somebody_new_is_added(provider: IdentityProvider) -> None:
     assert (user.user_id, user.email, user.full_name, user.source) == ("anna", "anna@corp.example", "Anna Berg", "oidc")
     assert (user.is_admin, user.has_usable_password()) == (False, False)
     assert user.role_keys() == {Role.PORTAL}
-    assert provider_of(user) == provider
+    assert provider_of(user, IdentityProvider.objects.all()) == provider
     assert AuditEntry.objects.filter(action="user.created", subject="anna").exists()
 
 

@@ -1,33 +1,37 @@
-"""Talking to an LDAP server.  All go through `connected`: TLS, limits of time and failover are here alone."""
+"""Talking to an LDAP server: TLS, limits of time, failover and what its errors mean are here alone."""
 
 import logging
+import socket
 import ssl
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from users.errors import DirectoryDown, DirectoryRefused, NoLdap
+from users.errors import DirectoryDown, DirectoryError, DirectoryRefused, NoLdap
 from users.models import Directory
 
 try:
+    import django_auth_ldap  # noqa: F401 - see backend.py; both or none
     import ldap
     import ldap.dn
     from ldap.controls.libldap import SimplePagedResultsControl
 except ImportError:  # python-ldap has no wheel: it is there where it could be built
     ldap = None
 
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 PAGE: Final = 500
 AVOIDED_SECONDS: Final = 60.0  # a server that was away is asked after the other one for so long
 RESTING_SECONDS: Final = 5.0  # when all were away, nobody waits for them anew
 SCOPES: Final = {"base": 0, "one": 1, "sub": 2}  # RFC 4511, 4.5.1.2
+LDAPS: Final = 636
 GUID: Final = "objectguid"
 GUID_BYTES: Final = 16
 LONGEST_TEXT: Final = 1024
@@ -76,25 +80,13 @@ class Connection:
     """As the account that an administrator entered."""
 
     def __init__(self, handle: Any, directory: Directory, url: str) -> None:
-        self._handle, self.directory, self.url = handle, directory, url
+        self.handle, self.directory, self.url = handle, directory, url
 
     def pages(
         self, base: str, scope: str, filter_text: str, attributes: Sequence[str], size: int = PAGE
     ) -> Iterator[list[Entry]]:
         """All that match, some at a time.  Raises DirectoryError where the server gives no more than a part of them."""
-        control = SimplePagedResultsControl(True, size=size, cookie="")
-        seconds = self.directory.search_seconds
-        while True:
-            with _told():
-                number = self._handle.search_ext(
-                    base, SCOPES[scope], filter_text, [*attributes] or ["1.1"], serverctrls=[control], timeout=seconds
-                )
-                _kind, found, _number, answered = self._handle.result3(number, timeout=seconds)
-            yield [_entry(dn, values) for dn, values in found if dn is not None]  # the others are referrals
-            cookies = [each.cookie for each in answered if each.controlType == control.controlType]
-            if not cookies or not cookies[0]:
-                return
-            control.cookie = cookies[0]
+        return pages(self.handle, base, SCOPES[scope], filter_text, attributes, size)
 
     def some(self, base: str, scope: str, filter_text: str, attributes: Sequence[str], most: int) -> list[Entry]:
         """The first that come."""
@@ -109,30 +101,26 @@ class Connection:
                 return None
             raise
 
-    def proves(self, dn: str, password: str) -> bool:
-        """Whether the person with this name has this password.
-
-        An empty one would be an anonymous bind (RFC 4513, 5.1.2).
-        """
-        if not dn or not password:
-            return False
-        refused = (
-            ldap.INVALID_CREDENTIALS, ldap.INAPPROPRIATE_AUTH, ldap.CONSTRAINT_VIOLATION, ldap.UNWILLING_TO_PERFORM,
-            ldap.NO_SUCH_OBJECT, ldap.INVALID_DN_SYNTAX, ldap.INSUFFICIENT_ACCESS,
-        )  # fmt: skip
-        with _told():
-            try:
-                self._handle.simple_bind_s(dn, password)
-            except refused:
-                return False
-        return True
-
-    def be_ourselves(self) -> None:
-        """Again, after `proves`."""
-        _bind(self._handle, self.directory)
-
     def close(self) -> None:
-        close(self._handle)
+        close(self.handle)
+
+
+def pages(
+    handle: Any, base: str, scope: int, filter_text: str, attributes: Sequence[str], size: int = PAGE
+) -> Iterator[list[Entry]]:
+    control = SimplePagedResultsControl(True, size=size, cookie="")
+    seconds = int(handle.get_option(ldap.OPT_TIMEOUT))
+    while True:
+        with _told():
+            number = handle.search_ext(
+                base, scope, filter_text, [*attributes] or ["1.1"], serverctrls=[control], timeout=seconds
+            )
+            _kind, found, _number, answered = handle.result3(number, timeout=seconds)
+        yield [_entry(dn, values) for dn, values in found if dn is not None]  # the others are referrals
+        cookies = [each.cookie for each in answered if each.controlType == control.controlType]
+        if not cookies or not cookies[0]:
+            return
+        control.cookie = cookies[0]
 
 
 def same_dn(dn: str) -> str:
@@ -148,13 +136,11 @@ def same_dn(dn: str) -> str:
 @contextmanager
 def connected(directory: Directory) -> Iterator[Connection]:
     """The first of its servers that answers.  Raises DirectoryError."""
-    if ldap is None:
-        raise NoLdap
-    handle, url = _opened(directory)
+    connection = first_answer(directory, lambda url: Connection(open_server(directory, url), directory, url))
     try:
-        yield Connection(handle, directory, url)
+        yield connection
     finally:
-        close(handle)
+        connection.close()
 
 
 def close(handle: Any) -> None:
@@ -176,7 +162,10 @@ def _was_away(url: str, seconds: float = AVOIDED_SECONDS) -> bool:
     return time.monotonic() - _failed_at.get(url, float("-inf")) < seconds
 
 
-def _opened(directory: Directory) -> tuple[Any, str]:
+def first_answer(directory: Directory, ask: Callable[[str], T]) -> T:
+    """Of the first of its servers that is not away.  Raises DirectoryError."""
+    if ldap is None:
+        raise NoLdap
     urls = servers(directory)
     if not urls:
         raise DirectoryRefused(_("This directory has no address."))
@@ -185,46 +174,89 @@ def _opened(directory: Directory) -> tuple[Any, str]:
     problems = []
     for url in urls:
         try:
-            return open_server(directory, url), url
+            answer = ask(url)
         except DirectoryDown as error:
             _failed_at[url] = time.monotonic()
             logger.warning("a directory server did not answer", extra={"directory": directory.pk, "url": url})
             problems.append(f"{url}: {error}")
+        else:
+            _failed_at.pop(url, None)
+            return answer
     raise DirectoryDown(" ".join(problems))
 
 
 def open_server(directory: Directory, url: str) -> Any:
     """One of its servers, and signed in there.  Raises DirectoryError."""
+    name, password = account(directory, url)
+    knock(directory, url)
+    with _told(), options(directory) as chosen:
+        handle = ldap.initialize(url)
+        for option, value in chosen.items():
+            handle.set_option(option, value)
+        if starts_tls(directory, url):
+            handle.start_tls_s()
+        handle.simple_bind_s(name, password)
+    _failed_at.pop(url, None)
+    return handle
+
+
+def account(directory: Directory, url: str) -> tuple[str, str]:
+    """With what it is asked; nothing is sent where that would be unprotected.  Raises DirectoryRefused."""
     scheme = urlsplit(url).scheme
     if scheme not in {"ldap", "ldaps"}:
         raise DirectoryRefused(_("An address begins with ldaps:// or ldap://."))
     if scheme == "ldap" and not directory.starts_tls and not directory.allows_plain:
         raise DirectoryRefused(_("Plain LDAP is not allowed here: passwords would travel unprotected."))
-    with _told():
-        handle = ldap.initialize(url)
-        _set_options(handle, directory)
-        if scheme == "ldap" and directory.starts_tls:
-            handle.start_tls_s()
-    _bind(handle, directory)
-    _failed_at.pop(url, None)
-    return handle
+    password = bytes(directory.bind_password or b"").decode()
+    if not directory.bind_name or not password:
+        raise DirectoryRefused(_("Enter the user ID and the password that the directory is asked with."))
+    return directory.bind_name, password
 
 
-def _set_options(handle: Any, directory: Directory) -> None:
-    handle.protocol_version = ldap.VERSION3
-    handle.timeout = directory.search_seconds  # of each answer that is waited for
-    handle.set_option(ldap.OPT_REFERRALS, int(directory.chases_referrals))
-    handle.set_option(ldap.OPT_NETWORK_TIMEOUT, float(directory.connect_seconds))
-    handle.set_option(ldap.OPT_TIMEOUT, float(directory.search_seconds))
-    handle.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
-    handle.set_option(ldap.OPT_X_TLS_PROTOCOL_MIN, 0x303)  # TLS 1.2
-    with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # read while the context is made, and then no more
+def knock(directory: Directory, url: str) -> None:
+    """Is there anybody?  Raises DirectoryDown.
+
+    libldap waits for ever, and at full speed, for a server that takes the connection and then never begins TLS.
+    Nothing is sent and nothing believed here: the certificate is libldap's to look at.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "ldaps":
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((parts.hostname, parts.port or LDAPS), directory.connect_seconds) as plain,
+            context.wrap_socket(plain, server_hostname=parts.hostname),
+        ):
+            pass
+    except TimeoutError as error:
+        raise DirectoryDown(_("It does not answer.")) from error
+    except (OSError, ValueError):
+        return  # what is the matter libldap says
+
+
+def starts_tls(directory: Directory, url: str) -> bool:
+    return directory.starts_tls and urlsplit(url).scheme == "ldap"
+
+
+@contextmanager
+def options(directory: Directory) -> Iterator[dict[int, Any]]:
+    """To be set in this order, while the file with the certificates is there: it is read when the context is made."""
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
         file.write(directory.certificates.encode())
         file.flush()
         trusted = file.name if directory.certificates.strip() else _of_this_machine()
-        if trusted:
-            handle.set_option(ldap.OPT_X_TLS_CACERTFILE, trusted)
-        handle.set_option(ldap.OPT_X_TLS_NEWCTX, 0)
+        yield {
+            ldap.OPT_PROTOCOL_VERSION: ldap.VERSION3,
+            ldap.OPT_REFERRALS: int(directory.chases_referrals),
+            ldap.OPT_NETWORK_TIMEOUT: float(directory.connect_seconds),
+            ldap.OPT_TIMEOUT: float(directory.search_seconds),  # of each answer that is waited for
+            ldap.OPT_X_TLS_REQUIRE_CERT: ldap.OPT_X_TLS_DEMAND,
+            ldap.OPT_X_TLS_PROTOCOL_MIN: 0x303,  # TLS 1.2
+            **({ldap.OPT_X_TLS_CACERTFILE: trusted} if trusted else {}),
+            ldap.OPT_X_TLS_NEWCTX: 0,
+        }
 
 
 def _of_this_machine() -> str | None:
@@ -232,29 +264,20 @@ def _of_this_machine() -> str | None:
     return paths.cafile or paths.openssl_cafile
 
 
-def _bind(handle: Any, directory: Directory) -> None:
-    password = bytes(directory.bind_password or b"").decode()
-    if not directory.bind_name or not password:
-        raise DirectoryRefused(_("Enter the user ID and the password that the directory is asked with."))
-    with _told():
-        try:
-            handle.simple_bind_s(directory.bind_name, password)
-        except ldap.INVALID_CREDENTIALS as error:
-            raise DirectoryRefused(
-                _("The directory refused the user ID or the password that it is asked with.")
-            ) from error
-
-
 @contextmanager
 def _told() -> Iterator[None]:
-    """The library's errors as ours.  What it says of them is from the server or from TLS, and holds no password."""
-    away = (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.TIMEOUT, ldap.UNAVAILABLE, ldap.BUSY)
     try:
         yield
-    except away as error:
-        raise DirectoryDown(_saying(error)) from error
     except ldap.LDAPError as error:
-        raise DirectoryRefused(_saying(error)) from error
+        raise as_ours(error) from error
+
+
+def as_ours(error: Exception) -> DirectoryError:
+    """The library's error as one of ours.  What it says is from the server or from TLS, and holds no password."""
+    if isinstance(error, ldap.INVALID_CREDENTIALS):  # a person's own are told otherwise
+        return DirectoryRefused(_("The directory refused the user ID or the password that it is asked with."))
+    away = (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.TIMEOUT, ldap.UNAVAILABLE, ldap.BUSY)
+    return (DirectoryDown if isinstance(error, away) else DirectoryRefused)(_saying(error))
 
 
 def _saying(error: Exception) -> str:

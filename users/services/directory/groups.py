@@ -10,14 +10,15 @@ from django.utils import timezone
 
 from epmm import audit
 from users.models import Directory, DirectoryEntry, Group, Membership, User
-from users.services.directory import client, entries, filters, schema
+from users.services.directory import backend, client, entries, filters, primary_group, schema
+from users.services.directory.backend import MEMBER_UID
 from users.services.directory.client import Connection, Entry
 from users.services.directory.schema import IN_CHAIN, Nesting
 from users.services.directory.store import Report
 
 CHUNK: Final = 500
+NUMBERS: Final = 100  # of primary groups in one filter
 MOST_OFFERED: Final = 100
-MEMBER_UID: Final = "memberuid"  # of a posixGroup: user IDs, not names of entries
 
 
 def with_size(chosen: QuerySet[Group]) -> QuerySet[Group]:
@@ -150,6 +151,8 @@ class _Members:
             yield from self._people(entries.people_filter(self.directory), base=group.dn, scope="sub")
         elif self.names.member_of:
             yield from self._people(self._by_member_of(group.dn))
+            if primary_group.is_kept_apart(self.directory):
+                yield from self._by_primary_group(group.dn)
         else:
             yield from self._by_member(group.dn)
 
@@ -180,6 +183,31 @@ class _Members:
                 seen.update({client.same_dn(each): each for each in new})
                 left += new
         return list(seen.values())
+
+    def _by_primary_group(self, dn: str) -> Iterator[set[int]]:
+        """Whose primary group it is, or one of those in it."""
+        sids = {primary_group.sid(each) for each in self._inside(dn)} - {b""}
+        numbers, identifier = sorted({primary_group.number(each) for each in sids}), self.names.external_id
+        wanted = [identifier, *primary_group.ATTRIBUTES]
+        for start in range(0, len(numbers), NUMBERS):
+            some = (filters.equals(primary_group.NUMBER, each) for each in numbers[start : start + NUMBERS])
+            asked = filters.all_of(entries.people_filter(self.directory), filters.any_of(*some))
+            for page in self.connection.pages(self.directory.user_base, self.directory.user_scope, asked, wanted):
+                theirs = [each for each in page if primary_group.sid_of_primary(each) in sids]
+                yield self._users(external_id__in=[each.external_id(identifier) for each in theirs])
+
+    def _inside(self, dn: str) -> Iterator[Entry | None]:
+        """It and the groups in it, with their SIDs."""
+        if self.names.nesting == Nesting.RECURSIVE:
+            yield from (self.connection.read(each, [primary_group.SID]) for each in self._below(dn))
+            return
+        yield self.connection.read(dn, [primary_group.SID])
+        if self.names.nesting == Nesting.RULE:
+            below = filters.equals(f"{self.names.member_of}:{IN_CHAIN}:", dn)
+            asked = filters.all_of(self.names.group_filter, below)
+            base, scope = self.directory.group_base, self.directory.group_scope
+            for page in self.connection.pages(base, scope, asked, [primary_group.SID]):
+                yield from page
 
     def _by_member(self, dn: str) -> Iterator[set[int]]:
         """From the groups' own lists."""
@@ -215,20 +243,13 @@ def names_around(connection: Connection, entry: Entry, user_id: str) -> dict[str
     directory, names = connection.directory, schema.of(connection.directory)
     if not directory.group_base:
         return {}
-    found: dict[str, str] = {}
-    is_uid = names.member.lower() == MEMBER_UID
-    member = f"{names.member}:{IN_CHAIN}:" if names.nesting == Nesting.RULE else names.member
-    left, seen = [user_id if is_uid else entry.dn], set()
-    while left:
-        asked = filters.all_of(names.group_filter, filters.equals(member, left.pop()))
-        wanted = [names.group_name, names.external_id]
-        for page in connection.pages(directory.group_base, directory.group_scope, asked, wanted):
-            for group in page:
-                if (key := client.same_dn(group.dn)) not in seen:
-                    seen.add(key)
-                    found[group.external_id(names.external_id)] = name_of(directory, group, Group.Kind.GROUP)
-                    left += [group.dn] if names.nesting == Nesting.RECURSIVE and not is_uid else []
-    return found
+    wanted = [names.group_name, names.external_id]
+    around = backend.groups_around(connection, entry.dn, user_id, names, wanted)
+    if (primary := primary_group.of(connection, entry.dn, names.group_filter, wanted)) is not None:
+        around += [primary]
+        if names.nesting != Nesting.NONE:
+            around += backend.groups_around(connection, primary.dn, user_id, names, wanted)
+    return {each.external_id(names.external_id): name_of(directory, each, Group.Kind.GROUP) for each in around}
 
 
 def chosen_around(directory: Directory, dn: str, identifiers: Iterable[str]) -> list[Group]:

@@ -8,6 +8,7 @@ from users.errors import DirectoryError, DirectoryUnavailable
 from users.models import Directory, DirectoryEntry, User
 from users.services import people
 from users.services.directory import client, entries, filters, groups, schema, store
+from users.services.directory.backend import Backend, Question
 from users.services.directory.client import Connection, Entry
 from users.services.directory.entries import Reader
 from users.services.directory.store import Report
@@ -28,8 +29,7 @@ def proven(user: User, password: str, typed: str) -> User | None:
     is_away = False
     for directory in own_first:
         try:
-            with client.connected(directory) as connection:
-                found = _ask(connection, user, known, password, typed)
+            found = _ask(directory, user, known, password, typed)
         except DirectoryError as error:
             logger.warning("a directory could not be asked", extra={"directory": directory.pk, "reason": str(error)})
             is_away = True
@@ -41,23 +41,31 @@ def proven(user: User, password: str, typed: str) -> User | None:
     return None
 
 
-def look_up(connection: Connection, typed: str, known: DirectoryEntry | None = None) -> list[Entry]:
-    """Who is called so, or is the one we know; the question has one shape for all."""
+def read(directory: Directory, name: str) -> User | None:
+    """Somebody of whom a provider says who they are, as the next sync would have them.  Raises DirectoryError."""
+    with client.connected(directory) as connection:
+        found = look_up(connection, name)
+        return brought_up_to_date(connection, found[0]) if len(found) == 1 else None
+
+
+def look_up(connection: Connection, typed: str) -> list[Entry]:
+    """Who is called so."""
     directory = connection.directory
-    asked = filters.all_of(entries.people_filter(directory), _called(directory, typed, known))
     wanted = entries.attribute_names(directory)
-    return connection.some(directory.user_base, directory.user_scope, asked, wanted, _NOBODY)
+    return connection.some(directory.user_base, directory.user_scope, _called(directory, typed), wanted, _NOBODY)
 
 
-def _called(directory: Directory, typed: str, known: DirectoryEntry | None) -> str:
+def _called(directory: Directory, typed: str, known: DirectoryEntry | None = None) -> str:
+    """Who is called so, or is the one we know; the question has one shape for all."""
     names, name = schema.of(directory), typed.strip()
     before_at = people.without_own_domain(name, people.own_domains(directory.domain))
     external_id = known.external_id if known is not None else _nobodys_id()
-    return filters.any_of(
+    is_theirs = filters.any_of(
         filters.equals(names.user_id, before_at),
         *(filters.equals(each, name) for each in (names.email, names.upn) if each),
         filters.equals(names.external_id, client.id_value(names.external_id, external_id)),
     )
+    return filters.all_of(entries.people_filter(directory), is_theirs)
 
 
 def _nobodys_id() -> str:
@@ -65,14 +73,18 @@ def _nobodys_id() -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-def _ask(connection: Connection, user: User, known: DirectoryEntry | None, password: str, typed: str) -> User | None:
-    directory = connection.directory
-    entry = _meant(directory, user, known, look_up(connection, typed, known))
-    dn = entry.dn if entry is not None else f"cn={secrets.token_hex(8)},{directory.user_base}"
-    if not connection.proves(dn, password) or entry is None:
-        return None
-    connection.be_ourselves()
-    return brought_up_to_date(connection, entry)
+def _ask(directory: Directory, user: User, known: DirectoryEntry | None, password: str, typed: str) -> User | None:
+    asked = Question(
+        directory,
+        _called(directory, typed, known),
+        entries.attribute_names(directory),
+        lambda found: _meant(directory, user, known, found),
+    )
+    nobody = f"cn={secrets.token_hex(8)},{directory.user_base}"
+    return client.first_answer(
+        directory,
+        lambda url: Backend(directory, url, asked, brought_up_to_date).proven(typed, password, nobody),
+    )
 
 
 def _meant(directory: Directory, user: User, known: DirectoryEntry | None, found: list[Entry]) -> Entry | None:

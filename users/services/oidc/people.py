@@ -3,12 +3,14 @@
 The rule that nobody takes over an account (docs/decisions/0036): a person is found by the provider and its `sub`, by
 nothing that can be chosen or changed.  To somebody who was here before they are linked only where the provider may do
 so, by the whole user ID, and only to a person whom nobody ever could sign in as: local, no password, no PIN, no
-administrator.
+administrator.  A provider may be told to speak for a directory (decision 47): its people are known again by the
+rule of the administrator and stay people of the directory, which says what they are called and whether they are there.
 """
 
 from typing import Final
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from epmm import audit
@@ -18,6 +20,7 @@ from users.models import DirectoryEntry, Group, IdentityProvider, Membership, Ro
 from users.protocol.claims import Claimed
 from users.services import account_mapping, people, roles
 from users.services.account_mapping import Rule, Wanted
+from users.services.oidc import linked
 
 ACTOR: Final = "identity provider"
 
@@ -26,22 +29,34 @@ def arrive(provider: IdentityProvider, claimed: Claimed) -> User:
     """Raises SignInRefused."""
     if provider.allowed and not provider.allowed & (claimed.groups or frozenset()):
         raise NotInGroup("" if claimed.groups is not None else "the provider sent no groups")
+    linked.read(provider, claimed)
     try:
         with transaction.atomic():
-            user = _known(provider, claimed) or _linked(provider, claimed) or _added(provider, claimed)
+            of_directory = linked.find(provider, claimed)
+            user = of_directory or _of_provider(provider, claimed)
             if not user.is_active:
                 raise AccountDisabled
-            _keep_in_step(user, provider, claimed)
+            (_follow if of_directory else _keep_in_step)(user, provider, claimed)
     except IntegrityError as error:  # two sign-ins of somebody new at once
         raise NotKnownHere("the same moment") from error
     return user
 
 
-def provider_of(user: User) -> IdentityProvider | None:
-    """Where an administrator signs in, if it is at a provider that is enabled for the portal."""
-    theirs = DirectoryEntry.objects.filter(user=user, provider__is_enabled=True, provider__for_portal=True)
-    entry = theirs.select_related("provider").first()
-    return entry.provider if entry else None
+def provider_of(user: User, among: QuerySet[IdentityProvider]) -> IdentityProvider | None:
+    """Where this person signs in."""
+    return among.filter(Q(entries__user=user) | Q(links__user=user)).first()
+
+
+def _follow(user: User, provider: IdentityProvider, claimed: Claimed) -> None:
+    """What the directory does not say: groups of the provider, and an account for who has none."""
+    if claimed.groups is not None:
+        _join(user, provider, claimed.groups)
+    if claimed.account and user.managed_apple_account is None:
+        _assign_account(user, claimed.account)
+
+
+def _of_provider(provider: IdentityProvider, claimed: Claimed) -> User:
+    return _known(provider, claimed) or _linked(provider, claimed) or _added(provider, claimed)
 
 
 def _known(provider: IdentityProvider, claimed: Claimed) -> User | None:
@@ -61,9 +76,7 @@ def _linked(provider: IdentityProvider, claimed: Claimed) -> User | None:
     if not provider.links_people or not _nobody_signs_in_as(user):
         raise NotKnownHere(f"the user ID is taken by somebody who does not come from {provider.name}")
     _enter(user, provider, claimed)
-    audit.record(
-        "user.linked", actor=ACTOR, subject_type="user", subject=user.user_id, details={"provider": provider.name}
-    )
+    linked.record(user, provider)
     return user
 
 

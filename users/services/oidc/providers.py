@@ -18,12 +18,17 @@ SPENT_KEPT: Final = timedelta(hours=1)  # longer than any callback is taken
 AUDITED: Final = (
     "name", "is_enabled", "position", "for_portal", "for_enrollment", "issuer", "client_id", "scopes",
     "user_id_claim", "email_claim", "name_claim", "first_name_claim", "last_name_claim", "groups_claim",
-    "account_claim", "account_source", "account_pattern", "allowed_groups", "creates_people", "links_people",
+    "account_claim", "account_source", "account_pattern", "allowed_groups", "creates_people", "links_people", "for_self",
+    "directory_id", "matches_by",
 )  # fmt: skip
 
 
 def for_portal() -> QuerySet[IdentityProvider]:
     return IdentityProvider.objects.filter(is_enabled=True, for_portal=True).order_by("position", "name")
+
+
+def for_self() -> QuerySet[IdentityProvider]:
+    return IdentityProvider.objects.filter(is_enabled=True, for_self=True).order_by("position", "name")
 
 
 def for_enrollment() -> QuerySet[IdentityProvider]:
@@ -34,7 +39,7 @@ def keep_issuer(provider: IdentityProvider, issuer: str) -> None:
     """Raises InvalidPerson: whoever names an issuer says who its people are, administrators among them."""
     before = IdentityProvider.objects.filter(pk=provider.pk).first()
     is_another = before is not None and before.issuer.rstrip("/") != issuer.rstrip("/")
-    if is_another and provider.entries.exists():
+    if is_another and (provider.entries.exists() or provider.links.exists()):
         raise InvalidPerson(
             _(
                 "People come from it, and another issuer could claim to be any of them."
