@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('users', '0016_person_session'),
+        ('users', '0018_account_states'),
     ]
 
     operations = [

@@ -188,6 +188,7 @@ def test_groups_of_the_provider_count_beside_those_of_the_directory(
 
 def test_the_account_of_a_claim_is_for_who_has_none(directory: Directory, provider: IdentityProvider) -> None:
     of(directory)
+    provider.account_claim = "maa"
     arrive(provider, claimed(account="anna@mdm.example.test"))
     arrive(provider, claimed(account="other@mdm.example.test"))
 

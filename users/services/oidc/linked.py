@@ -1,4 +1,4 @@
-"""People of a directory who sign in at a provider that speaks for it, by the administrator's rule (decision 47).
+"""People of a directory who sign in at a provider that speaks for it, by the administrator's rule (decision 48).
 
 They stay people of the directory.  A link is made once, by the rule, and is found by the provider's `sub` from then on;
 it holds as long as the provider speaks for this very directory.  Nobody local and no administrator is ever linked so.

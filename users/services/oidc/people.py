@@ -3,7 +3,7 @@
 The rule that nobody takes over an account (docs/decisions/0036): a person is found by the provider and its `sub`, by
 nothing that can be chosen or changed.  To somebody who was here before they are linked only where the provider may do
 so, by the whole user ID, and only to a person whom nobody ever could sign in as: local, no password, no PIN, no
-administrator.  A provider may be told to speak for a directory (decision 47): its people are known again by the
+administrator.  A provider may be told to speak for a directory (decision 48): its people are known again by the
 rule of the administrator and stay people of the directory, which says what they are called and whether they are there.
 """
 
@@ -51,8 +51,15 @@ def _follow(user: User, provider: IdentityProvider, claimed: Claimed) -> None:
     """What the directory does not say: groups of the provider, and an account for who has none."""
     if claimed.groups is not None:
         _join(user, provider, claimed.groups)
-    if claimed.account and user.managed_apple_account is None:
-        _assign_account(user, claimed.account)
+    if user.managed_apple_account is None:
+        mapped = account_mapping.read(Rule.of(provider), _attributes(claimed), user)
+        entry = DirectoryEntry.objects.get(user=user)
+        (outcome,) = account_mapping.plan([Wanted(user=user, entry=entry, mapped=mapped)])
+        if outcome.changes:
+            user.managed_apple_account = outcome.account
+            user.save(update_fields=["managed_apple_account"])
+        elif outcome.state in account_mapping.TOLD:
+            _refuse_account(user, outcome.problem)
 
 
 def _of_provider(provider: IdentityProvider, claimed: Claimed) -> User:

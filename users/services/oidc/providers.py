@@ -18,8 +18,8 @@ SPENT_KEPT: Final = timedelta(hours=1)  # longer than any callback is taken
 AUDITED: Final = (
     "name", "is_enabled", "position", "for_portal", "for_enrollment", "issuer", "client_id", "scopes",
     "user_id_claim", "email_claim", "name_claim", "first_name_claim", "last_name_claim", "groups_claim",
-    "account_claim", "account_source", "account_pattern", "allowed_groups", "creates_people", "links_people", "for_self",
-    "directory_id", "matches_by",
+    "account_claim", "account_source", "account_pattern", "allowed_groups", "creates_people", "links_people",
+    "for_self", "directory_id", "matches_by",
 )  # fmt: skip
 
 
