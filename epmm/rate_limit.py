@@ -12,6 +12,7 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 from epmm import caller
 from epmm.client_address import client_address, network
@@ -64,7 +65,9 @@ def too_many(request: HttpRequest, seconds: int) -> HttpResponse:
     headers = {"Retry-After": str(seconds)}
     if not request.accepts("text/html") or "Accept" not in request.headers:
         return HttpResponse(status=429, headers=headers)
-    return HttpResponse(render_to_string("429.html", {"seconds": seconds}), status=429, headers=headers)
+    sentence = _("More comes from your network than this server takes at once. Try again in {n} seconds.")
+    page = render_to_string("429.html", {"sentence": sentence.format(n=seconds)})
+    return HttpResponse(page, status=429, headers=headers)
 
 
 def forget() -> None:
