@@ -41,8 +41,7 @@ def kolmogorov_smirnov(ones: Sequence[float], others: Sequence[float]) -> tuple[
         while other < len(others) and others[other] <= time:
             other += 1
         gap = max(gap, abs(one / len(ones) - other / len(others)))
-    root = math.sqrt(len(ones) * len(others) / (len(ones) + len(others)))
-    scaled = (root + 0.12 + 0.11 / root) * gap
+    scaled = math.sqrt(len(ones) * len(others) / (len(ones) + len(others))) * gap
     if scaled < 0.2:  # noqa: PLR2004 - where the series does not converge, and chance explains all
         return gap, 1.0
     series = sum((-1) ** (n - 1) * math.exp(-2 * (n * scaled) ** 2) for n in range(1, TERMS))
