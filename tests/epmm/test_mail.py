@@ -322,7 +322,7 @@ def test_what_took_too_long_to_come_to_is_sent_by_whoever_has_it_now_and_by_nobo
     box: Letterbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [post(f"p{number}@example.test") for number in range(5)]
-    hand_over = mail_outbox.hand_over
+    hand_over = mail_transport.hand_over
 
     def slowly(*given: Any) -> mail_transport.Verdict:
         monkeypatch.setattr(mail_outbox, "hand_over", hand_over)

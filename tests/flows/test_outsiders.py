@@ -126,8 +126,9 @@ def test_whoever_tries_too_often_is_told_when_to_come_back_whatever_the_name(
     answers = [post(door, name) for _ in range(7)]
 
     assert [answer.status_code for answer in answers] == [200] * 6 + [429]
-    assert [answer.headers.get("Retry-After") for answer in answers] == [None] * 6 + ["30"]
-    assert "Too many attempts. Try again in 30 seconds." in answers[-1].content.decode()
+    assert [answer.headers.get("Retry-After") for answer in answers[:6]] == [None] * 6
+    assert 0 < (seconds := int(answers[-1].headers["Retry-After"])) <= 30
+    assert f"Too many attempts. Try again in {seconds} seconds." in answers[-1].content.decode()
     entry = AuditEntry.objects.get(action="sign_in.limited")
     assert (entry.subject, entry.address) == ("local" if name == "local" else "unknown", "192.0.2.7")
     if door == ENROLLMENT:

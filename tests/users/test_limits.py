@@ -19,7 +19,7 @@ from users import tasks as _tasks  # noqa: F401 - registers its job, as the work
 from users.errors import TooManyAttempts, WrongCode, WrongCredentials
 from users.models import Authenticator, KnownNetwork, SignInBudget, SignInFailures, User
 from users.services import limits, lock_out, networks, passwords, second_factor, sign_in, upkeep
-from users.services.limits import ACCOUNT, ADDRESS, ALL, Limit
+from users.services.limits import ACCOUNT, ALL, Limit
 
 pytestmark = pytest.mark.django_db
 HOME, OFFICE, HOTEL = "198.51.100.7", "192.0.2.7", "203.0.113.99"
@@ -73,7 +73,7 @@ def test_an_attack_from_everywhere_on_one_name_is_slowed_down_whether_or_not_any
     assert answers == ["WrongCredentials"] * ACCOUNT.at_once + ["TooManyAttempts"] * 5
     with pytest.raises(TooManyAttempts) as refusal:
         tries(name, address=HOTEL)
-    assert refusal.value.seconds == ACCOUNT.every.total_seconds()
+    assert 0 < refusal.value.seconds <= ACCOUNT.every.total_seconds()
     assert outcome(name="somebody", password="wrong", address=HOTEL) == "WrongCredentials"
 
 
@@ -97,11 +97,12 @@ def test_a_colleague_in_the_same_network_cannot_lock_out_a_browser_of_before(ali
 
 
 def test_one_who_tries_all_accounts_from_one_address_is_slowed_down_and_the_known_ones_there_are_not(
-    alice: User,
+    alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(limits, "ADDRESS", Limit("address", 5, timedelta(hours=1)))
     cookie = known_browser(address=OFFICE)
 
-    answers = [outcome(name=f"guess{n}", password="wrong", address=OFFICE) for n in range(ADDRESS.at_once + 1)]
+    answers = [outcome(name=f"guess{n}", password="wrong", address=OFFICE) for n in range(6)]
     assert answers[-2:] == ["WrongCredentials", "TooManyAttempts"]
     assert outcome(address=OFFICE, cookie=cookie) == "in"
     assert outcome(address=HOTEL) == "in"
@@ -110,7 +111,7 @@ def test_one_who_tries_all_accounts_from_one_address_is_slowed_down_and_the_know
 def test_an_attack_on_all_accounts_from_everywhere_leaves_known_browsers_and_networks_alone(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "ALL", Limit("all", 3, timedelta(minutes=1)))
+    monkeypatch.setattr(limits, "ALL", Limit("all", 3, timedelta(hours=1)))
     cookie = known_browser(address=HOME)
 
     answers = [outcome(name=f"guess{n}", password="wrong", address=f"2001:db8:{n}::1") for n in range(4)]
