@@ -37,6 +37,7 @@ NOBODY: Final = "ghost"
 RANDOM: Final = (
     (r'"\w{64}"', "csrf"),
     (r"/enroll/sign-in/[\w:-]+", "state"),
+    (r"'Expires': '[^']+'", "time"),
     (r"__Host-epmm-csrf=\w{32}; expires=[^;]+", "cookie"),
 )
 
@@ -76,7 +77,8 @@ def address_of(door: str) -> str:
 
 def post(door: str, name: str, password: str = "wrong", *, by: Client | None = None) -> HttpResponse:
     given = {"user_id": name, "password": password}
-    answer: HttpResponse = (by or browser()).post(address_of(door), given)  # type: ignore[assignment] # nothing streams
+    address = address_of(door) if door == ENROLLMENT else door
+    answer: HttpResponse = (by or browser()).post(address, given)  # type: ignore[assignment] # nothing streams
     return answer
 
 
@@ -104,13 +106,14 @@ def everybody(settings: Settings) -> None:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_whoever_does_not_know_the_password_gets_the_same_answer_for_all_names(everybody: None, door: str) -> None:
-    post(door, "other")  # the first from there makes rows that the others find
+    here = address_of(door)  # one for all: its length differs by chance
+    post(here, "other")  # the first from there makes rows that the others find
     told = {}
 
     for name in (*PEOPLE, NOBODY):
         CountingHasher.computed = 0
         with CaptureQueriesContext(connection) as queries:
-            answer = post(door, name)
+            answer = post(here, name)
         told[name] = (CountingHasher.computed, len(queries), whole(answer, name))
 
     assert {name: each for name, each in told.items() if each != told[NOBODY]} == {}
