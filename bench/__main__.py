@@ -7,7 +7,7 @@ import sys
 from typing import Final
 
 SUBCOMMANDS: Final = (
-    "connect", "door", "digest", "push", "enroll", "fleet", "search", "portal", "directory", "fuzz", "faults",
+    "connect", "door", "digest", "push", "enroll", "fleet", "search", "portal", "directory", "signin", "fuzz", "faults",
 )  # fmt: skip
 
 

@@ -68,7 +68,10 @@ WRONG_CREDENTIALS: Final = _reason(
 )
 TOO_MANY_ATTEMPTS: Final = _reason(
     "E-202",
-    _("Too many wrong attempts in a row from this address. The lock ends by itself."),
+    _(
+        "Too many wrong attempts: for this name, from this address, or in all. It ends by itself; the step says which"
+        " limit it was."
+    ),
     _("Too many attempts. Try again in {seconds} seconds."),
 )
 PIN_EXPIRED: Final = _reason(

@@ -10,7 +10,7 @@ from typing import Any, Final
 from epmm.models import AuditEntry
 
 # What strangers cause is bounded in number, so entries of these go before their time.
-BOUNDED: Final = frozenset({"sign_in.failed"})
+BOUNDED: Final = frozenset({"sign_in.failed", "sign_in.limited"})
 
 
 NOTE: Final = "note"  # in the details of an entry, and in the form of a dialog as `audit_note`

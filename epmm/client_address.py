@@ -7,6 +7,7 @@ from typing import Final
 from django.conf import settings
 from django.http import HttpRequest
 
+UNKNOWN: Final = "unknown"  # whoever comes from nowhere
 UNIX: Final = "unix"  # the address of whoever is behind a Unix socket: only those may be whom its mode lets in
 
 
@@ -45,7 +46,7 @@ def network(address: str | None) -> str:
     try:
         ip = ip_address((address or "").partition("%")[0])
     except ValueError:
-        return "unknown"
+        return UNKNOWN
     if isinstance(ip, IPv6Address):
         return str(ip.ipv4_mapped or ip_network((ip, 64), strict=False))
     return str(ip)

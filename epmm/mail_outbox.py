@@ -1,6 +1,8 @@
 """Hands queued mail to the server: some at a time over one connection, each answer stored before the next message.
 
-A row that a worker has taken is put off for as long as that may take, so a killed worker gives it back.
+A row that a worker has taken is put off, so a killed worker gives it back.  Before each message it makes sure that the
+message is still its own, and puts it off anew; and no message takes longer than half of that (`mail_transport`): a slow
+server is handed nothing twice, however many wait in front.
 """
 
 import logging
@@ -10,12 +12,12 @@ from typing import Final
 from django.db import connection, transaction
 from django.utils import timezone
 
-from epmm.mail_transport import Outcome, ServerAway, Verdict, hand_over, session
+from epmm.mail_transport import LONGEST_SECONDS, Outcome, ServerAway, Verdict, hand_over, session
 from epmm.models import Mail
 
 logger = logging.getLogger(__name__)
 AT_ONCE: Final = 20
-TAKEN_FOR: Final = timedelta(minutes=15)  # twenty messages to a server that answers each command at the last moment
+TAKEN_FOR: Final = 2 * timedelta(seconds=LONGEST_SECONDS)
 FIRST_RETRY: Final = timedelta(minutes=1)
 LAST_RETRY: Final = timedelta(hours=1)
 GIVEN_UP_AFTER: Final = timedelta(days=4)  # RFC 5321, 4.5.4.1: at least four to five days
@@ -32,6 +34,8 @@ def drain() -> None:
         try:
             with session() as server:
                 for place, mail in enumerate(taken):
+                    if not _is_still_ours(mail):
+                        continue
                     verdict = hand_over(server, mail.recipient, bytes(mail.content or b""))
                     store(mail, verdict)
                     if verdict.outcome is Outcome.AWAY:
@@ -50,11 +54,22 @@ def _take() -> list[Mail]:
         locked = due.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
         taken = list(locked[:AT_ONCE])
         Mail.objects.filter(pk__in=[mail.pk for mail in taken]).update(next_at=now + TAKEN_FOR)
+    for mail in taken:
+        mail.next_at = now + TAKEN_FOR
     return taken
 
 
+def _is_still_ours(mail: Mail) -> bool:
+    """Nobody else has taken it since, or stopped it: `next_at` is as we have set it."""
+    until = timezone.now() + TAKEN_FOR
+    row = Mail.objects.waiting().filter(pk=mail.pk, next_at=mail.next_at)
+    mail.next_at = until
+    return row.update(next_at=until) == 1
+
+
 def _give_back(untried: list[Mail]) -> None:
-    Mail.objects.waiting().filter(pk__in=[mail.pk for mail in untried]).update(next_at=timezone.now())
+    for mail in untried:
+        Mail.objects.waiting().filter(pk=mail.pk, next_at=mail.next_at).update(next_at=timezone.now())
 
 
 def store(mail: Mail, verdict: Verdict) -> None:

@@ -1,6 +1,8 @@
 """One connection to the mail server of the settings; each message gets a verdict."""
 
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +26,8 @@ from epmm import options, settings_store
 from epmm.mail import Letter, address, ascii_host, compose
 from epmm.mail_models import LONGEST_ANSWER
 
-TIMEOUT_SECONDS: Final = 20
+TIMEOUT_SECONDS: Final = 20  # of silence
+LONGEST_SECONDS: Final = 300.0  # for one message, to a server that says a letter now and then
 PERMANENT: Final = 500
 # What these say is wrong with our settings, not with this message: STARTTLS or a sign-in is wanted, or refused.
 OF_THE_SETTINGS: Final = frozenset({530, 534, 535, 538})
@@ -75,7 +78,8 @@ def try_out(letter: Letter) -> Verdict:
 def hand_over(server: SMTP, recipient: str, content: bytes) -> Verdict:
     sender = address(settings_store.read(options.MAIL_FROM)).addr_spec
     try:
-        server.sendmail(sender, [address(recipient).addr_spec], content)
+        with _in_time(server):
+            server.sendmail(sender, [address(recipient).addr_spec], content)
     except SMTPRecipientsRefused as refused:
         ((code, said),) = refused.recipients.values()
         return _by_code(code, words(SMTPResponseException(code, said)))
@@ -86,6 +90,24 @@ def hand_over(server: SMTP, recipient: str, content: bytes) -> Verdict:
     except (OSError, SMTPException) as error:  # also a server that hung up
         return Verdict(Outcome.AWAY, words(error))
     return Verdict(Outcome.SENT)
+
+
+@contextmanager
+def _in_time(server: SMTP) -> Iterator[None]:
+    """Whatever is read or written when the time is over fails."""
+    timer = threading.Timer(LONGEST_SECONDS, _hang_up, [server])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _hang_up(server: SMTP) -> None:
+    if server.sock is not None:
+        with suppress(OSError):
+            server.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _connected() -> SMTP:

@@ -6,7 +6,7 @@ from typing import Final
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from epmm import metrics, request_id
+from epmm import caller, metrics, request_id
 from epmm.client_address import is_trusted_proxy
 
 logger = logging.getLogger("epmm.front")
@@ -14,6 +14,7 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 HEADER: Final = "X-Request-ID"
 MONITORING: Final = frozenset({"healthz", "readyz", "metrics"})  # asks all day
 ERRORS: Final = 400
+TOO_MANY: Final = 429
 
 
 def accounted(
@@ -48,6 +49,24 @@ def content_length(
         response = get_response(request)
         if not response.streaming and not response.has_header("Content-Length"):
             response.headers["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined] # not streaming
+        return response
+
+    return middleware
+
+
+def recognized(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Know the browser again that somebody signs in with, and say how long to wait to whoever tries too often."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        with caller.calling(request.COOKIES.get(caller.COOKIE, "")) as calling:
+            response = get_response(request)
+        if calling.signed_in is not None:
+            sealed, age = calling.signed_in.seal(), caller.SECONDS
+            response.set_cookie(caller.COOKIE, sealed, max_age=age, secure=True, httponly=True, samesite="Lax")
+        if response.status_code == TOO_MANY and calling.wait:
+            response.headers["Retry-After"] = str(calling.wait)
         return response
 
     return middleware

@@ -1,4 +1,7 @@
-"""A token bucket for each caller, in the memory of this process: enough to blunt a flood at a public address."""
+"""A token bucket for each caller, in the memory of this process: enough to blunt a flood at a public address.
+
+A browser that somebody has signed in with has a bucket of its own: no flood from its network empties it.
+"""
 
 import threading
 import time
@@ -8,12 +11,16 @@ from functools import wraps
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
+from epmm import caller
 from epmm.client_address import client_address, network
 
 PER_SECOND: Final = 20.0  # an office behind one address may enroll in a hurry
 BURST: Final = 200.0
 REMEMBERED: Final = 50_000
+WAIT: Final = 5
 
 
 class Buckets:
@@ -46,11 +53,21 @@ def limited(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
 
     @wraps(view)
     def limited_view(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        if _buckets.admit(network(client_address(request)), time.monotonic()):
+        if _buckets.admit(caller.browser_name() or network(client_address(request)), time.monotonic()):
             return view(request, *args, **kwargs)
-        return HttpResponse(status=429, headers={"Retry-After": "5"})
+        return too_many(request, WAIT)
 
     return limited_view
+
+
+def too_many(request: HttpRequest, seconds: int) -> HttpResponse:
+    """A page for people; devices and programs read the header."""
+    headers = {"Retry-After": str(seconds)}
+    if not request.accepts("text/html") or "Accept" not in request.headers:
+        return HttpResponse(status=429, headers=headers)
+    sentence = _("More comes from your network than this server takes at once. Try again in {n} seconds.")
+    page = render_to_string("429.html", {"sentence": sentence.format(n=seconds)})
+    return HttpResponse(page, status=429, headers=headers)
 
 
 def forget() -> None:

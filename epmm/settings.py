@@ -90,6 +90,7 @@ MIDDLEWARE = [
     "epmm.middleware.content_length",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "epmm.middleware.recognized",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "users.self_guard.SelfGuard",
     "django.middleware.locale.LocaleMiddleware",

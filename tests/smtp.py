@@ -1,14 +1,17 @@
 """A real mail server for tests: aiosmtpd on a port of its own, with STARTTLS, a sign-in, and moods."""
 
+import socket
 import ssl
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -61,6 +64,38 @@ class Letterbox:
         if is_right:
             self.signed_in.append(USER)
         return AuthResult(success=is_right, handled=False)
+
+
+class Slow:
+    """A server that is never silent for long, and never done."""
+
+    ENOUGH: Final = 200
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.letters = 0
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+        self._listener.close()
+
+    def _serve(self) -> None:
+        caller, _address = self._listener.accept()
+        with caller, suppress(OSError):
+            for answer in (b"220 slow", b"250 slow"):
+                caller.sendall(answer + b"\r\n")
+                caller.recv(1024)
+            caller.recv(1024)
+            while self.letters < self.ENOUGH:
+                caller.sendall(b"2")
+                self.letters += 1
+                time.sleep(0.02)
 
 
 @contextmanager

@@ -89,9 +89,11 @@ class PinExpired(SignInRefused):
 
 
 class TooManyAttempts(SignInRefused):
-    def __init__(self, seconds: int) -> None:
+    def __init__(self, seconds: int, *, limit: str = "", is_news: bool = False) -> None:
         super().__init__(_("Too many attempts. Try again in {n} seconds.").format(n=seconds))
         self.seconds = seconds
+        self.limit = limit  # which one, for the audit and the trace: nobody who tries is told
+        self.is_news = is_news  # nothing was audited of it for a while
 
 
 class DirectoryUnavailable(SignInRefused):

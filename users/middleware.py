@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from epmm import audit, masking, options, settings_store
 from epmm.client_address import client_address
-from users import permissions
+from users import permissions, sessions
 from users.models import AdminRole
 
 PORTAL: Final = "portal"
@@ -60,6 +60,7 @@ class PortalGuard:
         if not permissions.roles_of(request):
             logout(request)
             return _to_sign_in(request)
+        sessions.keep_roles(request.session, permissions.roles_of(request))
         _touch(request)
         if why_not := _why_not(request, needed, match.url_name or ""):
             return _forbidden(request, why_not)

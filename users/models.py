@@ -44,6 +44,7 @@ __all__ = [
     "Group",
     "GroupRole",
     "IdentityProvider",
+    "KnownNetwork",
     "Membership",
     "PersonSession",
     "PinFile",
@@ -53,6 +54,7 @@ __all__ = [
     "RegistrationPin",
     "Role",
     "RoleGrant",
+    "SignInBudget",
     "SignInFailures",
     "SpentSignIn",
     "User",
@@ -354,19 +356,42 @@ class PinFile(models.Model):
 
 
 class SignInFailures(models.Model):
-    """Failures in a row for one name typed from one address; unknown names are counted alike."""
+    """Failures in a row for one name typed from one address or in one browser; unknown names are counted alike."""
 
     name_hash = models.CharField(max_length=64)
     address = models.CharField(max_length=64)
     count = models.PositiveIntegerField(default=0)
     last_at = models.DateTimeField(default=timezone.now, db_index=True)
     locked_until = models.DateTimeField(null=True)
+    noted_at = models.DateTimeField(null=True)  # in the audit, that somebody was kept waiting
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["name_hash", "address"], name="failures_once")]
 
     def __str__(self) -> str:
         return f"{self.count} failures"
+
+
+class SignInBudget(models.Model):
+    """What failed attempts have used up of a limit: as much as lies between now and `spent_until`."""
+
+    key = models.CharField(max_length=64, unique=True)
+    spent_until = models.DateTimeField(db_index=True)
+    noted_at = models.DateTimeField(null=True)  # in the audit, that somebody was kept waiting
+
+    def __str__(self) -> str:
+        return f"Spent until {self.spent_until}"
+
+
+class KnownNetwork(models.Model):
+    """Somebody has signed in from there not long ago; whoever else comes from there is no stranger either."""
+
+    network = models.CharField(max_length=64, unique=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="known_networks")
+    last_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"Network of {self.user_id}"
 
 
 class Authenticator(models.Model):

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from epmm import audit, options, settings_store
 from epmm.client_address import client_address
-from users import self_permissions, self_sessions
+from users import self_permissions, self_sessions, sessions
 
 NAMESPACE: Final = "self"
 PAGES: Final = frozenset({"/", "/go"})
@@ -60,6 +60,7 @@ class SelfGuard:
         if request.user.is_authenticated and not self_permissions.may(request, self_permissions.PERSON):
             logout(request)
         if request.user.is_authenticated:
+            sessions.keep_roles(request.session, self_permissions.roles_of(request))
             _touch(request)
         elif needed != self_permissions.ANYONE:
             return _to_sign_in(request)

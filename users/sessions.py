@@ -1,13 +1,16 @@
 """Sessions of the portal as rows that know their person.  Nothing here is asked for by a device."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 
 from users.models import PortalSession
 
 ADDRESS = "address"
+ROLES: Final = "roles"
 
 
 class SessionStore(DatabaseStore):
@@ -23,3 +26,14 @@ class SessionStore(DatabaseStore):
         row.user_id = int(user_id) if user_id else None
         row.address = data.get(ADDRESS)
         return row
+
+
+def keep_roles(session: SessionBase, roles: Iterable[str]) -> None:
+    """A session that may do more, or less, than before gets another key."""
+    now = sorted(roles)
+    before = session.get(ROLES)
+    if before == now:
+        return
+    if before is not None:
+        session.cycle_key()
+    session[ROLES] = now

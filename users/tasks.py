@@ -7,11 +7,16 @@ from epmm import jobs
 
 @jobs.handles("users.forget_failed_sign_ins", every=timedelta(hours=1))
 def forget_failed_sign_ins() -> None:
-    from users.services import lock_out, sign_in  # services start tasks; a task alone reaches for its service
+    from users.services import (  # services start tasks; a task alone reaches for its service
+        limits,
+        lock_out,
+        networks,
+        sign_in,
+    )
 
     now = timezone.now()
-    lock_out.forget(now)
-    sign_in.forget(now)
+    for service in (lock_out, limits, networks, sign_in):
+        service.forget(now)
 
 
 @jobs.handles("users.forget_ended_sessions", every=timedelta(hours=1))

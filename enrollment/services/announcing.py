@@ -103,11 +103,12 @@ def _people(names: Sequence[str]) -> Iterator[User]:
 @transaction.atomic
 def announce(expected: Sequence[Expected], *, notify: bool, language: str, actor: str) -> None:
     """With a mail to each, where that was chosen.  Raises MailRefused; then nothing is saved."""
-    for each in expected:
-        invitations.announce(each.user, each.announced, actor=actor)
-    if notify:
-        written = invitation_texts.template(InvitationTemplate.Kind.INVITATION, language)
-        has_pin = written.asks_for_pin
-        if has_pin:  # a text of theirs for PINs; nobody has chosen to mail some
-            written = invitation_texts.built_in(InvitationTemplate.Kind.INVITATION, language, has_pin=False)
-        invitations.send([each.user for each in expected], Draft(language=language, written=written), actor=actor)
+    if not notify:
+        for each in expected:
+            invitations.announce(each.user, each.announced, actor=actor)
+        return
+    written = invitation_texts.template(InvitationTemplate.Kind.INVITATION, language)
+    if written.asks_for_pin:  # a text of theirs for PINs; nobody has chosen to mail some
+        written = invitation_texts.built_in(InvitationTemplate.Kind.INVITATION, language, has_pin=False)
+    draft = Draft(language=language, written=written)
+    invitations.send_announced([(each.user, each.announced) for each in expected], draft, actor=actor)

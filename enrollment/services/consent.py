@@ -32,11 +32,16 @@ def due(kind: Enrollment.Kind, languages: Sequence[str] = (), user: int = 0) -> 
     Without one, it is the text for all others; without that, one in the language of the pages, or the built-in text.
     Terms that a rule has for this person take the place of all of these.
     """
+    return [_kept(text) for text in _shown(kind, languages, user)]
+
+
+def _shown(kind: Enrollment.Kind, languages: Sequence[str], user: int) -> list[PolicyText]:
+    """What they would read; a text that nobody has seen yet is no row."""
     texts = []
     theirs = rules.of(user).terms() if user else None
     for policy, setting in CONFIGURED:
         if policy == PolicyText.Kind.TERMS and theirs is not None and theirs.rule is not None:
-            texts.append(_version(policy, get_language() or settings.LANGUAGE_CODE, theirs.value))
+            texts.append(_worded(policy, get_language() or settings.LANGUAGE_CODE, theirs.value))
             continue
         value = settings_store.read(setting)
         if mode_of(value) != "off":
@@ -44,7 +49,7 @@ def due(kind: Enrollment.Kind, languages: Sequence[str] = (), user: int = 0) -> 
             others = [] if mode_of(value) == "own" else [here, settings.LANGUAGE_CODE]
             local = best(policy, [*languages, *others])
             tag = local.tag if local else here
-            texts.append(_version(policy, tag, local.content if local else _text(policy, value, kind)))
+            texts.append(_worded(policy, tag, local.content if local else _text(policy, value, kind)))
     return texts
 
 
@@ -70,16 +75,20 @@ def outstanding(user: User, kind: Enrollment.Kind, languages: Sequence[str] = ()
     if not settings_store.read(options.ACCEPT_AGAIN):
         return []
     texts = []
-    for now in due(kind, languages, user.pk):
+    for now in _shown(kind, languages, user.pk):
         accepted = user.acceptances.filter(policy__kind=now.kind).select_related("policy").order_by("-pk").first()
-        if accepted is not None and accepted.policy_id != now.pk and not _still_holds(accepted.policy, kind, user.pk):
-            texts.append(now)
+        if accepted is not None and not _is_same(accepted.policy, now) and not _still_holds(accepted.policy, kind, user.pk):
+            texts.append(_kept(now))
     return texts
 
 
 def _still_holds(text: PolicyText, kind: Enrollment.Kind, user: int) -> bool:
     with translation.override(text.language):
-        return any(now.pk == text.pk for now in due(kind, [text.language], user) if now.kind == text.kind)
+        return any(_is_same(text, now) for now in _shown(kind, [text.language], user))
+
+
+def _is_same(one: PolicyText, other: PolicyText) -> bool:
+    return (one.kind, one.language, one.text_sha256) == (other.kind, other.language, other.text_sha256)
 
 
 def mode_of(value: str) -> str:
@@ -128,18 +137,24 @@ def accept(user: User, policy: PolicyText, *, attempt: Attempt | None, address: 
             consent_notice.post(row)
 
 
-def _version(policy: PolicyText.Kind, language: str, text: str) -> PolicyText:
+def _worded(policy: PolicyText.Kind, language: str, text: str) -> PolicyText:
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    return PolicyText(kind=policy, language=language, text=text, text_sha256=sha256)
+
+
+def _kept(new: PolicyText) -> PolicyText:
     """The stored version of exactly this text; a new text gets the next number."""
-    known = PolicyText.objects.filter(kind=policy, language=language)
-    key = {"kind": policy, "language": language, "text_sha256": hashlib.sha256(text.encode()).hexdigest()}
-    if row := known.filter(text_sha256=key["text_sha256"]).first():
+    known = PolicyText.objects.filter(kind=new.kind, language=new.language)
+    same = known.filter(text_sha256=new.text_sha256)
+    if row := same.first():
         return row
-    newest: int = known.aggregate(newest=Max("version"))["newest"] or 0
+    new.version = (known.aggregate(newest=Max("version"))["newest"] or 0) + 1
     try:
         with transaction.atomic():
-            return PolicyText.objects.create(**key, version=newest + 1, text=text)
+            new.save(force_insert=True)
     except IntegrityError:  # two people met the new text at the same moment
-        return PolicyText.objects.get(**key)
+        return same.get()
+    return new
 
 
 def _built_in(policy: PolicyText.Kind, kind: Enrollment.Kind) -> str:

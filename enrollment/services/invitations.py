@@ -61,27 +61,37 @@ def checked(draft: Draft) -> Draft:
 
 def send(people: Sequence[User], draft: Draft, *, actor: str) -> InvitationRound:
     """Whoever was invited before is invited anew.  Raises TextRefused or MailRefused; then nobody is."""
+    with transaction.atomic():
+        made = _round(draft, len(people), actor)
+        _begin(people, made)
+    return made
+
+
+def send_announced(expected: Sequence[tuple[User, Announced]], draft: Draft, *, actor: str) -> InvitationRound:
+    """The same to whose devices are expected: one invitation tells what is known of the device, and goes by mail."""
+    with transaction.atomic():
+        made = _round(draft, len(expected), actor)
+        for user, announced in expected:
+            announce(user, announced, actor=actor, made=made)
+        Job.enqueue(SEND, round=made.pk)
+    return made
+
+
+def _round(draft: Draft, people: int, actor: str) -> InvitationRound:
     draft = checked(draft)
     if not mail.is_set_up():
         raise MailRefused(_("No mail server is set up. Enter one under Settings > Outgoing mail."))
-    with transaction.atomic():
-        made = InvitationRound.objects.create(
-            language=draft.language,
-            subject=draft.written.subject,
-            text=draft.written.text,
-            has_pin=draft.has_pin,
-            remind_after_days=draft.remind_after_days,
-            reminders=draft.reminders,
-            created_by=actor,
-        )
-        _begin(people, made)
-        audit.record(
-            "invitation.round",
-            actor=actor,
-            subject_type="invitation",
-            subject=str(made.pk),
-            details={"people": len(people), "language": draft.language, "with_pin": draft.has_pin},
-        )
+    made = InvitationRound.objects.create(
+        language=draft.language,
+        subject=draft.written.subject,
+        text=draft.written.text,
+        has_pin=draft.has_pin,
+        remind_after_days=draft.remind_after_days,
+        reminders=draft.reminders,
+        created_by=actor,
+    )
+    details = {"people": people, "language": draft.language, "with_pin": draft.has_pin}
+    audit.record("invitation.round", actor=actor, subject_type="invitation", subject=str(made.pk), details=details)
     return made
 
 
@@ -96,12 +106,13 @@ def again(invitation: Invitation, *, actor: str) -> None:
         _record("invitation.again", invitation, actor)
 
 
-def announce(user: User, announced: Announced, *, actor: str) -> Invitation:
-    """A device that is expected, of a person who is told otherwise; part of the caller's transaction."""
+def announce(user: User, announced: Announced, *, actor: str, made: InvitationRound | None = None) -> Invitation:
+    """A device that is expected, of a person whom this round tells, or somebody; part of the caller's transaction."""
     _end(Invitation.objects.filter(user=user, end=""), Invitation.End.REPLACED)
     device = registration.await_device(user, announced=announced)
-    invitation = Invitation(user=user, device=device, owner=announced.owner, token=_token(), expires_at=_expiry())
-    invitation.save()
+    invitation = Invitation.objects.create(
+        user=user, device=device, owner=announced.owner, round=made, token=_token(), expires_at=_expiry()
+    )
     _record("device.announced", invitation, actor)
     return invitation
 

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import transaction
 from django.utils import timezone
 
 from enrollment.services import registration
-from epmm import options, settings_store
+from epmm import caller, options, settings_store
+from users.errors import TooManyAttempts
 from users.models import RegistrationPin, Role, User
+from users.services import limits, sign_in
 
 
 class NotOffered(Exception):
@@ -32,9 +35,19 @@ def offered(user: User, roles: frozenset[str], now: datetime) -> Offer | None:
     return Offer(standing, is_valid, (Role.PORTAL_RESET_PIN if is_valid else Role.PORTAL_REGISTER) in roles)
 
 
-def issue(user: User, roles: frozenset[str]) -> str:
-    """The digits, which are kept nowhere.  Raises NotOffered."""
-    offer = offered(user, roles, timezone.now())
+def issue(user: User, roles: frozenset[str], *, address: str | None) -> str:
+    """The digits, which are kept nowhere.  Raises NotOffered, TooManyAttempts."""
+    now = timezone.now()
+    offer = offered(user, roles, now)
     if offer is None or not offer.may_ask:
         raise NotOffered
+    try:
+        with transaction.atomic():
+            limits.spend(limits.PINS, str(user.pk), now)
+    except TooManyAttempts as refusal:
+        caller.has_to_wait(refusal.seconds)
+        if refusal.is_news:
+            limits.note(limits.PINS, str(user.pk), now)
+            sign_in.record_limit(refusal, user, address)
+        raise
     return registration.issue_pin(user, actor=user.user_id)

@@ -217,7 +217,7 @@ def checked_credentials(entered: Entered, *, used_for: str, address: str | None)
             domains=options.enrollment_domains(),
         )
     except TooManyAttempts as error:
-        raise Refused(reasons.TOO_MANY_ATTEMPTS, seconds=error.seconds) from error
+        raise Refused(reasons.TOO_MANY_ATTEMPTS, seconds=error.seconds, why=error.limit) from error
     except PinExpired as error:
         raise Refused(reasons.PIN_EXPIRED) from error
     except PasswordMustChange as error:
@@ -361,7 +361,7 @@ def _provisional_device(
 ) -> Device:
     """The record that shows in the list until Authenticate tells which device it is."""
     kind, platform = Enrollment.Kind(state.kind), policy.PLATFORM_OF.get(state.family, "")
-    device = _waiting_record(pin, attempt, user, platform) or Device(user=user)
+    device = _waiting_record(state, pin, attempt, user, platform) or Device(user=user)
     device.status = Device.Status.IENROLL_VERIFIED
     device.enrollment_type = kind.value
     device.owner = invitations.owner_for(user, kind) or policy.owner_of(said, kind)
@@ -377,16 +377,18 @@ def _provisional_device(
     return device
 
 
-def _waiting_record(pin: RegistrationPin | None, attempt: Attempt | None, user: User, platform: str) -> Device | None:
+def _waiting_record(
+    state: State, pin: RegistrationPin | None, attempt: Attempt | None, user: User, platform: str
+) -> Device | None:
     if pin is not None:
         pending = Device.objects.filter(pin=pin, status=Device.Status.VERIFICATION_PENDING).first()
         if pending is not None:
             return pending
     if attempt is not None:
-        earlier = AccessToken.objects.filter(attempt=attempt, user=user, device__status__in=Device.PROVISIONAL)
-        row: AccessToken | AuthorizationCode | None = earlier.select_related("device").order_by("-pk").first()
-        code = AuthorizationCode.objects.filter(attempt=attempt, user=user, device__status__in=Device.PROVISIONAL)
-        row = row or code.select_related("device").order_by("-pk").first()
+        # whoever asks for a code has got one before, also whose token is there already
+        given: type[AccessToken | AuthorizationCode] = AuthorizationCode if state.oauth_state else AccessToken
+        earlier = given.objects.filter(attempt=attempt, user=user, device__status__in=Device.PROVISIONAL)
+        row = earlier.select_related("device").order_by("-pk").first()
         if row is not None:
             return row.device
     return registration.take_up(user, platform)

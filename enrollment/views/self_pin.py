@@ -5,8 +5,10 @@ from django.views.decorators.http import require_http_methods
 
 from enrollment.services import own_address, pin_requests
 from epmm import options, settings_store
+from epmm.client_address import client_address
 from epmm.rate_limit import limited
 from users import self_permissions
+from users.errors import TooManyAttempts
 from users.views.self_account import page
 
 
@@ -22,7 +24,9 @@ def pin(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return page(request, "pin", offer=offer, hours=hours)
     try:
-        digits = pin_requests.issue(user, roles)
+        digits = pin_requests.issue(user, roles, address=client_address(request))
+    except TooManyAttempts as refusal:
+        return page(request, "refused", sentence=str(refusal), status=429)
     except pin_requests.NotOffered:
         return page(request, "pin", offer=offer, hours=hours, status=403)
     return page(request, "pin_issued", digits=digits, hours=hours, address=own_address.of(user))

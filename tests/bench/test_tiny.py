@@ -26,6 +26,7 @@ SQLITE = "--database=sqlite"
         (("search", SQLITE, "--devices=60", "--rounds=1"), [*search.EXPRESSIONS, "40 pages, one after the other"]),
         (("digest", SQLITE, "--devices=2", "--applications=10"), ["property list", "typed values"]),
         (("fleet", SQLITE, "--devices=3", "--every=0.2", "--minutes=2"), ["all", "gateway", "worker", "devices"]),
+        (("signin", SQLITE, "--attempts=1", "--door=/go"), ["/go local", "/go disabled"]),
         (("enroll", SQLITE, "--devices=2", "--at-once=2"), ["all", "gateway", "worker", "devices"]),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",

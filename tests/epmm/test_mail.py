@@ -9,12 +9,12 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from epmm import dev_tls, mail, mail_outbox, options, settings_store
+from epmm import dev_tls, mail, mail_outbox, mail_transport, options, settings_store
 from epmm.mail import Letter, MailRefused, Picture
 from epmm.models import AuditEntry, Mail, SettingRow
 from tests import smtp
 from tests.ports import free_port
-from tests.smtp import Letterbox
+from tests.smtp import Letterbox, Slow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BOTH = "anna@example.test", "ben@example.test"
@@ -185,7 +185,7 @@ def test_what_a_killed_worker_had_in_its_hands_is_sent_later(box: Letterbox) -> 
     assert [taken.pk for taken in mail_outbox._take()] == [row.pk]
     assert not mail_outbox.is_waiting()
 
-    Mail.objects.update(next_at=timezone.now())  # fifteen minutes later
+    Mail.objects.update(next_at=timezone.now())  # ten minutes later
 
     assert again(row).state == Mail.State.SENT
 
@@ -316,3 +316,51 @@ def test_what_one_worker_has_taken_no_other_sends(box: Letterbox) -> None:
     mail_outbox.drain()
 
     assert (len(first), box.taken) == (len(rows), [])
+
+
+def test_what_took_too_long_to_come_to_is_sent_by_whoever_has_it_now_and_by_nobody_else(
+    box: Letterbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [post(f"p{number}@example.test") for number in range(5)]
+    hand_over = mail_transport.hand_over
+
+    def slowly(*given: Any) -> mail_transport.Verdict:
+        monkeypatch.setattr(mail_outbox, "hand_over", hand_over)
+        Mail.objects.filter(pk__in=[row.pk for row in rows[1:]]).update(next_at=timezone.now())
+        mail.stop(rows[1])
+        mail_outbox.drain()  # the other worker
+        return hand_over(*given)
+
+    monkeypatch.setattr(mail_outbox, "hand_over", slowly)
+    mail_outbox.drain()
+
+    assert sorted(recipient for _sender, recipient in box.envelopes) == [
+        f"p{number}@example.test" for number in (0, 2, 3, 4)
+    ]
+
+
+def test_each_message_is_taken_anew_before_it_is_handed_over(box: Letterbox) -> None:
+    first, second = post(), post(BOTH[1])
+    taken = mail_outbox._take()
+    Mail.objects.update(next_at=(near := timezone.now() + timedelta(seconds=1)))
+    for mail_ in taken:
+        mail_.next_at = near
+
+    assert mail_outbox._is_still_ours(taken[0])
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert first.next_at - near > 2 * timedelta(seconds=mail_transport.LONGEST_SECONDS - 1)
+    assert second.next_at == near
+
+
+def test_a_server_that_says_a_letter_now_and_then_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail_transport, "LONGEST_SECONDS", 0.3)
+    with Slow() as server:
+        smtp.use(Letterbox(port=server.port), host="127.0.0.1")
+        row = post()
+
+        mail_outbox.drain()
+
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == (Mail.State.QUEUED, 1)
+    assert server.letters < server.ENOUGH

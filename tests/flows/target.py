@@ -30,7 +30,7 @@ PROXY: Final = "192.0.2.1"
 LARGEST_ANSWER: Final = 65_536
 LONGEST_SECONDS: Final = 5.0  # a thousand times what an answer takes; a shared machine may stand still for a moment
 # What strangers may leave behind, each bounded in number; and whoever has signed in accepts texts.
-LEFT_BEHIND: Final = {"Attempt", "SignInFailures", "AuditEntry", "Acceptance"}
+LEFT_BEHIND: Final = {"Attempt", "SignInBudget", "SignInFailures", "AuditEntry", "Acceptance"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,7 @@ def test_strangers_leave_no_row(house: House, anna: User, by_oauth: None) -> Non
     with pytest.raises(TurnedAway):
         device.sign_in(password="a wrong horse")
 
-    assert changed(before, rows()) <= {"Attempt", "SignInFailures", "AuditEntry"}
+    assert changed(before, rows()) <= {"Attempt", "SignInBudget", "SignInFailures", "AuditEntry"}
 
 
 def test_a_code_that_comes_twice_ends_what_it_led_to(house: House, anna: User, by_oauth: None) -> None:

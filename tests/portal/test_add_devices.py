@@ -71,7 +71,7 @@ def test_the_person_is_told_without_a_pin(signed_in: SignedIn) -> None:
 
     assert client.post(ADD, {"user": "anna", "owner": "EMPLOYEE", "notify": "on"}).status_code == 204
 
-    invitation = person.invitations.get(end="")
+    invitation = person.invitations.get()
     assert (invitation.owner, invitation.round and invitation.round.has_pin) == ("EMPLOYEE", False)
     assert Job.objects.filter(kind="enrollment.invite").exists()
 

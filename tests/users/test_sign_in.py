@@ -231,9 +231,15 @@ def test_an_unknown_person_costs_what_a_known_one_does(
     factories.user("without-pin")
     factories.user("without-password", password=None)
     factories.pin(factories.user("disabled", is_active=False))
+    factories.user("of-ldap", password=None, source=User.Source.LDAP)
+    factories.user("of-provider", password=None, source=User.Source.OIDC)
+    with pytest.raises(WrongCredentials):
+        verify("the-first-from-there", requirement=requirement, **PLAUSIBLE)
     costs = set()
 
-    for name in ("alice", "without-pin", "without-password", "disabled", "nobody", "stranger@mdm.example.test"):
+    for name in (
+        "alice", "without-pin", "without-password", "disabled", "of-ldap", "of-provider", "nobody", "x@mdm.example.test"
+    ):  # fmt: skip
         CountingHasher.computed = 0
         with CaptureQueriesContext(connection) as queries, pytest.raises(WrongCredentials):
             verify(name, requirement=requirement, **PLAUSIBLE)

@@ -1,7 +1,8 @@
-"""Slows down whoever guesses.
+"""Slows down whoever guesses, and nobody else.
 
-Failures in a row are counted for the typed name and the address together: nobody can lock a colleague out from
-elsewhere, and a name that nobody has behaves like any other.
+Failures in a row are counted for the typed name and the address together, or the name and the browser where its person
+has signed in with it before: nobody can lock a colleague out from elsewhere, and a name that nobody has behaves like
+any other.  Strangers are also held to what `limits` has for one account, one address and all.
 """
 
 import math
@@ -10,14 +11,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from epmm import options, settings_store
+from epmm import caller, options, settings_store
 from epmm.client_address import network
 from users.errors import TooManyAttempts
 from users.models import SignInFailures
+from users.services import limits, networks
+from users.services.limits import Limit
 
 LONGEST_LOCK: Final = timedelta(hours=1)
 KEPT: Final = timedelta(days=1)
@@ -25,26 +28,57 @@ MOST_ROWS: Final = 100_000
 TRIM_EVERY: Final = 100  # rows; the bound may be passed by as many
 
 
-def count_attempt(name: str, address: str | None) -> None:
+def count_attempt(name: str, address: str | None, *, browser: str = "", trusts_networks: bool = True) -> bool:
     """Count an attempt as failed before it is looked at: guesses sent at once cannot outrun the count.
 
-    Raises TooManyAttempts while locked, which changes nothing.  `clear` when the attempt was right.
-    An enclosing transaction could take the count back, so there must be none.
+    `browser` is one in which the meant person has signed in before.  Whether a stranger tries.  Raises TooManyAttempts
+    while locked, which changes nothing.  `clear` when the attempt was right, `take_back` when nobody looked at it.  An
+    enclosing transaction could take the count back, so there must be none.
     """
-    now = timezone.now()
-    with transaction.atomic(durable=True):
-        row, is_new = SignInFailures.objects.select_for_update().get_or_create(
-            name_hash=_name_hash(name), address=network(address)
-        )
-        if row.locked_until is not None and now < row.locked_until:
-            raise TooManyAttempts(math.ceil((row.locked_until - now).total_seconds()))
-        row.count = row.count + 1 if now - _last(row) < window() else 1
-        row.last_at = now
-        is_locked = row.count >= settings_store.read(options.FAILED_ATTEMPTS)
-        row.locked_until = now + lock_after(row.count) if is_locked else None
-        row.save()
+    now, held_to = timezone.now(), _held_to(name, address, browser, trusts_networks=trusts_networks)
+    try:
+        with transaction.atomic(durable=True):
+            row, is_new = _counted(name, _where(address, browser), now)
+            for limit, whom in held_to.items():
+                limits.spend(limit, whom, now)
+    except TooManyAttempts as refusal:
+        caller.has_to_wait(refusal.seconds)
+        if refusal.is_news:
+            _note(refusal.limit, name, _where(address, browser), held_to, now)
+        raise
     if is_new and row.pk % TRIM_EVERY == 0:
         forget(now)
+    return limits.ALL in held_to
+
+
+def _held_to(name: str, address: str | None, browser: str, *, trusts_networks: bool) -> dict[Limit, str]:
+    """Always in this order, in which their rows are locked."""
+    if browser:
+        return {}
+    if trusts_networks and networks.is_known(address):
+        return {limits.ADDRESS: network(address)}
+    return {limits.ACCOUNT: _plain(name), limits.ADDRESS: network(address), limits.ALL: ""}
+
+
+def _counted(name: str, where: str, now: datetime) -> tuple[SignInFailures, bool]:
+    row, is_new = SignInFailures.objects.select_for_update().get_or_create(name_hash=_name_hash(name), address=where)
+    if row.locked_until is not None and now < row.locked_until:
+        seconds = math.ceil((row.locked_until - now).total_seconds())
+        raise TooManyAttempts(seconds, limit="failures", is_news=limits.is_news(row.noted_at, now))
+    row.count = row.count + 1 if now - _last(row) < window() else 1
+    row.last_at = now
+    is_locked = row.count >= settings_store.read(options.FAILED_ATTEMPTS)
+    row.locked_until = now + lock_after(row.count) if is_locked else None
+    row.save()
+    return row, is_new
+
+
+def _note(name_of_limit: str, name: str, where: str, held_to: dict[Limit, str], now: datetime) -> None:
+    for limit, whom in held_to.items():
+        if limit.name == name_of_limit:
+            limits.note(limit, whom, now)
+            return
+    SignInFailures.objects.filter(name_hash=_name_hash(name), address=where).update(noted_at=now)
 
 
 def window() -> timedelta:
@@ -56,8 +90,18 @@ def _last(row: SignInFailures) -> datetime:
     return max(row.last_at, row.locked_until or row.last_at)
 
 
-def clear(name: str, address: str | None) -> None:
-    SignInFailures.objects.filter(name_hash=_name_hash(name), address=network(address)).delete()
+def clear(name: str, address: str | None, *, browser: str = "", trusts_networks: bool = True) -> None:
+    SignInFailures.objects.filter(name_hash=_name_hash(name), address=_where(address, browser)).delete()
+    for limit, whom in _held_to(name, address, browser, trusts_networks=trusts_networks).items():
+        limits.refund(limit, whom)
+
+
+def take_back(name: str, address: str | None, *, browser: str = "") -> None:
+    """An attempt that nobody looked at is none."""
+    row = SignInFailures.objects.filter(name_hash=_name_hash(name), address=_where(address, browser), count__gt=0)
+    row.update(count=F("count") - 1, locked_until=None)
+    for limit, whom in _held_to(name, address, browser, trusts_networks=True).items():
+        limits.refund(limit, whom)
 
 
 def locked_until(names: Iterable[str]) -> datetime | None:
@@ -68,7 +112,9 @@ def locked_until(names: Iterable[str]) -> datetime | None:
 
 def unlock(names: Iterable[str]) -> int:
     """Forget the failures of these names from every address; how many there were."""
-    return SignInFailures.objects.filter(name_hash__in=[*map(_name_hash, names)]).delete()[0]
+    names = list(names)
+    spent = sum(limits.renew(limits.ACCOUNT, _plain(name)) for name in names)
+    return spent + SignInFailures.objects.filter(name_hash__in=[*map(_name_hash, names)]).delete()[0]
 
 
 def forget(now: datetime) -> None:
@@ -84,7 +130,15 @@ def lock_after(failures: int) -> timedelta:
     return min(timedelta(seconds=settings_store.read(options.AUTO_LOCK_SECONDS)) * (1 << doublings), LONGEST_LOCK)
 
 
+def _where(address: str | None, browser: str) -> str:
+    return f"browser {browser}" if browser else network(address)
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower()
+
+
 def _name_hash(name: str) -> str:
     """Keyed: people type passwords into the wrong field, so what was typed must not be found out from the table."""
-    typed = name.strip().lower().encode(errors="backslashreplace")
+    typed = _plain(name).encode(errors="backslashreplace")
     return salted_hmac("users.lock_out", typed, algorithm="sha256").hexdigest()

@@ -14,18 +14,19 @@ from epmm.client_address import client_address
 from epmm.models import AuditEntry
 from users.errors import NoAdministrator, PasswordMustChange, SamePassword, WrongCode
 from users.models import IdentityProvider, PortalSession, User
-from users.services import lock_out, people, second_factor
+from users.services import people, second_factor
 from users.services import sign_in as credentials
 from users.services.oidc import people as provider_people
 from users.services.oidc import providers
 from users.services.sign_in import Requirement
-from users.sessions import ADDRESS
+from users.sessions import ADDRESS, keep_roles
 
 PENDING: Final = "pending_user"
 MUST_CHANGE: Final = "must_change_password"
 CONFIRMED: Final = "confirmed_at"
 PREVIOUS: Final = "previous_sign_in"
 CONFIRMED_SECONDS: Final = 300
+PENDING_SECONDS: Final = 600
 BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -45,8 +46,8 @@ def begin(request: HttpRequest, name: str, password: str) -> Step:
     except PasswordMustChange:
         user, is_over = _known(name), True
     if is_over:
-        request.session.cycle_key()
-        request.session[PENDING], request.session[MUST_CHANGE] = user.pk, True
+        _wait(request, user)
+        request.session[MUST_CHANGE] = True
         return Step.NEW_PASSWORD
     return go_on(request, user)
 
@@ -56,7 +57,7 @@ def choose_password(request: HttpRequest, user: User, password: str) -> Step:
     if user.check_password(password):
         raise SamePassword
     people.set_password(user, password, actor=user.user_id)
-    request.session.pop(MUST_CHANGE)
+    request.session.flush()  # whatever comes of the rest, this is done
     return go_on(request, user)
 
 
@@ -67,11 +68,17 @@ def must_change(request: HttpRequest) -> bool:
 def go_on(request: HttpRequest, user: User) -> Step:
     """With whoever has proved who they are."""
     if second_factor.is_on(user):
-        request.session.cycle_key()
-        request.session[PENDING] = user.pk
+        _wait(request, user)
         return Step.CODE
     _enter(request, user)
     return Step.DONE
+
+
+def _wait(request: HttpRequest, user: User) -> None:
+    """Nobody is signed in meanwhile, and not for long."""
+    request.session.flush()
+    request.session[PENDING] = user.pk
+    request.session.set_expiry(PENDING_SECONDS)
 
 
 def _known(name: str) -> User:
@@ -102,6 +109,8 @@ def confirm(request: HttpRequest, user: User, password: str, code: str) -> None:
 
 
 def note_confirmed(request: HttpRequest) -> None:
+    """Who holds the key may do more from now on, so it is another one."""
+    request.session.cycle_key()
     request.session[CONFIRMED] = int(time.time())
 
 
@@ -166,21 +175,19 @@ def record_refusal(request: HttpRequest, user: User) -> None:
 
 
 def _check_code(request: HttpRequest, user: User, code: str) -> None:
-    counted, address = f"code of {user.user_id}", client_address(request)
-    lock_out.count_attempt(counted, address)
     try:
-        second_factor.check(user, code)
+        second_factor.check_counted(user, code, client_address(request))
     except WrongCode:
         _record("portal.wrong_code", request, user, AuditEntry.Status.FAILED)
         raise
-    lock_out.clear(counted, address)
 
 
 def _enter(request: HttpRequest, user: User) -> None:
     address = audit.plain_address(client_address(request))
     previous = [user.last_portal_login_at.isoformat() if user.last_portal_login_at else "", user.last_portal_login_from]
-    request.session.pop(PENDING, None)
+    request.session.flush()  # Django keeps the key of somebody who signs in again
     login(request, user, backend=BACKEND)
+    keep_roles(request.session, user.admin_role_keys())
     request.session[ADDRESS] = address
     request.session[CONFIRMED] = int(time.time())
     request.session.set_expiry(settings_store.read(options.IDLE_MINUTES) * 60)

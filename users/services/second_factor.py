@@ -10,9 +10,10 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.crypto import salted_hmac
 from django_otp.oath import TOTP
 
-from epmm import audit
-from users.errors import WrongCode
+from epmm import audit, caller
+from users.errors import TooManyAttempts, WrongCode
 from users.models import Authenticator, BackupCode, User
+from users.services import lock_out, sign_in
 
 ISSUER: Final = "EPMM"
 KEY_BYTES: Final = 20  # RFC 4226, 4: as long as the hash of the codes
@@ -44,6 +45,26 @@ def check(user: User, code: str) -> None:
         authenticator = Authenticator.objects.select_for_update().filter(user=user, confirmed=True).first()
         if authenticator is None or not (_takes(authenticator, code) or _is_backup_code(user, code)):
             raise WrongCode
+
+
+def check_counted(user: User, code: str, address: str | None) -> None:
+    """The same for whoever has only shown the password, perhaps a stolen one: a browser that a code was typed in
+    counts apart, and no network does.  Raises WrongCode, TooManyAttempts."""
+    counted, person = counted_as(user), f"code of {user.pk}"
+    browser = caller.browser_of(person)
+    try:
+        lock_out.count_attempt(counted, address, browser=browser, trusts_networks=False)
+    except TooManyAttempts as refusal:
+        sign_in.record_limit(refusal, user, address)
+        raise
+    check(user, code)
+    lock_out.clear(counted, address, browser=browser, trusts_networks=False)
+    caller.has_signed_in(person)
+
+
+def counted_as(user: User) -> str:
+    """No name that anybody could type."""
+    return f"\0code of {user.pk}"
 
 
 @transaction.atomic

@@ -13,10 +13,11 @@ from epmm import audit, options, settings_store
 from epmm.models import AuditEntry
 from users.errors import InvalidPerson, NoUserPortal, PasswordMustChange, SamePassword, WrongCode, WrongCredentials
 from users.models import PersonSession, Role, User
-from users.services import lock_out, people, second_factor
+from users.services import people, second_factor
 from users.services import sign_in as credentials
 from users.services.oidc import doors
 from users.services.sign_in import Requirement
+from users.sessions import keep_roles
 
 PENDING: Final = "pending_user"
 PROVED: Final = "proved_user"  # to web registration: no sign-in, which needs a role
@@ -80,9 +81,10 @@ def finish(request: HttpRequest, user: User, code: str, *, address: str | None) 
 
 def enter(request: HttpRequest, user: User) -> None:
     """Sign in who has proved who they are, whatever proved it.  Raises NoUserPortal."""
-    _check_role(user)
+    roles = _check_role(user)
     request.session.flush()  # Django keeps the key of somebody who signs in again
     login(request, user, backend=BACKEND)
+    keep_roles(request.session, roles)
     note_confirmed(request)
     request.session.set_expiry(settings_store.read(options.IDLE_MINUTES) * 60)
     _end_oldest(user)
@@ -188,21 +190,20 @@ def _checked(name: str, password: str, address: str | None) -> User:
     ).user
 
 
-def _check_role(user: User) -> None:
-    if Role.PORTAL not in user.role_keys():
+def _check_role(user: User) -> frozenset[str]:
+    roles = user.role_keys()
+    if Role.PORTAL not in roles:
         _record("self.refused", user, AuditEntry.Status.FAILED)
         raise NoUserPortal
+    return roles
 
 
 def _check_code(user: User, code: str, address: str | None) -> None:
-    counted = f"code of {user.user_id}"
-    lock_out.count_attempt(counted, address)
     try:
-        second_factor.check(user, code)
+        second_factor.check_counted(user, code, address)
     except WrongCode:
         _record("self.wrong_code", user, AuditEntry.Status.FAILED)
         raise
-    lock_out.clear(counted, address)
 
 
 def _end_oldest(user: User) -> None:

@@ -9,13 +9,21 @@ from typing import Final
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db.models import Q
 
-from epmm import audit
+from epmm import audit, caller
 from epmm.models import AuditEntry
-from users.errors import AccountDisabled, PasswordMustChange, PinExpired, SignInRefused, WrongCredentials
+from users.errors import (
+    AccountDisabled,
+    PasswordMustChange,
+    PinExpired,
+    SignInRefused,
+    TooManyAttempts,
+    WrongCredentials,
+)
 from users.models import DirectoryEntry, RegistrationPin, User
-from users.services import lock_out, passwords, people, pins
+from users.services import lock_out, networks, passwords, people, pins
 
 FAILED: Final = "sign_in.failed"
+LIMITED: Final = "sign_in.limited"
 FAILURES_KEPT: Final = timedelta(days=90)
 MOST_FAILURES: Final = 100_000
 
@@ -60,28 +68,51 @@ def verify(
     if not _worth_hashing(name, password, pin, asked):
         raise WrongCredentials
     counted = people.without_own_domain(name, domains)
-    lock_out.count_attempt(counted, address)
     user = people.resolve(name, domains) or _nobody()
+    browser = caller.browser_of(user.pk)
+    is_stranger = _count(counted, user, address, browser)
     try:
-        user, right_pin = _check_credentials(user, name, password, pin, asked, used_for)
-        lock_out.clear(counted, address)
+        user, right_pin = _check_credentials(user, name, password, pin, asked, used_for, of_stranger=is_stranger)
+        lock_out.clear(counted, address, browser=browser)
         check_standing(user)
+    except TooManyAttempts as busy:
+        lock_out.take_back(counted, address, browser=browser)
+        caller.has_to_wait(busy.seconds)
+        raise
     except SignInRefused as refusal:
         _record_failure(user, refusal, address)
         if isinstance(refusal, WrongCredentials):
             raise WrongCredentials from None  # not even its type tells what was wrong
         raise
+    caller.has_signed_in(user.pk)
+    networks.note(user, address)
     return SignedIn(user=user, pin=right_pin)
 
 
 def forget(now: datetime) -> None:
     """Strangers write these entries, so their number and age are bounded."""
-    audit.bound(FAILED, since=now - FAILURES_KEPT, newest=MOST_FAILURES)
+    for action in (FAILED, LIMITED):
+        audit.bound(action, since=now - FAILURES_KEPT, newest=MOST_FAILURES)
+
+
+def _count(counted: str, user: User, address: str | None, browser: str) -> bool:
+    """Whether a stranger tries.  Raises TooManyAttempts."""
+    try:
+        return lock_out.count_attempt(counted, address, browser=browser)
+    except TooManyAttempts as refusal:
+        record_limit(refusal, user, address)
+        raise
+
+
+def record_limit(refusal: TooManyAttempts, user: User, address: str | None) -> None:
+    """That somebody is kept waiting: once in a while for each who is."""
+    if refusal.is_news:
+        _record(LIMITED, user, address, {"limit": refusal.limit, "seconds": refusal.seconds})
 
 
 def _worth_hashing(name: str, password: str, pin: str, asked: Requirement) -> bool:
     """Whatever can be nobody's credentials is refused without the work of hashing it, and without a row."""
-    if not 0 < len(name.strip()) <= people.LONGEST_NAME:
+    if not (0 < len(name.strip()) <= people.LONGEST_NAME and name.strip().isprintable()):
         return False
     if asked.asks_pin and not 0 < len(pin.strip()) <= pins.LONGEST_TYPED:
         return False
@@ -102,12 +133,12 @@ def _nobody() -> User:
 
 
 def _check_credentials(
-    user: User, name: str, password: str, pin: str, asked: Requirement, used_for: str
+    user: User, name: str, password: str, pin: str, asked: Requirement, used_for: str, *, of_stranger: bool
 ) -> tuple[User, RegistrationPin | None]:
     """Both are always looked at: the time must not tell which was wrong."""
-    proven = passwords.check(user, password, name) if asked.asks_password else user
+    proven = passwords.check(user, password, name, of_stranger=of_stranger) if asked.asks_password else user
     try:
-        with passwords.at_once:
+        with passwords.turn(of_stranger=of_stranger):
             right_pin = pins.check(user, pin, used_for) if asked.asks_pin else None
     except PinExpired:
         if proven is not None:
@@ -134,13 +165,17 @@ def _is_of_an_enabled_origin(user: User) -> bool:
 
 
 def _record_failure(user: User, refusal: SignInRefused, address: str | None) -> None:
+    _record(FAILED, user, address, {"reason": type(refusal).__name__})
+
+
+def _record(action: str, user: User, address: str | None, details: dict[str, object]) -> None:
     """Known or not, one row: what was typed for an unknown name may be a password, so it is not kept."""
     audit.record(
-        FAILED,
+        action,
         actor=user.user_id or "unknown",
         subject_type="user",
         subject=user.user_id or "unknown",
         address=address,
         status=AuditEntry.Status.FAILED,
-        details={"reason": type(refusal).__name__},
+        details=details,
     )

@@ -16,7 +16,7 @@ from epmm import audit, options, settings_store
 from epmm.models import Job
 from users.errors import InvalidPerson
 from users.models import AdminRole, DirectoryEntry, PersonSession, PortalSession, User
-from users.services import accounts, administrators, lock_out, people
+from users.services import accounts, administrators, lock_out, people, second_factor
 
 # none that are taken for one another when read out or copied by hand
 LETTERS: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -106,7 +106,7 @@ def names(user: User) -> set[str]:
     """What failures of this person's sign-ins are counted under."""
     typed = {user.user_id.lower(), user.email.lower(), user.managed_apple_account or ""} - {""}
     domains = options.enrollment_domains()
-    return typed | {people.without_own_domain(name, domains) for name in typed} | {f"code of {user.user_id}"}
+    return typed | {people.without_own_domain(name, domains) for name in typed} | {second_factor.counted_as(user)}
 
 
 @transaction.atomic

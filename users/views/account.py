@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from epmm import qr
 from epmm.rate_limit import limited
-from users.errors import InvalidPerson, SignInRefused, WrongCode
+from users.errors import InvalidPerson, SignInRefused, TooManyAttempts, WrongCode
 from users.forms import CodeForm, OwnPasswordForm
 from users.models import PortalSession, User
 from users.services import portal_sign_in, second_factor
@@ -32,19 +32,20 @@ def account(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("current", "password", "again")
 @require_POST
 def password(request: HttpRequest) -> HttpResponse:
-    form = OwnPasswordForm(request.POST)
+    form, status = OwnPasswordForm(request.POST), 200
     if form.is_valid():
         given = form.cleaned_data
         try:
             portal_sign_in.change_password(request, administrator(request), given["current"], given["password"])
         except SignInRefused as refusal:
             form.add_error("current", str(refusal))
+            status = 429 if isinstance(refusal, TooManyAttempts) else 200
         except InvalidPerson as error:
             form.add_error("password", str(error))
         else:
             messages.success(request, _("Your password is changed. Your other sessions have ended."))
             return redirect(HERE)
-    return _page(request, form)
+    return _page(request, form, status)
 
 
 @limited
@@ -104,7 +105,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
     return redirect(HERE)
 
 
-def _page(request: HttpRequest, form: OwnPasswordForm) -> HttpResponse:
+def _page(request: HttpRequest, form: OwnPasswordForm, status: int = 200) -> HttpResponse:
     user = administrator(request)
     provider = portal_sign_in.confirms_elsewhere(user)
     context: dict[str, Any] = {
@@ -114,7 +115,7 @@ def _page(request: HttpRequest, form: OwnPasswordForm) -> HttpResponse:
         "has_second_factor": second_factor.is_on(user),
     }
     context["codes_left"] = second_factor.codes_left(user)
-    return render(request, "portal/account/account.html", context)
+    return render(request, "portal/account/account.html", context, status=status)
 
 
 def _sessions(request: HttpRequest, user: User) -> list[tuple[Any, bool]]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -15,6 +15,7 @@ from users.models import User
 
 NAMES_SHOWN: Final = 3
 LONGEST_KEY: Final = 18  # digits
+M = TypeVar("M", bound=Model)
 Narrow = Callable[[QuerySet[User], Mapping[str, str]], QuerySet[User]]
 
 
@@ -42,7 +43,8 @@ def of(
     most: int = MOST_TICKED,
 ) -> Chosen:
     """Raises InvalidPerson when there is nobody, or more than are done at once.  `narrow` knows a list's address."""
-    people = list(_asked_for(request, listing, everybody, narrow).order_by("user_id")[: most + 1])
+    asked = asked_for(request, everybody, find=listing.find, narrow=narrow, most=MOST_TICKED + 1)
+    people = list(asked.order_by("user_id")[: most + 1])
     if not people:
         raise InvalidPerson(_("Nobody is selected. Tick the people first."))
     if len(people) > most:
@@ -50,17 +52,23 @@ def of(
     return Chosen(people)
 
 
-def _asked_for(
-    request: HttpRequest, listing: Listing[User], everybody: QuerySet[User], narrow: Narrow
-) -> QuerySet[User]:
+def asked_for(
+    request: HttpRequest,
+    everybody: QuerySet[M],
+    *,
+    find: Callable[[QuerySet[M], str], QuerySet[M]] | None,
+    narrow: Callable[[QuerySet[M], Mapping[str, str]], QuerySet[M]],
+    most: int = MOST_TICKED,
+) -> QuerySet[M]:
+    """The rows that a dialog was opened with, or that are ticked, or all that the list shows."""
     if "chosen" in request.POST:
-        return everybody.filter(pk__in=keys(request.POST["chosen"].split(",")[: MOST_TICKED + 1]))
+        return everybody.filter(pk__in=keys(request.POST["chosen"].split(",")[:most]))
     if request.POST.get("all") != "1":
         return everybody.filter(pk__in=keys(ticked(request)))
     asked = dict(parse_qsl(request.POST.get("matching", "")[:4000]))
     text = asked.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
     listed = narrow(everybody, asked)
-    return listing.find(listed, text) if listing.find and text else listed
+    return find(listed, text) if find and text else listed
 
 
 def keys(given: list[str]) -> list[int]:

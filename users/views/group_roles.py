@@ -1,18 +1,19 @@
 """Users > To: LDAP Entities > groups and units > Assign Roles."""
 
+from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from epmm.portal.lists import LONGEST_SEARCH, MOST_TICKED, ticked
+from epmm.portal.lists import MOST_TICKED
 from users.errors import InvalidGrant
 from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, Group, Role
 from users.services import group_roles
-from users.views.chosen import keys
+from users.views.chosen import asked_for
 from users.views.dialogs import GO, administrator, done, refused
 from users.views.group_list import find
 from users.views.roles import WARNED, WARNINGS
@@ -44,14 +45,11 @@ def assign(request: HttpRequest) -> HttpResponse:
 
 def _chosen(request: HttpRequest) -> list[Group]:
     rows = Group.objects.filter(directory__isnull=False).prefetch_related("roles").order_by("name_folded")
-    if "chosen" in request.POST:
-        return list(rows.filter(pk__in=keys(request.POST["chosen"].split(",")[:MOST_TICKED])))
-    if request.POST.get("all") != "1":
-        return list(rows.filter(pk__in=keys(ticked(request)[:MOST_TICKED])))
-    asked = dict(parse_qsl(request.POST.get("matching", "")[:4000]))
-    text = asked.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
-    of_kind = rows.filter(kind=asked.get("entities", ""))
-    return list(find(of_kind, text)[:MOST_TICKED])
+    return list(asked_for(request, rows, find=find, narrow=_of_kind)[:MOST_TICKED])
+
+
+def _of_kind(groups: QuerySet[Group], asked: Mapping[str, str]) -> QuerySet[Group]:
+    return groups.filter(kind=asked.get("entities", ""))
 
 
 def _context(groups: list[Group], ticks: Ticks, error: str) -> dict[str, Any]:

@@ -173,3 +173,7 @@ def test_another_language_alone_is_no_change() -> None:
     consent.accept(anna, german, attempt=None, address=None)
 
     assert consent.outstanding(anna, ADDE, ["fr"]) == []
+    write("de", "Zwei.", row=LocalText.objects.get(language="de"))
+    (asked,) = consent.outstanding(anna, ADDE, ["fr"])
+    assert asked.language == "fr"
+    assert "Zwei." not in PolicyText.objects.values_list("text", flat=True)  # which nobody has seen

@@ -1,0 +1,291 @@
+"""What an outsider learns at each door where people sign in: nothing, and that slowly."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django_otp.oath import totp
+from pytest_django import Settings
+
+from enrollment import reasons
+from enrollment.models import Attempt, AttemptStep
+from enrollment.services import trace
+from enrollment.services.sign_in import State
+from epmm import caller, rate_limit, settings_store
+from epmm.models import AuditEntry
+from tests import factories
+from tests.factories import PASSWORD
+from tests.portal.conftest import make_administrator
+from tests.self.conftest import EVERYTHING
+from users.models import Authenticator, PersonSession, PortalSession, Role, User
+from users.services import administrators, limits, roles, upkeep
+from users.services.limits import Limit
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ENROLLMENT: Final = "/enroll/sign-in/"
+DOORS: Final = ("/admin/sign-in", "/my/sign-in", "/go", ENROLLMENT)
+# All as long as the others, or the length of the answer would differ by what was typed.
+PEOPLE: Final = ("local", "admin", "off-1", "ldap1", "oidc1", "plain")
+NOBODY: Final = "ghost"
+# What is new in each answer, whoever asks.
+RANDOM: Final = (
+    (r'"\w{64}"', "csrf"),
+    (r"/enroll/sign-in/[\w:-]+", "state"),
+    (r"'Expires': '[^']+'", "time"),
+    (r"__Host-epmm-csrf=\w{32}; expires=[^;]+", "cookie"),
+)
+
+
+class CountingHasher(MD5PasswordHasher):
+    algorithm = "counting"
+    computed = 0
+
+    def encode(self, password: str, salt: str) -> str:
+        type(self).computed += 1
+        return super().encode(password, salt)
+
+
+@pytest.fixture(autouse=True)
+def settings_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whose turn it is to read the settings of this second has nothing to do with the name."""
+    settings_store.clear_cache()
+    monkeypatch.setattr(settings_store, "CACHE_SECONDS", 600)
+    yield
+    settings_store.clear_cache()
+
+
+def browser(address: str = "192.0.2.7") -> Client:
+    client = Client(headers={"host": "localhost", "accept": "text/html"}, REMOTE_ADDR=address)
+    client.defaults["wsgi.url_scheme"] = "https"
+    return client
+
+
+def address_of(door: str) -> str:
+    """The enrollment's is made for the device that comes there."""
+    if door != ENROLLMENT:
+        return door
+    attempt = trace.open_attempt(address="192.0.2.7", identifier="somebody@mdm.example.test")
+    assert attempt is not None
+    return ENROLLMENT + State(reference=attempt.reference, base_reference="", kind="adde").seal()
+
+
+def post(door: str, name: str, password: str = "wrong", *, by: Client | None = None) -> HttpResponse:
+    given = {"user_id": name, "password": password}
+    address = address_of(door) if door == ENROLLMENT else door
+    answer: HttpResponse = (by or browser()).post(address, given)  # type: ignore[assignment] # nothing streams
+    return answer
+
+
+def whole(answer: HttpResponse, name: str) -> str:
+    """All that comes over the wire, without what is new each time."""
+    headers = {key: value for key, value in answer.headers.items() if key != "X-Request-ID"}
+    cookies = [morsel.OutputString() for morsel in answer.cookies.values()]
+    text = f"{answer.status_code} {headers} {cookies} {answer.content.decode()}"
+    for pattern, word in RANDOM:
+        text = re.sub(pattern, word, text)
+    return text.replace(name, "NAME")
+
+
+@pytest.fixture
+def everybody(settings: Settings) -> None:
+    """Their passwords are hashed by the one who counts."""
+    settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
+    factories.user("local", roles=(*EVERYTHING, Role.ADDE))
+    make_administrator("admin")
+    factories.user("off-1", is_active=False)
+    factories.user("ldap1", password=None, source=User.Source.LDAP)
+    factories.user("oidc1", password=None, source=User.Source.OIDC)
+    factories.user("plain", roles=())
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_whoever_does_not_know_the_password_gets_the_same_answer_for_all_names(everybody: None, door: str) -> None:
+    here = address_of(door)  # one for all: its length differs by chance
+    post(here, "other")  # the first from there makes rows that the others find
+    told = {}
+
+    for name in (*PEOPLE, NOBODY):
+        CountingHasher.computed = 0
+        with CaptureQueriesContext(connection) as queries:
+            answer = post(here, name)
+        told[name] = (CountingHasher.computed, len(queries), whole(answer, name))
+
+    assert {name: each for name, each in told.items() if each != told[NOBODY]} == {}
+    assert told[NOBODY][0] == 1
+    assert caller.COOKIE not in told[NOBODY][2]
+
+
+@pytest.mark.parametrize("name", ["local", NOBODY])
+@pytest.mark.parametrize("door", DOORS)
+def test_whoever_tries_too_often_is_told_when_to_come_back_whatever_the_name(
+    everybody: None, door: str, name: str
+) -> None:
+    answers = [post(door, name) for _ in range(7)]
+
+    assert [answer.status_code for answer in answers] == [200] * 6 + [429]
+    assert [answer.headers.get("Retry-After") for answer in answers[:6]] == [None] * 6
+    assert 0 < (seconds := int(answers[-1].headers["Retry-After"])) <= 30
+    assert f"Too many attempts. Try again in {seconds} seconds." in answers[-1].content.decode()
+    entry = AuditEntry.objects.get(action="sign_in.limited")
+    assert (entry.subject, entry.address) == ("local" if name == "local" else "unknown", "192.0.2.7")
+    if door == ENROLLMENT:
+        step = AttemptStep.objects.get(code=reasons.TOO_MANY_ATTEMPTS.code)
+        assert (step.details, step.attempt.state) == ({"why": "failures"}, Attempt.State.FAILED)
+
+
+def test_codes_new_passwords_and_pins_are_limited_likewise(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings_store.change("registration.requirement", "pin", actor="test")
+    monkeypatch.setattr(limits, "PINS", Limit("pins", 1, limits.PINS.every))
+    user = factories.user("local", roles=(*EVERYTHING, Role.ADDE))
+    administrators.set_roles(user, ["user.view", "admin.manage"], actor="test")
+    admins, theirs = browser(), browser()
+    post("/admin/sign-in", "local", PASSWORD, by=admins)
+    post("/my/sign-in", "local", PASSWORD, by=theirs)
+    wrong = {"current": "wrong", "password": "staple in a drawer", "again": "staple in a drawer"}
+
+    def last(by: Client, address: str, given: dict[str, str], times: int = 7) -> tuple[int, bool]:
+        answer = [by.post(address, given) for _ in range(times)][-1]
+        return answer.status_code, int(answer.headers.get("Retry-After", 0)) > 0
+
+    assert last(theirs, "/my/pin", {}, times=2) == (429, True)
+    assert last(admins, "/admin/account/password", wrong) == (429, True)
+    assert last(theirs, "/my/password", wrong) == (429, True)
+    Authenticator.objects.create(user=user, key=bytes(range(20)), confirmed=True)
+    for door in ("/admin/sign-in", "/my/sign-in"):
+        fresh = browser("198.51.100.1")
+        post(door, "local", PASSWORD, by=fresh)
+        assert last(fresh, f"{door}/code", {"code": "000000"}) == (429, True)
+        assert upkeep.unlock(user, actor="test")
+
+
+def test_a_flood_is_turned_away_with_a_page_and_known_browsers_pass_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    factories.user("local")
+    known, flood = browser(), browser()
+    post("/my/sign-in", "local", PASSWORD, by=known)
+    monkeypatch.setattr(rate_limit, "_buckets", rate_limit.Buckets(per_second=0, burst=1))
+
+    answers = [flood.get("/my/sign-in") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert "Try again in 5 seconds." in answers[1].content.decode()
+    assert answers[1].headers["Retry-After"] == "5"
+    assert known.get("/my/sign-in").status_code == 200
+    assert known.get("/my/sign-in").status_code == 429
+    of_a_device = flood.get("/.well-known/com.apple.remotemanagement", headers={"accept": "*/*"})
+    assert (of_a_device.status_code, of_a_device.headers["Retry-After"]) == (429, "5")
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_the_right_password_makes_the_browser_known_by_a_cookie_that_opens_nothing(everybody: None, door: str) -> None:
+    settings_store.change("ios.mdm.account_driven_device_enrollment", "on", actor="test")
+    person = browser()
+
+    post(door, "admin" if door == "/admin/sign-in" else "local", PASSWORD, by=person)
+
+    cookie = person.cookies[caller.COOKIE]
+    shape = {key: cookie[key] for key in ("httponly", "secure", "samesite", "path", "domain", "max-age")}
+    assert shape == {
+        "httponly": True, "secure": True, "samesite": "Lax", "path": "/", "domain": "", "max-age": caller.SECONDS
+    }  # fmt: skip
+    other = browser()
+    other.cookies[caller.COOKIE] = cookie.value
+    assert other.get("/admin/users").status_code == 302
+    assert other.get("/my/password").status_code == 302
+
+
+# --- Sessions ---------------------------------------------------------------------------------------------------------
+
+Change = Callable[[User], object]
+
+
+@pytest.mark.parametrize(
+    ("door", "table", "out", "page", "granted", "taken"),
+    [
+        (
+            "/admin/sign-in", PortalSession, "/admin/sign-out", "/admin/users",
+            lambda user: administrators.set_roles(user, ["user.view", "logs.view"], actor="boss"),
+            lambda user: administrators.set_roles(user, ["user.view"], actor="boss"),
+        ),
+        (
+            "/my/sign-in", PersonSession, "/my/sign-out", "/my/password",
+            lambda user: roles.grant(user, [Role.PORTAL_WIPE], actor="boss"),
+            lambda user: roles.remove(user, [Role.PORTAL_WIPE], actor="boss"),
+        ),
+    ],
+    ids=["portal", "user-portal"],
+)  # fmt: skip
+def test_a_session_has_another_key_after_each_sign_in_change_of_rights_and_sign_out(
+    door: str, table: type[PortalSession | PersonSession], out: str, page: str, granted: Change, taken: Change
+) -> None:
+    make_administrator("boss")
+    user = make_administrator("admin", ["user.view"])
+    roles.grant(user, [Role.PORTAL], actor="boss")
+    person, keys = browser(), []
+
+    def look(status: int = 200) -> None:
+        assert person.get(page).status_code == status
+        keys.append(set(table.objects.values_list("session_key", flat=True)))
+
+    for _ in range(2):
+        post(door, "admin", PASSWORD, by=person)
+        look()
+    for change in (granted, taken):
+        change(user)
+        look()
+    look()
+    before = keys.pop()
+    assert before == keys[-1]  # nothing has changed
+    if door == "/admin/sign-in":
+        person.post("/admin/confirm", {"password": PASSWORD})
+        look()
+    person.post("/admin/account/password" if table is PortalSession else "/my/password", renewed(PASSWORD))
+    look()
+    old = browser()
+    old.cookies.update(person.cookies)
+    person.post(out)
+    look(302)
+    assert old.get(page).status_code == 302
+    assert [len(each) for each in keys] == [1] * (len(keys) - 1) + [0]
+    assert len(set().union(*keys)) == len(keys) - 1
+
+
+def renewed(password: str) -> dict[str, str]:
+    return {"current": password, "password": "staple in a drawer", "again": "staple in a drawer"}
+
+
+@pytest.mark.parametrize("door", ["/admin/sign-in", "/my/sign-in"])
+def test_whoever_owes_a_code_is_not_signed_in_as_anybody_and_waits_for_ten_minutes(door: str) -> None:
+    user = make_administrator("admin", ["user.view"])
+    roles.grant(user, [Role.PORTAL], actor="test")
+    other = make_administrator("boss")
+    roles.grant(other, [Role.PORTAL], actor="test")
+    Authenticator.objects.create(user=user, key=bytes(range(20)), confirmed=True)
+    table = PortalSession if door == "/admin/sign-in" else PersonSession
+    person = browser()
+    post(door, "boss", PASSWORD, by=person)
+    first = table.objects.get().session_key
+
+    post(door, "admin", PASSWORD, by=person)
+    waiting = table.objects.get()
+    assert person.get("/admin/users" if table is PortalSession else "/my/password").status_code == 302
+    assert 590 < (waiting.expire_date - waiting.started_at).total_seconds() < 610
+    person.post(f"{door}/code", {"code": f"{totp(bytes(range(20))):06}"})
+    assert len({first, waiting.session_key, table.objects.get().session_key}) == 3
+
+
+def test_an_enrollment_has_no_session_and_each_sign_in_a_proof_of_its_own(everybody: None) -> None:
+    settings_store.change("ios.mdm.account_driven_device_enrollment", "on", actor="test")
+    User.objects.filter(user_id="local").update(managed_apple_account="local@mdm.example.test")
+    person = browser()
+
+    answers = [post(ENROLLMENT, "local", PASSWORD, by=person) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [308, 308]
+    assert len({answer.headers["Location"] for answer in answers}) == 2
+    assert set(person.cookies) == {caller.COOKIE}
+    assert not PersonSession.objects.exists()
