@@ -77,7 +77,11 @@ def outstanding(user: User, kind: Enrollment.Kind, languages: Sequence[str] = ()
     texts = []
     for now in _shown(kind, languages, user.pk):
         accepted = user.acceptances.filter(policy__kind=now.kind).select_related("policy").order_by("-pk").first()
-        if accepted is not None and not _is_same(accepted.policy, now) and not _still_holds(accepted.policy, kind, user.pk):
+        if (
+            accepted is not None
+            and not _is_same(accepted.policy, now)
+            and not _still_holds(accepted.policy, kind, user.pk)
+        ):
             texts.append(_kept(now))
     return texts
 
