@@ -114,7 +114,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.messages.context_processors.messages",
                 "epmm.portal.navigation.context",
-            ]
+            ],
+            "libraries": {"lucide": "epmm.templatetags.icons"},
         },
     }
 ]

@@ -28,6 +28,7 @@ from users.directory_models import (
     Membership,
     SpentSignIn,
 )
+from users.people_run_models import PeopleResult, PeopleRun
 
 __all__ = [
     "AdminGrant",
@@ -42,6 +43,8 @@ __all__ = [
     "GroupRole",
     "IdentityProvider",
     "Membership",
+    "PeopleResult",
+    "PeopleRun",
     "PersonSession",
     "PinFile",
     "PinQuerySet",

@@ -14,7 +14,7 @@ from enrollment.models import Attempt, Invitation
 from epmm.portal import settings_tree
 from tests.epmm.test_routes import routes
 from tests.flows.house import HOST
-from users.models import CustomAttribute, Directory, Group, IdentityProvider, User
+from users.models import CustomAttribute, Directory, Group, IdentityProvider, PeopleRun, User
 
 PORTAL: Final = "portal:"
 OK: Final = 200
@@ -43,6 +43,8 @@ DEEDS: Final = frozenset(
         "labels-sizes",
         "invitations-progress",
         "language",
+        "logs-actions-people-file",
+        "logs-actions-people-stop",
         "logs-actions-stop",
         "logs-audit-export",
         "logs-audit-exports-fetch",
@@ -141,6 +143,7 @@ def _rows() -> Mapping[str, str]:
         "invitations": str(Invitation.objects.latest("pk").pk),
         "labels": str(Label.objects.get(name="Sales").pk),
         "logs-actions": str(ActionRun.objects.latest("pk").pk),
+        "logs-actions-people": str(PeopleRun.objects.latest("pk").pk),
         "logs-broadcasts": str(Broadcast.objects.latest("pk").pk),
         "logs-enrollment": str(Attempt.objects.exclude(last_code="").latest("pk").pk),
         "services-ldap": str(Directory.objects.get().pk),

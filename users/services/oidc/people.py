@@ -16,7 +16,7 @@ from epmm.models import AuditEntry
 from users.errors import AccountDisabled, InvalidAccount, InvalidPerson, NotInGroup, NotKnownHere
 from users.models import DirectoryEntry, Group, IdentityProvider, Membership, Role, User
 from users.protocol.claims import Claimed
-from users.services import accounts, people, roles
+from users.services import accounts, group_sizes, people, roles
 
 ACTOR: Final = "identity provider"
 
@@ -141,6 +141,7 @@ def _join(user: User, provider: IdentityProvider, names: frozenset[str]) -> None
         Membership.objects.filter(pk__in=left).delete()
     joined = sorted(wanted - set(held))
     Membership.objects.bulk_create([Membership(user=user, group_id=group) for group in joined], ignore_conflicts=True)
+    group_sizes.recount(wanted ^ set(held))
 
 
 def _assign_account(user: User, account: str) -> None:
