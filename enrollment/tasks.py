@@ -52,6 +52,13 @@ def invite(round: int, invitation: int | None = None) -> None:  # noqa: A002 - a
     invitations.work_off(round, invitation)
 
 
+@jobs.handles("enrollment.simulate")
+def simulate(actor: str) -> None:
+    from enrollment.services import simulated
+
+    simulated.play(actor)
+
+
 @jobs.handles("enrollment.remind", every=timedelta(minutes=30))
 def remind() -> None:
     from enrollment.services import invitations

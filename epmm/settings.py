@@ -70,7 +70,6 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",  # these two for a migration alone: users.Authenticator took their place
     "django_otp.plugins.otp_static",
-    "lucide",
 ]
 AUTH_USER_MODEL = "users.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]

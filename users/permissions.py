@@ -40,6 +40,7 @@ NEEDED: Final[Mapping[str, str]] = {
     "dashboard": AdminRole.DEVICE_VIEW,
     "dashboard-alert": AdminRole.DEVICE_VIEW,
     "dashboard-state": AdminRole.DEVICE_VIEW,
+    "dashboard-simulate": AdminRole.DEVICE_ENROLL,
     "settings": AdminRole.SETTINGS_VIEW,
     "settings-page": AdminRole.SETTINGS_VIEW,
     "settings-ios-mdm": AdminRole.SETTINGS_VIEW,

@@ -184,6 +184,8 @@ def services(page: Page, product: Product, take: Take) -> None:
     page.get_by_label("Directory Failover URL").fill("ldaps://dc2.example.com")
     page.get_by_label("Directory UserID").fill("epmm@example.com")
     page.get_by_label("Directory Password").fill("no password")
+    page.get_by_role("heading", name="Add directory").scroll_into_view_if_needed()
+    page.evaluate("scrollTo(0, 0)")
     take("ldap")
     page.goto(f"{product.url}/admin/services/providers/add")
     page.get_by_label("Name", exact=True).fill("Example Login")
@@ -208,7 +210,7 @@ def invitations(page: Page, product: Product, take: Take) -> None:
         take("send-invitation")
         dialog(page).get_by_role("button", name="Send", exact=True).click()
         page.wait_for_url("**/invitations*")
-        reload_until(page, lambda: len(letters.taken) == len(invited) and page.get_by_text("Waiting").count() == 0)
+        reload_until(page, lambda: page.get_by_text("Sent", exact=True).count() > len(invited))
         take("invitations")
 
 

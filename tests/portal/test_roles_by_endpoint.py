@@ -42,6 +42,7 @@ WHOEVER_SIGNED_IN = {"start", "session", "confirm", "account"}
 # beginning goes before a shorter one; None: nothing is changed there.
 BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "dashboard": (AdminRole.DEVICE_VIEW, None),
+    "dashboard-simulate": (AdminRole.DEVICE_ENROLL, AdminRole.DEVICE_ENROLL),
     "devices": (AdminRole.DEVICE_VIEW, None),
     "devices-logs": (AdminRole.LOGS_VIEW, None),
     "devices-attributes": (AdminRole.DEVICE_VIEW, AdminRole.DEVICE_MANAGE),

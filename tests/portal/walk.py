@@ -27,6 +27,7 @@ DEEDS: Final = frozenset(
         "account-sessions",
         "admins-sessions",
         "dashboard-alert",
+        "dashboard-simulate",
         "dashboard-state",
         "configurations-assign",
         "configurations-unassign",
