@@ -1,4 +1,4 @@
-"""The icons of Lucide, each written once: what all of them have in common says the style sheet (`.icon`)."""
+"""The icons of Lucide, each written once: what all of them have in common says the style sheet (`.lucide`)."""
 
 import re
 from functools import cache
@@ -18,7 +18,7 @@ BETWEEN: Final = re.compile(r"\s*\n\s*")
 @cache
 def _icon(name: str, size: int, told: tuple[tuple[str, str], ...]) -> SafeString:
     svg = BETWEEN.sub("", written(name, size=size, **dict(told)))
-    return mark_safe(svg.replace(COMMON, ' class="icon"', 1))  # noqa: S308 - a file of the library
+    return mark_safe(svg.replace(COMMON, ' class="lucide"', 1))  # noqa: S308 - a file of the library
 
 
 @register.simple_tag
