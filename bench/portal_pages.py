@@ -225,7 +225,8 @@ def _argument(name: str, argument: str, seeded: Seeded) -> Any:
     numbers = {
         "users": seeded.person, "admins": seeded.admin, "labels": seeded.label, "devices-command": seeded.command,
         "logs-enrollment": seeded.attempt, "configurations": seeded.configuration,
-        "settings-attributes": seeded.attribute, "logs-actions": seeded.run, "services-ldap": seeded.directory,
+        "settings-attributes": seeded.attribute, "services-ldap": seeded.directory,
+        "logs-actions-people": seeded.people_run, "logs-actions": seeded.run,
         "services-providers": seeded.provider, "sign-in-provider": seeded.provider,
         "self:sign-in-provider": seeded.provider,
     }  # fmt: skip

@@ -30,6 +30,7 @@ class Seeded:
     provider: int  # of identities
     export: UUID  # of the audit log
     run: int  # an action to every device
+    people_run: int  # and one to everybody
     directory: int  # one that is away; everybody is in some of its groups
 
 
@@ -56,6 +57,7 @@ def seed(devices: int, people: int) -> Seeded:
         provider=IdentityProvider.objects.create(name="Corp", issuer="https://login.example", client_id="epmm").pk,
         export=_export(),
         run=_runs(devices, device.pk),
+        people_run=_people_runs(people),
         directory=_directory(people),
         **_labels(devices, device.pk),
     )
@@ -65,6 +67,7 @@ def seed(devices: int, people: int) -> Seeded:
     _of_one_device(device, channel)
     _texts(devices, seeded.attempt)
     _settings()
+    _twins(device.pk)
     broadcast.settle()  # as the worker does
     broadcast.tally()
     search_rows.tidy()
@@ -106,6 +109,7 @@ def _roles(people: int) -> None:
 
 def _directory(people: int) -> int:
     from users.models import Directory, DirectorySync, Group, GroupRole, Membership, User
+    from users.services import group_sizes
 
     directory = Directory.objects.create(
         name="Bench", url="ldaps://127.0.0.1:9", bind_name="cn=reader", bind_password=b"secret", user_base="dc=bench"
@@ -125,6 +129,7 @@ def _directory(people: int) -> int:
         group = f"(n + {offset}) % {MANY} + {groups[0].pk}"
         copy(Membership, member.pk, people, {"user": f"n + {first - 1}", "group": group})
         member.delete()
+    group_sizes.recount(group.pk for group in groups)
     return directory.pk
 
 
@@ -343,6 +348,35 @@ def _runs(devices: int, first_device: int) -> int:
     copied = {"device": f"{first_device} + n", "state": state, "said": "'Saved'"}
     copy(ActionResult, result.pk, devices - 1, copied)
     return runs[-1].pk
+
+
+def _people_runs(people: int) -> int:
+    from django.utils import timezone
+
+    from users.models import PeopleResult, PeopleRun, User
+
+    now = timezone.now()
+    runs = PeopleRun.objects.bulk_create(
+        PeopleRun(action="unlock", values=b"{}", actor="admin", number=people, done=people, done_at=now)
+        for _ in range(MANY)
+    )
+    first = User.objects.get(user_id="user1").pk
+    result = PeopleResult.objects.create(run=runs[-1], user_id=first, state=PeopleResult.State.DONE)
+    copy(PeopleResult, result.pk, people - 1, {"user": f"{first} + n", "said": "'Was not locked'"})
+    return runs[-1].pk
+
+
+def _twins(first_device: int) -> None:
+    """Records beside which a younger one has their serial number."""
+    from devices.models import Device
+    from devices.services import duplicates
+
+    older = Device.objects.filter(pk__range=(first_device + MANY, first_device + 2 * MANY)).order_by("pk")
+    for device, serial in zip(
+        older, Device.objects.order_by("-pk").values_list("serial_number", flat=True), strict=False
+    ):
+        Device.objects.filter(pk=device.pk).update(serial_number=serial)
+    duplicates.look()
 
 
 # --- Logs and texts ---------------------------------------------------------------------------------------------------

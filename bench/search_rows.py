@@ -53,6 +53,7 @@ def _devices(count: int, people: int) -> None:
         {
             "uuid": new_uuid(), "user": f"{person} + {first - 1}",
             "status": f"CASE WHEN {DICE} < 100 THEN 'RETIRED' WHEN {DICE} < 114 THEN 'WIPE_PENDING' ELSE 'ACTIVE' END",
+            "retired_at": f"CASE WHEN {DICE} < 100 THEN {moment('n * 631 % 31536000')} END",
             "enrollment_type": "CASE WHEN n % 10 < 7 THEN 'adde' ELSE 'aaue' END",
             "serial_number": serial, "udid": "'UDID-' || n", "product_name": model,
             "os_version": f"'17.' || {version}", "os_version_number": f"17000000 + 1000 * {version}",

@@ -1,5 +1,7 @@
 from datetime import timedelta
 
+from django.utils import timezone
+
 from devices.services import (
     action_runs,
     archive,
@@ -14,6 +16,7 @@ from devices.services import (
     description,
     duplicates,
     label_members,
+    long_expressions,
     push,
     push_expiry,
     results,
@@ -152,6 +155,8 @@ def follow_time() -> None:
 def look_after_records() -> None:
     retired_records.begin_where_due()
     duplicates.begin_where_due()
+    duplicates.look()
+    long_expressions.forget(timezone.now())
 
 
 @jobs.handles(retired_records.KIND)

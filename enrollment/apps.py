@@ -7,6 +7,8 @@ class EnrollmentConfig(AppConfig):
     def ready(self) -> None:
         # models are there only now
         from devices.services.configuration_delivery import Signing
-        from enrollment.services import profiles
+        from enrollment.services import invitations, profiles
+        from users.services import people_actions
 
         Signing.sign = profiles.sign
+        people_actions.register(invitations.INVITE)

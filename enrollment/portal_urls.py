@@ -20,6 +20,7 @@ from enrollment.views import (
 urlpatterns = [
     path("dashboard", dashboard.dashboard, name="dashboard"),
     path("dashboard/alert", dashboard.alert, name="dashboard-alert"),
+    path("dashboard/simulated-device", dashboard.simulate, name="dashboard-simulate"),
     path("dashboard/state", dashboard.state, name="dashboard-state"),
     path("settings/enterprise", enterprise.enterprise, name="settings-enterprise"),
     path("settings/domains", domains.listed, name="settings-domains"),

@@ -46,10 +46,17 @@ def tidy() -> None:
 
 
 @jobs.handles("enrollment.invite")
-def invite(round: int) -> None:  # noqa: A002 - as the job's argument is called
+def invite(round: int, invitation: int | None = None) -> None:  # noqa: A002 - as the job's argument is called
     from enrollment.services import invitations
 
-    invitations.work_off(round)
+    invitations.work_off(round, invitation)
+
+
+@jobs.handles("enrollment.simulate")
+def simulate(actor: str) -> None:
+    from enrollment.services import simulated
+
+    simulated.play(actor)
 
 
 @jobs.handles("enrollment.remind", every=timedelta(minutes=30))

@@ -70,7 +70,6 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",  # these two for a migration alone: users.Authenticator took their place
     "django_otp.plugins.otp_static",
-    "lucide",
 ]
 AUTH_USER_MODEL = "users.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
@@ -115,7 +114,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.messages.context_processors.messages",
                 "epmm.portal.navigation.context",
-            ]
+            ],
+            "libraries": {"lucide": "epmm.templatetags.icons"},
         },
     }
 ]

@@ -267,6 +267,7 @@ class Group(models.Model):
     name_folded = FoldedField()
     dn = models.TextField(blank=True)
     gone_at = models.DateTimeField(null=True)
+    people = models.PositiveIntegerField(default=0, db_default=0)  # in it: see users/services/group_sizes.py
 
     class Meta:
         constraints: ClassVar = [

@@ -30,6 +30,7 @@ from users.directory_models import (
     ProviderLink,
     SpentSignIn,
 )
+from users.people_run_models import PeopleResult, PeopleRun
 
 __all__ = [
     "AccountSource",
@@ -46,6 +47,8 @@ __all__ = [
     "IdentityProvider",
     "KnownNetwork",
     "Membership",
+    "PeopleResult",
+    "PeopleRun",
     "PersonSession",
     "PinFile",
     "PinQuerySet",

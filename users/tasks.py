@@ -35,11 +35,28 @@ def make_pin_file(file: int) -> None:
     pin_files.make(file)
 
 
+@jobs.handles("users.act")
+def act(run: int) -> None:
+    from users.services import people_runs
+
+    people_runs.work(run)
+
+
+@jobs.handles("users.forget_runs", every=timedelta(days=1))
+def forget_runs() -> None:
+    """With the history of commands, as actions on devices."""
+    from epmm import options, settings_store
+    from users.services import people_runs
+
+    people_runs.forget(timezone.now() - timedelta(days=settings_store.read(options.COMMAND_HISTORY_DAYS)))
+
+
 @jobs.handles("users.forget_pin_files", every=timedelta(minutes=10))
 def forget_pin_files() -> None:
-    from users.services import pin_files
+    from users.services import people_runs, pin_files
 
     pin_files.forget()
+    people_runs.close_old(timezone.now())
 
 
 @jobs.handles("users.export_audit")

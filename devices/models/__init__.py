@@ -14,6 +14,7 @@ from devices.models.declaration import (
 )
 from devices.models.delivery import ConfigurationDelivery
 from devices.models.device import Device, os_version_number
+from devices.models.duplicate import Duplicate
 from devices.models.enrollment import Channel, Enrollment, Identity
 from devices.models.inventory import (
     Answer,
@@ -26,6 +27,7 @@ from devices.models.inventory import (
     Secret,
 )
 from devices.models.label import Label, LabelMember
+from devices.models.long_expression import LongExpression
 from devices.models.payload import Payload
 from devices.models.push_certificate import PushCertificate, PushRequest
 from devices.models.status_report import StatusReport
@@ -51,6 +53,7 @@ __all__ = [
     "DeclarationState",
     "Device",
     "DeviceAttribute",
+    "Duplicate",
     "Enrollment",
     "FinishedCommand",
     "Identity",
@@ -60,6 +63,7 @@ __all__ = [
     "Label",
     "LabelMember",
     "LocalUser",
+    "LongExpression",
     "ManagedApplication",
     "Manifest",
     "Payload",

@@ -168,6 +168,7 @@ class Device(models.Model):
             models.Index(fields=["udid"], condition=~Q(udid=""), name="device_udid"),
             models.Index(fields=["user", "status"], name="device_user_status"),
             models.Index(fields=["status", "-last_seen_at", "-id"], name="device_status_seen"),
+            models.Index(fields=["status", "-registered_at", "-id"], name="device_status_registered"),
             # Pages of the list, in each order that it offers.  Retired records pile up: where one lies beside the
             # other, by time, they must not slow it, and between names they do not.
             models.Index(fields=["-last_seen_at", "-id"], condition=_STANDING, name="device_seen"),
@@ -189,6 +190,12 @@ class Device(models.Model):
             models.Index(
                 fields=["enrollment_failed_at"], condition=Q(enrollment_failed_at__isnull=False), name="device_failed"
             ),
+            # whose records are deleted some time after they left
+            models.Index(
+                fields=["retired_at", "status"], condition=Q(retired_at__isnull=False), name="device_retired_at"
+            ),
+            # whose system is old, which is asked for most, and is rare
+            models.Index(fields=["platform", "os_version_number"], condition=_STANDING, name="device_systems"),
             # what has changed since labels were last looked at
             models.Index(fields=["modified_at"], name="device_modified"),
         ]

@@ -74,6 +74,8 @@ class Enrollment(models.Model):
             models.Index(fields=["bearer_sha256"], name="enrollment_bearer"),
             # how many stand under each push topic, and who under another
             models.Index(fields=["topic", "state", "device"], name="enrollment_topic"),
+            # where they call, which Settings says
+            models.Index(fields=["state", "server_url"], name="enrollment_calls"),
         ]
 
     def __str__(self) -> str:

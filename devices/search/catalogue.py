@@ -65,8 +65,10 @@ def _list(key: str, label: Label, source: Source | None = None) -> Field:
     return _field(Kind.LIST, key, label, source)
 
 
-def _choice(key: str, label: Label, column: str, values: Mapping[str, Any], unset: Q, **more: Any) -> Field:
-    source = Choice(column, values, unset)
+def _choice(
+    key: str, label: Label, column: str, values: Mapping[str, Any], unset: Q, *, is_common: bool = False, **more: Any
+) -> Field:
+    source = Choice(column, values, unset, is_common)
     return _field(Kind.ENUMERATION, key, label, source, values=tuple(values), **more)
 
 
@@ -101,7 +103,7 @@ def _common() -> Iterator[Field]:
     yield _text("common.retired_reason", _("Retired because"), reason)
     yield _choice(
         "common.platform", _("Platform"), "platform", _same(_PLATFORMS), Q(platform=""), is_open=True,
-        value_aliases=(("OS X", "macOS"),),
+        value_aliases=(("OS X", "macOS"),), is_common=True,
     )  # fmt: skip
     yield _text("common.platform_name", _("Platform name"), machine_text(_PLATFORM_NAME))
     yield _version("common.os_version", _("OS version"))

@@ -14,8 +14,9 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from django.db.models import F, Q
+from django.db.models.lookups import Exact
 
-from devices.search.sql import EVERYTHING, NOTHING, AsciiLower, UuidText, begins, holds, is_text, may_hold
+from devices.search.sql import EVERYTHING, NOTHING, AsciiLower, BesideIndex, UuidText, begins, holds, is_text, may_hold
 from devices.search.tree import Operator
 from devices.search.values import Period
 from epmm.folding import fold
@@ -224,17 +225,23 @@ def condition(true: Q) -> Flag:
 
 @dataclass(frozen=True, slots=True)
 class Choice(Source):
-    """One of a few values; `stored`: what stands in the column for each, where that is something else."""
+    """One of a few values; `stored`: what stands in the column for each, where that is something else.
+
+    `is_common`: an index begins with it, which leads to few together with what comes behind alone.
+    """
 
     column: str
     stored: Mapping[str, Any]
     unset: Q
+    is_common: bool = False
 
     def matches(self, operator: Operator, value: Value) -> Q:
         if operator == Operator.IS_NOT_EMPTY:
             return ~self.unset
         if value not in self.stored:
             return NOTHING
+        if self.is_common:
+            return Q(Exact(BesideIndex(self.column), self.stored[str(value)]))
         return Q((self.column, self.stored[str(value)]))
 
     def misses(self, operator: Operator, value: Value) -> Q:

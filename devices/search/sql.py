@@ -2,6 +2,7 @@
 # ruff: noqa: ARG002 - the signatures are Django's
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.db.models import BooleanField, CharField, F, Func, Q, TextField, Value
@@ -44,20 +45,20 @@ class UuidText(Func):
 class BesideIndex(Func):
     """A column whose index is not entered where rows are put in order: SQLite would sort all that it leads to.
 
-    A page in the order of that index itself, `beside`, is read from it.
+    A page in an order that one of its indexes goes on with, `beside`, is read from that.
     """
 
     output_field = CharField()
     arity = 1
     template = "%(expressions)s"
 
-    def __init__(self, expression: Any, *, beside: str = "", **extra: Any) -> None:
+    def __init__(self, expression: Any, *, beside: Sequence[str] = (), **extra: Any) -> None:
         super().__init__(expression, **extra)
         self.beside = beside
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         order = compiler.query.order_by[:1]
-        is_beside = bool(order) and getattr(getattr(order[0], "expression", None), "name", "") != self.beside
+        is_beside = bool(order) and getattr(getattr(order[0], "expression", None), "name", "") not in self.beside
         template = "+%(expressions)s" if is_beside else "%(expressions)s"
         return self.as_sql(compiler, connection, template=template, **context)
 

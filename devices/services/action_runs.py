@@ -1,41 +1,28 @@
-"""An action to more devices than a request has time for.
-
-Whom it goes to is written down in the transaction that orders it, by one statement: who matches later is not meant.
-The worker takes one device after the other, each in a transaction with its result, so what is killed in between goes
-on where it was and does nothing twice.
-"""
+"""An action to more devices than a request has time for; see epmm/runs.py."""
 
 import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import DatabaseError, connection, transaction
-from django.db.models import QuerySet, Value
-from django.utils import timezone, translation
+from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from devices.models import ActionResult, ActionRun, Device
 from devices.services import actions
 from devices.services.actions import Action, Order, Subject
-from epmm import audit
+from epmm import audit, runs
 from epmm.models import Job
+from epmm.runs import LONGEST, Outcome
 
 logger = logging.getLogger(__name__)
 KIND: Final = "devices.act"
 BITE: Final = 100  # devices whose channels are read together
-AT_ONCE: Final = 5_000  # results to delete in one transaction
-LONGEST: Final = 500
-
-
-class NumberChanged(Exception):
-    """Nothing was ordered: by now it would go to so many devices, and another number was confirmed."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 @transaction.atomic
@@ -43,19 +30,15 @@ def begin(
     action: Action, order: Order, *, chosen: QuerySet[Device], confirmed: int | None, asked: str, language: str
 ) -> ActionRun:
     """`confirmed`: the number of devices that somebody agreed to.  Raises NumberChanged."""
-    run = ActionRun.objects.create(
+    run = ActionRun(
         action=action.key,
         values=json.dumps(action.packed(order.values)).encode(),
         asked=asked,
         actor=order.actor,
         address=order.address,
         language=language,
-        number=0,
     )
-    run.number = _write_down(run, chosen)
-    if confirmed is not None and run.number != confirmed:
-        raise NumberChanged(run.number)
-    run.save(update_fields=["number"])
+    runs.begin(run, ActionResult, chosen, confirmed=confirmed)
     _record("device.action_begun", run, order.actor, order.address)
     Job.enqueue(KIND, run=run.pk)
     return run
@@ -64,10 +47,10 @@ def begin(
 @transaction.atomic
 def stop(run: ActionRun, *, actor: str, address: str | None = None) -> bool:
     """False when it was over before."""
-    is_stopped = ActionRun.objects.filter(pk=run.pk, stopped_at=None, done_at=None).update(stopped_at=timezone.now())
+    is_stopped = runs.stop(run)
     if is_stopped:
         _record("device.action_stopped", run, actor, address)
-    return bool(is_stopped)
+    return is_stopped
 
 
 def work(run_id: int) -> None:
@@ -77,31 +60,18 @@ def work(run_id: int) -> None:
         try:
             values = action.unpacked(json.loads(bytes(run.values)))
         except ObjectDoesNotExist:
-            _end(run_id, refusal=_("What it was to be done with has been deleted."))
+            runs.end(run, refusal=_("What it was to be done with has been deleted."))
             return
         order = Order(values=values, actor=run.actor, address=run.address)
         while bite := _next(run_id):
             for result, subject in bite:
-                if not _carry_out(action, order, result, subject):
+                if not runs.carry_out(run, result, partial(_outcome, action, order, subject)):
                     return
-    _end(run_id)
+    runs.end(run)
 
 
 def forget(oldest: datetime) -> None:
-    for run in ActionRun.objects.filter(created_at__lt=oldest).order_by("pk"):
-        while keys := list(run.results.values_list("pk", flat=True)[:AT_ONCE]):
-            ActionResult.objects.filter(pk__in=keys).delete()
-        run.delete()
-
-
-def _write_down(run: ActionRun, chosen: QuerySet[Device]) -> int:
-    named = {"new_run": Value(run.pk), "new_state": Value(ActionResult.State.WAITING.value), "new_said": Value("")}
-    rows: QuerySet[Any] = chosen.order_by().annotate(**named)
-    query = rows.values_list("new_run", "pk", "new_state", "new_said").query
-    select, parameters = query.get_compiler(connection=connection).as_sql()
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO devices_actionresult (run_id, device_id, state, said) {select}", parameters)
-        return int(cursor.rowcount)
+    runs.forget(ActionRun.objects.all(), oldest)
 
 
 def _next(run_id: int) -> list[tuple[ActionResult, Subject | None]]:
@@ -116,23 +86,9 @@ def _devices(results: Sequence[ActionResult]) -> QuerySet[Device]:
     return Device.objects.filter(pk__in=keys).select_related("user").defer("details")
 
 
-@transaction.atomic
-def _carry_out(action: Action, order: Order, result: ActionResult, subject: Subject | None) -> bool:
-    """False when there is no more to do for this worker."""
-    run = ActionRun.objects.select_for_update().defer("values").get(pk=result.run_id)
-    if not run.is_running or run.last_result >= result.pk:
-        return False
-    is_done, said = _outcome(action, order, subject)
-    state = ActionResult.State.DONE if is_done else ActionResult.State.SKIPPED
-    ActionResult.objects.filter(pk=result.pk).update(state=state, said=said[:LONGEST])
-    run.last_result, run.done, run.skipped = result.pk, run.done + is_done, run.skipped + (not is_done)
-    run.save(update_fields=["last_result", "done", "skipped"])
-    return True
-
-
-def _outcome(action: Action, order: Order, subject: Subject | None) -> tuple[bool, str]:
+def _outcome(action: Action, order: Order, subject: Subject | None) -> Outcome:
     if subject is None:
-        return False, _("This record has been deleted meanwhile.")
+        return Outcome(is_done=False, said=_("This record has been deleted meanwhile."))
     try:
         with transaction.atomic():
             (outcome,) = actions.carry_out(action, [subject], order)
@@ -140,12 +96,8 @@ def _outcome(action: Action, order: Order, subject: Subject | None) -> tuple[boo
         raise
     except Exception:  # what one device brings about keeps nothing from the next
         logger.exception("an action failed on a device", extra={"action": action.key, "device": subject.device.pk})
-        return False, _("This failed. The log of the worker says why.")
-    return outcome.is_done, outcome.said
-
-
-def _end(run_id: int, *, refusal: str = "") -> None:
-    ActionRun.objects.filter(pk=run_id, done_at=None, stopped_at=None).update(done_at=timezone.now(), refusal=refusal)
+        return Outcome(is_done=False, said=_("This failed. The log of the worker says why."))
+    return Outcome(is_done=outcome.is_done, said=outcome.said)
 
 
 def _record(action: str, run: ActionRun, actor: str, address: str | None) -> None:

@@ -3,7 +3,7 @@ others, and whether by itself.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
@@ -12,35 +12,67 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from devices.models import Device, Enrollment
+from devices.models import Device, Duplicate, Enrollment
 from devices.services.retire import end_enrollment
 from epmm import audit, options, schedules, settings_store
+from epmm.indexed import IsSet
+from epmm.models import ScheduledRun
 
 KIND: Final = "devices.retire_duplicates"
 REASON: Final = gettext_noop("another record of the same device")
 WORKER: Final = "worker"
 KEPT: Final = "kept_uuid"
 KEYS: Final = ("serial_number", "udid", "enrollment_id")
+LOOK: Final = "devices.find_duplicates"
+AT_ONCE: Final = 500
 STUCK_AFTER: Final = timedelta(hours=1)  # who is enrolling at this moment is no duplicate
 _OVER: Final = (Device.Status.RETIRED, Device.Status.WIPED)
 _UNDER_WAY: Final = (Device.Status.RETIRE_PENDING, Device.Status.WIPE_PENDING, Device.Status.LOST)
 
 
 def candidates() -> QuerySet[Any]:
-    """Records that stand beside a better one of the same device."""
+    """Records that stand beside a better one of the same device; compares all with all, which is for the worker."""
     rows = _dated(Device.objects.exclude(status__in=_OVER + _UNDER_WAY))
     fresh = Q(status__in=Device.PROVISIONAL, since__gt=timezone.now() - STUCK_AFTER)
     known_twice = [Q(**{f"{key}__in": _twice(key)}) for key in KEYS]
-    found = rows.filter(known_twice[0] | known_twice[1] | known_twice[2])
-    several: QuerySet[Any] = found.filter(_has_better()).exclude(fresh)
-    return several
+    several = rows.filter(known_twice[0] | known_twice[1] | known_twice[2])
+    better: QuerySet[Any] = several.filter(_has_better()).exclude(fresh)
+    return better
+
+
+def found() -> QuerySet[Any]:
+    """Those that the worker found when it last looked, without what is over by now."""
+    known = Device.objects.filter(pk__in=Duplicate.objects.values("device"))
+    return known.exclude(status__in=_OVER + _UNDER_WAY)
+
+
+def look() -> None:
+    """A periodic job: write down who they are."""
+    began = timezone.now()
+    keys, before = (set(rows.values_list("pk", flat=True)) for rows in (candidates(), Duplicate.objects.all()))
+    for some in _chunks(before - keys):
+        Duplicate.objects.filter(pk__in=some).delete()
+    for some in _chunks(keys - before):
+        with transaction.atomic():
+            there = Device.objects.select_for_update().filter(pk__in=some).values_list("pk", flat=True)
+            Duplicate.objects.bulk_create([Duplicate(device_id=key) for key in there], ignore_conflicts=True)
+    ScheduledRun.objects.update_or_create(name=LOOK, defaults={"at": began})
+
+
+def _chunks(keys: set[int]) -> Iterator[list[int]]:
+    ordered = sorted(keys)
+    return (ordered[start : start + AT_ONCE] for start in range(0, len(ordered), AT_ONCE))
+
+
+def looked_at() -> datetime | None:
+    return ScheduledRun.objects.filter(name=LOOK).values_list("at", flat=True).first()
 
 
 def with_kept(rows: QuerySet[Any]) -> QuerySet[Any]:
     """Each with the UUID of the record that stays."""
     best = _dated(Device.objects.exclude(status__in=_OVER)).exclude(pk=OuterRef("pk"))
     best = best.order_by("-mdm_managed", "-since", "-pk").values("uuid")
-    by_key = (Subquery(best.filter(**{key: OuterRef(key)}).exclude(**{key: ""})[:1]) for key in KEYS)
+    by_key = (Subquery(best.filter(**{key: OuterRef(key)}).filter(IsSet(key))[:1]) for key in KEYS)
     told: QuerySet[Any] = rows.annotate(**{KEPT: Coalesce(*by_key)})
     return told
 
@@ -50,7 +82,7 @@ def _dated(rows: QuerySet[Device]) -> QuerySet[Any]:
 
 
 def _twice(key: str) -> QuerySet[Any, Any]:
-    standing = Device.objects.exclude(status__in=_OVER).exclude(**{key: ""}).order_by()
+    standing = Device.objects.exclude(status__in=_OVER).filter(IsSet(key)).order_by()
     several: QuerySet[Any, Any] = standing.values(key).annotate(number=Count("pk")).filter(number__gt=1).values(key)
     return several
 
@@ -62,11 +94,11 @@ def _has_better() -> Q:
     better = twins.filter((managed_alike & younger) | Q(mdm_managed__gt=OuterRef("mdm_managed")))
     found = Q()
     for key in KEYS:
-        found |= Q(Exists(better.filter(**{key: OuterRef(key)}).exclude(**{key: ""})))
+        found |= Q(Exists(better.filter(IsSet(key), **{key: OuterRef(key)})))
     return found
 
 
-def to_tidy() -> QuerySet[Any]:
+def to_tidy(among: QuerySet[Any] | None = None) -> QuerySet[Any]:
     """Those whose platform is to be tidied up, and that are not yet what they are to become.
 
     What a device still uses is not marked: it counts towards its user's limit, and goes when the user's role goes.
@@ -74,7 +106,8 @@ def to_tidy() -> QuerySet[Any]:
     retired, marked = ([*_set_to(action)] for action in ("retire", "unknown"))
     in_use = Exists(Enrollment.objects.active().filter(device=OuterRef("pk")))
     unmarked = Q(platform__in=marked) & ~Q(status=Device.Status.UNKNOWN) & ~Q(in_use)
-    return candidates().filter(Q(platform__in=retired) | unmarked)
+    among = candidates() if among is None else among
+    return among.filter(Q(platform__in=retired) | unmarked)
 
 
 def _set_to(action: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from devices.models import Enrollment, Identity
 
@@ -13,7 +13,8 @@ SOON: Final = timedelta(days=30)
 def ending(now: datetime) -> QuerySet[Identity]:
     """Of managed devices; the expired as well."""
     current = Identity.objects.filter(state=Identity.State.CURRENT, not_after__lt=now + SOON)
-    return current.filter(enrollment__state=Enrollment.State.ACTIVE)
+    active = Enrollment.objects.active().filter(pk=OuterRef("enrollment"))
+    return current.filter(Exists(active))  # not joined: SQLite would begin with the enrollments, which all are active
 
 
 def counted(now: datetime, *, cap: int) -> tuple[int, int]:

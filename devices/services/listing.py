@@ -36,7 +36,7 @@ class Selection:
 
 
 def _of_status(found: QuerySet[Device], status: str) -> QuerySet[Device]:
-    return found.filter(Exact(BesideIndex("status", beside="last_seen_at"), status))
+    return found.filter(Exact(BesideIndex("status", beside=("last_seen_at", "registered_at")), status))
 
 
 def named(found: QuerySet[Device], text: str) -> QuerySet[Device]:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from devices.models import Device, Enrollment
@@ -19,8 +19,8 @@ WORKER: Final = "worker"
 def due(days: int) -> QuerySet[Device]:
     """Their enrollments stay: by them a device that comes back late is told to leave."""
     before = timezone.now() - timedelta(days=days)
-    managed = Enrollment.objects.standing().exclude(device=None).values("device")
-    return Device.objects.filter(status__in=GONE, retired_at__lt=before).exclude(pk__in=managed)
+    managed = Exists(Enrollment.objects.standing().filter(device=OuterRef("pk")))
+    return Device.objects.filter(~managed, status__in=GONE, retired_at__lt=before)
 
 
 def begin(*, actor: str) -> bool:

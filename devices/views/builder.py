@@ -23,6 +23,8 @@ from devices.services.search import SearchRefused
 from devices.views import search_rows
 
 KEPT: Final = 30 * 24 * 3600  # seconds in a browser
+AROUND: Final = 200  # characters of an expression, beside a mistake in it
+MOST_AT_FIRST: Final = 2  # rows of a page; more of them come when it is there
 SECONDS: Final = 3.0  # of a count that somebody sees while typing
 _PLACE: Final = re.compile(r"(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
 # What a mark covers: a text in quotation marks, an operator, or a word.
@@ -54,6 +56,13 @@ class Mistake:
     @property
     def end(self) -> int:
         return _units(self.before + self.marked)
+
+    @property
+    def shown(self) -> tuple[str, str, str]:
+        """The place with what is around it."""
+        before, after = self.before[-AROUND:], self.after[:AROUND]
+        before = before if before == self.before else f"… {before}"
+        return before, self.marked[:AROUND], after if after == self.after else f"{after} …"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +104,10 @@ class Builder:
             "{n} row has no value yet and is left out.", "{n} rows have no value yet and are left out.", self.unfinished
         )
         return says.format(n=self.unfinished)
+
+    @property
+    def is_large(self) -> bool:
+        return sum(len(row.rows) if isinstance(row, Rows) else 1 for row in self.rows.rows) > MOST_AT_FIRST
 
     def context(self, new: str = "") -> dict[str, Any]:
         name, known = ADDRESSES[self.key], search.registry()
@@ -163,12 +176,6 @@ def count(key: str) -> Callable[[HttpRequest], HttpResponse]:
         return HttpResponse(says.format(shown=found))
 
     return view
-
-
-def mistaken(request: HttpRequest, key: str, text: str, sentence: str) -> HttpResponse:
-    """Says what is wrong, and leaves the builder as it is."""
-    builder = Builder(key=key, text=text, rows=Rows("all"), mistake=Mistake(sentence))
-    return render(request, "portal/search/answer.html", builder.context() | {"is_text_kept": True})
 
 
 def _changed(rows: Rows, do: str, at: str) -> tuple[Rows, str]:

@@ -19,13 +19,13 @@ from devices.action_forms import ActionForm
 from devices.attribute_forms import AttributesActionForm
 from devices.models import Device
 from devices.services import action_runs, actions, listing, search
-from devices.services.action_runs import NumberChanged
 from devices.services.actions import Action, Order, Outcome, Subject
 from devices.services.listing import MOST_CHOSEN
 from devices.services.search import SearchRefused
 from devices.views import device_list
 from epmm.client_address import client_address
 from epmm.portal.lists import ticked
+from epmm.runs import NumberChanged
 from users import permissions
 from users.views.dialogs import GO, StepUp, administrator, refused
 

@@ -6,7 +6,6 @@ from functools import cached_property, partial
 from typing import Final, TypeAlias
 from urllib.parse import urlencode
 
-from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -17,10 +16,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from devices.models import Device, Label
-from devices.services import listing, search
+from devices.search.language import LONGEST
+from devices.services import listing, long_expressions, search
 from devices.services.actions import ACTIONS, Action
 from devices.services.search import SORTS, SearchRefused
-from devices.views.builder import Builder, mistaken, written
+from devices.views.builder import Builder, written
 from devices.views.wording import model_of, owner_of, status_badge, system_of
 from epmm.portal.keyset import Page
 from epmm.portal.lists import COUNT_CAP, LONGEST_SEARCH, SIZES, Cell, Column, Link, Listing, View, counted
@@ -30,7 +30,7 @@ from users.models import AdminRole, User
 
 MANUFACTURER: Final = "Apple"
 MOST_POLLED: Final = max(SIZES)
-LONGEST_ADDRESS: Final = 16_000  # Django redirects to no longer one, and proxies take 32 KiB with all headers
+MUCH: Final = 1_000  # characters of an expression beside which fewer devices are shown
 KEPT: Final = ("columns", "sort", "size")  # of the address, by another search
 NARROWING: Final = ("search", "status", "label", "user")  # of the address, beside the search box
 PLACE: Final = ("status", "after", "before", "format", "open")  # of the address, gone with another status
@@ -135,11 +135,13 @@ LISTING: Final = Listing[Device](
 class Devices(View[Device]):
     """Few that are found are put in order then: to them leads what was asked for, and no index of an order."""
 
-    def __init__(self, request: HttpRequest, everything: QuerySet[Device]) -> None:
+    def __init__(self, request: HttpRequest, everything: QuerySet[Device], expression: str) -> None:
         asked = request.GET.dict()
         super().__init__(LISTING, request, _with_what_is_shown(everything, asked))
         self._is_narrowed = bool(self.text) or any(asked.get(name) for name in NARROWING)
         self._shape = partial(_with_what_is_shown, asked=asked)
+        if "size" not in asked and len(expression) > MUCH:
+            self.size = SIZES[0]
 
     def page(self) -> Page[Device]:
         if self._is_narrowed and len(self._found) <= FEW:
@@ -160,8 +162,12 @@ class Devices(View[Device]):
 
 def chosen(asked: Asked) -> QuerySet[Device]:
     """What an address of this page lists, its search box left out.  Raises SearchRefused."""
+    return _selected(asked, _expression(asked))
+
+
+def _selected(asked: Asked, expression: str) -> QuerySet[Device]:
     return listing.Selection(
-        expression=_expression(asked),
+        expression=expression,
         status=asked.get("status", ""),
         label=_number(asked.get("label", "")),
         person=_number(asked.get("user", "")),
@@ -181,20 +187,24 @@ def matching(asked: Asked) -> QuerySet[Device]:
 @require_safe
 def devices(request: HttpRequest) -> HttpResponseBase:
     asked = request.GET.dict()
-    refused = ""
+    refused = expression = ""
+    if (short := long_expressions.shortened(asked.get("search", "")[: LONGEST + 1])) != asked.get("search", ""):
+        return redirect(f"{request.path}?{urlencode(asked | {'search': short})}")
     try:
-        view = Devices(request, chosen(asked))
+        expression = _expression(asked)
+        view = Devices(request, _selected(asked, expression), expression)
         if asked.get("format") == "csv":
             return view.csv()
         context = view.context()
     except SearchRefused as error:
         refused = str(error)
-        view = Devices(request, Device.objects.none())
+        view = Devices(request, Device.objects.none(), expression)
         context = view.context()
     shown = [device.pk for device in view.shown]
     poll = {"poll": _poll_address(shown, _seen(view.shown))} if shown else {}
     context["may_add"] = permissions.may_open(request, "devices-add")
-    context |= _filters(asked, view.address) | _advanced_search(request, view.address, refused) | poll
+    context |= _filters(asked, view.address) | _advanced_search(request, view.address, expression, refused)
+    context |= poll
     actions = [menu_item(request, action) for action in ACTIONS]
     panel = _opened(asked.get("open", ""))
     return render(request, "portal/devices.html", context | {"actions": actions, "panel": panel})
@@ -206,24 +216,14 @@ def search_again(request: HttpRequest) -> HttpResponse:
     given = request.POST if request.method == "POST" else request.GET
     expression = written(given.get("search", "")).strip()
     asked = {name: given.get(name, "") for name in KEPT} | {
-        "search": expression,
+        "search": long_expressions.shortened(expression[: LONGEST + 1]),
         "retired": "" if "standing" in given else "1",
         "advanced": "" if expression else "1",
     }
     query = urlencode({name: value for name, value in asked.items() if value})
     address = f"{reverse('portal:devices')}?{query}"
     is_htmx = "HX-Request" in request.headers
-    if len(address) > LONGEST_ADDRESS:
-        return _too_long(request, expression, is_htmx=is_htmx)
     return HttpResponse(status=204, headers={"HX-Redirect": address}) if is_htmx else redirect(address)
-
-
-def _too_long(request: HttpRequest, expression: str, *, is_htmx: bool) -> HttpResponse:
-    sentence = _("This expression is too long for an address. Save it to a label, and open the devices of the label.")
-    if is_htmx:
-        return mistaken(request, "search", expression, sentence)
-    messages.error(request, sentence)
-    return redirect(f"{reverse('portal:devices')}?advanced=1")
 
 
 @require_safe
@@ -295,10 +295,9 @@ def _filters(asked: Asked, address: Address) -> dict[str, object]:
     }
 
 
-def _advanced_search(request: HttpRequest, address: Address, refused: str) -> dict[str, object]:
+def _advanced_search(request: HttpRequest, address: Address, expression: str, refused: str) -> dict[str, object]:
     """Advanced Search, open where the address says so; `refused`: why nothing is listed."""
     asked = request.GET.dict()
-    expression = _expression(asked)
     is_open = bool(expression) or asked.get("advanced") == "1"
     close: dict[str, object] = {
         "search_address": address(advanced="1"),
@@ -326,7 +325,8 @@ def _with_what_is_shown(rows: QuerySet[Device], asked: Asked) -> QuerySet[Device
 
 
 def _expression(asked: Asked) -> str:
-    return written(asked.get("search", ""))
+    """Raises SearchRefused."""
+    return long_expressions.whole(written(asked.get("search", "")))
 
 
 def _number(text: str) -> int | None:

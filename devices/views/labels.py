@@ -1,5 +1,6 @@
 """Devices & Users > Labels (portal specification, section 8)."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.contrib import messages
@@ -49,11 +50,16 @@ def _size(label: Label) -> Cell:
     return Badge("…", key=f"n{label.pk}")
 
 
+def _count(labels: Sequence[Label]) -> None:
+    """For `_counted`, by as few statements as the page needs."""
+    sizes = label_members.counts(labels, seconds=SECONDS * max(1, len(labels) // SIZES[1]))
+    for label in labels:
+        label.size = sizes[label.pk]  # type: ignore[attr-defined] # annotated
+
+
 def _counted(label: Label) -> Cell:
-    try:
-        return str(label_members.count(label))
-    except SearchRefused:
-        return None
+    size = getattr(label, "size")  # noqa: B009 - annotated
+    return None if size is None else str(size)
 
 
 def _evaluated(label: Label) -> Cell:
@@ -93,6 +99,7 @@ LISTING: Final = Listing[Label](
     ),
     sorted_by="name",
     find=_find,
+    gather=_count,
     search_hint=gettext_lazy("Name"),
     empty=gettext_lazy("There are no labels yet. A label is a named set of devices."),
 )

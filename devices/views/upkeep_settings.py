@@ -88,7 +88,7 @@ def delete_retired(request: HttpRequest) -> HttpResponse:
 def tidy_duplicates(request: HttpRequest) -> HttpResponse:
     return _run_now(
         request,
-        found=twins.to_tidy(),
+        found=twins.to_tidy(twins.found()),
         heading=_("Duplicate devices"),
         explanation=_("Each record becomes at once what is set for its platform. A device that still uses one that is retired is told to leave."),  # noqa: E501 - one sentence
         button=_("Run now"),
@@ -158,8 +158,9 @@ CANDIDATES: Final = Listing[Device](
 
 @require_safe
 def candidates(request: HttpRequest) -> HttpResponseBase:
-    view = CANDIDATES.view(request, twins.with_kept(twins.candidates()).select_related("user").defer("details"))
+    view = CANDIDATES.view(request, twins.with_kept(twins.found()).select_related("user").defer("details"))
     if request.GET.get("format") == "csv":
         return view.csv()
     back = Link(str(settings_tree.DUPLICATES.label), settings_tree.DUPLICATES.address)
-    return render(request, "portal/list.html", view.context() | {"back": back})
+    context = view.context() | {"back": back, "looked_at": twins.looked_at()}
+    return render(request, "portal/settings/duplicates_now.html", context)

@@ -33,7 +33,7 @@ def main(folder: Path) -> None:
         browser(product, viewport={"width": 1280, "height": HEIGHT}) as context,
     ):
         page = context.new_page()
-        walk(page, product, lambda name: take(page, folder / f"{name}.webp"))
+        walk(page, product, lambda name, of=page: take(of, folder / f"{name}.webp"))
 
 
 def take(page: Any, path: Path) -> None:

@@ -1,13 +1,17 @@
 """The way through the guide, with a picture at each place that it shows."""
 
 import contextlib
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from playwright.sync_api import Page, expect
 
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.refusal import DeviceRefused
+from tests import smtp
+from tests.enrollment.pages import chromium
 from tests.portal.hands import act, dialog, leave, open_page, reload_until, row, settled, tick, type_anew
 from tests.portal.product import HOST, PASSWORD, Product
 
@@ -17,13 +21,24 @@ PEOPLE: Final[list[dict[str, Any]]] = [
     {"user_id": "carla", "first_name": "Carla", "last_name": "Abel", "email": "carla@example.com"},
     {"user_id": "dario", "first_name": "Dario", "last_name": "Abel", "email": "dario@example.com"},
 ]
+# As when all that match are more than a request has time for.
+RUNS: Final = """
+from devices.models import Device
+from devices.services import action_runs
+from devices.services.actions import BY_KEY, Order
+order = Order(values={}, actor="admin")
+action_runs.begin(BY_KEY["check-in"], order, chosen=Device.objects.all(), confirmed=None, asked="", language="en")
+"""
 NEW_PASSWORD: Final = "a long one of my own"  # noqa: S105 - of an installation that lives for a minute
 ADDE: Final = "Allow Account Driven Apple Device Enrollment"
-Take = Callable[[str], None]
+Take = Callable[..., None]  # by its name, of another page than the administrator's if it is given
 
 
 def walk(page: Page, product: Product, take: Take) -> None:
-    for chapter in (begin, settings, people, enroll, search, device, actions, attempts, logs, administrators, end):
+    for chapter in (
+        begin, settings, people, enroll, search, device, actions, attempts, services, invitations, logs,
+        administrators, person, end,
+    ):  # fmt: skip
         chapter(page, product, take)
 
 
@@ -160,11 +175,69 @@ def attempts(page: Page, product: Product, take: Take) -> None:
     take("enrollment-attempt")
 
 
-def logs(page: Page, _product: Product, take: Take) -> None:
+def services(page: Page, product: Product, take: Take) -> None:
+    """No directory and no provider is asked: the forms are shown as they are filled in."""
+    open_page(page, "Services", "LDAP")
+    page.get_by_role("link", name="Add directory").first.click()
+    page.get_by_label("Name", exact=True).fill("Head office")
+    page.get_by_label("Directory URL").fill("ldaps://dc1.example.com")
+    page.get_by_label("Directory Failover URL").fill("ldaps://dc2.example.com")
+    page.get_by_label("Directory UserID").fill("epmm@example.com")
+    page.get_by_label("Directory Password").fill("no password")
+    page.get_by_role("heading", name="Add directory").scroll_into_view_if_needed()
+    page.evaluate("scrollTo(0, 0)")
+    take("ldap")
+    page.goto(f"{product.url}/admin/services/providers/add")
+    page.get_by_label("Name", exact=True).fill("Example Login")
+    page.get_by_label("Issuer").fill("https://login.example.com")
+    page.get_by_label("Client ID").fill("0b6f7a52")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Register this server there")).to_be_visible()
+    take("identity-provider")
+
+
+def invitations(page: Page, product: Product, take: Take) -> None:
+    with tempfile.TemporaryDirectory() as directory, smtp.open_server(Path(directory)) as letters:
+        mail(page, product, take, letters.port)
+        page.goto(f"{product.url}/admin/users?q=abel")
+        invited = ("Carla Abel", "Dario Abel")
+        for name in invited:
+            tick(page, name)
+        act(page, "Send Invitation")
+        dialog(page).get_by_role("button", name="Preview").click()
+        expect(dialog(page).locator("#invite-preview")).to_contain_text("Carla")
+        dialog(page).locator("#invite-preview").scroll_into_view_if_needed()
+        take("send-invitation")
+        dialog(page).get_by_role("button", name="Send", exact=True).click()
+        page.wait_for_url("**/invitations*")
+        reload_until(page, lambda: page.get_by_text("Sent", exact=True).count() > len(invited))
+        take("invitations")
+
+
+def mail(page: Page, product: Product, take: Take, port: int) -> None:
+    page.goto(f"{product.url}/admin/settings/mail")
+    page.get_by_label("Mail server").fill("127.0.0.1")
+    page.get_by_label("Port").fill(str(port))
+    page.get_by_label("Encryption").select_option("none")
+    page.get_by_label("Sender").fill("epmm@example.com")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_contain_text("Saved")
+    page.get_by_label("Mail server").evaluate("field => field.value = 'mail.example.com'")
+    page.get_by_label("Port").evaluate("field => field.value = 587")
+    page.get_by_label("Encryption").evaluate("field => field.value = 'starttls'")
+    take("mail-settings")
+
+
+def logs(page: Page, product: Product, take: Take) -> None:
     open_page(page, "Logs", "Audit Logs")
     take("audit-logs")
     open_page(page, "Logs", "MDM command queue")
     take("command-queue")
+    product.python(RUNS)
+    open_page(page, "Logs", "Actions")
+    row(page, "Force Device Check-In").get_by_role("link").first.click()
+    reload_until(page, lambda: page.locator("#progress .badge", has_text="Done").count() > 0)
+    take("action-run")
 
 
 def administrators(page: Page, product: Product, take: Take) -> None:
@@ -175,6 +248,19 @@ def administrators(page: Page, product: Product, take: Take) -> None:
     take("administrator-roles")
     page.goto(f"{product.url}/admin/account")
     take("account")
+
+
+def person(page: Page, product: Product, take: Take) -> None:
+    """The user portal, on a phone."""
+    phone = page.context.new_page()
+    phone.set_viewport_size(chromium.PHONE)
+    phone.goto(f"{product.url}/my/sign-in")
+    phone.get_by_label("User ID").fill("amelie")
+    phone.get_by_label("Password").fill(PASSWORD)
+    phone.get_by_role("button", name="Sign in").click()
+    phone.wait_for_url(f"{product.url}/")
+    take("user-portal", phone)
+    phone.close()
 
 
 def end(page: Page, product: Product, take: Take) -> None:

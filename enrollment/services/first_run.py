@@ -1,8 +1,10 @@
 """From an empty installation to its first device: each step is looked at by the server, none is ticked by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from django.db.models import Q
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -24,14 +26,24 @@ def steps() -> Iterator[Step]:
     yield Step(label=_("A worker runs"), is_done=health.worker_beats())
     is_named = settings_store.read(options.ENTERPRISE_NAME) != options.ENTERPRISE_NAME.default
     yield Step(label=_("Name your enterprise"), is_done=is_named, page="settings-page", of=("enterprise",))
-    has_certificate = PushCertificate.objects.exists()
+    has_certificate = PushCertificate.objects.filter(not_after__gt=timezone.now()).exists()
     yield Step(label=_("Install the MDM certificate"), is_done=has_certificate, page="settings-ios-mdm")
-    is_on = any(settings_store.read(setting) for setting in policy.FEATURE.values())
-    yield Step(label=_("Enable account-driven enrollment"), is_done=is_on, page="settings-ios-mdm")
-    ready = User.objects.filter(role_grants__key__in=ACCOUNT_DRIVEN, is_active=True)
+    on = [policy.ROLE[kind] for kind, switch in policy.FEATURE.items() if settings_store.read(switch)]
+    yield Step(label=_("Enable account-driven enrollment"), is_done=bool(on), page="settings-ios-mdm")
     yield Step(
         label=_("Give a person a role for enrollment and a Managed Apple Account"),
-        is_done=ready.exclude(managed_apple_account=None).exists(),
+        is_done=_is_somebody_ready(on or sorted(ACCOUNT_DRIVEN)),
         page="users",
     )
     yield Step(label=_("Enroll the first device"), is_done=False, page="logs-enrollment")
+
+
+def is_ready() -> bool:
+    """For a device that brings its person along."""
+    return health.worker_beats() and any(settings_store.read(switch) for switch in policy.FEATURE.values())
+
+
+def _is_somebody_ready(roles: Sequence[str]) -> bool:
+    """Whose role is their own, or of a group that they are in."""
+    own, of_group = Q(role_grants__key__in=roles), Q(memberships__group__roles__key__in=roles)
+    return User.objects.filter(own | of_group, is_active=True).exclude(managed_apple_account=None).exists()

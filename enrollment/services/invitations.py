@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from devices.models import Device, Enrollment
 from enrollment.models import Invitation, InvitationRound, InvitationTemplate
@@ -26,6 +27,7 @@ from epmm.mail import MailRefused
 from epmm.models import Job, Mail
 from users.models import RegistrationPin, User
 from users.services import pins
+from users.services.people_actions import Order, PersonAction
 
 SEND: Final = "enrollment.invite"
 REMINDED_AT_ONCE: Final = 500
@@ -62,7 +64,7 @@ def checked(draft: Draft) -> Draft:
 def send(people: Sequence[User], draft: Draft, *, actor: str) -> InvitationRound:
     """Whoever was invited before is invited anew.  Raises TextRefused or MailRefused; then nobody is."""
     with transaction.atomic():
-        made = _round(draft, len(people), actor)
+        made = prepare(draft, number=len(people), actor=actor)
         _begin(people, made)
     return made
 
@@ -70,14 +72,16 @@ def send(people: Sequence[User], draft: Draft, *, actor: str) -> InvitationRound
 def send_announced(expected: Sequence[tuple[User, Announced]], draft: Draft, *, actor: str) -> InvitationRound:
     """The same to whose devices are expected: one invitation tells what is known of the device, and goes by mail."""
     with transaction.atomic():
-        made = _round(draft, len(expected), actor)
+        made = prepare(draft, number=len(expected), actor=actor)
         for user, announced in expected:
             announce(user, announced, actor=actor, made=made)
         Job.enqueue(SEND, round=made.pk)
     return made
 
 
-def _round(draft: Draft, people: int, actor: str) -> InvitationRound:
+@transaction.atomic
+def prepare(draft: Draft, *, number: int, actor: str) -> InvitationRound:
+    """A round in which nobody is yet.  Raises TextRefused or MailRefused."""
     draft = checked(draft)
     if not mail.is_set_up():
         raise MailRefused(_("No mail server is set up. Enter one under Settings > Outgoing mail."))
@@ -90,9 +94,25 @@ def _round(draft: Draft, people: int, actor: str) -> InvitationRound:
         reminders=draft.reminders,
         created_by=actor,
     )
-    details = {"people": people, "language": draft.language, "with_pin": draft.has_pin}
-    audit.record("invitation.round", actor=actor, subject_type="invitation", subject=str(made.pk), details=details)
+    audit.record(
+        "invitation.round",
+        actor=actor,
+        subject_type="invitation",
+        subject=str(made.pk),
+        details={"people": number, "language": draft.language, "with_pin": draft.has_pin},
+    )
     return made
+
+
+def _invite(user: User, order: Order) -> str:
+    """One of more than a request has time for; the mail is a job of its own."""
+    made = InvitationRound.objects.get(pk=order.values["round"])
+    (invitation,) = _replace([user], made)
+    Job.enqueue(SEND, round=made.pk, invitation=invitation.pk)
+    return _("Invited")
+
+
+INVITE: Final = PersonAction(key="invite", label=gettext_lazy("Send Invitation"), do=_invite)
 
 
 def again(invitation: Invitation, *, actor: str) -> None:
@@ -118,21 +138,26 @@ def announce(user: User, announced: Announced, *, actor: str, made: InvitationRo
 
 
 def _begin(people: Iterable[User], made: InvitationRound, *, owner: str = "") -> None:
-    people = list(people)
+    _replace(list(people), made, owner=owner)
+    Job.enqueue(SEND, round=made.pk)
+
+
+def _replace(people: Sequence[User], made: InvitationRound, *, owner: str = "") -> list[Invitation]:
+    """What was sent before counts no more."""
     standing = Invitation.objects.filter(user__in=people, end="")
     owners: dict[int, str] = dict(standing.exclude(owner="").values_list("user_id", "owner"))
     _end(standing, Invitation.End.REPLACED)
     expires_at = _expiry()
-    Invitation.objects.bulk_create(
+    return Invitation.objects.bulk_create(
         Invitation(user=user, round=made, token=_token(), expires_at=expires_at, owner=owner or owners.get(user.pk, ""))
         for user in people
     )
-    Job.enqueue(SEND, round=made.pk)
 
 
-def work_off(number: int) -> None:
-    """The job: whoever of this round has got nothing yet."""
+def work_off(number: int, invitation: int | None = None) -> None:
+    """The job: whoever of this round has got nothing yet, or this one alone."""
     waiting = Invitation.objects.filter(round=number, end="", mail=None, problem="").order_by("pk")
+    waiting = waiting if invitation is None else waiting.filter(pk=invitation)
     for key in list(waiting.values_list("pk", flat=True)):
         _write(key, Kind.INVITATION)
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, DateField, Func
+from django.db.models import Count, DateField, Exists, Func, OuterRef
 from django.utils import timezone
 
 from devices.models import Device
 from enrollment.models import Attempt
 from enrollment.services import figures
+from users.models import DirectoryEntry
 
 DAYS: Final = 30
 KEPT_SECONDS: Final = 15.0  # counting a large fleet takes a while, and several administrators look at once
@@ -120,7 +121,12 @@ def expiries() -> Iterator[Expiry]:
 
 
 def left_behind() -> tuple[list[Device], bool]:
-    """Enrolled devices of people who are gone from their directory: the first of them, and whether there are more."""
-    theirs = Device.objects.enrolled().filter(user__directory_entry__gone_at__isnull=False)
-    found = list(theirs.select_related("user").order_by("pk")[: MOST_LEFT_BEHIND + 1])
+    """Enrolled devices of people who are gone from their directory, long since first, and whether there are more."""
+    theirs = Device.objects.enrolled().filter(user=OuterRef("user"))
+    gone = DirectoryEntry.objects.filter(Exists(theirs), gone_at__isnull=False).order_by("gone_at")
+    people = list(gone.values_list("user_id", flat=True)[: MOST_LEFT_BEHIND + 1])
+    if not people:
+        return [], False
+    enrolled = Device.objects.enrolled().filter(user__in=people).select_related("user")
+    found = list(enrolled.order_by("user", "pk")[: MOST_LEFT_BEHIND + 1])
     return found[:MOST_LEFT_BEHIND], len(found) > MOST_LEFT_BEHIND

@@ -4,22 +4,26 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from devices.models import Device
 from devices.services import identity_expiry
 from enrollment.reasons import BY_CODE
-from enrollment.services import charts, first_run, health, overview
+from enrollment.services import charts, first_run, health, overview, simulated
 from enrollment.services.first_run import Step
 from enrollment.services.overview import Expiry, Fleet
 from epmm import audit_checks, masking
 from epmm.portal.lists import COUNT_CAP, Badge, grouped
+from users import permissions
+from users.models import AdminRole
+from users.views.dialogs import administrator
 
 SOON_DAYS: Final = 30
 CERTIFICATES: Final[dict[str, str | Promise]] = {
@@ -42,6 +46,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     steps = [] if _has_begun(fleet) else list(first_run.steps())
     context = {
         "steps": [(step, _address(step) if step.page and may_open(step.page) else "") for step in steps],
+        "may_simulate": bool(steps) and _may_simulate(request),
+        "can_simulate": bool(steps) and first_run.is_ready(),
         "steps_done": sum(step.is_done for step in steps),
         "active": fleet.status[Device.Status.ACTIVE],
         "pending": sum(fleet.status[each] for each in (Device.Status.VERIFICATION_PENDING, *Device.PROVISIONAL)),
@@ -58,6 +64,18 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "may_see_log": may_open("logs-enrollment"),
     }
     return render(request, "portal/dashboard.html", context)
+
+
+@require_POST
+def simulate(request: HttpRequest) -> HttpResponse:
+    """**Enroll a simulated device**, where this is no production."""
+    permissions.require(request, AdminRole.USER_MANAGE)  # it comes with a person
+    if not simulated.is_offered():
+        raise Http404
+    simulated.begin(actor=administrator(request).user_id)
+    said = _("A simulated iPhone enrolls now. In a moment it is in the list; where it stops, the log says why.")
+    messages.success(request, said)
+    return redirect("portal:devices")
 
 
 @require_safe
@@ -81,6 +99,11 @@ def alert(request: HttpRequest) -> HttpResponse:
         "may_see_people": may_open("users"),
     }
     return render(request, "portal/dashboard_alert.html", context)
+
+
+def _may_simulate(request: HttpRequest) -> bool:
+    may_all = all(permissions.may(request, role) for role in (AdminRole.DEVICE_ENROLL, AdminRole.USER_MANAGE))
+    return may_all and simulated.is_offered()
 
 
 def _has_begun(fleet: Fleet) -> bool:

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,9 +20,9 @@ from epmm import mail, options, settings_store
 from epmm.mail import MailRefused
 from users.errors import InvalidPerson
 from users.models import User
-from users.views import chosen
+from users.views import chosen, people_runs
 from users.views.chosen import Chosen
-from users.views.dialogs import GO, administrator, refused
+from users.views.dialogs import administrator, refused
 from users.views.users import LISTING, everybody, to
 
 LOAD: Final = "load"  # another language, or with a PIN now: its text, unless somebody has written another
@@ -33,16 +34,18 @@ Kind = InvitationTemplate.Kind
 @require_POST
 def dialog(request: HttpRequest) -> HttpResponse:
     try:
-        whom = chosen.of(request, LISTING, everybody(), narrow=to)
+        whom = chosen.of(request, LISTING, everybody(), narrow=to, may_be_many=True)
     except InvalidPerson as error:
         return refused(request, str(error))
     if not mail.is_set_up():
         return refused(request, _("No mail server is set up. Enter one under Settings > Outgoing mail."))
-    if GO not in request.POST:
+    if not whom.is_sent:
         return _asked(request, whom, InvitationForm(initial=_first(request)))
     form = InvitationForm(request.POST)
     if form.is_valid():
         try:
+            if whom.is_many:
+                return _by_the_worker(request, whom, form)
             made = invitations.send(whom.people, form.draft, actor=administrator(request).user_id)
         except (TextRefused, MailRefused) as error:
             form.add_error("text", str(error))
@@ -50,6 +53,13 @@ def dialog(request: HttpRequest) -> HttpResponse:
             address = f"{reverse('portal:invitations')}?round={made.pk}"
             return HttpResponse(status=204, headers={"HX-Redirect": address})
     return _asked(request, whom, form, status=422)
+
+
+@transaction.atomic
+def _by_the_worker(request: HttpRequest, whom: Chosen, form: InvitationForm) -> HttpResponse:
+    """Raises TextRefused or MailRefused."""
+    made = invitations.prepare(form.draft, number=whom.number, actor=administrator(request).user_id)
+    return people_runs.begin(request, whom, invitations.INVITE, {"round": made.pk})
 
 
 @require_POST
@@ -108,13 +118,15 @@ def _is_ours(typed: Written) -> bool:
 
 
 def _asked(request: HttpRequest, whom: Chosen, form: InvitationForm, *, status: int = 200) -> HttpResponse:
-    silent = [user for user in whom.people if not user.email]
+    found = whom.everyone.filter(email="").order_by("user_id") if whom.is_many else None
+    silent = [user for user in whom.people if not user.email] if found is None else list(found[: chosen.NAMES_SHOWN])
+    silent_number = len(silent) if found is None else found.order_by().count()
     context = whom.context() | {
         "form": form,
         "previews": whom.people[:SHOWN],
         "preview_of": request.POST.get("preview_of", ""),
         "silent": [user.display_name for user in silent[: chosen.NAMES_SHOWN]],
-        "more_silent": max(0, len(silent) - chosen.NAMES_SHOWN),
+        "more_silent": max(0, silent_number - chosen.NAMES_SHOWN),
         "places": [(f"{{{name}}}", label) for name, label in PLACES.items()],
         "asks_no_pin": settings_store.read(options.REQUIREMENT) == "password",
     }

@@ -98,6 +98,7 @@ class Listing(Generic[M]):
     search_hint: str | Promise = ""
     actions: Sequence[Action] = ()
     empty: str | Promise = ""  # what to do where there is nothing at all
+    gather: Callable[[Sequence[M]], None] | None = None  # what a file tells of rows, asked for many at once
     keys: Callable[[M], str] = field(default=lambda row: str(row.pk))
     reading: Callable[[], AbstractContextManager[None]] = nullcontext  # around what asks the database
 
@@ -193,7 +194,10 @@ class View(Generic[M]):
 
     def _exported(self, after: str) -> Page[M]:
         with self.listing.reading():
-            return keyset.page(self.queryset, self.order, size=EXPORTED_AT_ONCE, after=after)
+            page = keyset.page(self.queryset, self.order, size=EXPORTED_AT_ONCE, after=after)
+        if self.listing.gather is not None:
+            self.listing.gather(page.rows)
+        return page
 
     def _cells(self, row: M, *, is_told: bool = False) -> list[Cell]:
         shown = masking.seen(row, self._hidden)

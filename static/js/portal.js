@@ -42,6 +42,8 @@ function showTicked() {
     heading.indeterminate = ticked > 0 && ticked < boxes.length;
   }
   if (ticked < boxes.length) one("[data-all-input]", rows).value = "";
+  const everything = one("[data-all]", rows);
+  if (everything) everything.hidden = false;
   const actions = one("[data-actions] > summary");
   if (actions) actions.setAttribute("aria-disabled", String(!ticked));
 }
@@ -59,7 +61,8 @@ document.addEventListener("click", (event) => {
   for (const box of all("#rows tbody input[name='row']")) box.checked = true;
   showTicked();
   one("[data-all-input]").value = "1";
-  one("[data-ticked-text]").textContent = everything.textContent;
+  one("[data-ticked-text]").textContent = everything.dataset.all;
+  everything.hidden = true;
 });
 
 document.addEventListener("submit", (event) => {

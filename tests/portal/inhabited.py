@@ -17,7 +17,7 @@ from tests.devices.configuration.profiles import profile
 from tests.flows.house import HOST, opened, person, record_of, switch
 from tests.ports import free_port
 from users.models import Directory, DirectoryEntry, DirectorySync, Group, IdentityProvider, User
-from users.services import custom_attributes, group_roles, second_factor
+from users.services import custom_attributes, group_roles, people_actions, people_runs, second_factor
 
 
 def fill() -> None:
@@ -40,6 +40,9 @@ def fill() -> None:
         order = Order(values={"label": sales}, actor="test")
         everything = Device.objects.all()
         action_runs.begin(BY_KEY["apply-label"], order, chosen=everything, confirmed=None, asked="", language="en")
+        people_runs.begin(
+            people_actions.PIN, {}, chosen=User.objects.all(), asked="", actor="admin", address=None, language="en"
+        )
         IdentityProvider.objects.create(name="Corp Login", issuer="https://login.example.test", client_id="epmm")
         switch("mail.host", "mail.example.test")
         switch("mail.from", "epmm@example.test")

@@ -12,7 +12,7 @@ from devices import tasks
 from devices.models import ActionResult, ActionRun, Command, Device, DeviceAttribute, Label
 from devices.services import action_runs, actions, labels
 from devices.services.actions import Order
-from epmm import options, settings_store
+from epmm import options, runs, settings_store
 from epmm.models import AuditEntry, Job
 from tests.devices.services.rows import device_of, enrolled
 from tests.portal.conftest import PASSWORD, SignedIn
@@ -302,7 +302,7 @@ def test_ordering_costs_the_same_however_many_match(signed_in: SignedIn) -> None
 
 
 def test_old_ones_are_forgotten_with_their_results(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(action_runs, "AT_ONCE", 2)
+    monkeypatch.setattr(runs, "AT_ONCE", 2)
     phones()
     go(signed_in(), "lost")
     created = ActionRun.objects.get().created_at

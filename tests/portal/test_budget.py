@@ -38,6 +38,7 @@ SEEDED = Seeded(
     provider=1,
     export=UUID(int=2),
     run=1,
+    people_run=1,
     directory=1,
 )
 

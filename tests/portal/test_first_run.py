@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from devices.services import push_installation, push_requests
 from enrollment.services import overview
 from epmm import options, settings_store
-from epmm.models import Heartbeat
+from epmm.models import Heartbeat, Job
 from tests import apple_portal, factories
 from tests.devices.services.rows import enrolled
 from tests.portal.conftest import SignedIn
@@ -68,3 +70,20 @@ def test_a_step_leads_only_where_this_administrator_may_go(signed_in: SignedIn) 
 
     assert "Enable account-driven enrollment" in page
     assert "/admin/settings" not in page
+
+
+def test_a_simulated_device_is_offered_where_this_is_no_production(
+    signed_in: SignedIn, settings: Settings, tmp_path: Path
+) -> None:
+    client = signed_in()
+    assert "simulated" not in client.get(DASHBOARD).content.decode()
+    assert client.post(f"{DASHBOARD}/simulated-device").status_code == 404
+
+    settings.TLS_DIR, settings.TLS_CERTIFICATE = tmp_path, tmp_path / "server.pem"
+    assert "As soon as a worker runs" in client.get(DASHBOARD).content.decode()
+    Heartbeat.objects.create(name="worker", at=timezone.now())
+    settings_store.change(options.ADDE.name, "on", actor="admin")
+    assert "An iPhone that this server plays" in client.get(DASHBOARD).content.decode()
+    for _ in range(2):
+        assert client.post(f"{DASHBOARD}/simulated-device").status_code == 302
+    assert Job.objects.filter(kind="enrollment.simulate").count() == 1

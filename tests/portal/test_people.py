@@ -175,14 +175,6 @@ def test_who_is_disabled_is_signed_out(signed_in: SignedIn) -> None:
     assert not PortalSession.objects.filter(user=boss).exists()
 
 
-def test_many_at_once_are_refused_where_each_takes_its_time(signed_in: SignedIn) -> None:
-    client = signed_in()
-    User.objects.bulk_create(User(user_id=f"u{number}") for number in range(51))
-
-    answer = client.post("/admin/users/pin", {"all": 1, "matching": "q=u"})
-    assert "at most 50 people at once" in answer.content.decode()
-
-
 @pytest.mark.parametrize("count", [10, 500])
 def test_the_list_costs_the_same_for_many(
     signed_in: SignedIn, django_assert_max_num_queries: object, count: int

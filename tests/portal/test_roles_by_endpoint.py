@@ -42,6 +42,7 @@ WHOEVER_SIGNED_IN = {"start", "session", "confirm", "account"}
 # beginning goes before a shorter one; None: nothing is changed there.
 BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "dashboard": (AdminRole.DEVICE_VIEW, None),
+    "dashboard-simulate": (AdminRole.DEVICE_ENROLL, AdminRole.DEVICE_ENROLL),
     "devices": (AdminRole.DEVICE_VIEW, None),
     "devices-logs": (AdminRole.LOGS_VIEW, None),
     "devices-attributes": (AdminRole.DEVICE_VIEW, AdminRole.DEVICE_MANAGE),
@@ -115,6 +116,9 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "logs-audit-export": (AdminRole.LOGS_VIEW, AdminRole.LOGS_VIEW),
     "logs-actions": (AdminRole.DEVICE_VIEW, None),
     "logs-actions-stop": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
+    "logs-actions-people": (AdminRole.USER_VIEW, None),
+    "logs-actions-people-stop": (AdminRole.USER_MANAGE, AdminRole.USER_MANAGE),
+    "logs-actions-people-file": (AdminRole.USER_MANAGE, AdminRole.USER_MANAGE),
     "logs-broadcasts-call-back": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
 }
 MADE_FOR_A_READER = {"logs-audit-export"}  # a file of what the role may read

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from devices.models import Device
+from devices.models import Device, Duplicate
 from devices.services import duplicates, retired_records
 from epmm import options, settings_store
 from epmm.models import Job
@@ -29,6 +29,7 @@ def too_much(transactional_db: None) -> None:
         gone(200)
         record(Device.Status.UNKNOWN, hours=48, serial_number=f"S{number}")
         record(hours=24, serial_number=f"S{number}")
+    duplicates.look()
 
 
 @pytest.mark.parametrize(("address", "kind"), CASES)
@@ -89,6 +90,8 @@ def test_duplicates_are_listed_with_the_record_that_stays(
     for number in range(60):
         record(Device.Status.UNKNOWN, hours=48 + number, serial_number=f"S{number}")
         kept = record(hours=24, serial_number=f"S{number}")
+    assert "The worker has not compared the records yet." in text(client.get(f"{DUPLICATES}/now"))
+    duplicates.look()
 
     with django_assert_max_num_queries(12):
         page = text(client.get(f"{DUPLICATES}/now"))
@@ -98,3 +101,6 @@ def test_duplicates_are_listed_with_the_record_that_stays(
     assert str(kept.uuid) in text(client.get(f"{DUPLICATES}/now"))
     lines = b"".join(client.get(f"{DUPLICATES}/now?format=csv")).decode().splitlines()
     assert len(lines) == 61
+    Device.objects.filter(pk=kept.pk).update(status=Device.Status.RETIRED)
+    duplicates.look()
+    assert Duplicate.objects.count() == 59

@@ -14,7 +14,7 @@ from enrollment.models import Attempt, Invitation
 from epmm.portal import settings_tree
 from tests.epmm.test_routes import routes
 from tests.flows.house import HOST
-from users.models import CustomAttribute, Directory, DirectoryEntry, Group, IdentityProvider, User
+from users.models import CustomAttribute, Directory, DirectoryEntry, Group, IdentityProvider, PeopleRun, User
 
 PORTAL: Final = "portal:"
 OK: Final = 200
@@ -27,6 +27,7 @@ DEEDS: Final = frozenset(
         "account-sessions",
         "admins-sessions",
         "dashboard-alert",
+        "dashboard-simulate",
         "dashboard-state",
         "configurations-assign",
         "configurations-unassign",
@@ -43,6 +44,8 @@ DEEDS: Final = frozenset(
         "labels-sizes",
         "invitations-progress",
         "language",
+        "logs-actions-people-file",
+        "logs-actions-people-stop",
         "logs-actions-stop",
         "logs-audit-export",
         "logs-audit-exports-fetch",
@@ -147,6 +150,7 @@ def _rows() -> Mapping[str, str]:
         "invitations": str(Invitation.objects.latest("pk").pk),
         "labels": str(Label.objects.get(name="Sales").pk),
         "logs-actions": str(ActionRun.objects.latest("pk").pk),
+        "logs-actions-people": str(PeopleRun.objects.latest("pk").pk),
         "logs-broadcasts": str(Broadcast.objects.latest("pk").pk),
         "logs-enrollment": str(Attempt.objects.exclude(last_code="").latest("pk").pk),
         "services-accounts": str(DirectoryEntry.objects.get().pk),

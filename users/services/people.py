@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -82,8 +83,13 @@ def set_password(user: User, password: str, *, actor: str, must_change: bool = F
     except ValidationError as error:
         raise InvalidPerson(" ".join(error.messages)) from error
     former_passwords.refuse(user, password)
+    store_password(user, make_password(password), actor=actor, must_change=must_change)
+
+
+@transaction.atomic
+def store_password(user: User, hashed: str, *, actor: str, must_change: bool) -> None:
     former_passwords.keep(user)
-    user.set_password(password)
+    user.password = hashed
     user.must_change_password, user.password_changed_at = must_change, timezone.now()
     user.save(update_fields=["password", "must_change_password", "password_changed_at"])
     audit.record("user.password_changed", actor=actor, subject_type="user", subject=user.user_id)

@@ -35,9 +35,9 @@ class NewPin:
         return cls(digits=digits, hashed=make_password(digits))
 
 
-def issue(user: User, *, actor: str) -> str:
+def issue(user: User, *, actor: str, new: NewPin | None = None) -> str:
     """Issue a PIN and return its digits, which are kept nowhere."""
-    new = NewPin.draw()
+    new = new or NewPin.draw()
     with transaction.atomic():
         pin = store(user, new, actor=actor)
         # a record waits for the device; it belongs to another app, and the handler of this kind with it

@@ -2,13 +2,15 @@
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, Self
 
 from django.apps import apps
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.db.models.deletion import ProtectedError
 from django.utils.translation import gettext as _
 
@@ -16,7 +18,7 @@ from epmm import audit, options, settings_store
 from epmm.models import Job
 from users.errors import InvalidPerson
 from users.models import AdminRole, DirectoryEntry, PersonSession, PortalSession, User
-from users.services import accounts, administrators, lock_out, people, second_factor
+from users.services import accounts, administrators, group_sizes, lock_out, people, second_factor
 
 # none that are taken for one another when read out or copied by hand
 LETTERS: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -79,15 +81,29 @@ def require_new_password(user: User, *, actor: str) -> None:
     _record("user.password_change_required", user, actor)
 
 
-@transaction.atomic
-def reset_password(user: User, *, actor: str) -> str:
+@dataclass(frozen=True, slots=True)
+class NewPassword:
+    """On its way to the person: the only place where it and its hash are together."""
+
+    text: str = field(repr=False)
+    hashed: str = field(repr=False)
+
+    @classmethod
+    def draw(cls, user: User) -> Self:
+        """Slow, as hashing is: not inside a transaction."""
+        text = drawn_password(user)
+        return cls(text, make_password(text))
+
+
+def reset_password(user: User, *, actor: str, new: NewPassword | None = None) -> str:
     """A password that is shown once and has to be replaced at the first sign-in."""
     _refuse_directory(user)
-    password = drawn_password(user)
-    people.set_password(user, password, actor=actor, must_change=True)
-    PortalSession.objects.filter(user=user).delete()
-    PersonSession.objects.filter(user=user).delete()
-    return password
+    new = new or NewPassword.draw(user)
+    with transaction.atomic():
+        people.store_password(user, new.hashed, actor=actor, must_change=True)
+        PortalSession.objects.filter(user=user).delete()
+        PersonSession.objects.filter(user=user).delete()
+    return new.text
 
 
 def drawn_password(user: User) -> str:
@@ -118,6 +134,17 @@ def unlock(user: User, *, actor: str) -> bool:
     return found
 
 
+def has_devices(user: User) -> bool:
+    theirs = apps.get_model("devices", "Device").objects.filter(user=user)
+    return bool(theirs.exclude(status="RETIRED").exists())
+
+
+def devices_of(people: QuerySet[User]) -> int:
+    """How many they have that are not retired."""
+    theirs = apps.get_model("devices", "Device").objects.filter(user__in=people.order_by().values("pk"))
+    return int(theirs.exclude(status="RETIRED").count())
+
+
 def retire_devices(user: User, *, actor: str) -> None:
     """Before somebody is deleted.  The devices belong to another app, and the handler of this kind with them."""
     with transaction.atomic():
@@ -132,13 +159,14 @@ def delete(user: User, *, actor: str) -> None:
         raise InvalidPerson(_("Nobody deletes their own account."))
     _refuse_provided(user)
     administrators.keep_an_appointer(user)
-    devices = apps.get_model("devices", "Device").objects.filter(user=user)
-    if devices.exclude(status="RETIRED").exists():
+    if has_devices(user):
         raise InvalidPerson(_("This person has devices. Retire them first."))
     try:
         with transaction.atomic():
             _record("user.deleted", user, actor, {"account": user.managed_apple_account})
+            groups = list(user.memberships.values_list("group", flat=True))
             user.delete()
+            group_sizes.recount(groups)
     except ProtectedError as error:
         raise InvalidPerson(_("Records of retired devices name this person. Delete those records first.")) from error
 

@@ -12,14 +12,15 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from epmm.portal.lists import MOST_TICKED
 from users import permissions
 from users.errors import InvalidPerson
 from users.forms import DeleteForm
-from users.models import AdminRole, User
-from users.services import people, pins, upkeep
-from users.views import chosen
-from users.views.dialogs import GO, StepUp, administrator, refused
+from users.models import AdminRole
+from users.services import people_actions, upkeep
+from users.services.people_actions import Order, PersonAction
+from users.views import chosen, people_runs
+from users.views.chosen import Chosen
+from users.views.dialogs import StepUp, administrator, refused
 from users.views.users import LISTING, device_count, everybody, to
 
 HASHED_AT_ONCE: Final = 50  # a tenth of a second each
@@ -30,38 +31,10 @@ class Deed:
     heading: str | Promise
     explanation: str | Promise
     button: str | Promise
-    do: Callable[[User, str], str]  # what is shown beside the person
+    action: PersonAction
     is_dangerous: bool = False
-    is_secret: bool = False  # shown once
     is_typed: bool = False  # out of the dialog: whom, or how many
-    is_for_account: bool = True  # lends or takes an administrator's sign-in
-    most: int = MOST_TICKED
-
-
-def _require_password(user: User, actor: str) -> str:
-    upkeep.require_new_password(user, actor=actor)
-    return _("Asked at the next sign-in")
-
-
-def _unlock(user: User, actor: str) -> str:
-    return _("Unlocked") if upkeep.unlock(user, actor=actor) else _("Was not locked")
-
-
-def _enable(user: User, actor: str) -> str:
-    people.set_active(user, is_active=True, actor=actor)
-    return _("Enabled")
-
-
-def _disable(user: User, actor: str) -> str:
-    if user.user_id == actor:
-        raise InvalidPerson(_("Nobody disables their own account."))
-    people.set_active(user, is_active=False, actor=actor)
-    return _("Disabled")
-
-
-def _delete(user: User, actor: str) -> str:
-    upkeep.delete(user, actor=actor)
-    return _("Deleted")
+    most: int | None = None  # in the request; as many as can be ticked
 
 
 DEEDS: Final = {
@@ -69,51 +42,46 @@ DEEDS: Final = {
         heading=gettext_lazy("Require password change"),
         explanation=gettext_lazy("They choose a new password at their next sign-in. Open sessions end."),
         button=gettext_lazy("Require"),
-        do=_require_password,
+        action=people_actions.REQUIRE_PASSWORD,
     ),
     "reset-password": Deed(
         heading=gettext_lazy("Reset password"),
-        explanation=gettext_lazy(
-            "Each gets a new password, shown here once. It has to be replaced at the first sign-in."
-        ),
+        explanation=gettext_lazy("Each gets a new password, shown once. It has to be replaced at the first sign-in."),
         button=gettext_lazy("Reset"),
-        do=lambda user, actor: upkeep.reset_password(user, actor=actor),
-        is_secret=True,
+        action=people_actions.RESET_PASSWORD,
         most=HASHED_AT_ONCE,
     ),
     "unlock": Deed(
         heading=gettext_lazy("Unlock account"),
         explanation=gettext_lazy("Failed sign-ins are forgotten, so that they may try again at once."),
         button=gettext_lazy("Unlock"),
-        do=_unlock,
+        action=people_actions.UNLOCK,
     ),
     "enable": Deed(
         heading=gettext_lazy("Enable"),
         explanation=gettext_lazy("They may sign in and enroll devices again."),
         button=gettext_lazy("Enable"),
-        do=_enable,
+        action=people_actions.ENABLE,
     ),
     "disable": Deed(
         heading=gettext_lazy("Disable"),
         explanation=gettext_lazy("They can neither sign in nor enroll. Their devices stay managed until retired."),
         button=gettext_lazy("Disable"),
-        do=_disable,
+        action=people_actions.DISABLE,
         is_dangerous=True,
     ),
     "pin": Deed(
         heading=gettext_lazy("Issue registration PIN"),
-        explanation=gettext_lazy("Each gets a new PIN, shown here once. It replaces the one before."),
+        explanation=gettext_lazy("Each gets a new PIN, shown once. It replaces the one before."),
         button=gettext_lazy("Issue"),
-        do=lambda user, actor: pins.issue(user, actor=actor),
-        is_secret=True,
-        is_for_account=False,
+        action=people_actions.PIN,
         most=HASHED_AT_ONCE,
     ),
     "delete": Deed(
         heading=gettext_lazy("Delete"),
         explanation=gettext_lazy("Accounts, roles and PINs are deleted. Who has devices stays. This cannot be undone."),
         button=gettext_lazy("Delete"),
-        do=_delete,
+        action=people_actions.DELETE,
         is_dangerous=True,
         is_typed=True,
     ),
@@ -131,49 +99,42 @@ def dialog(name: str) -> Callable[[HttpRequest], HttpResponse]:
 
 def _answer(request: HttpRequest, deed: Deed) -> HttpResponse:
     try:
-        whom = chosen.of(request, LISTING, everybody(), narrow=to, most=deed.most)
+        whom = chosen.of(request, LISTING, everybody(), narrow=to, most=deed.most, may_be_many=True)
     except InvalidPerson as error:
         return refused(request, str(error))
     context = whom.context() | {"deed": deed, "heading": deed.heading, "address": request.path}
-    typed = _typed(request, deed, whom.people)
-    if GO not in request.POST or (typed and not typed.is_valid()):
+    typed = _typed(request, deed, whom)
+    if not whom.is_sent or (typed and not typed.is_valid()):
         status = 422 if typed and typed.errors else 200
         return render(request, "portal/people/deed.html", context | {"form": typed}, status=status)
     retires = bool(typed and typed.cleaned_data.get("retire"))
-    if retires and sum(map(device_count, whom.people)) > 1:
+    if retires and _devices(whom) > 1:
         step_up = StepUp(request)
         if not step_up.is_passed():
             context |= {"form": typed, "identity": step_up.form}
             return render(request, "portal/people/deed.html", context, status=step_up.status)
-    results = [(user, *_done(request, deed, user, retires=retires)) for user in whom.people]
+    values = {"retires": retires}
+    if whom.is_many:
+        return people_runs.begin(request, whom, deed.action, values)
+    order = Order(actor=administrator(request).user_id, roles=permissions.roles_of(request), values=values)
+    results = [(user, *people_actions.carry_out(deed.action, user, order)) for user in whom.people]
     context |= {"results": results, "failed": sum(1 for _user, problem, _told in results if problem)}
-    return render(request, "portal/people/results.html", context | {"is_secret": deed.is_secret})
+    return render(request, "portal/people/results.html", context | {"is_secret": deed.action.is_secret})
 
 
-def _typed(request: HttpRequest, deed: Deed, people: list[User]) -> DeleteForm | None:
+def _typed(request: HttpRequest, deed: Deed, whom: Chosen) -> DeleteForm | None:
     """What cannot be undone is typed out: the user ID of one, the number of several."""
     if not deed.is_typed:
         return None
-    if len(people) == 1:
-        wanted = people[0].user_id
+    if whom.number == 1:
+        wanted = whom.people[0].user_id
         label = _("Type the user ID {user_id} to continue.").format(user_id=wanted)
     else:
-        wanted = str(len(people))
+        wanted = str(whom.number)
         label = _("Type the number of people, {n}, to continue.").format(n=wanted)
-    devices = sum(map(device_count, people)) if permissions.may(request, AdminRole.DEVICE_MANAGE) else 0
-    data = request.POST if GO in request.POST else None
-    return DeleteForm(data, label=label, wanted=wanted, devices=devices)
+    devices = _devices(whom) if permissions.may(request, AdminRole.DEVICE_MANAGE) else 0
+    return DeleteForm(request.POST if whom.is_sent else None, label=label, wanted=wanted, devices=devices)
 
 
-def _done(request: HttpRequest, deed: Deed, user: User, *, retires: bool) -> tuple[str, str]:
-    """What was wrong, and else what is to be told."""
-    actor = administrator(request).user_id
-    try:
-        if deed.is_for_account:
-            upkeep.may_change(user, permissions.roles_of(request))
-        if retires and device_count(user):
-            upkeep.retire_devices(user, actor=actor)
-            return "", _("The devices are being retired. Delete the person when they are gone.")
-        return "", deed.do(user, actor)
-    except InvalidPerson as error:
-        return str(error), ""
+def _devices(whom: Chosen) -> int:
+    return upkeep.devices_of(whom.everyone) if whom.is_many else sum(map(device_count, whom.people))

@@ -3,7 +3,7 @@
 from itertools import groupby
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,9 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from epmm.portal.lists import Action, Badge, Column, Link, Listing
 from users.errors import InvalidPerson, UnknownPerson
-from users.models import AdminRole, User
-from users.services import administrators, people
-from users.views import chosen
+from users.models import AdminGrant, AdminRole, User
+from users.services import administrators, people, people_actions
+from users.views import chosen, people_runs
 from users.views import users as users_page
 from users.views.chosen import Chosen
 from users.views.dialogs import GO, StepUp, administrator, done, refused
@@ -117,13 +117,15 @@ def assign(request: HttpRequest) -> HttpResponse:
     except UnknownPerson as error:
         context = {"problem": str(error), "typed": request.POST["user_id"][: people.LONGEST_NAME]}
         return render(request, "portal/people/admin_add.html", context, status=422)
-    if GO not in request.POST:
-        ticks = Ticks.of([[grant.key for grant in user.admin_grants.all()] for user in whom.people])
-        return _dialog(request, whom, ticks, StepUp(request))
+    if not whom.is_sent:
+        return _dialog(request, whom, _opened(whom), StepUp(request))
     ticks = Ticks.read(request.POST, AdminRole.values)
     step_up = StepUp(request)
     if not step_up.is_passed():
         return _dialog(request, whom, ticks, step_up, status=step_up.status)
+    if whom.is_many:
+        values = {"granted": sorted(ticks.granted), "removed": sorted(ticks.removed)}
+        return people_runs.begin(request, whom, people_actions.ADMIN_ROLES, values)
     return _saved(request, whom, ticks)
 
 
@@ -147,11 +149,19 @@ def gdpr_profile(request: HttpRequest) -> HttpResponse:
 
 def _chosen(request: HttpRequest) -> Chosen:
     if "user_id" in request.POST:
-        return Chosen([people.by_user_id(request.POST["user_id"].strip()[: people.LONGEST_NAME])])
+        user = people.by_user_id(request.POST["user_id"].strip()[: people.LONGEST_NAME])
+        return Chosen.one(user, is_sent=GO in request.POST)
     # the list of people and that of administrators open the same dialog, each with what is ticked in it
     if request.POST.get("listed") == LISTING.name:
         return chosen.of(request, LISTING, _everybody().filter(is_admin=True))
-    return chosen.of(request, LISTING, _everybody(), narrow=users_page.to)
+    return chosen.of(request, LISTING, _everybody(), narrow=users_page.to, may_be_many=True)
+
+
+def _opened(whom: Chosen) -> Ticks:
+    if not whom.is_many:
+        return Ticks.of([[grant.key for grant in user.admin_grants.all()] for user in whom.people])
+    grants = AdminGrant.objects.filter(user__in=whom.everyone.order_by().values("pk")).order_by()
+    return Ticks.counted(dict(grants.values_list("key").annotate(Count("pk"))), whom.number)
 
 
 def _dialog(request: HttpRequest, whom: Chosen, ticks: Ticks, step_up: StepUp, *, status: int = 200) -> HttpResponse:

@@ -1,6 +1,6 @@
 """What the portal's dialogs about people have in common."""
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from django.contrib import messages
@@ -15,9 +15,7 @@ from users.models import User
 from users.services import portal_sign_in
 from users.views import chosen
 
-GO = "go"  # in the form of a dialog, not in the list's: do it
-
-
+GO: Final = chosen.GO
 M = TypeVar("M", bound=Model)
 
 

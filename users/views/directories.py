@@ -106,7 +106,7 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
 def _standing(directory: Directory) -> dict[str, Any]:
     row = _sync(directory)
     counts = row.counts if row is not None else {}
-    chosen = groups.with_size(Group.objects.filter(directory=directory)).order_by("name")
+    chosen = Group.objects.filter(directory=directory).order_by("name")
     return {
         "sync": row,
         "state": _state(directory),
@@ -181,7 +181,7 @@ def choose(request: HttpRequest, number: int) -> HttpResponse:
             available = groups.offered(connection, text, kind)
     except DirectoryError as problem:
         error = error or str(problem)
-    chosen = groups.with_size(Group.objects.filter(directory=directory, kind=kind))
+    chosen = Group.objects.filter(directory=directory, kind=kind)
     selected = list(chosen.prefetch_related("roles").order_by("name"))
     taken = {client.same_dn(group.dn) for group in selected} if available else set()
     context = _common(request) | {

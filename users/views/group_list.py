@@ -8,7 +8,6 @@ from django.utils.translation import gettext_lazy as _
 from epmm.folding import fold
 from epmm.portal.lists import Action, Badge, Column, Listing
 from users.models import Group, Role
-from users.services.directory import groups
 
 
 def find(chosen: QuerySet[Group], text: str) -> QuerySet[Group]:
@@ -20,11 +19,6 @@ def _roles(group: Group) -> str:
     return ", ".join(str(role.label) for role in Role if role in held)
 
 
-def _members(group: Group) -> int:
-    count: int = getattr(group, "people")  # noqa: B009 - annotated
-    return count
-
-
 LISTING: Final = Listing[Group](
     name="users",
     title=_("Users"),
@@ -32,7 +26,7 @@ LISTING: Final = Listing[Group](
         Column(key="name", label=_("Name"), value=lambda group: group.name, order="name_folded"),
         Column(key="dn", label=_("Distinguished name"), value=lambda group: group.dn),
         Column(key="directory", label=_("Directory"), value=lambda group: str(group.directory)),
-        Column(key="members", label=_("Members"), value=_members),
+        Column(key="members", label=_("Members"), value=lambda group: group.people),
         Column(key="roles", label=_("Roles"), value=_roles),
         Column(
             key="state",
@@ -52,4 +46,4 @@ def everything(kind: str) -> QuerySet[Group]:
     """What is used here, with its roles and how many people are in it."""
     found = Group.objects.filter(kind=kind, directory__isnull=False).select_related("directory")
     found = found.defer("directory__bind_password", "directory__certificates")  # one is decrypted, the other long
-    return groups.with_size(found.prefetch_related("roles"))
+    return found.prefetch_related("roles")

@@ -12,9 +12,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from users.errors import InvalidPerson
 from users.models import RegistrationPin
-from users.services import pin_files, pins
-from users.views import chosen
-from users.views.dialogs import GO, administrator, refused
+from users.services import people_actions, pin_files, pins
+from users.views import chosen, people_runs
+from users.views.dialogs import administrator, refused
 from users.views.users import LISTING, everybody, to
 
 
@@ -22,11 +22,13 @@ from users.views.users import LISTING, everybody, to
 def many(request: HttpRequest) -> HttpResponse:
     """Whom it is for; then the page on which the file appears."""
     try:
-        whom = chosen.of(request, LISTING, everybody(), narrow=to)
+        whom = chosen.of(request, LISTING, everybody(), narrow=to, may_be_many=True)
     except InvalidPerson as error:
         return refused(request, str(error))
-    if GO not in request.POST:
+    if not whom.is_sent:
         return render(request, "portal/people/pin_file_ask.html", whom.context())
+    if whom.is_many:
+        return people_runs.begin(request, whom, people_actions.PIN, {})
     made = pin_files.ask(whom.people, administrator(request))
     return render(request, "portal/people/pin_file.html", _state(request, made.uuid))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.apps import apps
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
@@ -17,13 +18,13 @@ from django.views.decorators.http import require_POST
 from epmm import options, settings_store
 from users import permissions
 from users.errors import InvalidPerson
-from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, AdminRole, Role, User
-from users.services import role_plan
+from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, AdminRole, Role, RoleGrant, User
+from users.services import people_actions, role_plan
 from users.services.account_patterns import DEFAULT_PATTERN, VALUES
 from users.services.role_plan import ATTRIBUTES, UPN, Change, Planned, Source
-from users.views import chosen
+from users.views import chosen, people_runs
 from users.views.chosen import Chosen
-from users.views.dialogs import GO, StepUp, administrator, done, refused
+from users.views.dialogs import StepUp, administrator, done, refused
 from users.views.three_states import Box, Ticks
 from users.views.users import LISTING, everybody, to
 
@@ -56,10 +57,15 @@ class Filled:
     skips: bool = False
 
     @classmethod
-    def opened(cls, people: Sequence[User]) -> "Filled":
+    def opened(cls, whom: Chosen) -> "Filled":
         """What changes nothing."""
-        ticks = Ticks.of([[grant.key for grant in user.role_grants.all()] for user in people])
-        have_all = all(user.managed_apple_account for user in people)
+        people = whom.people
+        if whom.is_many:
+            ticks = _ticks_of_many(whom)
+            have_all = not whom.everyone.filter(managed_apple_account=None).exists()
+        else:
+            ticks = Ticks.of([[grant.key for grant in user.role_grants.all()] for user in people])
+            have_all = all(user.managed_apple_account for user in people)
         source = Source.TYPED if len(people) == 1 else Source.KEEP if have_all else Source.PATTERN
         accounts = {user.pk: user.managed_apple_account or "" for user in people}
         return cls(ticks=ticks, source=source, accounts=accounts, accounts_were=accounts)
@@ -94,15 +100,20 @@ class Filled:
         )
 
 
+def _ticks_of_many(whom: Chosen) -> Ticks:
+    grants = RoleGrant.objects.filter(user__in=whom.everyone.order_by().values("pk")).order_by()
+    return Ticks.counted(dict(grants.values_list("key").annotate(Count("pk"))), whom.number)
+
+
 @sensitive_post_parameters("password")
 @require_POST
 def assign(request: HttpRequest) -> HttpResponse:
     try:
-        whom = chosen.of(request, LISTING, everybody(), narrow=to)
+        whom = chosen.of(request, LISTING, everybody(), narrow=to, may_be_many=True)
     except InvalidPerson as error:
         return refused(request, str(error))
-    if GO not in request.POST:
-        return _dialog(request, whom, Filled.opened(whom.people))
+    if not whom.is_sent:
+        return _dialog(request, whom, Filled.opened(whom))
     filled = Filled.read(request.POST, whom.people)
     change = filled.change
     planned = role_plan.plan(whom.people, change)
@@ -114,6 +125,8 @@ def assign(request: HttpRequest) -> HttpResponse:
         step_up = StepUp(request)
         if not step_up.is_passed():
             return _dialog(request, whom, filled, planned=planned, step_up=step_up, status=step_up.status)
+    if whom.is_many:
+        return people_runs.begin(request, whom, people_actions.ROLES, people_actions.packed(change))
     return _saved(request, whom, change, planned)
 
 
@@ -121,12 +134,13 @@ def assign(request: HttpRequest) -> HttpResponse:
 def preview(request: HttpRequest) -> HttpResponse:
     """What Save would do, while the dialog is being filled in."""
     try:
-        whom = chosen.of(request, LISTING, everybody(), narrow=to)
+        whom = chosen.of(request, LISTING, everybody(), narrow=to, may_be_many=True)
     except InvalidPerson as error:
         return refused(request, str(error))
     filled = Filled.read(request.POST, whom.people)
     planned = role_plan.plan(whom.people, filled.change)
-    return render(request, "portal/people/role_preview.html", _previewed(request, planned, filled))
+    context = whom.context() | _previewed(request, whom, planned, filled)
+    return render(request, "portal/people/role_preview.html", context)
 
 
 def _dialog(
@@ -141,7 +155,7 @@ def _dialog(
 ) -> HttpResponse:
     boxes = {str(role): _box(role, filled.ticks) for role in Role}
     planned = role_plan.plan(whom.people, filled.change) if planned is None else planned
-    may_type = len(whom.people) <= MOST_TYPED
+    may_type = whom.number <= MOST_TYPED
     context = {
         "is_refused": is_refused,
         "portal": boxes[Role.PORTAL],
@@ -161,7 +175,7 @@ def _dialog(
         "example": f"name@{options.enrollment_domains()[0]}",
         "form": step_up and step_up.form,
     }
-    context |= whom.context() | _previewed(request, planned, filled)
+    context |= whom.context() | _previewed(request, whom, planned, filled)
     return render(request, "portal/people/roles.html", context, status=status)
 
 
@@ -180,7 +194,7 @@ def _sources(*, is_one: bool, may_type: bool) -> list[tuple[Source, str]]:
     return [(source, label) for source, label in sources.items() if source not in left_out]
 
 
-def _previewed(request: HttpRequest, planned: Sequence[Planned], filled: Filled) -> dict[str, Any]:
+def _previewed(request: HttpRequest, whom: Chosen, planned: Sequence[Planned], filled: Filled) -> dict[str, Any]:
     """Those that would fail come first."""
     failing = [each for each in planned if each.problem]
     fine = [each for each in planned if not each.problem and each.is_new]
@@ -194,7 +208,7 @@ def _previewed(request: HttpRequest, planned: Sequence[Planned], filled: Filled)
         "notes": _switched_off(planned),
         "switch_address": _switch_address(),
         "has_both": any(each.after >= ACCOUNT_DRIVEN for each in planned),
-        "retirements": _retirements(request, planned, filled),
+        "retirements": _retirements(request, whom, filled),
         "skips": filled.skips,
     }
 
@@ -217,12 +231,13 @@ def _switch_address() -> str:
         return ""
 
 
-def _retirements(request: HttpRequest, planned: Sequence[Planned], filled: Filled) -> list[tuple[str, str, bool]]:
+def _retirements(request: HttpRequest, whom: Chosen, filled: Filled) -> list[tuple[str, str, bool]]:
     """For who manages devices: those that were enrolled with a role which is taken away may go with it."""
     revoked = filled.ticks.removed & ACCOUNT_DRIVEN
     if not revoked or not permissions.may(request, AdminRole.DEVICE_MANAGE):
         return []
-    devices = apps.get_model("devices", "Device").objects.enrolled().filter(user__in=[each.user.pk for each in planned])
+    people: Any = whom.everyone.order_by().values("pk") if whom.is_many else [user.pk for user in whom.people]
+    devices = apps.get_model("devices", "Device").objects.enrolled().filter(user__in=people)
     offered = []
     for key in sorted(revoked):
         if n := devices.filter(enrollment_type=key.rpartition(".")[2]).count():

@@ -3,7 +3,7 @@
 A form sends also what it was opened with, and so what was changed in it: somebody else may change the rest meanwhile.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +42,13 @@ class Ticks:
         sets = [frozenset(keys) for keys in held]
         everywhere = frozenset.intersection(*sets)
         mixed = frozenset.union(*sets) - everywhere
+        return cls(everywhere, mixed, everywhere, mixed)
+
+    @classmethod
+    def counted(cls, held: Mapping[str, int], number: int) -> "Ticks":
+        """As the dialog opens, for so many people, of whom so many hold each."""
+        everywhere = frozenset(key for key, holding in held.items() if holding >= number)
+        mixed = frozenset(held) - everywhere
         return cls(everywhere, mixed, everywhere, mixed)
 
     @classmethod

@@ -19,7 +19,7 @@ SIGNED_OUT = '"common.retired_reason" = "user removed management"'
         (SIGNED_OUT, "USING INDEX device_retired_reason"),
         ('"ios.enrollment_failed_at" = "today"', "INDEX device_failed"),
         ('"common.owner" = "EMPLOYEE" AND "common.retired" = "false"', "COVERING INDEX device_kinds_owned"),
-        ('"common.platform" = "macOS" AND "common.retired" = "false"', "COVERING INDEX device_kinds_owned"),
+        ('"common.platform" = "macOS" AND "common.retired" = "false"', "INDEX device_systems"),
         ('"ios.account_driven_user_enrolled" = "true"', "COVERING INDEX device_kinds_owned"),
     ],
 )

@@ -49,13 +49,13 @@ def test_only_chosen_groups_are_kept_and_follow_their_directory(server: Slapd, d
     server.rename(team.dn, "cn=crew")
     sync.run(directory)
     team.refresh_from_db()
-    assert (team.name, members(team)) == ("crew", {"berta"})
+    assert (team.name, members(team), team.people) == ("crew", {"berta"}, 1)
 
     server.remove(team.dn)
     sync.run(directory)
     team.refresh_from_db()
     assert team.gone_at is not None
-    assert members(team) == set()
+    assert (members(team), team.people) == (set(), 0)
 
 
 def test_a_unit_has_those_who_stand_below_it(server: Slapd, directory: Directory) -> None:

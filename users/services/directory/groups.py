@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from epmm import audit
 from users.models import Directory, DirectoryEntry, Group, Membership, User
+from users.services import group_sizes
 from users.services.directory import backend, client, entries, filters, primary_group, schema
 from users.services.directory.backend import MEMBER_UID
 from users.services.directory.client import Connection, Entry
@@ -19,12 +18,6 @@ from users.services.directory.store import Report
 CHUNK: Final = 500
 NUMBERS: Final = 100  # of primary groups in one filter
 MOST_OFFERED: Final = 100
-
-
-def with_size(chosen: QuerySet[Group]) -> QuerySet[Group]:
-    """Annotated with `people`, counted for those that are shown alone."""
-    theirs = Membership.objects.filter(group=OuterRef("pk")).order_by().values("group")
-    return chosen.annotate(people=Coalesce(Subquery(theirs.annotate(count=Count("pk")).values("count")), 0))
 
 
 def offered(connection: Connection, text: str, kind: str) -> list[Entry]:
@@ -129,6 +122,7 @@ def _write(group: Group, wanted: set[int], report: Report) -> None:
         Membership.objects.bulk_create(rows, ignore_conflicts=True)
     for some in _chunks(sorted(present - wanted)):
         Membership.objects.filter(group=group, user__in=some).delete()
+    group_sizes.recount([group.pk])
     report.count("joined", len(wanted - present))
     report.count("left", len(present - wanted))
 
@@ -275,3 +269,4 @@ def follow(connection: Connection, user: User, entry: Entry) -> None:
         theirs.filter(group__in=present - wanted).delete()
     rows = [Membership(group_id=group, user=user) for group in sorted(wanted - present)]
     Membership.objects.bulk_create(rows, ignore_conflicts=True)
+    group_sizes.recount(present ^ wanted)

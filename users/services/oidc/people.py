@@ -18,7 +18,7 @@ from epmm.models import AuditEntry
 from users.errors import AccountDisabled, InvalidPerson, NotInGroup, NotKnownHere
 from users.models import DirectoryEntry, Group, IdentityProvider, Membership, Role, User
 from users.protocol.claims import Claimed
-from users.services import account_mapping, people, roles
+from users.services import account_mapping, group_sizes, people, roles
 from users.services.account_mapping import Rule, Wanted
 from users.services.oidc import linked
 
@@ -162,6 +162,7 @@ def _join(user: User, provider: IdentityProvider, names: frozenset[str]) -> None
         Membership.objects.filter(pk__in=left).delete()
     joined = sorted(wanted - set(held))
     Membership.objects.bulk_create([Membership(user=user, group_id=group) for group in joined], ignore_conflicts=True)
+    group_sizes.recount(wanted ^ set(held))
 
 
 def _follow_account(user: User, entry: DirectoryEntry, provider: IdentityProvider, said_before: str) -> None:
