@@ -9,6 +9,8 @@ from enrollment.self_urls import urlpatterns as enrollment_self
 from enrollment.services import figures as _enrollment  # noqa: F401
 from epmm import health
 from epmm import work_figures as _work  # noqa: F401
+from users.api.urls import last as api_last
+from users.api.urls import urlpatterns as users_api
 from users.portal_urls import urlpatterns as users_portal
 from users.self_urls import urlpatterns as users_self
 
@@ -19,6 +21,7 @@ urlpatterns = [
     path("metrics", health.metrics_page, name="metrics"),
     path("admin", RedirectView.as_view(url="/admin/"), name="admin"),
     path("admin/", include(([*users_portal, *devices_portal, *enrollment_portal], "portal"))),
+    path("api/v2/", include(([*users_api, *api_last], "api"))),
     path("", include(([*users_self, *devices_self, *enrollment_self], "self"))),
     path("", include("devices.urls")),
     path("", include("enrollment.urls")),
