@@ -1,6 +1,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from devices.api.urls import urlpatterns as devices_api
 from devices.portal_urls import urlpatterns as devices_portal
 from devices.self_urls import urlpatterns as devices_self
 from devices.services import figures as _devices  # noqa: F401 - these three register what `/metrics` tells
@@ -21,7 +22,7 @@ urlpatterns = [
     path("metrics", health.metrics_page, name="metrics"),
     path("admin", RedirectView.as_view(url="/admin/"), name="admin"),
     path("admin/", include(([*users_portal, *devices_portal, *enrollment_portal], "portal"))),
-    path("api/v2/", include(([*users_api, *api_last], "api"))),
+    path("api/v2/", include(([*users_api, *devices_api, *api_last], "api"))),
     path("", include(([*users_self, *devices_self, *enrollment_self], "self"))),
     path("", include("devices.urls")),
     path("", include("enrollment.urls")),

@@ -104,6 +104,10 @@ class Parameters:
             raise bad_parameter(name, _("{name} is an object.").format(name=name))
         return value
 
+    def within(self, name: str) -> "Parameters":
+        """What an object holds, and before it whatever stands beside it."""
+        return Parameters(self._query, {**self._body, **self.mapping(name)})
+
     def choice(self, name: str, values: Iterable[str], default: str) -> str:
         """In any case of letters."""
         wanted, known = self.text(name, default).strip().upper() or default.upper(), tuple(values)

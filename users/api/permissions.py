@@ -27,11 +27,85 @@ UNKNOWN: Final = "unknown"  # the name of whatever is at no address
 # By the name of the address in the namespace `api`, and the method.
 NEEDED: Final[Mapping[str, str]] = {
     "ping GET": CALLER,
+    "devices GET": AdminRole.DEVICE_VIEW,
+    "devices-count GET": AdminRole.DEVICE_VIEW,
+    "devices-search-fields GET": AdminRole.DEVICE_VIEW,
+    "devices-details GET": AdminRole.DEVICE_VIEW,
+    "devices-appinventory GET": AdminRole.DEVICE_VIEW,
+    "appinventory-devices GET": AdminRole.DEVICE_VIEW,
+    "devices-action POST": AdminRole.DEVICE_VIEW,  # and what the action needs
+    "devices-wakeup PUT": AdminRole.DEVICE_MANAGE,
+    "devices-wakeup POST": AdminRole.DEVICE_MANAGE,
+    "devices-retire PUT": AdminRole.DEVICE_MANAGE,
+    "devices-retire POST": AdminRole.DEVICE_MANAGE,
+    "devices-lock PUT": AdminRole.DEVICE_MANAGE,
+    "devices-lock POST": AdminRole.DEVICE_MANAGE,
+    "devices-unlock PUT": AdminRole.DEVICE_MANAGE,
+    "devices-unlock POST": AdminRole.DEVICE_MANAGE,
+    "devices-wipe PUT": AdminRole.DEVICE_WIPE,
+    "devices-wipe POST": AdminRole.DEVICE_WIPE,
+    "devices-custom-attributes PUT": AdminRole.DEVICE_MANAGE,
+    "devices-custom-attributes DELETE": AdminRole.DEVICE_MANAGE,
+    "devices-labels GET": AdminRole.LABEL_VIEW,
+    "devices-labels-add PUT": AdminRole.LABEL_APPLY,
+    "devices-labels-remove PUT": AdminRole.LABEL_APPLY,
+    "labels-summary GET": AdminRole.LABEL_VIEW,
+    "labels-one GET": AdminRole.LABEL_VIEW,
+    "labels POST": AdminRole.LABEL_MANAGE,
+    "labels DELETE": AdminRole.LABEL_MANAGE,
+    "authorized-users GET": AdminRole.USER_VIEW,
+    "users-custom-attributes PUT": AdminRole.USER_MANAGE,
+    "users-custom-attributes DELETE": AdminRole.USER_MANAGE,
+    "attributes-definitions GET": AdminRole.SETTINGS_VIEW,
+    "device-spaces GET": AdminRole.ADMIN_MANAGE,
+    "device-spaces-mine GET": CALLER,
+    "admins-ldap-entities GET": AdminRole.ADMIN_MANAGE,
+    "admins-actions GET": AdminRole.LOGS_VIEW,
+    "admins-actions-of GET": AdminRole.LOGS_VIEW,
+    "audit-logs-export GET": AdminRole.LOGS_VIEW,
+    "audit-logs-export POST": AdminRole.LOGS_VIEW,
+    "audit-logs-export-status GET": AdminRole.LOGS_VIEW,
+    "audit-logs-csv GET": AdminRole.LOGS_VIEW,
+    "appstore-apps GET": AdminRole.DEVICE_VIEW,
+    "appstore-apps-one GET": AdminRole.DEVICE_VIEW,
 }
 
 # What opens for a caller with the GDPR profile, besides what needs no role: calls without personal data, and those that
-# show rows as `masking.seen` hands them out.
-MASKED: Final[frozenset[str]] = frozenset()
+# show rows as `masking.seen` hands them out.  As in the portal, what names people or tells the log does not open.
+MASKED: Final = frozenset(
+    {
+        "devices GET",
+        "devices-count GET",
+        "devices-search-fields GET",
+        "devices-details GET",
+        "devices-appinventory GET",
+        "appinventory-devices GET",
+        "devices-action POST",
+        "devices-wakeup PUT",
+        "devices-wakeup POST",
+        "devices-retire PUT",
+        "devices-retire POST",
+        "devices-lock PUT",
+        "devices-lock POST",
+        "devices-unlock PUT",
+        "devices-unlock POST",
+        "devices-wipe PUT",
+        "devices-wipe POST",
+        "devices-labels GET",
+        "devices-labels-add PUT",
+        "devices-labels-remove PUT",
+        "labels-summary GET",
+        "labels-one GET",
+        "labels POST",
+        "labels DELETE",
+        "attributes-definitions GET",
+        "device-spaces GET",
+        "admins-actions GET",
+        "admins-actions-of GET",
+        "appstore-apps GET",
+        "appstore-apps-one GET",
+    }
+)
 
 
 class Permitted(BasePermission):
