@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
@@ -74,6 +74,11 @@ def _additional(parameters: Parameters) -> Parameters:
     return parameters.within("additionalParameters")
 
 
+class Result(NamedTuple):
+    word: str
+    sentence: str
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     action: Action | None  # None: nothing that any device here could do
@@ -122,7 +127,7 @@ class DeviceAction(ApiView):
             _refuse_hidden(known.action)
         uuids = asked.uuids(self.parameters, listing.MOST_CHOSEN)
         if name == "WIPE_DEVICE":
-            _hold_to_limit(len(uuids))
+            hold_to_limit(len(uuids))
         with self.noting():
             results = carry_out(known, name, uuids, self.parameters, self.actor, client_address(self.request._request))
         return Response(answer(name, results))
@@ -158,29 +163,35 @@ class Unlock(_Dedicated):
 
 def carry_out(
     known: Known, name: str, uuids: Sequence[str], parameters: Parameters, actor: str, address: str | None
-) -> dict[str, str]:
+) -> dict[str, Result]:
     """What came of each, by the UUID as it was written."""
     if known.action is None or (name == "SEND_MESSAGE" and _mode(parameters) != EMAIL):
-        return dict.fromkeys(uuids, NOT_SUPPORTED)
+        return dict.fromkeys(uuids, Result(NOT_SUPPORTED, _("No device here can do that.")))
     order = Order(values=known.read(parameters), actor=actor, address=address)
     found = {str(device.uuid): device for device in _devices(uuids)}
     subjects = {str(each.device.uuid): each for each in actions.subjects(found.values())}
     return {uuid: _done(known.action, subjects.get(uuid.lower()), order) for uuid in uuids}
 
 
-def answer(name: str, results: Mapping[str, str]) -> Json:
+def answer(name: str, results: Mapping[str, Result]) -> Json:
+    """With the reasons, where something went wrong."""
+    failed = {uuid: result for uuid, result in results.items() if result.word != SUCCESSFUL}
+    messages = [
+        {"type": "Error", "messageKey": RESULT + result.word, "localizedMessage": f"{uuid}: {result.sentence}"}
+        for uuid, result in failed.items()
+    ]
     return {
         "actionType": name,
-        "deviceResults": {uuid: RESULT + result for uuid, result in results.items()},
-        "successful": all(result == SUCCESSFUL for result in results.values()),
-    }
+        "deviceResults": {uuid: RESULT + result.word for uuid, result in results.items()},
+        "successful": not failed,
+    } | ({"messages": messages} if messages else {})
 
 
-def _done(action: Action, subject: Subject | None, order: Order) -> str:
+def _done(action: Action, subject: Subject | None, order: Order) -> Result:
     if subject is None:
-        return NOT_FOUND
+        return Result(NOT_FOUND, _("There is no such device."))
     (outcome,) = actions.carry_out(action, [subject], order)
-    return SUCCESSFUL if outcome.is_done else FAILED
+    return Result(SUCCESSFUL if outcome.is_done else FAILED, outcome.said)
 
 
 def _devices(uuids: Sequence[str]) -> list[Device]:
@@ -199,7 +210,7 @@ def _refuse_hidden(action: Action) -> None:
         raise ApiError(403, "personal.data.hidden", sentence)
 
 
-def _hold_to_limit(number: int) -> None:
+def hold_to_limit(number: int) -> None:
     most = settings_store.read(options.API_WIPE_LIMIT)
     if number > most:
         sentence = _("One call wipes at most {n} devices (setting api.wipe_limit).")

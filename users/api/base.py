@@ -20,6 +20,7 @@ from users.api.caller import Caller
 from users.models import User
 
 NOTE: Final = "note"
+LONGEST_REASON: Final = 4 * audit.LONGEST_NOTE
 
 
 class ApiView(APIView):
@@ -89,7 +90,7 @@ class ApiView(APIView):
 
     def noting(self) -> Any:
         """Around what a caller gives a reason for."""
-        return audit.noting(self.parameters.text(NOTE, longest=audit.LONGEST_NOTE * 4))
+        return audit.noting(self.parameters.text(NOTE, longest=LONGEST_REASON))
 
     def tell(self, problem: Problem) -> Response:
         """A failure in the form of this surface."""

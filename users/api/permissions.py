@@ -68,6 +68,22 @@ NEEDED: Final[Mapping[str, str]] = {
     "audit-logs-csv GET": AdminRole.LOGS_VIEW,
     "appstore-apps GET": AdminRole.DEVICE_VIEW,
     "appstore-apps-one GET": AdminRole.DEVICE_VIEW,
+    "v1-devices GET": AdminRole.DEVICE_VIEW,
+    "v1-devices-one GET": AdminRole.DEVICE_VIEW,
+    "v1-devices-mac GET": AdminRole.DEVICE_VIEW,
+    "v1-devices-lock PUT": AdminRole.DEVICE_MANAGE,
+    "v1-devices-wipe PUT": AdminRole.DEVICE_WIPE,
+    "v1-devices-retire PUT": AdminRole.DEVICE_MANAGE,
+    "v1-devices-unlock PUT": AdminRole.DEVICE_MANAGE,
+    "v1-devices-unlock GET": AdminRole.DEVICE_MANAGE,
+    "v1-users-devices GET": AdminRole.DEVICE_VIEW,
+    "v1-phones GET": AdminRole.DEVICE_VIEW,
+    "v1-labels GET": AdminRole.LABEL_VIEW,
+    "v1-labels-of-device GET": AdminRole.LABEL_VIEW,
+    "v1-labels-devices GET": AdminRole.DEVICE_VIEW,
+    "v1-sendmessage POST": AdminRole.DEVICE_MANAGE,
+    "v1-users-one GET": AdminRole.USER_VIEW,
+    "v1-register PUT": AdminRole.DEVICE_ENROLL,
 }
 
 # What opens for a caller with the GDPR profile, besides what needs no role: calls without personal data, and those that
@@ -104,6 +120,16 @@ MASKED: Final = frozenset(
         "admins-actions-of GET",
         "appstore-apps GET",
         "appstore-apps-one GET",
+        "v1-devices GET",
+        "v1-devices-one GET",
+        "v1-devices-lock PUT",
+        "v1-devices-wipe PUT",
+        "v1-devices-retire PUT",
+        "v1-devices-unlock PUT",
+        "v1-devices-unlock GET",
+        "v1-labels GET",
+        "v1-labels-of-device GET",
+        "v1-labels-devices GET",
     }
 )
 
