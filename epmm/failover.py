@@ -18,6 +18,11 @@ def is_read_only(error: BaseException | None) -> bool:
     return isinstance(error, InternalError) and getattr(error.__cause__, "sqlstate", None) == READ_ONLY
 
 
+def is_away(error: BaseException | None) -> bool:
+    """The database, for a moment."""
+    return isinstance(error, OperationalError | InterfaceError) or is_read_only(error)
+
+
 def watch() -> None:
     """Over each connection of this process, as it is opened."""
     connection_created.connect(_watch_over, dispatch_uid="epmm.failover")
@@ -40,8 +45,7 @@ def _leave_when_read_only(execute: Callable[..., Any], sql: Any, params: Any, ma
 def server_error(request: HttpRequest) -> HttpResponse:
     """For what no view has caught.  A database that is away for a moment is no fault: whoever asked comes again."""
     response: HttpResponse = fault(request)
-    error = sys.exc_info()[1]
-    if isinstance(error, OperationalError | InterfaceError) or is_read_only(error):
+    if is_away(sys.exc_info()[1]):
         response.status_code = 503
         response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response

@@ -39,6 +39,19 @@ def readyz(_: HttpRequest) -> HttpResponse:
     return JsonResponse(checks, status=200 if all(checks.values()) else 503)
 
 
+@never_cache
+@require_safe
+def status_page(_: HttpRequest) -> HttpResponse:
+    """What monitoring of EPMM reads: the status on the first line, a message on the third, and nothing else."""
+    try:
+        is_well = worker_beats()
+    except DatabaseFailure:
+        is_well = False
+    word, message = ("OK", "The server is running.") if is_well else ("ERROR", "The server cannot work just now.")
+    page = f"MOBILEIRON-STATUS: {word}\n\n{message}\n"
+    return HttpResponse(page, status=200 if is_well else 503, content_type="text/plain; charset=utf-8")
+
+
 def worker_beats() -> bool:
     return Heartbeat.objects.filter(name="worker", at__gt=timezone.now() - WORKER_SILENT_FOR).exists()
 

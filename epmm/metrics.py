@@ -36,6 +36,7 @@ ENDPOINTS: Final = frozenset(
         "healthz",
         "readyz",
         "metrics",
+        "status",
     }
 )
 PUSH_VERDICTS: Final = frozenset(

@@ -12,7 +12,7 @@ from epmm.client_address import is_trusted_proxy
 logger = logging.getLogger("epmm.front")
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 HEADER: Final = "X-Request-ID"
-MONITORING: Final = frozenset({"healthz", "readyz", "metrics"})  # asks all day
+MONITORING: Final = frozenset({"healthz", "readyz", "metrics", "status"})  # asks all day
 ERRORS: Final = 400
 TOO_MANY: Final = 429
 

@@ -360,6 +360,18 @@ ACCEPT_AGAIN: Final = flag(
     default=False,
     help=gettext_lazy("A changed text is shown again at a person's next sign-in to the user portal."),
 )
+API_WIPE_LIMIT: Final = number(
+    "api.wipe_limit",
+    default=50,
+    low=0,
+    high=1000,
+    help=gettext_lazy("How many devices one call of the API may wipe."),
+)
+API_UNLOCK_ON_GET: Final = flag(
+    "api.unlock_on_get",
+    default=False,
+    help=gettext_lazy("Accept the V1 call that unlocks a device by GET. Unsafe: who follows an address acts by it."),
+)
 LEGACY_CIPHERS: Final = flag(
     "scep.legacy_ciphers", default=False, help=gettext_lazy("Accept single DES from SCEP clients. Unsafe.")
 )

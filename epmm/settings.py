@@ -86,6 +86,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # somebody asks for them, and its views carry proofs of their own and are exempt from CSRF.
 MIDDLEWARE = [
     "epmm.middleware.accounted",
+    "epmm.api.paths.normalized",
     "epmm.middleware.content_length",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -119,6 +120,20 @@ TEMPLATES = [
         },
     }
 ]
+
+# --- The API ----------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["users.api.authentication.Basic", "users.api.authentication.Bearer"],
+    "DEFAULT_PERMISSION_CLASSES": ["users.api.permissions.Permitted"],
+    "DEFAULT_THROTTLE_CLASSES": ["users.api.throttling.Calls"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "epmm.api.negotiation.FirstOffered",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "epmm.api.errors.handle",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNICODE_JSON": True,
+}
 
 # --- What a browser may do --------------------------------------------------------------------------------------------
 SECURE_CONTENT_TYPE_NOSNIFF = True

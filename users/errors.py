@@ -45,6 +45,10 @@ class InvalidGrant(InvalidPerson):
     """The roles cannot be changed like this."""
 
 
+class InvalidToken(InvalidPerson):
+    """Such an access token is not made."""
+
+
 class DirectoryError(PeopleError):
     """A directory could not be asked."""
 
@@ -108,6 +112,12 @@ class AccountDisabled(SignInRefused):
 
 class PasswordMustChange(SignInRefused):
     sentence = gettext_lazy("Choose a new password in the portal first, then try again.")
+
+
+class SecondFactorNeeded(SignInRefused):
+    """The right password of somebody who is asked for more than that; the API has no place to type a code."""
+
+    sentence = gettext_lazy("Your account has a second factor. Call the API with an access token instead.")
 
 
 class NoAdministrator(SignInRefused):

@@ -16,6 +16,7 @@ from epmm import masking
 from epmm.fields import EncryptedField
 from epmm.folding import FoldedField, fold
 from epmm.models import Job
+from users.api_models import ApiToken
 from users.attribute_models import AttributeValue, CustomAttribute, UserAttribute
 from users.directory_models import (
     AccountSource,
@@ -36,6 +37,7 @@ __all__ = [
     "AccountSource",
     "AdminGrant",
     "AdminRole",
+    "ApiToken",
     "AttributeValue",
     "CustomAttribute",
     "Directory",

@@ -36,6 +36,8 @@ NEEDED: Final[Mapping[str, str]] = {
     "account-codes": ADMINISTRATOR,
     "account-second-factor-off": ADMINISTRATOR,
     "account-sessions": ADMINISTRATOR,
+    "account-tokens-add": ADMINISTRATOR,  # and the role API
+    "account-tokens-revoke": ADMINISTRATOR,
     "users": AdminRole.USER_VIEW,
     "dashboard": AdminRole.DEVICE_VIEW,
     "dashboard-alert": AdminRole.DEVICE_VIEW,
@@ -200,6 +202,7 @@ NEEDED: Final[Mapping[str, str]] = {
     "admins-gdpr": AdminRole.ADMIN_MANAGE,
     "admins-sessions": AdminRole.ADMIN_MANAGE,
     "admins-second-factor-off": AdminRole.ADMIN_MANAGE,
+    "admins-tokens": AdminRole.ADMIN_MANAGE,
 }
 
 # What opens for an administrator with the GDPR profile, besides what needs no role: pages without personal data, and

@@ -9,6 +9,7 @@ from users.views import (
     actions,
     admin_access,
     admins,
+    api_tokens,
     attributes,
     audit_log,
     audit_settings,
@@ -44,6 +45,8 @@ urlpatterns = [
     path("account/second-factor", account.set_up, name="account-second-factor"),
     path("account/second-factor/codes", account.codes, name="account-codes"),
     path("account/second-factor/off", account.switch_off, name="account-second-factor-off"),
+    path("account/tokens/add", api_tokens.add, name="account-tokens-add"),
+    path("account/tokens/revoke", api_tokens.revoke, name="account-tokens-revoke"),
     path("account/sessions", account.end_sessions, name="account-sessions"),
     path("users", users.users, name="users"),
     path("settings", settings.settings, name="settings"),
@@ -96,5 +99,6 @@ urlpatterns = [
     path("settings/gdpr-profile", settings.gdpr_profile, name="settings-gdpr"),
     path("admins/roles", admins.assign, name="admins-roles"),
     path("admins/<int:number>/sessions", admin_access.end_sessions, name="admins-sessions"),
+    path("admins/<int:number>/tokens", api_tokens.revoke_of, name="admins-tokens"),
     path("admins/<int:number>/second-factor", admin_access.second_factor_off, name="admins-second-factor-off"),
 ]

@@ -46,6 +46,11 @@ def is_place(queryset: QuerySet[M], order: Order, cursor: str) -> bool:
     return _read(queryset, order, cursor) is not None
 
 
+def place(row: Model, order: Order) -> str:
+    """The cursor of what comes after a row."""
+    return _cursor(row, order)
+
+
 def page(queryset: QuerySet[M], order: Order, *, size: int, after: str = "", before: str = "") -> Page[M]:
     """A cursor that is none of ours begins anew."""
     place = _read(queryset, order, after or before)

@@ -316,6 +316,14 @@ _TREE: Final = (
                 ),
             ),
             Node(
+                slug="api",
+                label="API",
+                rows=(
+                    Row(setting=options.API_WIPE_LIMIT, label=_("Devices that one call may wipe")),
+                    Row(setting=options.API_UNLOCK_ON_GET, label=_("Unlock by GET in the V1 API")),
+                ),
+            ),
+            Node(
                 slug="scep",
                 label=_("Certificate enrollment"),
                 rows=(Row(setting=options.LEGACY_CIPHERS, label=_("Accept single DES from SCEP clients")),),

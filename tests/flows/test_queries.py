@@ -25,7 +25,7 @@ MOST: Final = {
     "GET /.well-known/com.apple.remotemanagement": 7,
     "POST /enroll/adde": 5,
     "GET sign-in": 4,
-    "POST sign-in": 30,
+    "POST sign-in": 35,
     "POST /enroll/adde with bearer": 21,
     "GET /scep GetCACaps": 0,
     "GET /scep GetCACert": 0,

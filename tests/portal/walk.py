@@ -25,7 +25,9 @@ DEEDS: Final = frozenset(
     {
         "account-password",
         "account-sessions",
+        "account-tokens-revoke",
         "admins-sessions",
+        "admins-tokens",
         "dashboard-alert",
         "dashboard-simulate",
         "dashboard-state",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -49,4 +50,16 @@ FILTERS: Final = (
 
 
 def entries(asked: Mapping[str, str]) -> QuerySet[AuditEntry]:
-    return narrowed(AuditEntry.objects.all(), FILTERS, asked)
+    """`since` and `until` are moments, `statuses` several: scripts ask for them."""
+    found = narrowed(AuditEntry.objects.all(), FILTERS, asked)
+    if since := asked.get("since"):
+        found = found.filter(at__gte=datetime.fromisoformat(since))
+    if until := asked.get("until"):
+        found = found.filter(at__lt=datetime.fromisoformat(until))
+    statuses = asked.get("statuses")
+    return found.filter(status__in=statuses.split(",")) if statuses else found
+
+
+def actions() -> list[str]:
+    """Those that have happened of late."""
+    return list(_recent_actions())

@@ -110,6 +110,12 @@ def locked_until(names: Iterable[str]) -> datetime | None:
     return rows.aggregate(last=Max("locked_until"))["last"]  # type: ignore[no-any-return] # of an aggregate
 
 
+def is_locked(name: str, address: str | None) -> bool:
+    """For one who calls from this address."""
+    row = SignInFailures.objects.filter(name_hash=_name_hash(name), address=network(address))
+    return row.filter(locked_until__gt=timezone.now()).exists()
+
+
 def unlock(names: Iterable[str]) -> int:
     """Forget the failures of these names from every address; how many there were."""
     names = list(names)

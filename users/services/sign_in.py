@@ -149,8 +149,22 @@ def _check_credentials(
     return proven, right_pin
 
 
+def may_sign_in(user: User) -> bool:
+    """Whatever the password: nobody has switched off the person, or where they come from."""
+    try:
+        check_standing(user)
+    except SignInRefused:
+        return False
+    return True
+
+
+def is_switched_on(user: User) -> bool:
+    """The person, and where they come from."""
+    return user.is_active and _is_of_an_enabled_origin(user)
+
+
 def check_standing(user: User) -> None:
-    if not user.is_active or not _is_of_an_enabled_origin(user):
+    if not is_switched_on(user):
         raise AccountDisabled
     if user.must_change_password:
         raise PasswordMustChange

@@ -23,6 +23,7 @@ from users.errors import InvalidPerson
 from users.forms import NewPersonForm, PersonForm
 from users.models import (
     AdminRole,
+    ApiToken,
     CustomAttribute,
     GroupRole,
     ProviderLink,
@@ -186,6 +187,7 @@ def _access(request: HttpRequest, user: User) -> dict[str, Any]:
         "appoints": True,
         "admin_roles": [grant.get_key_display() for grant in user.admin_grants.order_by("key")],
         "sessions": portal_sessions.of(user, this=request.session.session_key),
+        "tokens": ApiToken.objects.usable(timezone.now()).filter(user=user).order_by("-pk"),
     }
 
 

@@ -1,0 +1,89 @@
+"""What a call says about devices: which of them, in which order."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from devices.models import Device, Label
+from devices.services import hidden_fields, listing, search
+from devices.services.record_pages import BY_ID
+from epmm import masking
+from epmm.api.errors import ApiError, bad_parameter, tells
+from epmm.api.parameters import Parameters
+from epmm.portal.keyset import Order
+from users.models import User
+
+NO_LABEL: Final = "-1"
+ORDERS: Final = ("ASC", "DESC")
+MOST_NAMED: Final = 5_000
+
+tells(search.SearchRefused, 400, "query.invalid")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    devices: QuerySet[Device]  # in no order
+    name: Hashable  # who asks for what
+
+
+def chosen(parameters: Parameters, person: User) -> Asked:
+    """By query, label or both.  Retired devices are among them: clients say when they mean others.
+
+    Raises ApiError, SearchRefused.
+    """
+    if "query" not in parameters and "labelId" not in parameters:
+        raise bad_parameter("query", _("Either query or labelId is needed; an empty query means all devices."))
+    expression, label = parameters.text("query").strip(), _label(parameters)
+    selection = listing.Selection(expression=expression, label=label, with_retired=True)
+    return Asked(selection.devices(), (person.pk, expression, label, masking.hidden()))
+
+
+def _label(parameters: Parameters) -> int | None:
+    if parameters.text("labelId").strip() in ("", NO_LABEL):
+        return None
+    key = parameters.number("labelId")
+    if not Label.objects.filter(pk=key).exists():
+        raise ApiError(404, "label.not.found", _("There is no label with this number."))
+    return key
+
+
+def order(parameters: Parameters) -> Order:
+    """By the number of the record, if nothing else is said: nothing that changes moves a device to another page."""
+    is_descending = parameters.choice("sortOrder", ORDERS, "ASC") == "DESC"
+    name = parameters.text("sortField").strip()
+    if not name:
+        return Order(BY_ID.column, is_descending)
+    key = search.registry().resolve(name)
+    if key not in search.SORTS or hidden_fields.is_hidden(key):
+        fields = ", ".join(search.SORTS)
+        raise bad_parameter("sortField", _("Devices are sorted by one of {fields}.").format(fields=fields))
+    return Order(search.SORTS[key], is_descending)
+
+
+def uuids(parameters: Parameters, most: int = MOST_NAMED) -> list[str]:
+    """As they were written, each once.  Raises ApiError."""
+    given = parameters.several("deviceUuids")
+    if not given:
+        raise bad_parameter("deviceUuids", _("deviceUuids names at least one device."))
+    if len(given) > most:
+        raise bad_parameter("deviceUuids", _("deviceUuids names at most {n} devices.").format(n=most))
+    return given
+
+
+def device(uuid: str) -> Device:
+    """With its user.  Raises ApiError."""
+    found = listing.by_uuid([uuid]).select_related("user").defer("details").first() if _is_uuid(uuid) else None
+    if found is None:
+        raise ApiError(404, "device.not.found", _("There is no such device."))
+    return found
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False

@@ -1,0 +1,166 @@
+"""Labels, their devices, and the labels of a device."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from devices.api import asked
+from devices.models import Label
+from devices.services import actions, label_members, labels, listing
+from devices.services.actions import BY_KEY, Order, Outcome
+from epmm.api import envelope
+from epmm.api.envelope import Json
+from epmm.api.errors import ApiError, bad_parameter, tells
+from epmm.api.paging import FARTHEST, Window, cut
+from epmm.client_address import client_address
+from users.api.base import ApiView
+from users.models import GLOBAL_SPACE
+
+SPACE: Final = {"deviceSpaceId": GLOBAL_SPACE, "deviceSpaceName": "Global", "deviceSpacePath": f"/{GLOBAL_SPACE}/"}
+SORTS: Final = {"name": "name", "id": "pk", "description": "description"}
+ORDERS: Final = ("ASC", "DESC")
+REFUSED: Final = 1  # the code of whatever a device does not take
+
+tells(labels.LabelRefused, 400, "label.refused")
+
+
+class Summary(ApiView):
+    """`labels/label_summary`"""
+
+    def get(self, _request: Request) -> Response:
+        self.space  # noqa: B018 - looked at before anything else
+        window = Window.read(self.parameters)
+        found = Label.objects.all()
+        if query := self.parameters.text("query").strip():
+            found = found.filter(name__icontains=query)
+        shown, total, has_more = cut(found.order_by(*self._order()), window)
+        sizes = label_members.counts(shown, seconds=labels.COUNTING, cap=FARTHEST)
+        results = [_summary(label, sizes[label.pk]) for label in shown]
+        return Response(envelope.page(results, total=total, has_more=has_more))
+
+    def _order(self) -> tuple[str, str]:
+        name = self.parameters.choice("sortField", SORTS, "name")
+        sign = "-" if self.parameters.choice("sortOrder", ORDERS, "ASC") == "DESC" else ""
+        return f"{sign}{SORTS[name]}", f"{sign}pk"
+
+
+class OneLabel(ApiView):
+    def get(self, _request: Request, number: int) -> Response:
+        label = Label.objects.filter(pk=number).first()
+        if label is None:
+            raise ApiError(404, "label.not.found", _("There is no label with this number."))
+        return Response(envelope.one(_label(label)))
+
+
+class Labels(ApiView):
+    """POST makes one; DELETE takes those that its body names."""
+
+    told_parameters = frozenset({"name", "description", "static", "criteria", "labelIds", "reason"})
+
+    def post(self, _request: Request) -> Response:
+        criteria = self.parameters.text("criteria").strip() or None
+        is_static = self.parameters.flag("static", default=criteria is None)
+        if is_static and criteria:
+            raise bad_parameter("criteria", _("A static label has no criteria."))
+        label = labels.create(
+            self.parameters.text("name", longest=labels.LONGEST_NAME * 4),
+            description=self.parameters.text("description", longest=labels.LONGEST_DESCRIPTION * 4),
+            criteria=None if is_static else criteria or "",
+            actor=self.actor,
+        )
+        return Response(envelope.one(_label(label)))
+
+    def delete(self, _request: Request) -> Response:
+        keys = [int(text) for text in self.parameters.several("labelIds") if text.isdecimal() and len(text) < 19]  # noqa: PLR2004
+        if not keys:
+            raise bad_parameter("labelIds", _("labelIds names at least one label."))
+        found = list(Label.objects.filter(pk__in=keys))
+        if len(found) < len(set(keys)):
+            raise ApiError(404, "label.not.found", _("There is no label with this number."))
+        for label in found:
+            labels.check_editable(label)
+        for label in found:
+            labels.delete(label, actor=self.actor)
+        said = envelope.message("labels.deleted", _("Labels deleted: {n}").format(n=len(found)))
+        return Response({"results": [each.name for each in found], "successful": True, "messages": [said]})
+
+
+class OfDevice(ApiView):
+    def get(self, _request: Request, uuid: str) -> Response:
+        results = [_label(label) for label, _since in label_members.of_device(asked.device(uuid))]
+        return Response(envelope.page(results, total=len(results), has_more=False))
+
+
+class _Members(ApiView):
+    told_parameters = frozenset({"note", "reason"})
+    action = ""
+
+    def put(self, _request: Request, name: str) -> Response:
+        self.space  # noqa: B018 - as above
+        label = _find(name)
+        uuids = asked.uuids(self.parameters, listing.MOST_CHOSEN)
+        known = {str(each.uuid): each for each in listing.by_uuid(uuids).select_related("user").defer("details")}
+        order = Order(values={"label": label}, actor=self.actor, address=client_address(self.request._request))
+        with self.noting():
+            outcomes = list(actions.carry_out(BY_KEY[self.action], actions.subjects(known.values()), order))
+        missing = [uuid for uuid in uuids if uuid.lower() not in known]
+        return Response(self._told(label, outcomes, missing))
+
+    def _told(self, label: Label, outcomes: Sequence[Outcome], missing: Sequence[str]) -> Json:
+        devices = [_done(outcome) for outcome in outcomes]
+        devices += [
+            {"uuid": uuid, "message": _("There is no such device."), "failureCode": REFUSED} for uuid in missing
+        ]
+        is_done = all(each["failureCode"] is None for each in devices)
+        return {
+            "successful": is_done,
+            "results": {"records": [{"label": label.name, "labelId": label.pk, "device": devices}]},
+            "messages": [],
+        }
+
+
+class Add(_Members):
+    action = "apply-label"
+
+
+class Remove(_Members):
+    action = "remove-label"
+
+
+def _find(name: str) -> Label:
+    try:
+        return labels.find(name)
+    except labels.LabelRefused as refused:
+        raise ApiError(404, "label.not.found", str(refused)) from refused
+
+
+def _done(outcome: Outcome) -> dict[str, Any]:
+    code = None if outcome.is_done else REFUSED
+    return {"uuid": str(outcome.subject.device.uuid), "message": outcome.said, "failureCode": code}
+
+
+def _label(label: Label) -> Json:
+    return {
+        "id": label.pk,
+        "name": label.name,
+        "description": label.description,
+        "staticLabel": not label.is_filter,
+        "criteria": label.criteria,
+        "deviceSpaceId": GLOBAL_SPACE,
+    }
+
+
+def _summary(label: Label, size: Any) -> Json:
+    return {
+        "id": label.pk,
+        "name": label.name,
+        "description": label.description,
+        "isStatic": not label.is_filter,
+        "criteria": label.criteria,
+        "deviceCount": None if size is None else size.number,
+        "rowType": "LABEL",
+        **SPACE,
+    }

@@ -1,0 +1,216 @@
+"""Devices, labels and actions in the words of the older Web Services API."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from devices.api import asked
+from devices.api.actions import KNOWN, SUCCESSFUL, carry_out, hold_to_limit
+from devices.api.rows import moment, told
+from devices.models import Device, Label
+from devices.services import field_values, label_members, labels, listing, search
+from epmm import audit, masking, options, settings_store
+from epmm.api.errors import ApiError, bad_parameter
+from epmm.api.paging import LARGEST_PAGE, Window, cut
+from epmm.client_address import client_address
+from users.api.base import LONGEST_REASON
+from users.api.v1 import SOURCES, V1View, known
+from users.models import User
+
+CODES: Final = {
+    Device.Status.ACTIVE: 97, Device.Status.BLOCKED: 98, Device.Status.IENROLL_VERIFIED: 100,
+    Device.Status.IENROLL_INPROGRESS: 101, Device.Status.IENROLL_COMPLETE: 102, Device.Status.INFECTED: 105,
+    Device.Status.LOST: 108, Device.Status.VERIFICATION_PENDING: 112, Device.Status.RETIRED: 114,
+    Device.Status.RETIRE_PENDING: 117, Device.Status.VERIFIED: 118, Device.Status.WIPED: 119,
+    Device.Status.EXPIRED: 120,
+}  # fmt: skip
+UNCODED: Final = 0  # of the two that the older API did not know
+FINE: Final = 0  # of a bitmap of reasons
+ORDERS: Final = {"lock": "LOCK_DEVICE", "wipe": "WIPE_DEVICE", "retire": "RETIRE", "unlock": "UNLOCK_DEVICE_ONLY"}
+
+
+class _Devices(V1View):
+    def answer(self, found: QuerySet[Device]) -> Response:
+        """No data is a 404 in this API."""
+        window = Window.read(self.parameters, limit=LARGEST_PAGE)
+        rows, total, _has_more = cut(found.select_related("user").defer("details").order_by("pk"), window)
+        if not total:
+            raise ApiError(404, "not.found", _("No device was found."))
+        return Response({"devices": {"device": devices(rows)}, "totalCount": total})
+
+
+class Devices(_Devices):
+    def get(self, _request: Request) -> Response:
+        statuses = [status.upper() for status in self.parameters.several("status")]
+        if set(statuses) - {*Device.Status.values}:
+            raise bad_parameter("status", _("There is no such status."))
+        found = Device.objects.filter(status__in=statuses) if statuses else Device.objects.all()
+        return self.answer(found)
+
+
+class OfUser(_Devices):
+    def get(self, _request: Request, name: str) -> Response:
+        return self.answer(Device.objects.filter(user=known(name)))
+
+
+class OfPhone(_Devices):
+    def get(self, _request: Request, number: str) -> Response:
+        digits = number.lstrip("+")
+        expression = " OR ".join(f'"common.current_phone_number" = "{each}"' for each in (digits, f"+{digits}"))
+        if not digits.isdecimal():
+            raise ApiError(404, "not.found", _("No device was found."))
+        return self.answer(search.matching(expression, exclude_retired=False))
+
+
+class OfLabel(_Devices):
+    def get(self, _request: Request, name: str) -> Response:
+        try:
+            label = labels.find(name)
+        except labels.LabelRefused as refused:
+            raise ApiError(404, "label.not.found", str(refused)) from refused
+        return self.answer(label_members.members(label))
+
+
+class OneDevice(V1View):
+    def get(self, _request: Request, uuid: str) -> Response:
+        return one(asked.device(uuid))
+
+
+class OneByMac(V1View):
+    def get(self, _request: Request, mac: str) -> Response:
+        digits = mac.replace(":", "").replace("-", "").upper()
+        device = Device.objects.filter(wifi_mac=digits).select_related("user").defer("details").first()
+        if device is None or not digits:
+            raise ApiError(404, "device.not.found", _("There is no such device."))
+        return one(device)
+
+
+class Labels(V1View):
+    def get(self, _request: Request) -> Response:
+        return Response({"labels": {"label": [_label(each) for each in Label.objects.order_by("name")]}})
+
+
+class LabelsOfDevice(V1View):
+    def get(self, _request: Request, uuid: str) -> Response:
+        found = [_label(label) for label, _since in label_members.of_device(asked.device(uuid))]
+        return Response({"labels": {"label": found}})
+
+
+class Order(V1View):
+    """PUT `dm/devices/lock/{uuid}` and its like."""
+
+    key = ""
+
+    def put(self, _request: Request, uuid: str) -> Response:
+        name = ORDERS[self.key]
+        device = asked.device(uuid)
+        if self.key == "wipe":
+            hold_to_limit(1)
+        reason = self.parameters.text("reason", longest=LONGEST_REASON) or self.parameters.text("Reason")
+        address = client_address(self.request._request)
+        with audit.noting(reason):
+            result = carry_out(KNOWN[name], name, [str(device.uuid)], self.parameters, self.actor, address)
+        [[word, sentence]] = result.values()
+        if word != SUCCESSFUL:
+            raise ApiError(409, "action.refused", sentence)
+        return Response({"messages": {"message": _("Done.")}})
+
+
+class LockDevice(Order):
+    key = "lock"
+
+
+class WipeDevice(Order):
+    key = "wipe"
+
+
+class RetireDevice(Order):
+    key = "retire"
+
+
+class UnlockDevice(Order):
+    """The older API unlocks on GET, which whoever follows an address would do: only where a setting says so."""
+
+    key = "unlock"
+
+    def get(self, request: Request, uuid: str) -> Response:
+        if not settings_store.read(options.API_UNLOCK_ON_GET):
+            raise MethodNotAllowed("GET")
+        return self.put(request, uuid)
+
+
+class SendMessage(V1View):
+    def post(self, _request: Request) -> Response:
+        uuids = self.parameters.several("deviceUuid")
+        if not 0 < len(uuids) <= listing.MOST_CHOSEN:
+            raise bad_parameter("deviceUuid", _("deviceUuids names at least one device."))
+        address = client_address(self.request._request)
+        results = carry_out(KNOWN["SEND_MESSAGE"], "SEND_MESSAGE", uuids, self.parameters, self.actor, address)
+        said = [f"{uuid}: {sentence}" for uuid, (_word, sentence) in results.items()]
+        return Response({"messages": {"message": said}})
+
+
+def one(device: Device) -> Response:
+    return Response({"device": devices([device])[0], "totalCount": 1, "messages": {}})
+
+
+def devices(rows: Sequence[Device]) -> list[dict[str, Any]]:
+    """With all that is known of each as `details`."""
+    fields = search.registry().fields
+    return [_device(device, values) for device, values in zip(rows, field_values.values(rows, fields), strict=True)]
+
+
+def _device(row: Device, values: dict[str, Any]) -> dict[str, Any]:
+    device = masking.seen(row)
+    user = device.user
+    return {
+        "uuid": str(device.uuid),
+        "status": device.status,
+        "statusCode": CODES.get(Device.Status(device.status), UNCODED),
+        "platform": values["common.platform_name"] or "",
+        "platformType": device.platform,
+        "model": device.product_name or device.model,
+        "name": device.device_name or device.model_name,
+        "manufacturer": field_values.MANUFACTURER,
+        "principal": user.user_id,
+        "userId": user.user_id,
+        "userUUID": str(user.uuid),
+        "userDisplayName": user.display_name,
+        "userFirstName": user.first_name,
+        "userLastName": user.last_name,
+        "emailAddress": user.email,
+        "emailDomain": user.email.rpartition("@")[2],
+        "userSource": SOURCES[User.Source(user.source)],
+        "currentPhoneNumber": device.phone_number or field_values.NO_PHONE,
+        "operator": device.current_carrier,
+        "homeOperator": device.home_carrier,
+        "countryCode": "",
+        "countryName": "",
+        "registeredAt": moment(device.registered_at) if device.registered_at else None,
+        "createdAt": moment(device.created_at),
+        "lastConnectedAt": moment(device.last_seen_at) if device.last_seen_at else None,
+        "mdmManaged": device.mdm_managed,
+        "employeeOwned": device.owner == Device.Owner.EMPLOYEE,
+        "compliance": FINE,
+        "quarantinedStatus": FINE,
+        "blockReason": FINE,
+        "wipeReason": "",
+        "comment": device.comment,
+        "clientId": "",
+        "regType": "MDM",
+        "regCount": 1,
+        "deviceCount": 1,
+        "notifyUser": False,
+        "details": {
+            "entry": [{"key": key, "value": told(value)} for key, value in values.items() if value not in (None, [])]
+        },
+    }
+
+
+def _label(label: Label) -> dict[str, Any]:
+    return {"id": label.pk, "name": label.name, "description": label.description, "isStatic": not label.is_filter}

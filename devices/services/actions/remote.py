@@ -1,0 +1,73 @@
+"""Actions of the API that no dialog of the portal offers."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from devices.models import Device, os_version_number
+from devices.protocol import commands
+from devices.services.actions.base import Subject, Unmet, unmanaged
+from devices.services.actions.commands import CommandAction
+
+ACTION: Final = "InstallASAP"
+
+
+class Preset(CommandAction):
+    """A command whose payload is known before anybody is asked."""
+
+    explanation: ClassVar[str | Promise] = ""
+    button: ClassVar[str | Promise] = ""
+    icon = "send"
+
+    @abstractmethod
+    def preset(self) -> Mapping[str, Any]: ...
+
+    def why_not(self, subject: Subject) -> str | None:
+        if (sentence := unmanaged(subject)) or subject.target is None:
+            return sentence
+        return commands.why_not(commands.by_name(self.request_type, self.preset(), subject.target), subject.target)
+
+
+@dataclass(frozen=True)
+class SwitchSetting(Preset):
+    """One setting of a phone, on or off."""
+
+    item: str
+    is_on: bool
+    key: ClassVar[str] = "switch-setting"
+    label: ClassVar[str | Promise] = gettext_lazy("Settings")
+    request_type: ClassVar[str] = "Settings"
+
+    def preset(self) -> Mapping[str, Any]:
+        return {"Settings": [{"Item": self.item, "Enabled": self.is_on}]}
+
+    def payload(self, device: Device, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        del device, values
+        return self.preset()
+
+
+class UpdateSystem(Preset):
+    """To the version that was named, or the newest that the device has said it could have."""
+
+    key = "update-system"
+    label = gettext_lazy("Update the system")
+    request_type = "ScheduleOSUpdate"
+
+    def preset(self) -> Mapping[str, Any]:
+        return {"Updates": [{"ProductVersion": "1", "InstallAction": ACTION}]}
+
+    def payload(self, device: Device, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        version = str(values.get("version") or "") or _newest(device)
+        if not version:
+            raise Unmet(_("The device has not said which update it could have."))
+        return {"Updates": [{"ProductVersion": version, "InstallAction": ACTION}]}
+
+
+def _newest(device: Device) -> str:
+    offered = device.available_updates.exclude(version="").values_list("version", flat=True)
+    return max(offered, key=lambda version: os_version_number(version) or 0, default="")

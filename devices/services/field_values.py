@@ -1,0 +1,242 @@
+"""What each field of the search is for one device.
+
+Fields without a line here are unset for every device, as the catalogue has it.  Where something is hidden from whoever
+asks, rows are shown as `masking.seen` shows them, and what directories know is not told.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from devices.models import Device, DeviceAttribute
+from devices.search import directory
+from devices.search.custom import PREFIX as CUSTOM
+from devices.search.fields import Field, Kind
+from devices.services import hidden_fields
+from epmm import masking
+from users.models import CustomAttribute, DirectoryValue, Group, Membership, UserAttribute
+
+Read: TypeAlias = Callable[[Device], Any]
+NO_PHONE: Final = "PDA"
+MANUFACTURER: Final = "Apple"
+SPACE: Final = "Global"
+_BLOCK_AND_FILE_LEVEL: Final = 3  # of HardwareEncryptionCaps
+_CELLULAR: Final = {0: "none", 1: "GSM", 2: "CDMA", 3: "GSM and CDMA"}
+_OF_DIRECTORY: Final = {"user.sam_account_name": "samaccountname", "user.dn": "dn"}
+
+
+def _text(column: str) -> Read:
+    return lambda device: getattr(device, column) or None
+
+
+def _same(column: str) -> Read:
+    return lambda device: getattr(device, column)
+
+
+def _always(value: Any) -> Read:
+    return lambda _device: value
+
+
+def _of_user(column: str) -> Read:
+    return lambda device: getattr(device.user, column) or None
+
+
+def _platform_name(device: Device) -> str | None:
+    return f"{device.platform} {device.os_version}".strip() or None if device.platform else None
+
+
+def _mac(column: str) -> Read:
+    return lambda device: getattr(device, column).lower() or None
+
+
+def _battery(device: Device) -> int | None:
+    return None if device.battery_level is None else round(device.battery_level * 100)
+
+
+def _is_protected(device: Device) -> bool | None:
+    """A passcode, and all that it is needed for; unknown as long as the one that is known does not decide."""
+    level = device.hardware_encryption
+    if device.passcode_present is False or (level is not None and level < _BLOCK_AND_FILE_LEVEL):
+        return False
+    return True if device.passcode_present and level == _BLOCK_AND_FILE_LEVEL else None
+
+
+def _is_encrypted(device: Device) -> bool | None:
+    return device.filevault_enabled if device.platform == Device.Platform.MACOS else _is_protected(device)
+
+
+def _is_of(kind: Device.EnrollmentType) -> Read:
+    return lambda device: device.enrollment_type == kind
+
+
+_ADDE, _AAUE = _is_of(Device.EnrollmentType.ADDE), _is_of(Device.EnrollmentType.AAUE)
+READ: Final[Mapping[str, Read]] = {
+    "common.id": _same("pk"),
+    "common.uuid": lambda device: str(device.uuid),
+    "common.status": _same("status"),
+    "common.retired": lambda device: device.status == Device.Status.RETIRED,
+    "common.retired_reason": _text("retired_reason"),
+    "common.platform": _text("platform"),
+    "common.platform_name": _platform_name,
+    "common.os_version": _text("os_version"),
+    "common.model": lambda device: device.product_name or device.model or None,
+    "common.model_name": _text("model_name"),
+    "common.manufacturer": _always(MANUFACTURER),
+    "common.SerialNumber": _text("serial_number"),
+    "common.imei": _text("imei"),
+    "common.wifi_mac_address": _mac("wifi_mac"),
+    "common.ethernet_mac": _mac("ethernet_mac"),
+    "common.owner": _same("owner"),
+    "common.registration_date": _same("registered_at"),
+    "common.creation_date": _same("created_at"),
+    "common.modified_at": _same("modified_at"),
+    "common.last_connected_at": _same("last_seen_at"),
+    "common.miclient_last_connected_at": _same("last_seen_at"),
+    "common.mdm_managed": _same("mdm_managed"),
+    "common.compliant": _always(value=True),
+    "common.quarantined": _always(value=False),
+    "common.blocked": lambda device: device.status == Device.Status.BLOCKED,
+    "common.security_state": _always("Ok"),
+    "common.device_encrypted": _is_encrypted,
+    "common.data_protection_enabled": _is_protected,
+    "common.current_phone_number": lambda device: device.phone_number or NO_PHONE,
+    "common.home_operator_name": _text("home_carrier"),
+    "common.current_operator_name": _text("current_carrier"),
+    "common.cellular_technology": lambda device: (
+        _CELLULAR.get(device.cellular_technology or 0) if device.cellular_technology is not None else None
+    ),
+    "common.language": _text("language"),
+    "common.storage_capacity": _same("storage_capacity"),
+    "common.storage_free": _same("storage_free"),
+    "common.battery_level": _battery,
+    "common.comment": _text("comment"),
+    "common.device_space_name": _always(SPACE),
+    "ios.account_driven_device_enrolled": _ADDE,
+    "ios.apple_user_enrolled": _AAUE,
+    "ios.account_driven_user_enrolled": _AAUE,
+    "ios.enrollment_type": _text("enrollment_type"),
+    "ios.enrollment_failed_at": _same("enrollment_failed_at"),
+    "ios.managed_apple_id": _text("managed_apple_account"),
+    "ios.enrollment_id": _text("enrollment_id"),
+    "ios.DeviceName": _text("device_name"),
+    "ios.Supervised": _same("is_supervised"),
+    "ios.iPhone UDID": _text("udid"),
+    "ios.iPhone ICCID": _text("iccid"),
+    "ios.iPhone MAC_ADDRESS_EN0": _mac("wifi_mac"),
+    "ios.iPhone VERSION": _text("os_version"),
+    "ios.DataRoamingEnabled": _same("data_roaming_enabled"),
+    "ios.IsRoaming": _same("is_roaming"),
+    "ios.PasscodePresent": _same("passcode_present"),
+    "ios.PasscodeIsCompliant": _same("passcode_is_compliant"),
+    "ios.PasscodeIsCompliantWithProfiles": _same("passcode_is_compliant_with_profiles"),
+    "ios.IsCloudBackupEnabled": _same("is_cloud_backup_enabled"),
+    "ios.iTunesStoreAccountIsActive": _same("store_account_is_active"),
+    "ios.IsActivationLockEnabled": _same("activation_lock_enabled"),
+    "ios.FDE_Enabled": _same("filevault_enabled"),
+    "ios.SystemIntegrityProtectionEnabled": _same("system_integrity_protection"),
+    "ios.BuildVersion": _text("build_version"),
+    "ios.ProductName": _text("product_name"),
+    "ios.BluetoothMAC": _mac("bluetooth_mac"),
+    "ios.MEID": _text("meid"),
+    "user.user_id": _of_user("user_id"),
+    "user.display_name": _of_user("display_name"),
+    "user.email_address": _of_user("email"),
+    "user.first_name": _of_user("first_name"),
+    "user.last_name": _of_user("last_name"),
+    "user.uuid": lambda device: str(device.user.uuid),
+    "user.source": lambda device: device.user.source,
+    "user.upn": lambda device: None if hidden_fields.is_hidden("user.upn") else device.user.upn or None,
+    "user.last_admin_portal_login_time": lambda device: device.user.last_login,
+}
+
+
+def values(devices: Sequence[Device], fields: Collection[Field]) -> list[dict[str, Any]]:
+    """Of each device all of these, by their keys: by as many statements for a thousand devices as for one."""
+    beside = _Beside(devices, fields)
+    return [_of(device, fields, beside) for device in devices]
+
+
+def _of(device: Device, fields: Iterable[Field], beside: "_Beside") -> dict[str, Any]:
+    seen = masking.seen(device)
+    return {field.key: _value(device, seen, field, beside) for field in fields}
+
+
+def _value(device: Device, seen: Device, field: Field, beside: "_Beside") -> Any:
+    if (read := READ.get(field.key)) is not None:
+        return read(seen)
+    found = beside.value(device, field)
+    return [] if found is None and field.kind is Kind.LIST else found
+
+
+class _Beside:
+    """What lies in other tables than the device's and its user's, read as far as it is asked for."""
+
+    def __init__(self, devices: Sequence[Device], fields: Iterable[Field]) -> None:
+        keys = {field.key for field in fields}
+        self._custom: dict[str, dict[int, Any]] = {}
+        self._directory: dict[str, dict[int, list[str]]] = {}
+        if any(key.startswith(CUSTOM) for key in keys):
+            self._read_custom(devices, keys)
+        names: defaultdict[str, list[str]] = defaultdict(list)
+        for key in keys:
+            if name := _directory_name(key):
+                names[name].append(key)
+        people = {device.user_id for device in devices}
+        if names:
+            self._read_directory(people, names)
+        if hidden_fields.GROUPS in keys:
+            self._read_groups(people)
+
+    def value(self, device: Device, field: Field) -> Any:
+        if field.key.startswith(CUSTOM):
+            owner = device.user_id if field.key.startswith(f"{CUSTOM}user.") else device.pk
+            return self._custom.get(field.key, {}).get(owner)
+        found = self._directory.get(field.key, {}).get(device.user_id)
+        if found is None or hidden_fields.is_hidden(field.key):
+            return None
+        return found if field.kind is Kind.LIST else found[0]
+
+    def _read_custom(self, devices: Sequence[Device], keys: Collection[str]) -> None:
+        asked = {each.pk: each for each in CustomAttribute.objects.all() if each.key in keys}
+        owners = {
+            CustomAttribute.Subject.DEVICE: (DeviceAttribute, "device", {device.pk for device in devices}),
+            CustomAttribute.Subject.USER: (UserAttribute, "user", {device.user_id for device in devices}),
+        }
+        for subject, (model, owner, people) in owners.items():
+            wanted = [pk for pk, each in asked.items() if each.subject == subject]
+            if not wanted:
+                continue
+            for row in model.objects.filter(**{f"{owner}__in": people, "attribute__in": wanted}):
+                attribute = asked[row.attribute_id]
+                found = self._custom.setdefault(attribute.key, {})
+                found[getattr(row, f"{owner}_id")] = _custom_value(attribute, row)
+
+    def _read_directory(self, people: Collection[int], names: Mapping[str, list[str]]) -> None:
+        found: defaultdict[str, dict[int, list[str]]] = defaultdict(dict)
+        for row in DirectoryValue.objects.filter(user__in=people, name__in=names).order_by("pk"):
+            for key in names[row.name]:
+                found[key].setdefault(row.user_id, []).append(row.text)
+        self._directory |= found
+
+    def _read_groups(self, people: Collection[int]) -> None:
+        rows = Membership.objects.filter(user__in=people, group__directory__isnull=False, group__kind=Group.Kind.GROUP)
+        found: defaultdict[int, list[str]] = defaultdict(list)
+        for row in rows.select_related("group").order_by("group__name"):
+            found[row.user_id].append(row.group.name)
+        self._directory[hidden_fields.GROUPS] = dict(found)
+
+
+def _directory_name(key: str) -> str:
+    if key in _OF_DIRECTORY:
+        return _OF_DIRECTORY[key]
+    is_one = key.startswith(directory.PREFIX) and key != hidden_fields.GROUPS
+    return key.removeprefix(directory.PREFIX).lower() if is_one else ""
+
+
+def _custom_value(attribute: CustomAttribute, row: Any) -> Any:
+    match attribute.kind:
+        case CustomAttribute.Kind.NUMBER:
+            return int(row.number) if float(row.number).is_integer() else row.number
+        case CustomAttribute.Kind.BOOLEAN:
+            return row.number == 1
+    return row.text

@@ -1,0 +1,65 @@
+"""Callers of the API: scripts with a password or a token."""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from epmm import settings_store
+from tests.factories import PASSWORD
+from tests.factories import user as make_user
+from users.api import throttling
+from users.models import AdminRole, User
+from users.services import administrators, api_credentials
+
+BASE = "/api/v2/"
+
+
+def make_caller(name: str = "script", roles: Iterable[str] = tuple(AdminRole.values), **columns: Any) -> User:
+    person = make_user(name, **columns)
+    administrators.set_roles(person, roles, actor="test")
+    return person
+
+
+def basic(name: str, password: str = PASSWORD) -> str:
+    return "Basic " + b64encode(f"{name}:{password}".encode()).decode()
+
+
+class Script:
+    """Calls as clients do, and reads JSON."""
+
+    def __init__(self, authorization: str | None, *, base: str = BASE) -> None:
+        self._headers = {"Authorization": authorization} if authorization else {}
+        self._base = base
+        self.client = Client(headers={"host": "localhost"})
+
+    def ask(self, method: str, where: str, body: Any = None, **headers: str) -> Any:
+        address = where if where.startswith("/") else self._base + where
+        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        content_type = headers.pop("content_type", "application/json")
+        return self.client.generic(method, address, raw, content_type, secure=True, headers=self._headers | headers)
+
+    def get(self, where: str, **headers: str) -> Any:
+        """What a call that succeeds answers."""
+        response = self.ask("GET", where, **headers)
+        assert response.status_code == 200, response.content
+        return response.json()
+
+
+@pytest.fixture(autouse=True)
+def nobody_called() -> Iterator[None]:
+    settings_store.clear_cache()
+    api_credentials.forget()
+    throttling.forget()
+    yield
+    settings_store.clear_cache()
+
+
+@pytest.fixture
+def script(transactional_db: None) -> Script:
+    """An administrator with all roles."""
+    make_caller()
+    return Script(basic("script"))

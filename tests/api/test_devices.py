@@ -1,0 +1,370 @@
+"""Searching for devices, as clients of EPMM do (specification of the REST API, 4.1 to 4.3, 5, 6 and 8)."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, quote_plus
+from uuid import UUID
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from devices.models import Device
+from devices.search.catalogue import FIELDS
+from devices.search.fields import Field, Kind
+from devices.search.sources import Nowhere
+from devices.services import field_values, labels, record_pages
+from devices.services.search import matching, understand
+from tests.api.conftest import Script, basic, make_caller
+from tests.devices.search.fleet import fleet
+from users.models import AdminRole, CustomAttribute, User
+from users.services import administrators, custom_attributes, people
+
+pytestmark = pytest.mark.django_db(transaction=True)
+QUERIES = """
+common.status = "ACTIVE" AND (common.quarantined = true OR common.compliant = false OR common.security_state != "Ok")
+"common.status"="ACTIVE" AND "common.compliant" = false
+("common.SerialNumber" =  "AAAA1111BBBB"  OR"common.SerialNumber" =  "CCCC2222DDDD") AND "common.retired" = false
+common.ip_address "contains" 10.0.0.7
+common.uuid="9b0da853-0000-0000-0000-f4b5457299cf"
+"common.compliant"="True"
+"SerialNumber"="AAAA1111BBBB"
+retired=false
+samsung
+""".strip().splitlines()
+
+
+@pytest.fixture
+def devices(script: Script) -> list[Device]:
+    anna = User.objects.create(user_id="anna", first_name="Anna", last_name="Ito", email="anna@corp.example")
+    common = {"user": anna, "mdm_managed": True, "platform": "iOS", "os_version": "18.2", "os_version_number": 18002000}
+    return [
+        Device.objects.create(
+            uuid=UUID("9b0da853-0000-0000-0000-f4b5457299cf"), status="ACTIVE", serial_number="AAAA1111BBBB",
+            device_name="Anna's iPhone", product_name="iPhone15,4", wifi_mac="F4B5457299CF", battery_level=0.57,
+            udid="UDID-1", registered_at=datetime(2020, 11, 9, 7, 38, 22, 5000, UTC), phone_number="+49151", **common
+        ),
+        Device.objects.create(status="ACTIVE", serial_number="CCCC2222DDDD", owner="EMPLOYEE", udid="UDID-2", **common),
+        Device.objects.create(status="RETIRED", serial_number="EEEE3333FFFF", device_name="samsung", **common),
+    ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    record_pages.forget()
+
+
+def search(script: Script, query: str, more: str = "") -> Any:
+    return script.get(f"devices?adminDeviceSpaceId=1&query={quote(query)}&fields=common.uuid{more}")
+
+
+def test_the_example_of_the_specification(script: Script, devices: list[Device]) -> None:
+    found = script.get(
+        'devices?adminDeviceSpaceId=1&query=common.status="ACTIVE"&fields=common.uuid,common.model&limit=1'
+    )
+
+    assert found.pop("searchTimeMillis") >= 0
+    assert found.pop("currentServerTimeMilliseconds") > 1_600_000_000_000
+    assert found == {
+        "results": [{"common.uuid": "9b0da853-0000-0000-0000-f4b5457299cf", "common.model": "iPhone15,4"}],
+        "totalCount": 2,
+        "resultCount": 1,
+        "hasMore": True,
+        "messages": [],
+    }
+
+
+@pytest.mark.parametrize(("query", "number"), [*zip(QUERIES, [0, 0, 2, 0, 1, 3, 1, 2, 1], strict=True)], ids=QUERIES)
+def test_queries_of_real_clients(script: Script, devices: list[Device], query: str, number: int) -> None:
+    found = search(script, query)
+
+    assert (found["totalCount"], found["resultCount"]) == (number, number)
+    assert type(found["totalCount"]) is int
+    assert script.get(f"devices/count?adminDeviceSpaceId=1&query={quote(query)}")["totalCount"] == number
+
+
+@pytest.mark.parametrize(
+    "written",
+    [quote(QUERIES[2], safe=""), quote_plus(QUERIES[2]), QUERIES[2].replace(" ", "%20"), QUERIES[2].replace(" ", "+")],
+    ids=["percent", "plus", "raw", "raw and plus"],
+)
+def test_a_query_arrives_written_in_any_way(script: Script, devices: list[Device], written: str) -> None:
+    assert script.get(f"devices?adminDeviceSpaceId=1&query={written}")["totalCount"] == 2
+
+
+def test_values_have_the_formats_of_epmm(script: Script, devices: list[Device]) -> None:
+    names = (
+        "common.id", "common.registration_date", "common.last_connected_at", "common.owner", "common.status",
+        "common.security_state", "common.current_phone_number", "common.wifi_mac_address", "common.compliant",
+        "common.quarantined", "common.battery_level", "common.imei", "android.attestation", "common.clientId",
+        "common.noncompliance_reasons", "ios.iPhone UDID", "user.user_id", "common.location",
+    )  # fmt: skip
+    [first, second] = script.get(f"devices?adminDeviceSpaceId=1&query=retired=false&fields={quote(','.join(names))}")[
+        "results"
+    ]
+
+    assert first == {
+        "common.id": devices[0].pk,
+        "common.registration_date": "2020-11-09T07:38:22.005Z",
+        "common.last_connected_at": None,
+        "common.owner": "COMPANY",
+        "common.status": "ACTIVE",
+        "common.security_state": "Ok",
+        "common.current_phone_number": "+49151",
+        "common.wifi_mac_address": "f4b5457299cf",
+        "common.compliant": True,
+        "common.quarantined": False,
+        "common.battery_level": 57,
+        "common.imei": None,
+        "android.attestation": None,
+        "common.clientId": None,
+        "common.noncompliance_reasons": [],
+        "ios.iPhone UDID": "UDID-1",
+        "user.user_id": "anna",
+        "common.location": None,
+    }
+    assert (second["common.current_phone_number"], second["common.owner"]) == ("PDA", "EMPLOYEE")
+
+
+@pytest.mark.parametrize(
+    ("fields", "keys", "unknown"),
+    [
+        ("%0Acommon.uuid,%20common.model%0D%0A,common.uuid,", {"common.uuid", "common.model"}, False),
+        ("common.uuid,common.modell", {"common.uuid"}, True),
+        ("common.uuid,common.modelcommon.owner", {"common.uuid"}, True),
+        ("SerialNumber", {"SerialNumber"}, False),
+        ("nothing.at.all", set(), True),
+    ],
+    ids=["line breaks", "misspelt", "glued", "no prefix", "none known"],
+)
+def test_fields_are_tolerated(
+    script: Script, devices: list[Device], fields: str, keys: set[str], *, unknown: bool
+) -> None:
+    found = script.get(f"devices?adminDeviceSpaceId=1&query=&fields={fields}")
+
+    assert found["results"][0].keys() == keys
+    assert bool(found["messages"]) is unknown
+
+
+def test_without_fields_comes_the_documented_list(script: Script, devices: list[Device]) -> None:
+    custom_attributes.define("device", "place", "text", actor="test")
+    found = script.get("devices?adminDeviceSpaceId=1&query=")["results"][0]
+
+    assert {"common.uuid", "common.platform_name", "ios.iPhone UDID", "android.afw_capable", "custom.device.place"} <= (
+        found.keys()
+    )
+    assert "common.SerialNumber" not in found
+
+
+def test_all_field_names_on_a_line_of_32_kb(script: Script, devices: list[Device]) -> None:
+    names = ",".join(field.key for field in FIELDS.fields) + "," + "x" * 30_000
+    found = script.get(f"devices?adminDeviceSpaceId=1&query=&fields={quote(names[:31_000])}")
+
+    assert len(found["results"][0]) == len(FIELDS.fields)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    ["query=&limit=x", "query=&limit=-1", "query=&limit=1001", "query=&offset=10000001", "query=&sortOrder=UP",
+     "query=&sortField=common.imei", "", "labelId=x", "query=(", "query=common.imei+%3E+3", "query=nofield%3D1",
+     "query=&adminDeviceSpaceId=x", "query=%00"],
+)  # fmt: skip
+def test_what_is_wrong_is_said(script: Script, parameters: str) -> None:
+    response = script.ask("GET", f"devices?{parameters}")
+
+    assert response.status_code == 400, response.content
+    [message] = response.json()["messages"]
+    assert message["type"] == "Error"
+    assert message["localizedMessage"]
+
+
+def test_what_is_sent_by_the_portals_own_calls_is_ignored(script: Script, devices: list[Device]) -> None:
+    found = script.get("devices?query=&count=7&page=3&start=9&_dc=1604911328525&labelId=-1&limit=0")
+
+    assert (found["totalCount"], found["resultCount"], found["results"], found["hasMore"]) == (3, 0, [], True)
+
+
+@pytest.mark.parametrize(
+    "order", ["", "&sortField=common.last_connected_at&sortOrder=DESC", "&sortField=ios.DeviceName"]
+)
+@pytest.mark.parametrize("few", [1000, 3], ids=["few", "many"])
+def test_pages_hold_each_device_once(script: Script, monkeypatch: pytest.MonkeyPatch, order: str, few: int) -> None:
+    fleet(23)
+    monkeypatch.setattr(record_pages, "FEW", few)
+    monkeypatch.setattr(record_pages, "CAP", few)
+    total = script.get("devices/count?query=")["totalCount"]
+    pages = [search(script, "", f"&limit=5&offset={offset}{order}") for offset in range(0, total, 5)]
+    found = [row["common.uuid"] for page in pages for row in page["results"]]
+
+    assert total == len(found) == len(set(found)) == 23
+    assert [page["hasMore"] for page in pages] == [True] * 4 + [False]
+    assert {page["totalCount"] for page in pages} == {23}
+    record_pages.forget()  # another process knows nothing of the pages before
+    assert [row["common.uuid"] for row in search(script, "", f"&limit=5&offset=10{order}")["results"]] == found[10:15]
+    assert search(script, "", f"&limit=5&offset=40{order}")["results"] == []
+
+
+def test_a_far_page_is_not_counted_to_again(
+    script: Script, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    fleet(30)
+    for name, number in {"FEW": 3, "CAP": 3, "STEP": 2}.items():
+        monkeypatch.setattr(record_pages, name, number)
+    counted: list[int] = []
+    place = record_pages._place
+
+    def noted(*asked: Any) -> str:
+        counted.append(asked[-1])
+        return place(*asked)
+
+    monkeypatch.setattr(record_pages, "_place", noted)
+    for offset in (20, 25):
+        search(script, "", f"&limit=5&offset={offset}")
+
+    assert counted == [20]
+
+
+def test_clients_that_page_by_number_come_to_an_end(script: Script, devices: list[Device]) -> None:
+    numbers = []
+    for page in range(10):
+        found = search(script, "", f"&limit=2&offset={page}")
+        numbers.append(found["resultCount"])
+        if not found["hasMore"]:
+            break
+
+    assert numbers == [2, 2]
+
+
+def test_search_by_label(script: Script, devices: list[Device]) -> None:
+    label = labels.create("Late", criteria='common.SerialNumber = "CCCC2222DDDD"', actor="test")
+
+    assert script.get(f"devices?labelId={label.pk}&fields=common.uuid")["totalCount"] == 1
+    assert script.get(f"devices?labelId={label.pk}&query=SerialNumber=x&fields=common.uuid")["totalCount"] == 0
+    assert script.ask("GET", "devices?labelId=99999").status_code == 404
+
+
+def test_search_fields_are_those_that_can_be_searched(script: Script, devices: list[Device]) -> None:
+    found = script.get("devices/search_fields?adminDeviceSpaceId=1")
+    names = {each["name"] for each in found["results"]}
+
+    assert found["totalCount"] == len(names) == len(FIELDS.fields)
+    assert "common.location" not in names
+    assert next(each for each in found["results"] if each["name"] == "common.status")["operators"][:2] == ["=", "!="]
+    for name in names:
+        understand(f'"{name}" "is empty"')  # refuses what is unknown
+
+
+def test_details_are_names_and_values(script: Script, devices: list[Device]) -> None:
+    found = script.get(f"devices/{devices[0].uuid}/details")
+    values = {each["name"]: each["value"] for each in found["results"]}
+
+    assert values["common.uuid"] == str(devices[0].uuid)
+    assert values["common.SerialNumber"] == "AAAA1111BBBB"
+    assert script.get(f"devices/{str(devices[0].uuid).upper()}/details") == found
+    for unknown in ("9b0da853-0000-0000-0000-000000000000", "x", "%00"):
+        assert script.ask("GET", f"devices/{unknown}/details").status_code == 404
+
+
+def test_each_value_that_is_told_finds_its_device(script: Script) -> None:
+    """What a field is and what is searched for are one and the same."""
+    fleet(30)
+    everything = {row["common.uuid"]: row for row in _all(script)}
+    for field in FIELDS.fields:
+        known = {uuid: row[field.key] for uuid, row in everything.items()}
+        unset = {uuid for uuid, value in known.items() if value in (None, [])}
+        assert _found(f'"{field.key}" "is empty"') == unset, field.key
+        if isinstance(field.source, Nowhere):
+            assert field.key not in field_values.READ
+            continue
+        for value in {_written(value) for value in known.values() if value not in (None, [])}:
+            if field.kind is Kind.VERSION and not re.fullmatch(r"[\d.]+", value):
+                continue
+            alike = {uuid for uuid, other in known.items() if other is not None and _is_same(field, other, value)}
+            assert _found(f'"{field.key}" = "{value}"') == alike, (field.key, value)
+
+
+def _all(script: Script) -> list[dict[str, Any]]:
+    names = quote(",".join(field.key for field in FIELDS.fields))
+    found: list[dict[str, Any]] = script.get(f"devices?query=&limit=200&fields={names}")["results"]
+    return found
+
+
+def _found(query: str) -> set[str]:
+    return {str(uuid) for uuid in matching(query, exclude_retired=False).values_list("uuid", flat=True)}
+
+
+def _written(value: Any) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _is_same(field: Field, other: Any, value: str) -> bool:
+    if field.kind is Kind.VERSION:
+        return _parts(str(other)) == _parts(value)
+    normalize = getattr(field.source, "normalize", str.casefold)
+    return bool(normalize(_written(other)) == normalize(value))
+
+
+def _parts(text: str) -> list[int] | None:
+    if not re.fullmatch(r"[\d.]+", text):
+        return None
+    return ([int(part) for part in text.split(".")] + [0, 0])[:3]
+
+
+def test_a_page_costs_the_same_however_long_it_is(script: Script, django_assert_max_num_queries: Any) -> None:
+    custom_attributes.define("device", "place", "text", actor="test")
+    custom_attributes.define("user", "room", "text", actor="test")
+    fleet(40)
+    names = quote("custom.device.place,custom.user.room,user.dn,user.ldap.groups.name,user.upn")
+    script.get("ping")
+    for limit in (5, 40):
+        with django_assert_max_num_queries(16):
+            script.get(f"devices?query=&limit={limit}&fields={names}")
+
+
+def test_custom_attributes_have_their_kind(script: Script, devices: list[Device]) -> None:
+    for name, kind, text in (("place", "text", "Roof"), ("weight", "number", "3.5"), ("leased", "boolean", "true")):
+        attribute = custom_attributes.define("device", name, kind, actor="test")
+        custom_attributes.write(_model(), {"device": devices[0]}, {attribute: text})
+
+    fields = "custom.device.place,custom.device.weight,custom.device.leased"
+    row = script.get(f"devices?query=&fields={fields}")["results"][0]
+    assert row == {"custom.device.place": "Roof", "custom.device.weight": 3.5, "custom.device.leased": True}
+
+
+def _model() -> Any:
+    from devices.models import DeviceAttribute
+
+    assert CustomAttribute.objects.exists()
+    return DeviceAttribute
+
+
+def test_personal_data_are_hidden_by_the_gdpr_profile(script: Script, devices: list[Device]) -> None:
+    from epmm import options, settings_store
+
+    settings_store.change(options.HIDDEN_FIELDS.name, "user_id,name,serial,device_name", actor="test")
+    administrators.set_gdpr_profile(people.by_user_id("script"), hides=True, actor="test")
+    names = "common.uuid,common.SerialNumber,user.user_id,user.display_name,ios.DeviceName,user.email_address"
+    [row] = script.get(f"devices?query=common.uuid={devices[0].uuid}&fields={names}")["results"]
+
+    assert row == {
+        "common.uuid": str(devices[0].uuid),
+        "common.SerialNumber": None,
+        "user.user_id": "*****",
+        "user.display_name": "*****",
+        "ios.DeviceName": "*****",
+        "user.email_address": "anna@corp.example",
+    }
+    assert script.ask("GET", "devices?query=SerialNumber=AAAA1111BBBB").status_code == 400
+    assert script.ask("GET", "devices?query=&sortField=common.SerialNumber").status_code == 400
+    assert script.ask("GET", "authorized/users").status_code == 403
+    fields = {each["name"] for each in script.get("devices/search_fields")["results"]}
+    assert "common.SerialNumber" not in fields
+
+
+def test_looking_needs_its_role(transactional_db: None) -> None:
+    make_caller("reader", [AdminRole.API, AdminRole.USER_VIEW])
+
+    response = Script(basic("reader")).ask("GET", "devices?query=(")
+    assert response.status_code == 403  # before anybody looks at the query
+    assert response.json()["messages"][0]["messageKey"] == "epmm.role.missing"

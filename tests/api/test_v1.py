@@ -1,0 +1,150 @@
+"""The older Web Services API, for shipped connectors (specification of the REST API, section 9)."""
+
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from devices.models import Command, Device, Enrollment
+from devices.services import labels, seeding
+from epmm import options, settings_store
+from epmm.models import AuditEntry, Mail
+from tests.api.conftest import Script, basic
+from users.models import User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+JSON = {"Accept": "application/json"}
+NOBODY = "9b0da853-0000-0000-0000-000000000000"
+
+
+@pytest.fixture
+def connector(script: Script) -> Script:
+    seeding.seed(devices=20, users=4)
+    Enrollment.objects.update(unlock_token=b"t")
+    return Script(basic("script"), base="/api/v1/")
+
+
+@pytest.fixture
+def phone(connector: Script) -> Device:
+    found = Device.objects.filter(status="ACTIVE", platform="iOS", enrollment_type="adde").exclude(phone_number="")
+    device = found.order_by("pk").first()
+    assert device is not None
+    Device.objects.filter(pk=device.pk).update(wifi_mac="F4B5457299CF")
+    return device
+
+
+def test_devices_in_json_and_xml(connector: Script, phone: Device) -> None:
+    active = Device.objects.filter(status="ACTIVE").count()
+    found = connector.get("dm/devices?status=ACTIVE&limit=3", **JSON)
+
+    assert found["totalCount"] == active
+    assert len(found["devices"]["device"]) == 3
+    response = connector.ask("GET", "dm/devices?status=ACTIVE&limit=3")
+    assert response["Content-Type"].startswith("application/xml")
+    tree = ET.fromstring(response.content)
+    assert tree.findtext("totalCount") == str(active)
+    assert [each.findtext("uuid") for each in tree.iter("device")] == [
+        each["uuid"] for each in found["devices"]["device"]
+    ]
+
+
+@pytest.mark.parametrize("where", ["dm/devices/{uuid}", "dm/devices/mac/f4:b5:45:72:99:cf", "dm/devices/{uuid}/"])
+def test_one_device(connector: Script, phone: Device, where: str) -> None:
+    found = connector.get(where.format(uuid=phone.uuid), **JSON)
+
+    assert found["totalCount"] == 1
+    device = found["device"]
+    assert (device["uuid"], device["status"], device["statusCode"]) == (str(phone.uuid), "ACTIVE", 97)
+    assert (device["principal"], device["employeeOwned"]) == (phone.user.user_id, phone.owner == "EMPLOYEE")
+    assert (device["compliance"], device["quarantinedStatus"], device["blockReason"]) == (0, 0, 0)
+    assert {"key": "common.SerialNumber", "value": phone.serial_number} in device["details"]["entry"]
+
+
+def test_devices_by_user_phone_and_label(connector: Script, phone: Device) -> None:
+    label = labels.create("Sales team", actor="test")
+    labels.add(label, phone, actor="test")
+    number = phone.phone_number.lstrip("+")
+    for where in (f"dm/phones/{number}", "dm/labels/sales%20team"):
+        [device] = connector.get(where, **JSON)["devices"]["device"]
+        assert device["uuid"] == str(phone.uuid)
+    everything = connector.get(f"dm/users/{phone.user.user_id}", **JSON)
+    assert everything["totalCount"] == phone.user.devices.count()
+    assert "Sales team" in {each["name"] for each in connector.get("dm/labels", **JSON)["labels"]["label"]}
+    of_device = connector.get(f"dm/labels/devices/{phone.uuid}", **JSON)["labels"]["label"]
+    assert "Sales team" in {each["name"] for each in of_device}
+    assert connector.get(f"sm/users/{phone.user.user_id}", **JSON)["user"]["emailAddress"] == phone.user.email
+
+
+@pytest.mark.parametrize(
+    "where",
+    [f"dm/devices/{NOBODY}", "dm/devices?status=INFECTED", "dm/devices/mac/000000000000", "dm/users/nobody",
+     "dm/phones/0", "dm/phones/x", "dm/labels/nobody", f"dm/labels/devices/{NOBODY}", "sm/users/nobody", "nothing"],
+)  # fmt: skip
+def test_no_data_is_a_404(connector: Script, where: str) -> None:
+    response = connector.ask("GET", where, **JSON)
+
+    assert response.status_code == 404
+    assert response.json()["messages"]["message"]
+    assert Script(None, base="/api/v1/").ask("GET", where).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("order", "request_type"),
+    [("lock", "DeviceLock"), ("wipe", "EraseDevice"), ("retire", "RemoveProfile"), ("unlock", "ClearPasscode")],
+)
+def test_orders(connector: Script, phone: Device, order: str, request_type: str) -> None:
+    where = f"dm/devices/{order}/{phone.uuid}?Reason=lost"
+
+    assert connector.ask("PUT", where, **JSON).json() == {"messages": {"message": "Done."}}
+    last = Command.objects.order_by("pk").last()
+    assert last is not None
+    assert last.request_type == request_type
+    entry = AuditEntry.objects.filter(action="command.queued").last()
+    assert entry is not None
+    assert entry.details["note"] == "lost"
+    Device.objects.filter(pk=phone.pk).update(status="RETIRED")
+    assert connector.ask("PUT", where, **JSON).status_code == 409
+
+
+def test_unlocking_by_get_is_a_setting(connector: Script, phone: Device) -> None:
+    where = f"dm/devices/unlock/{phone.uuid}"
+
+    assert connector.ask("GET", where).status_code == 405
+    assert not Command.objects.exists()
+    settings_store.change(options.API_UNLOCK_ON_GET.name, "on", actor="test")
+    assert connector.ask("GET", where).status_code == 200
+    assert Command.objects.count() == 1
+
+
+def test_registering_a_device(connector: Script) -> None:
+    person = User.objects.create(user_id="mia")
+    query = "userId=mia&platform=I&pda=true&countryCode=AT&isEmployeeOwned=true&operator=PDA&deviceType=iPhone"
+    told = connector.ask("PUT", f"dm/register?{query}", **JSON).json()["registration"]
+
+    device = Device.objects.get(user=person)
+    assert told == {"status": "SUCCESS", "userId": "mia", "platform": "iOS", "deviceUuid": str(device.uuid)}
+    assert (device.status, device.owner) == ("VERIFICATION_PENDING", "EMPLOYEE")
+
+
+@pytest.mark.parametrize(
+    ("query", "status"), [("userId=nobody&platform=I", 404), ("userId=mia&platform=A", 400), ("platform=I", 404),
+                          ("userId=mia&platform=I&countryCode=1", 400), ("userId=mia&platform=I&notifyUser=true", 400)]
+)  # fmt: skip
+def test_a_registration_that_cannot_be_changes_nothing(connector: Script, query: str, status: int) -> None:
+    person = User.objects.create(user_id="mia")
+
+    assert connector.ask("PUT", f"dm/register?{query}").status_code == status
+    assert not Device.objects.filter(user=person).exists()
+
+
+def test_a_message_to_many(connector: Script, phone: Device) -> None:
+    settings_store.change(options.MAIL_HOST.name, "mail.example.test", actor="test")
+    settings_store.change(options.MAIL_FROM.name, "mdm@example.test", actor="test")
+    form: Any = f"mode=email&message=Hello&subject=News&deviceUuid={phone.uuid}&deviceUuid={NOBODY}".encode()
+    response = connector.ask(
+        "POST", "dm/bulk/sendmessage/", form, content_type="application/x-www-form-urlencoded", **JSON
+    )
+
+    assert response.status_code == 200, response.content
+    assert len(response.json()["messages"]["message"]) == 2
+    assert Mail.objects.count() == 1

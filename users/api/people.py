@@ -1,0 +1,144 @@
+"""GET authorized/users, device_spaces, admins/ldap_entities."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django.apps import apps
+from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from epmm import masking
+from epmm.api import envelope
+from epmm.api.paging import Window, cut
+from users.api.base import ApiView
+from users.models import GLOBAL_SPACE, DirectoryValue, Group, Role, User, acting
+from users.views.users import find
+
+PAGE: Final = 200
+ORDERS: Final = ("ASC", "DESC")
+SORTS: Final = {
+    "principal": "user_id",
+    "id": "pk",
+    "email": "email",
+    "firstName": "first_name_folded",
+    "lastName": "last_name_folded",
+    "displayName": "full_name",
+}
+SOURCES: Final = {User.Source.LOCAL: "Local", User.Source.LDAP: "LDAP", User.Source.OIDC: "OIDC"}
+ENTITIES: Final = ("user", "group", "ou")
+
+
+class Users(ApiView):
+    def get(self, _request: Request) -> Response:
+        self.space  # noqa: B018 - looked at before anything else
+        window = Window.read(self.parameters, limit=PAGE)
+        query = self.parameters.text("query", longest=200).strip()
+        people = find(User.objects.all(), query) if query else User.objects.all()
+        rows = people.order_by(*self._order()).prefetch_related("role_grants", "memberships__group__roles")
+        shown, total, has_more = cut(rows, window)
+        return Response(envelope.page([person(each) for each in shown], total=total, has_more=has_more))
+
+    def _order(self) -> tuple[str, str]:
+        column = SORTS[self.parameters.choice("sortField", SORTS, "principal")]
+        sign = "-" if self.parameters.choice("sortOrder", ORDERS, "ASC") == "DESC" else ""
+        return f"{sign}{column}", f"{sign}pk"
+
+
+class MySpaces(ApiView):
+    def get(self, _request: Request) -> Response:
+        count = not self.parameters.flag("excludeDeviceCount", default=False)
+        results = [space(number, has_count=count) for number in sorted(self.caller.spaces)]
+        return Response(envelope.page(results, total=len(results), has_more=False))
+
+
+class Spaces(ApiView):
+    told_parameters = frozenset({"excludeDeviceCount"})
+
+    def get(self, _request: Request) -> Response:
+        count = not self.parameters.flag("excludeDeviceCount", default=False)
+        return Response(envelope.page([space(GLOBAL_SPACE, has_count=count)], total=1, has_more=False))
+
+
+class DirectoryEntities(ApiView):
+    """Of the copy that the sync keeps: no directory waits for a connector."""
+
+    told_parameters = frozenset({"type"})
+
+    def get(self, _request: Request) -> Response:
+        self.space  # noqa: B018 - as above
+        kind = self.parameters.choice("type", ENTITIES, "user")
+        window = Window.read(self.parameters, limit=PAGE)
+        query = self.parameters.text("query", longest=200).strip()
+        shown, total, has_more = cut(_people(query) if kind == "user" else _groups(kind, query), window)
+        names = _distinguished_names(shown)
+        results = [_entity(each, names) for each in shown]
+        return Response(envelope.page(results, total=total, has_more=has_more))
+
+
+def person(user: User) -> dict[str, Any]:
+    seen = masking.seen(user)
+    own = {grant.key for grant in user.role_grants.all()}
+    held = acting(own | {grant.key for each in user.memberships.all() for grant in each.group.roles.all()})
+    return {
+        "id": user.pk,
+        "uuid": str(user.uuid),
+        "principal": seen.user_id,
+        "firstName": seen.first_name,
+        "lastName": seen.last_name,
+        "displayName": seen.display_name,
+        "email": seen.email,
+        "enabled": user.is_active,
+        "source": SOURCES[User.Source(user.source)],
+        "roles": [key for key in Role.values if key in held],
+    }
+
+
+def person_of(uuid: str) -> User | None:
+    try:
+        return User.objects.filter(uuid=UUID(uuid)).first()
+    except ValueError:
+        return None
+
+
+def space(number: int, *, has_count: bool) -> dict[str, Any]:
+    devices = apps.get_model("devices", "Device").objects.exclude(status="RETIRED")
+    count = {"deviceCount": devices.count()} if has_count else {}
+    return {"id": number, "name": _("Global"), "path": f"/{number}/", **count}
+
+
+def _people(query: str) -> QuerySet[User]:
+    people = User.objects.filter(source=User.Source.LDAP).prefetch_related("role_grants", "memberships__group__roles")
+    return (find(people, query) if query else people).order_by("user_id")
+
+
+def _groups(kind: str, query: str) -> QuerySet[Group]:
+    meant = Group.Kind.GROUP if kind == "group" else Group.Kind.UNIT
+    groups = Group.objects.filter(kind=meant, directory__isnull=False, gone_at=None).prefetch_related("roles")
+    named = Q(name__icontains=query) | Q(dn__icontains=query)
+    return (groups.filter(named) if query else groups).order_by("name", "pk")
+
+
+def _distinguished_names(shown: Sequence[Model]) -> dict[int, str]:
+    people = [each.pk for each in shown if isinstance(each, User)]
+    return {row.user_id: row.text for row in DirectoryValue.objects.filter(user__in=people, name="dn")}
+
+
+def _entity(found: Model, names: Mapping[int, str]) -> dict[str, Any]:
+    if isinstance(found, Group):
+        kind = "group" if found.kind == Group.Kind.GROUP else "ou"
+        roles = [role.key for role in found.roles.all()]
+        return {"name": found.name, "dn": found.dn, "principal": found.name, "type": kind, "roles": roles}
+    if not isinstance(found, User):
+        raise TypeError
+    told = person(found)
+    return {
+        "name": told["displayName"],
+        "dn": names.get(found.pk, ""),
+        "principal": told["principal"],
+        "type": "user",
+        "email": told["email"],
+        "roles": told["roles"],
+    }
