@@ -348,6 +348,20 @@ ACCEPT_AGAIN: Final = flag(
     default=False,
     help=gettext_lazy("A changed text is shown again at a person's next sign-in to the user portal."),
 )
+WEBHOOK_GIVE_UP_DAYS: Final = number(
+    "webhooks.give_up_days",
+    default=5,
+    low=1,
+    high=90,
+    help=gettext_lazy("After how many days without success a webhook is switched off."),
+)
+WEBHOOK_LOG_DAYS: Final = number(
+    "webhooks.log_days",
+    default=14,
+    low=1,
+    high=365,
+    help=gettext_lazy("How many days deliveries to webhooks, and dead letters, are kept."),
+)
 LEGACY_CIPHERS: Final = flag(
     "scep.legacy_ciphers", default=False, help=gettext_lazy("Accept single DES from SCEP clients. Unsafe.")
 )

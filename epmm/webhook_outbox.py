@@ -1,0 +1,190 @@
+"""Tells receivers what happened: at least once, each subject's events in their order, none at another's cost.
+
+First each new event gets a delivery for each webhook that wants it.  A delivery is due when it is not put off, and in
+its turn when no earlier one of its subject waits for the same receiver.  Taken ones are given back when their worker
+dies, so a receiver may hear of an event twice, and knows it by its id.  One that fails is tried again, later each time,
+and is a dead letter in the end; its followers wait behind it until then.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
+
+from epmm import options, settings_store, webhooks
+from epmm.models import Event, Webhook, WebhookDelivery
+from epmm.webhook_transport import EACH, RECEIVERS, Outcome
+
+logger = logging.getLogger(__name__)
+SPREAD_AT_ONCE: Final = 500
+TAKEN_FOR: Final = timedelta(minutes=1)  # much longer than a request may take
+AT_IT_SECONDS: Final = 20.0  # others need the worker, too; it is rung for again at once
+LOOK_SECONDS: Final = 0.5
+FIRST_RETRY: Final = timedelta(seconds=10)
+LAST_RETRY: Final = timedelta(hours=6)
+MOST_ATTEMPTS: Final = 14  # in about a day
+FIRST_REST: Final = timedelta(seconds=5)
+LAST_REST: Final = timedelta(minutes=5)
+DOUBLINGS: Final = 20
+SPREAD: Final = 0.2  # of each pause, one way or the other: those that failed together come again apart
+HOPELESS: Final = 10  # failures at least before a receiver is given up
+FORGET_AT_ONCE: Final = 2000
+State = WebhookDelivery.State
+
+
+def is_waiting() -> bool:
+    if Event.objects.filter(is_spread=False).exists():
+        return True
+    now = timezone.now()
+    due = WebhookDelivery.objects.due(now).filter(webhook=OuterRef("pk"))
+    return _awake(now).filter(Exists(due)).exists()
+
+
+def _awake(now: datetime) -> QuerySet[Webhook]:
+    return Webhook.objects.filter(Q(rests_until=None) | Q(rests_until__lte=now), is_enabled=True)
+
+
+def drain() -> None:
+    """Until nothing is due, or others should have their turn."""
+    end = time.monotonic() + AT_IT_SECONDS
+    flying: dict[Future[Outcome], WebhookDelivery] = {}
+    with ThreadPoolExecutor(EACH * RECEIVERS, thread_name_prefix="webhook") as threads:
+        while True:
+            if time.monotonic() < end:
+                while spread() == SPREAD_AT_ONCE:
+                    pass
+                for delivery in take():
+                    flying[threads.submit(webhooks.tell, delivery.webhook, delivery.event)] = delivery
+            if not flying:
+                return
+            over, _ = wait(flying, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            for future in over:
+                store(flying.pop(future), _outcome(future))
+
+
+def _outcome(future: Future[Outcome]) -> Outcome:
+    """Whatever is wrong with one must not stop the others."""
+    try:
+        return future.result()
+    except Exception as error:
+        logger.exception("an event could not be told")
+        return Outcome(status=None, milliseconds=0, excerpt=type(error).__name__)
+
+
+@transaction.atomic
+def spread() -> int:
+    """Deliveries for the oldest new events.  One worker waits for the other here, which keeps their order."""
+    new = Event.objects.filter(is_spread=False).order_by("pk").select_for_update()
+    events = list(new.only("pk", "kind", "subject")[:SPREAD_AT_ONCE])
+    if not events:
+        return 0
+    receivers = [(webhook, frozenset(webhook.kinds)) for webhook in Webhook.objects.filter(is_enabled=True)]
+    WebhookDelivery.objects.bulk_create(
+        WebhookDelivery(webhook=webhook, event=event, subject=event.subject)
+        for event in events
+        for webhook, kinds in receivers
+        if event.kind in kinds
+    )
+    Event.objects.filter(pk__in=[event.pk for event in events]).update(is_spread=True)
+    return len(events)
+
+
+def take() -> Iterable[WebhookDelivery]:
+    now = timezone.now()
+    due = WebhookDelivery.objects.due(now).filter(webhook=OuterRef("pk"))
+    for key in list(_awake(now).filter(Exists(due)).order_by("pk").values_list("pk", flat=True)):
+        yield from _take_of(key)
+
+
+@transaction.atomic
+def _take_of(key: int) -> list[WebhookDelivery]:
+    """As many as the receiver has places; one at a time while it does not answer."""
+    now = timezone.now()
+    webhook = _awake(now).select_for_update().filter(pk=key).first()
+    if webhook is None:
+        return []
+    mine = WebhookDelivery.objects.filter(webhook=webhook)
+    free = (1 if webhook.rests_until is not None else EACH) - mine.in_the_air(now).count()
+    if free <= 0:
+        return []
+    _put_behind(mine, now)
+    skip = connection.features.has_select_for_update_skip_locked
+    in_turn = mine.due(now).in_turn().order_by("next_at", "pk").select_for_update(skip_locked=skip, of=("self",))
+    taken = list(in_turn.select_related("event")[:free])
+    if taken:
+        keys = [delivery.pk for delivery in taken]
+        mine.filter(pk__in=keys).update(taken_until=now + TAKEN_FOR, attempts=F("attempts") + 1)
+    for delivery in taken:
+        delivery.webhook, delivery.attempts = webhook, delivery.attempts + 1
+    return taken
+
+
+def _put_behind(mine: QuerySet[WebhookDelivery], now: datetime) -> None:
+    """What follows one that is put off is put off with it: else it would be looked at each time, and rung for."""
+    put_off = WebhookDelivery.objects.before().filter(next_at__gt=now).order_by("-next_at")
+    behind = mine.queued().filter(Exists(put_off), next_at__lte=now)
+    behind.update(next_at=Subquery(put_off.values("next_at")[:1]))
+
+
+@transaction.atomic
+def store(delivery: WebhookDelivery, outcome: Outcome) -> None:
+    """Nothing, where another worker has taken it over meanwhile."""
+    now = timezone.now()
+    changes = {
+        "taken_until": None,
+        "tried_at": now,
+        "status": outcome.status,
+        "milliseconds": outcome.milliseconds,
+        "excerpt": outcome.excerpt,
+    }
+    if outcome.is_taken:
+        changes |= {"state": State.DELIVERED, "done_at": now}
+    elif delivery.attempts >= MOST_ATTEMPTS:
+        changes |= {"state": State.DEAD, "done_at": now}
+    else:
+        changes["next_at"] = now + pause(delivery.attempts, FIRST_RETRY, LAST_RETRY)
+    held = WebhookDelivery.objects.queued().filter(pk=delivery.pk, attempts=delivery.attempts)
+    if held.update(**changes):
+        _note(delivery.webhook, outcome, now)
+
+
+def pause(times: int, first: timedelta, last: timedelta) -> timedelta:
+    doubled: int = 2 ** min(times - 1, DOUBLINGS)
+    return min(first * doubled, last) * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311 - no secret
+
+
+def _note(webhook: Webhook, outcome: Outcome, now: datetime) -> None:
+    """How the receiver does.  Whatever it takes shows that it is well."""
+    if outcome.is_taken:
+        if webhook.failures or webhook.rests_until:
+            Webhook.objects.filter(pk=webhook.pk).update(failures=0, failing_since=None, rests_until=None)
+        return
+    row = Webhook.objects.select_for_update().filter(pk=webhook.pk).first()
+    if row is None:
+        return
+    row.failures, row.failing_since = row.failures + 1, row.failing_since or now
+    row.rests_until = now + pause(row.failures, FIRST_REST, LAST_REST) if outcome.is_away else None
+    row.save(update_fields=["failures", "failing_since", "rests_until"])
+    days = settings_store.read(options.WEBHOOK_GIVE_UP_DAYS)
+    if row.failures >= HOPELESS and now - row.failing_since >= timedelta(days=days):
+        logger.warning("a webhook is switched off: it has taken nothing for days", extra={"webhook": row.name})
+        webhooks.give_up(row, now)
+
+
+def forget(now: datetime) -> None:
+    """What is over, and events that nobody was to hear of or has still to hear of; some at a time."""
+    before = now - timedelta(days=settings_store.read(options.WEBHOOK_LOG_DAYS))
+    over = WebhookDelivery.objects.filter(done_at__lt=before).order_by("done_at")
+    while keys := list(over.values_list("pk", flat=True)[:FORGET_AT_ONCE]):
+        WebhookDelivery.objects.filter(pk__in=keys).delete()
+    waits_for = WebhookDelivery.objects.filter(event=OuterRef("pk"))
+    old = Event.objects.filter(~Exists(waits_for), is_spread=True, at__lt=before).order_by("pk")
+    while keys := list(old.values_list("pk", flat=True)[:FORGET_AT_ONCE]):
+        Event.objects.filter(pk__in=keys).delete()
