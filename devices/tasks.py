@@ -1,5 +1,7 @@
 from datetime import timedelta
 
+from django.utils import timezone
+
 from devices.services import (
     action_runs,
     archive,
@@ -13,6 +15,7 @@ from devices.services import (
     departing,
     description,
     duplicates,
+    identity_expiry,
     label_members,
     push,
     push_expiry,
@@ -52,6 +55,11 @@ def keep_archive_in_shape() -> None:
 @jobs.handles("devices.warn_of_push_expiry", every=timedelta(hours=1))
 def warn_of_push_expiry() -> None:
     push_expiry.warn()
+
+
+@jobs.handles("devices.warn_of_identity_expiry", every=timedelta(hours=1))
+def warn_of_identity_expiry() -> None:
+    identity_expiry.warn(timezone.now())
 
 
 @jobs.handles("devices.push", outbox=push.waiting)

@@ -45,7 +45,7 @@ def declare(name: str, label: str | Promise, *, personal: Mapping[str, str] | No
 
 
 # No setting of an administrator: it follows from the webhooks, and no page shows it.
-_WANTED: Final = Setting[frozenset[str]](
+_WANTED: Final[Setting[frozenset[str]]] = Setting(
     name="webhooks.wanted",
     default=frozenset(),
     parse=lambda text: frozenset(text.split(",")),
