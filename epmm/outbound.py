@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -137,10 +139,18 @@ def _body(response: httpx2.Response, deadline: float, most: int | None) -> bytes
 
 
 def transport() -> httpx2.BaseTransport:
-    context = ssl.create_default_context()
-    if settings.OUTBOUND_CA is not None:
-        context.load_verify_locations(settings.OUTBOUND_CA)
+    own = settings.OUTBOUND_CA
+    context = _trusting(own, own.stat().st_mtime_ns if own is not None else 0)
     return httpx2.HTTPTransport(verify=context, trust_env=False)
+
+
+@lru_cache(maxsize=2)
+def _trusting(own: Path | None, _changed_at: int) -> ssl.SSLContext:
+    """Kept: reading all the roots takes longer than a request."""
+    context = ssl.create_default_context()
+    if own is not None:
+        context.load_verify_locations(own)
+    return context
 
 
 def permitted_address(host: str, port: int, *, in_clear: bool = False) -> str:
