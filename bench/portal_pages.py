@@ -200,6 +200,7 @@ def _argument(name: str, argument: str, seeded: Seeded) -> Any:
     numbers = {
         "users": seeded.person, "admins": seeded.admin, "labels": seeded.label, "devices-command": seeded.command,
         "logs-enrollment": seeded.attempt, "configurations": seeded.configuration,
+        "services-webhooks-delivery": seeded.delivery, "services-webhooks": seeded.webhook,
         "settings-attributes": seeded.attribute, "logs-actions": seeded.run, "services-ldap": seeded.directory,
         "services-providers": seeded.provider, "sign-in-provider": seeded.provider,
     }  # fmt: skip

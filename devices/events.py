@@ -27,7 +27,7 @@ EXPIRING: Final = events.declare("certificate.expiring", _("Certificate expires 
 _TOLD: Final = (
     "uuid", "space_id", "status", "owner", "enrollment_type", "managed_apple_account", "platform", "os_version",
     "product_name", "model", "model_name", "serial_number", "device_name", "registered_at", "retired_reason",
-    "user__uuid", "user__user_id", "user__display_name", "user__email",
+    "user__uuid", "user__user_id", "user__full_name", "user__first_name", "user__last_name", "user__email",
 )  # fmt: skip
 
 

@@ -117,6 +117,7 @@ class WebhookDelivery(models.Model):
             models.Index(fields=["webhook"], condition=Q(taken_until__isnull=False), name="webhook_taken"),
             models.Index(fields=["webhook", "state", "-id"], name="webhook_state"),
             models.Index(fields=["webhook", "-id"], name="webhook_newest"),
+            models.Index(fields=["state", "-id"], name="webhook_any_state"),
             models.Index(fields=["done_at"], condition=Q(done_at__isnull=False), name="webhook_done"),
         ]
         constraints: ClassVar = [models.UniqueConstraint(fields=["event", "webhook"], name="webhook_once")]

@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'webhook deliveries',
-                'indexes': [models.Index(condition=models.Q(('state', 'queued')), fields=['webhook', 'next_at', 'id'], name='webhook_due'), models.Index(condition=models.Q(('state', 'queued')), fields=['webhook', 'subject', 'event'], name='webhook_turn'), models.Index(condition=models.Q(('taken_until__isnull', False)), fields=['webhook'], name='webhook_taken'), models.Index(fields=['webhook', 'state', '-id'], name='webhook_state'), models.Index(fields=['webhook', '-id'], name='webhook_newest'), models.Index(condition=models.Q(('done_at__isnull', False)), fields=['done_at'], name='webhook_done')],
+                'indexes': [models.Index(condition=models.Q(('state', 'queued')), fields=['webhook', 'next_at', 'id'], name='webhook_due'), models.Index(condition=models.Q(('state', 'queued')), fields=['webhook', 'subject', 'event'], name='webhook_turn'), models.Index(condition=models.Q(('taken_until__isnull', False)), fields=['webhook'], name='webhook_taken'), models.Index(fields=['webhook', 'state', '-id'], name='webhook_state'), models.Index(fields=['webhook', '-id'], name='webhook_newest'), models.Index(fields=['state', '-id'], name='webhook_any_state'), models.Index(condition=models.Q(('done_at__isnull', False)), fields=['done_at'], name='webhook_done')],
                 'constraints': [models.UniqueConstraint(fields=('event', 'webhook'), name='webhook_once')],
             },
         ),

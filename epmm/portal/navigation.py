@@ -46,7 +46,14 @@ TABS: Final = (
     ),
     Tab(_("Admin"), (Page(_("Admins"), "admins"),)),
     Tab(_("Policies & Configs"), (Page(_("Configurations"), "configurations"),)),
-    Tab(_("Services"), (Page("LDAP", "services-ldap"), Page(_("Identity providers"), "services-providers"))),
+    Tab(
+        _("Services"),
+        (
+            Page("LDAP", "services-ldap"),
+            Page(_("Identity providers"), "services-providers"),
+            Page("Webhooks", "services-webhooks"),
+        ),
+    ),
     Tab(_("Settings"), (Page(_("System Settings"), "settings"),)),
     Tab(
         _("Logs"),

@@ -1,11 +1,14 @@
 """Events on their way to real receivers: told, refused, told again, in order; and what stays of it."""
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -335,3 +338,25 @@ def test_there_are_not_any_number_of_them() -> None:
         webhook(f"https://hooks.example/{number}")
     with pytest.raises(WebhookRefused):
         webhook("https://hooks.example/more")
+
+
+def command(*arguments: str) -> Any:
+    out = StringIO()
+    call_command("webhooks", *arguments, "--json", stdout=out)
+    return json.loads(out.getvalue())
+
+
+def test_an_operator_does_it_from_a_shell(receiver: Receiver) -> None:
+    webhook(receiver.url, name="SIEM")
+    happen("phone")
+    webhook_outbox.spread()
+    WebhookDelivery.objects.update(state=DEAD)
+
+    assert [(row["name"], row["waiting"], row["dead"]) for row in command("list")] == [("SIEM", 0, 1)]
+    assert command("test", "SIEM")["status"] == 204
+    assert command("redeliver", "SIEM") == {"deliveries": 1}
+    receiver.status = 500
+    with pytest.raises(CommandError, match="500"):
+        call_command("webhooks", "test", "SIEM")
+    with pytest.raises(CommandError, match="SIEM"):
+        call_command("webhooks", "test", "another")
