@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from math import inf
 from typing import Any
 from uuid import uuid4
 
@@ -144,6 +145,7 @@ def read_some(number: int) -> int:
     for _ in range(number):
         rows.answered(rows.command(channel, "SecurityInfo"))
     settings_store.read(options.WEBHOOK_LOG_DAYS)  # as each process does once a second
+    settings_store._cache._until = inf  # which is not now
     with CaptureQueriesContext(connection) as statements:
         results.read_results()
     return len(statements)

@@ -38,6 +38,8 @@ SEEDED = Seeded(
     provider=1,
     export=UUID(int=2),
     run=1,
+    webhook=1,
+    delivery=1,
     directory=1,
 )
 
