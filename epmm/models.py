@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from epmm import request_id
 from epmm.fields import EncryptedField
 from epmm.mail_models import Mail, MailQuerySet
-from epmm.webhook_models import DeliveryQuerySet, Event, ExpiryNotice, Webhook, WebhookDelivery
+from epmm.webhook_models import Event, ExpiryNotice, Webhook, WebhookDelivery, WebhookDeliveryQuerySet
 
 __all__ = [
     "AuditCheck",
@@ -23,7 +23,6 @@ __all__ = [
     "AuditExport",
     "AuditExportPart",
     "AuditSeal",
-    "DeliveryQuerySet",
     "Event",
     "ExpiryNotice",
     "Heartbeat",
@@ -35,6 +34,7 @@ __all__ = [
     "SettingRow",
     "Webhook",
     "WebhookDelivery",
+    "WebhookDeliveryQuerySet",
 ]
 
 LEASE: Final = timedelta(minutes=1)  # renewed while the job runs; a worker that died gives it back after this

@@ -59,7 +59,7 @@ class Webhook(models.Model):
         return self.name
 
 
-class DeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
+class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
     def queued(self) -> Self:
         return self.filter(state=WebhookDelivery.State.QUEUED)
 
@@ -107,7 +107,7 @@ class WebhookDelivery(models.Model):
     milliseconds = models.PositiveIntegerField(null=True)
     excerpt = models.CharField(max_length=LONGEST_EXCERPT, blank=True)  # of the answer; or why there was none
 
-    objects = DeliveryQuerySet.as_manager()
+    objects = WebhookDeliveryQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "webhook deliveries"

@@ -19,7 +19,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from epmm import options, settings_store, webhooks
-from epmm.models import Event, Webhook, WebhookDelivery
+from epmm.models import Event, Webhook, WebhookDelivery, WebhookDeliveryQuerySet
 from epmm.webhook_transport import EACH, RECEIVERS, Outcome
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def _take_of(key: int) -> list[WebhookDelivery]:
     return taken
 
 
-def _put_behind(mine: QuerySet[WebhookDelivery], now: datetime) -> None:
+def _put_behind(mine: WebhookDeliveryQuerySet, now: datetime) -> None:
     """What follows one that is put off is put off with it: else it would be looked at each time, and rung for."""
     put_off = WebhookDelivery.objects.before().filter(next_at__gt=now).order_by("-next_at")
     behind = mine.queued().filter(Exists(put_off), next_at__lte=now)

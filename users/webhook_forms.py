@@ -12,6 +12,7 @@ from epmm.models import Webhook
 from users.provider_forms import PLAIN
 
 LONGEST_ADDRESS: Final = 500
+COLUMNS: Final = {"name": "name", "url": "url", "kinds": "kinds", "personal": "hidden_fields"}
 
 
 class WebhookForm(forms.Form):
@@ -30,19 +31,18 @@ class WebhookForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": gettext_lazy("Choose at least one event.")},
     )
-    hidden_fields = forms.MultipleChoiceField(
+    personal = forms.MultipleChoiceField(
         label=gettext_lazy("Personal data that it is not told"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy("What is ticked arrives as asterisks, or empty."),
     )
 
-    def __init__(self, *arguments: Any, webhook: Webhook, is_read_only: bool = False, **keywords: Any) -> None:
-        names = ("name", "url", "kinds", "hidden_fields")
-        super().__init__(*arguments, initial={name: getattr(webhook, name) for name in names}, **keywords)
+    def __init__(self, data: Any, *, webhook: Webhook, is_read_only: bool = False) -> None:
+        super().__init__(data, initial={name: getattr(webhook, column) for name, column in COLUMNS.items()})
         self.webhook = webhook
         self.fields["kinds"].choices = [(kind.name, _labelled(kind)) for kind in webhooks.choosable()]  # type: ignore[attr-defined] # a choice
-        self.fields["hidden_fields"].choices = list(masking.FIELDS.items())  # type: ignore[attr-defined] # as above
+        self.fields["personal"].choices = list(masking.FIELDS.items())  # type: ignore[attr-defined] # as above
         for field in self.fields.values():
             field.disabled = is_read_only
 
@@ -65,8 +65,8 @@ class WebhookForm(forms.Form):
         return url
 
     def fill(self) -> Webhook:
-        for name in ("name", "url", "kinds", "hidden_fields"):
-            setattr(self.webhook, name, self.cleaned_data[name])
+        for name, column in COLUMNS.items():
+            setattr(self.webhook, column, self.cleaned_data[name])
         return self.webhook
 
 

@@ -2,8 +2,8 @@
 
 import re
 import subprocess
-import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def test_the_recipe_takes_what_is_ours_and_new(tmp_path: Path, made: Callable[[P
     is_genuine = made(tmp_path)
 
     def headers(seconds: int = 0) -> dict[str, str]:
-        at = webhook_message.datetime.fromtimestamp(time.time() - seconds, webhook_message.UTC)
+        at = datetime.now(UTC) - timedelta(seconds=seconds)
         return webhook_message.headers(EVENT, BODY, [SECRET.encode(), FORMER.encode()], at)
 
     assert is_genuine(SECRET, headers(), BODY)

@@ -48,7 +48,7 @@ def happen(*names: str) -> None:
 def test_its_secret_is_shown_once(signed_in: SignedIn) -> None:
     client = signed_in()
 
-    answer = client.post(f"{HERE}/add", filled(hidden_fields=["email"]))
+    answer = client.post(f"{HERE}/add", filled(personal=["email"]))
 
     row = Webhook.objects.get()
     (first,) = SECRET.findall(answer.content.decode())
