@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import ClassVar, Final, Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -74,13 +74,13 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
         return self.queued().filter(Q(taken_until=None) | Q(taken_until__lte=now), next_at__lte=now)
 
     def in_turn(self) -> Self:
-        """Those with no earlier event of the same subject before them."""
-        return self.filter(~Exists(WebhookDelivery.objects.before()))
+        """Those with no earlier event of the same subject before them.
 
-    def before(self) -> Self:
-        """For a subquery: what still waits to be told to the same receiver first."""
-        mine = {"webhook": OuterRef("webhook"), "subject": OuterRef("subject"), "event__lt": OuterRef("event")}
-        return self.queued().filter(**mine)
+        The first of each is looked up in its index: a join over subjects would compare all of one with all of it.
+        """
+        same = {"webhook": OuterRef("webhook"), "subject": OuterRef("subject")}
+        first = WebhookDelivery.objects.queued().filter(**same).order_by("event_id").values("event_id")
+        return self.filter(event_id=Subquery(first[:1]))
 
 
 class WebhookDelivery(models.Model):
@@ -91,7 +91,6 @@ class WebhookDelivery(models.Model):
         DELIVERED = "delivered", _("Delivered")
         DEAD = "dead", _("Given up")
 
-    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     # the indexes below begin with them
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
@@ -123,7 +122,7 @@ class WebhookDelivery(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["event", "webhook"], name="webhook_once")]
 
     def __str__(self) -> str:
-        return f"{self.uuid} {self.state}"
+        return f"{self.pk} {self.state}"
 
 
 class ExpiryNotice(models.Model):

@@ -9,21 +9,21 @@ and is a dead letter in the end; its followers wait behind it until then.
 import logging
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from epmm import options, settings_store, webhooks
-from epmm.models import Event, Webhook, WebhookDelivery, WebhookDeliveryQuerySet
+from epmm.models import Event, Webhook, WebhookDelivery
 from epmm.webhook_transport import EACH, RECEIVERS, Outcome
 
 logger = logging.getLogger(__name__)
-SPREAD_AT_ONCE: Final = 500
+SPREAD_AT_ONCE: Final = 1000
 TAKEN_FOR: Final = timedelta(minutes=1)  # much longer than a request may take
 AT_IT_SECONDS: Final = 20.0  # others need the worker, too; it is rung for again at once
 LOOK_SECONDS: Final = 0.5
@@ -85,15 +85,28 @@ def spread() -> int:
     events = list(new.only("pk", "kind", "subject")[:SPREAD_AT_ONCE])
     if not events:
         return 0
-    receivers = [(webhook, frozenset(webhook.kinds)) for webhook in Webhook.objects.filter(is_enabled=True)]
-    WebhookDelivery.objects.bulk_create(
-        WebhookDelivery(webhook=webhook, event=event, subject=event.subject)
-        for event in events
-        for webhook, kinds in receivers
-        if event.kind in kinds
-    )
-    Event.objects.filter(pk__in=[event.pk for event in events]).update(is_spread=True)
+    keys, kinds = [event.pk for event in events], {event.kind for event in events}
+    for webhook in Webhook.objects.filter(is_enabled=True):
+        if wanted := sorted(kinds.intersection(webhook.kinds)):
+            _deliver(webhook, wanted, keys)
+            _put_behind(webhook, {event.subject for event in events})
+    Event.objects.filter(pk__in=keys).update(is_spread=True)
     return len(events)
+
+
+def _deliver(webhook: Webhook, kinds: Sequence[str], keys: Sequence[int]) -> None:
+    """Written within the database, however many they are."""
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    given = [webhook.pk, State.QUEUED.value, now, now]
+    # none that was committed a moment ago between them: it has its turn next
+    of_these = f"id IN ({', '.join(map(str, keys))}) AND kind IN ({', '.join(['%s'] * len(kinds))})"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {WebhookDelivery._meta.db_table}"  # noqa: S608 -- names of our own models
+            " (webhook_id, event_id, subject, state, attempts, created_at, next_at, excerpt)"
+            f" SELECT %s, id, subject, %s, 0, %s, %s, '' FROM {Event._meta.db_table} WHERE {of_these} ORDER BY id",
+            [*given, *kinds],
+        )
 
 
 def take() -> Iterable[WebhookDelivery]:
@@ -114,30 +127,34 @@ def _take_of(key: int) -> list[WebhookDelivery]:
     free = (1 if webhook.rests_until is not None else EACH) - mine.in_the_air(now).count()
     if free <= 0:
         return []
-    _put_behind(mine, now)
     skip = connection.features.has_select_for_update_skip_locked
     in_turn = mine.due(now).in_turn().order_by("next_at", "pk").select_for_update(skip_locked=skip, of=("self",))
     taken = list(in_turn.select_related("event")[:free])
     if taken:
         keys = [delivery.pk for delivery in taken]
         mine.filter(pk__in=keys).update(taken_until=now + TAKEN_FOR, attempts=F("attempts") + 1)
+    elif not mine.in_the_air(now).exists():
+        # they were spread while another worker put off what they follow
+        _put_behind(webhook, mine.due(now).values_list("subject", flat=True)[:SPREAD_AT_ONCE])
     for delivery in taken:
         delivery.webhook, delivery.attempts = webhook, delivery.attempts + 1
     return taken
 
 
-def _put_behind(mine: WebhookDeliveryQuerySet, now: datetime) -> None:
+def _put_behind(webhook: Webhook, subjects: Iterable[str]) -> None:
     """What follows one that is put off is put off with it: else it would be looked at each time, and rung for."""
-    put_off = WebhookDelivery.objects.before().filter(next_at__gt=now).order_by("-next_at")
-    behind = mine.queued().filter(Exists(put_off), next_at__lte=now)
-    behind.update(next_at=Subquery(put_off.values("next_at")[:1]))
+    now = timezone.now()
+    mine = WebhookDelivery.objects.queued().filter(webhook=webhook, subject__in=set(subjects))
+    put_off = mine.filter(next_at__gt=now).values("subject").annotate(until=Max("next_at"), first=Min("event_id"))
+    for subject, until, first in put_off.order_by().values_list("subject", "until", "first"):
+        mine.filter(subject=subject, event__gt=first, next_at__lte=now).update(next_at=until)
 
 
 @transaction.atomic
 def store(delivery: WebhookDelivery, outcome: Outcome) -> None:
     """Nothing, where another worker has taken it over meanwhile."""
     now = timezone.now()
-    changes = {
+    changes: dict[str, Any] = {
         "taken_until": None,
         "tried_at": now,
         "status": outcome.status,
@@ -151,8 +168,12 @@ def store(delivery: WebhookDelivery, outcome: Outcome) -> None:
     else:
         changes["next_at"] = now + pause(delivery.attempts, FIRST_RETRY, LAST_RETRY)
     held = WebhookDelivery.objects.queued().filter(pk=delivery.pk, attempts=delivery.attempts)
-    if held.update(**changes):
-        _note(delivery.webhook, outcome, now)
+    if not held.update(**changes):
+        return
+    if until := changes.get("next_at"):
+        mine = WebhookDelivery.objects.queued().filter(webhook=delivery.webhook, subject=delivery.subject)
+        mine.filter(event__gt=delivery.event_id, next_at__lt=until).update(next_at=until)
+    _note(delivery.webhook, outcome, now)
 
 
 def pause(times: int, first: timedelta, last: timedelta) -> timedelta:

@@ -62,7 +62,6 @@ class Migration(migrations.Migration):
             name='WebhookDelivery',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('subject', models.CharField(max_length=96)),
                 ('state', models.CharField(choices=[('queued', 'Waiting'), ('delivered', 'Delivered'), ('dead', 'Given up')], default='queued', max_length=9)),
                 ('attempts', models.PositiveIntegerField(default=0)),
