@@ -227,6 +227,7 @@ def _argument(name: str, argument: str, seeded: Seeded) -> Any:
         "logs-enrollment": seeded.attempt, "configurations": seeded.configuration,
         "settings-attributes": seeded.attribute, "services-ldap": seeded.directory,
         "logs-actions-people": seeded.people_run, "logs-actions": seeded.run,
+        "services-webhooks-delivery": seeded.delivery, "services-webhooks": seeded.webhook,
         "services-providers": seeded.provider, "sign-in-provider": seeded.provider,
         "self:sign-in-provider": seeded.provider,
     }  # fmt: skip

@@ -10,6 +10,7 @@ from bench.search_rows import copy, moment, new_uuid
 
 MANY: Final = 200  # rows of what no installation has in the hundreds of thousands
 STEPS: Final = 12
+AT_ONCE: Final = 2_000
 GROUPS_EACH: Final = 3  # that somebody is in
 ACTIONS: Final = "CASE n % 5 WHEN 0 THEN 'user.changed' WHEN 1 THEN 'portal.signed_in' ELSE 'device.command_sent' END"
 
@@ -31,6 +32,8 @@ class Seeded:
     export: UUID  # of the audit log
     run: int  # an action to every device
     people_run: int  # and one to everybody
+    webhook: int
+    delivery: int  # to it
     directory: int  # one that is away; everybody is in some of its groups
 
 
@@ -59,6 +62,7 @@ def seed(devices: int, people: int) -> Seeded:
         run=_runs(devices, device.pk),
         people_run=_people_runs(people),
         directory=_directory(people),
+        **_webhook(devices),
         **_labels(devices, device.pk),
     )
     _audit(2 * devices, device)
@@ -72,6 +76,34 @@ def seed(devices: int, people: int) -> Seeded:
     broadcast.tally()
     search_rows.tidy()
     return seeded
+
+
+def _webhook(deliveries: int) -> dict[str, int]:
+    from django.utils import timezone
+
+    from epmm.models import Event, Webhook, WebhookDelivery
+
+    webhook = Webhook.objects.create(name="SIEM", url="https://127.0.0.1/", secret=b"x", kinds=["command.finished"])
+    told = {"device": None, "command": {"request_type": "DeviceInformation", "state": "ACKNOWLEDGED"}}
+    for start in range(0, deliveries, AT_ONCE):
+        number = min(AT_ONCE, deliveries - start)
+        events = [
+            Event(kind="command.finished", subject=f"channel:{n}", data=told, is_spread=True) for n in range(number)
+        ]
+        WebhookDelivery.objects.bulk_create(
+            WebhookDelivery(
+                webhook=webhook,
+                event=event,
+                subject=event.subject,
+                state=WebhookDelivery.State.DEAD if place % 100 == 0 else WebhookDelivery.State.DELIVERED,
+                done_at=timezone.now(),
+                attempts=1,
+                status=200,
+                milliseconds=12,
+            )
+            for place, event in enumerate(Event.objects.bulk_create(events))
+        )
+    return {"webhook": webhook.pk, "delivery": webhook.deliveries.order_by("pk").values_list("pk", flat=True)[0]}
 
 
 # --- People -----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ class DevicesConfig(AppConfig):
     name = "devices"
 
     def ready(self) -> None:
+        from devices import events  # noqa: F401 - what may be told declares itself
         from devices.search import trigrams
 
         post_migrate.connect(trigrams.keep, sender=self)

@@ -15,6 +15,7 @@ from devices.services import (
     departing,
     description,
     duplicates,
+    identity_expiry,
     label_members,
     long_expressions,
     push,
@@ -55,6 +56,11 @@ def keep_archive_in_shape() -> None:
 @jobs.handles("devices.warn_of_push_expiry", every=timedelta(hours=1))
 def warn_of_push_expiry() -> None:
     push_expiry.warn()
+
+
+@jobs.handles("devices.warn_of_identity_expiry", every=timedelta(hours=1))
+def warn_of_identity_expiry() -> None:
+    identity_expiry.warn(timezone.now())
 
 
 @jobs.handles("devices.push", outbox=push.waiting)

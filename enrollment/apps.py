@@ -7,6 +7,7 @@ class EnrollmentConfig(AppConfig):
     def ready(self) -> None:
         # models are there only now
         from devices.services.configuration_delivery import Signing
+        from enrollment import events  # noqa: F401 - what may be told declares itself
         from enrollment.services import invitations, profiles
         from users.services import people_actions
 

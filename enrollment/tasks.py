@@ -66,6 +66,13 @@ def remind() -> None:
     invitations.remind(timezone.now())
 
 
+@jobs.handles("enrollment.warn_of_expiry", every=timedelta(hours=1))
+def warn_of_expiry() -> None:
+    from enrollment.services import expiry_notices
+
+    expiry_notices.warn(timezone.now())
+
+
 @jobs.handles("enrollment.pin_issued")
 def pin_issued(pin: int) -> None:
     from enrollment.services import registration

@@ -88,7 +88,7 @@ class _Seen:
             raise AttributeError(f"{name}: this row is for showing")
         value = getattr(row, name)
         if is_hidden(type(row), name, fields):
-            return _masked(value, _ATTRIBUTES[type(row)][name])
+            return masked(value, _ATTRIBUTES[type(row)][name])
         return seen(value, fields) if isinstance(value, Model) else value
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -104,7 +104,7 @@ class _Seen:
         return hash(self._row)
 
 
-def _masked(value: Any, key: str) -> Any:
+def masked(value: Any, key: str) -> Any:
     """What is not known is not worth hiding."""
     if isinstance(value, Mapping):
         return {}

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from epmm import request_id
 from epmm.fields import EncryptedField
 from epmm.mail_models import Mail, MailQuerySet
+from epmm.webhook_models import Event, ExpiryNotice, Webhook, WebhookDelivery, WebhookDeliveryQuerySet
 
 __all__ = [
     "AuditCheck",
@@ -22,6 +23,8 @@ __all__ = [
     "AuditExport",
     "AuditExportPart",
     "AuditSeal",
+    "Event",
+    "ExpiryNotice",
     "Heartbeat",
     "Job",
     "JobQuerySet",
@@ -29,6 +32,9 @@ __all__ = [
     "MailQuerySet",
     "ScheduledRun",
     "SettingRow",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookDeliveryQuerySet",
 ]
 
 LEASE: Final = timedelta(minutes=1)  # renewed while the job runs; a worker that died gives it back after this

@@ -372,6 +372,20 @@ API_UNLOCK_ON_GET: Final = flag(
     default=False,
     help=gettext_lazy("Accept the V1 call that unlocks a device by GET. Unsafe: who follows an address acts by it."),
 )
+WEBHOOK_GIVE_UP_DAYS: Final = number(
+    "webhooks.give_up_days",
+    default=5,
+    low=1,
+    high=90,
+    help=gettext_lazy("After how many days without success a webhook is switched off."),
+)
+WEBHOOK_LOG_DAYS: Final = number(
+    "webhooks.log_days",
+    default=14,
+    low=1,
+    high=365,
+    help=gettext_lazy("How many days deliveries to webhooks, and dead letters, are kept."),
+)
 LEGACY_CIPHERS: Final = flag(
     "scep.legacy_ciphers", default=False, help=gettext_lazy("Accept single DES from SCEP clients. Unsafe.")
 )

@@ -136,3 +136,23 @@ def forget_mail() -> None:
     from epmm import mail_outbox
 
     mail_outbox.forget(timezone.now())
+
+
+def _events_wait() -> bool:
+    from epmm import webhook_outbox
+
+    return webhook_outbox.is_waiting()
+
+
+@jobs.handles("epmm.send_webhooks", outbox=_events_wait)
+def send_webhooks() -> None:
+    from epmm import webhook_outbox
+
+    webhook_outbox.drain()
+
+
+@jobs.handles("epmm.forget_webhooks", every=timedelta(hours=1))
+def forget_webhooks() -> None:
+    from epmm import webhook_outbox
+
+    webhook_outbox.forget(timezone.now())

@@ -190,6 +190,15 @@ NEEDED: Final[Mapping[str, str]] = {
     "services-providers-edit": AdminRole.SETTINGS_VIEW,
     "services-providers-test": AdminRole.SETTINGS_MANAGE,
     "services-providers-delete": AdminRole.SETTINGS_MANAGE,
+    "services-webhooks": AdminRole.SETTINGS_VIEW,
+    "services-webhooks-add": AdminRole.SETTINGS_MANAGE,
+    "services-webhooks-edit": AdminRole.SETTINGS_VIEW,
+    "services-webhooks-secret": AdminRole.SETTINGS_MANAGE,
+    "services-webhooks-test": AdminRole.SETTINGS_MANAGE,
+    "services-webhooks-delete": AdminRole.SETTINGS_MANAGE,
+    "services-webhooks-deliveries": AdminRole.SETTINGS_VIEW,
+    "services-webhooks-delivery": AdminRole.SETTINGS_VIEW,
+    "services-webhooks-redeliver": AdminRole.SETTINGS_MANAGE,
     "users-invite": AdminRole.USER_MANAGE,
     "users-invite-preview": AdminRole.USER_MANAGE,
     "invitations": AdminRole.USER_VIEW,
@@ -269,6 +278,12 @@ MASKED: Final = frozenset(
         "services-providers-edit",
         "services-providers-test",
         "services-providers-delete",
+        "services-webhooks",
+        "services-webhooks-add",
+        "services-webhooks-edit",
+        "services-webhooks-secret",
+        "services-webhooks-test",
+        "services-webhooks-delete",
     }
 )
 

@@ -25,6 +25,8 @@ from users.views import (
     sign_in,
     start,
     users,
+    webhook_deliveries,
+    webhooks,
 )
 
 urlpatterns = [
@@ -93,6 +95,15 @@ urlpatterns = [
     path("services/providers/<int:number>", providers.edit, name="services-providers-edit"),
     path("services/providers/<int:number>/test", providers.test, name="services-providers-test"),
     path("services/providers/<int:number>/delete", providers.delete, name="services-providers-delete"),
+    path("services/webhooks", webhooks.listed, name="services-webhooks"),
+    path("services/webhooks/add", webhooks.add, name="services-webhooks-add"),
+    path("services/webhooks/<int:number>", webhooks.edit, name="services-webhooks-edit"),
+    path("services/webhooks/<int:number>/secret", webhooks.secret, name="services-webhooks-secret"),
+    path("services/webhooks/<int:number>/test", webhooks.test, name="services-webhooks-test"),
+    path("services/webhooks/<int:number>/delete", webhooks.delete, name="services-webhooks-delete"),
+    path("services/webhooks/deliveries", webhook_deliveries.listed, name="services-webhooks-deliveries"),
+    path("services/webhooks/deliveries/<int:number>", webhook_deliveries.one, name="services-webhooks-delivery"),
+    path("services/webhooks/redeliver", webhook_deliveries.redeliver, name="services-webhooks-redeliver"),
     path("admins", admins.admins, name="admins"),
     path("admins/add", admins.add, name="admins-add"),
     path("admins/gdpr-profile", admins.gdpr_profile, name="admins-gdpr"),

@@ -122,9 +122,12 @@ def _locked(commands: "CommandQuerySet") -> "list[Command]":
 
 
 def _finish(rows: "Sequence[Command]") -> None:
+    from devices import events  # it reads the models
+
     now = timezone.now()
     FinishedCommand.objects.bulk_create(FinishedCommand.of(row, State.CANCELLED, now) for row in rows)
     Command.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    events.commands_finished(rows, State.CANCELLED)
 
 
 class Command(CommandRow):

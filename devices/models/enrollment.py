@@ -103,6 +103,7 @@ class Identity(models.Model):
     not_after = models.DateTimeField()
     state = models.SmallIntegerField(choices=State.choices, default=State.ISSUED)
     issued_at = models.DateTimeField(default=timezone.now)
+    warned_at = models.DateTimeField(null=True)  # when webhooks were told that it ends soon
 
     class Meta:
         verbose_name_plural = "identities"

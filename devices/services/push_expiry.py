@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from devices import events
 from devices.models import PushCertificate
 from epmm import audit
 
@@ -93,6 +94,7 @@ def warn() -> None:
             subject=row.topic,
             details={"not_after": row.not_after.isoformat(), "days": threshold},
         )
+        events.certificate_expiring("push", row.not_after, now)
     facts = {"not_after": row.not_after.isoformat(), "days_left": row.days_left(now)}
     if threshold == EXPIRED:
         logger.error("the push certificate has expired: no device can be woken", extra=facts)

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
 
+from devices import events
 from devices.models import Command, Enrollment, FinishedCommand, Result
 from devices.models.command import MOVED
 from devices.protocol.installed import Profile
@@ -30,6 +31,7 @@ _NEEDED: Final = (
     "uuid",
     "request_type",
     "state",
+    "created_at",
     "received_at",
     "payload_id",
     "body",
@@ -98,6 +100,7 @@ def _read(ids: Sequence[int], ahead: Mapping[int, Reading | None] = _NOTHING) ->
     for result, reading in read:
         _settle(result, reading)
     _archive(results)
+    events.commands_finished(results)
     for result in results:
         logger.info("an answer was read", extra=_about(result))
     return len(results)
@@ -199,6 +202,7 @@ def _set_aside(result_id: int, error: Exception) -> int:
                 unread = {f"{result.request_type} answer, unread": bytes(result.body)}
                 secrets.keep(result.channel.enrollment, unread, result.received_at)
             _archive([result])
+            events.commands_finished([result])
     _failures.pop(result_id, None)
     return 1
 

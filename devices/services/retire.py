@@ -6,6 +6,7 @@ from typing import Final
 from django.db import transaction
 from django.utils.translation import gettext_noop
 
+from devices import events
 from devices.models import Command, ConfigurationDelivery, Device, Enrollment, Identity
 from epmm.models import Job
 
@@ -41,6 +42,8 @@ def end_enrollment(
         if not was_retired:
             device.retired_at, device.retired_reason = now, reason
         device.save(update_fields=["status", "mdm_managed", "retired_at", "retired_reason", "modified_at"])
+        if not was_retired:
+            events.device_retired(device)
 
 
 def check_out_reason(device: Device | None) -> str:

@@ -5,6 +5,7 @@ from typing import Final
 
 from django.utils.translation import gettext_noop
 
+from devices import events
 from devices.models import Device, Enrollment, Identity
 from devices.services import configuration_plan, queue
 from devices.services.retire import end_enrollment
@@ -88,3 +89,4 @@ def _activate_record(enrollment: Enrollment, said: Sayings, now: datetime) -> No
     device.retired_at, device.retired_reason, device.unreachable_since = None, "", None
     device.enrollment_failed_at = device.lost_at = None
     device.save()
+    events.device_enrolled(device)

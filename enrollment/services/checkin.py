@@ -10,6 +10,7 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
+from devices import events
 from devices.door.exchange import DeviceRequest
 from devices.errors import DeviceRefused, ReauthenticationNeeded, UnrecognizedDevice
 from devices.models import Channel, Device, Enrollment, Identity, os_version_number
@@ -83,6 +84,8 @@ def _check_out(message: CheckOut, request: DeviceRequest) -> None:
     if identity.state not in {Identity.State.CURRENT, Identity.State.PENDING}:
         raise DeviceRefused("CheckOut with a certificate that is not in force")
     _check_bearer(enrollment, request)
+    if enrollment.device is not None:
+        events.device_checked_out(enrollment.device)
     end_enrollment(enrollment, reason=check_out_reason(enrollment.device), now=timezone.now())
     tokens.revoke_of(enrollment)
     trace.step(trace.of(enrollment), Step.CHECK_OUT)

@@ -19,13 +19,18 @@ DAY = 86_400.0
 @figures.source(seconds=300)
 def certificates() -> Iterator[Figure]:
     """Our own keys by purpose, `push`, and `tls` and `signing` from their files; one that cannot be read has ended."""
+    for name, not_after in ends():
+        yield expiry(name, not_after)
+
+
+def ends() -> Iterator[tuple[str, datetime | None]]:
     for purpose, der in Authority.objects.filter(is_current=True).values_list("purpose", "certificate"):
-        yield expiry(purpose, x509.load_der_x509_certificate(bytes(der)).not_valid_after_utc)
+        yield purpose, x509.load_der_x509_certificate(bytes(der)).not_valid_after_utc
     for not_after in PushCertificate.objects.values_list("not_after", flat=True):
-        yield expiry("push", not_after)
+        yield "push", not_after
     for name, path in (("tls", settings.TLS_CERTIFICATE), ("signing", settings.SIGNING_CERTIFICATE)):
         if path is not None:
-            yield expiry(name, _end_of(path))
+            yield name, _end_of(path)
 
 
 def expiry(certificate: str, not_after: datetime | None) -> Figure:

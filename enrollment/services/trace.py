@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from devices.models import Device, Enrollment
-from enrollment import reasons
+from enrollment import events, reasons
 from enrollment.models import Attempt, AttemptStep, Step
 from enrollment.models.attempt import OPEN_FOR
 from enrollment.reasons import Reason
@@ -109,7 +109,9 @@ def step(
         attempt.last_code = ""
         if attempt.state in {Attempt.State.FAILED, Attempt.State.WAITING_FOR_APPLE}:
             attempt.state, attempt.closed_at = Attempt.State.OPEN, None
-    if result == REFUSED or (attempt.last_code, attempt.state) != before:
+    if (attempt.last_code, attempt.state) != before:
+        events.save_and_tell(attempt, added)
+    elif result == REFUSED:
         attempt.save(update_fields=["last_code", "state", "closed_at"])
 
 

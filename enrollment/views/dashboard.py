@@ -19,7 +19,7 @@ from enrollment.reasons import BY_CODE
 from enrollment.services import charts, first_run, health, overview, simulated
 from enrollment.services.first_run import Step
 from enrollment.services.overview import Expiry, Fleet
-from epmm import audit_checks, masking
+from epmm import audit_checks, masking, webhooks
 from epmm.portal.lists import COUNT_CAP, Badge, grouped
 from users import permissions
 from users.models import AdminRole
@@ -86,7 +86,7 @@ def state(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def alert(request: HttpRequest) -> HttpResponse:
-    """Nothing, unless the audit log needs somebody, certificates of devices end, or a device's person is gone."""
+    """Nothing, unless the audit log or a webhook needs somebody, certificates of devices end, or a person is gone."""
     may_open = request.may_open  # type: ignore[attr-defined] # as above
     devices, has_more = overview.left_behind()
     context = {
@@ -97,6 +97,8 @@ def alert(request: HttpRequest) -> HttpResponse:
         "left_behind": [(masking.seen(device), masking.seen(device.user)) for device in devices],
         "has_more": has_more,
         "may_see_people": may_open("users"),
+        "webhooks": list(webhooks.given_up().values_list("pk", "name")),
+        "may_see_webhooks": may_open("services-webhooks-edit"),
     }
     return render(request, "portal/dashboard_alert.html", context)
 

@@ -52,6 +52,7 @@ TABS: Final = (
             Page("LDAP", "services-ldap"),
             Page(_("Identity providers"), "services-providers"),
             Page(_("Managed Apple Accounts"), "services-accounts"),
+            Page("Webhooks", "services-webhooks"),
         ),
     ),
     Tab(_("Settings"), (Page(_("System Settings"), "settings"),)),

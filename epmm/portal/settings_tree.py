@@ -231,6 +231,14 @@ _TREE: Final = (
             ),
             AUDIT_LOGS,
             MAIL,
+            Node(
+                slug="webhooks",
+                label="Webhooks",
+                rows=(
+                    Row(setting=options.WEBHOOK_GIVE_UP_DAYS, label=_("Switch off after (days)")),
+                    Row(setting=options.WEBHOOK_LOG_DAYS, label=_("Keep deliveries (days)")),
+                ),
+            ),
         ),
     ),
     Group(

@@ -13,6 +13,8 @@ from enrollment.services import invitations
 from enrollment.services.registration import Announced
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.refusal import DeviceRefused
+from epmm import webhooks
+from epmm.models import Event, Webhook, WebhookDelivery
 from tests.devices.configuration.profiles import profile
 from tests.flows.house import HOST, opened, person, record_of, switch
 from tests.ports import free_port
@@ -51,6 +53,7 @@ def fill() -> None:
         broadcast.begin("SecurityInfo", selection={}, payload=None, actor="test")
         house.work()
         directory()
+    webhook()
 
 
 def directory() -> None:
@@ -70,6 +73,15 @@ def directory() -> None:
     sales = Group.objects.create(directory=example, external_id="2", name="Sales", dn="cn=sales,dc=example")
     sales.memberships.create(user=carla)
     group_roles.change([sales], ["portal", "portal.lock"], [], actor="test")
+
+
+def webhook() -> None:
+    """One that nobody answers for, and what it was not told."""
+    nobody = Webhook(name="SIEM", url="https://127.0.0.1/hook", kinds=["device.enrolled"])
+    webhooks.save(nobody, actor="test")
+    event = Event.objects.create(kind="device.enrolled", subject="phone", data={"device": {}}, is_spread=True)
+    dead = WebhookDelivery.State.DEAD
+    nobody.deliveries.create(event=event, subject="phone", state=dead, attempts=14, status=500, excerpt="Sorry.")
 
 
 def protect(user: User) -> list[str]:

@@ -39,6 +39,8 @@ SEEDED = Seeded(
     export=UUID(int=2),
     run=1,
     people_run=1,
+    webhook=1,
+    delivery=1,
     directory=1,
 )
 

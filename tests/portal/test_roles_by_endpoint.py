@@ -17,7 +17,7 @@ from django.urls.converters import IntConverter, SlugConverter, UUIDConverter
 
 from devices.models import Device, Label
 from devices.search import catalogue  # noqa: F401 - read once, not in the first case
-from epmm.models import AuditEntry
+from epmm.models import AuditEntry, Webhook
 from tests.portal.conftest import browser
 from users import permissions
 from users.models import AdminGrant, AdminRole, CustomAttribute, Directory, IdentityProvider, User
@@ -88,6 +88,9 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "services-providers-add": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "services-providers-test": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "services-providers-delete": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
+    "services-webhooks-": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
+    "services-webhooks-edit": (AdminRole.SETTINGS_VIEW, AdminRole.SETTINGS_MANAGE),
+    "services-webhooks-deliver": (AdminRole.SETTINGS_VIEW, None),
     "settings": (AdminRole.SETTINGS_VIEW, AdminRole.SETTINGS_MANAGE),
     "settings-domains-": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),
     "settings-domains-show": (AdminRole.SETTINGS_VIEW, None),
@@ -204,6 +207,7 @@ def walk() -> Walk:
     Label.objects.create(pk=NUMBER, name="One")
     Directory.objects.create(pk=NUMBER, name="Example")
     IdentityProvider.objects.create(pk=NUMBER, name="Corp", issuer="https://login.example.test", client_id="epmm")
+    Webhook.objects.create(pk=NUMBER, name="SIEM", url="https://127.0.0.1/", secret=b"secret")
     CustomAttribute.objects.create(pk=NUMBER, subject="device", name="room", kind="text")
     return Walk()
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 
 from devices.models import ActionRun, Broadcast, Command, Configuration, Device, Label
 from enrollment.models import Attempt, Invitation
+from epmm.models import Webhook, WebhookDelivery
 from epmm.portal import settings_tree
 from tests.epmm.test_routes import routes
 from tests.flows.house import HOST
@@ -158,6 +159,9 @@ def _rows() -> Mapping[str, str]:
         "services-accounts": str(DirectoryEntry.objects.get().pk),
         "services-ldap": str(Directory.objects.get().pk),
         "services-providers": str(IdentityProvider.objects.get().pk),
+        "services-webhooks": str(Webhook.objects.get().pk),
+        "services-webhooks-delivery": str(WebhookDelivery.objects.get().pk),
+        "services-webhooks-redeliver": str(WebhookDelivery.objects.get().pk),
         "settings-attributes": str(CustomAttribute.objects.get().pk),
         "users": person,
         "users-group": str(Group.objects.earliest("pk").pk),

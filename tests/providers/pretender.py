@@ -153,7 +153,7 @@ def in_place() -> Iterator[Pretender]:
     known.forget()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(outbound, "transport", lambda: pretender)
-        patch.setattr(outbound, "permitted_address", lambda host, _port: host)
+        patch.setattr(outbound, "permitted_address", lambda host, _port, **_more: host)
         yield pretender
     known.forget()
 
