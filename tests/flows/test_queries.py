@@ -32,7 +32,7 @@ MOST: Final = {
     "POST /scep PKIOperation": 14,
     "Authenticate": 15,
     "TokenUpdate": 23,
-    "CheckOut": 18,
+    "CheckOut": 19,
 }
 STATEMENTS: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
