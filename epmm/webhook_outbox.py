@@ -97,7 +97,7 @@ def spread() -> int:
 def _deliver(webhook: Webhook, kinds: Sequence[str], keys: Sequence[int]) -> None:
     """Written within the database, however many they are."""
     now = connection.ops.adapt_datetimefield_value(timezone.now())
-    given = [webhook.pk, State.QUEUED.value, now, now]
+    given: list[Any] = [webhook.pk, State.QUEUED.value, now, now]
     # none that was committed a moment ago between them: it has its turn next
     of_these = f"id IN ({', '.join(map(str, keys))}) AND kind IN ({', '.join(['%s'] * len(kinds))})"
     with connection.cursor() as cursor:

@@ -119,6 +119,7 @@ def test_a_refused_attempt_is_told_each_time(house: House, anna: User) -> None:
 def test_certificates_that_end_are_told_of_once() -> None:
     wanted("certificate.expiring")
     now = timezone.now()
+    authorities.forget_cached()  # another test may have had one
     authorities.device_ca()
     for days in (10, 100):
         enrollment = rows.enrolled(udid=f"UDID-{days}")

@@ -32,7 +32,7 @@ MOST: Final = {
     "POST /scep PKIOperation": 14,
     "Authenticate": 16,
     "TokenUpdate": 24,
-    "CheckOut": 18,
+    "CheckOut": 19,
 }
 STATEMENTS: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
