@@ -74,12 +74,14 @@ def test_strangers_learn_nothing(transactional_db: None, method: str, where: str
     [message] = response.json()["messages"]
     assert (message["type"], message["messageKey"]) == ("Error", "epmm.credentials.missing")
     assert not response.cookies
+    assert "Allow" not in response
 
 
 def test_unknown_paths_and_methods_are_told_to_callers(script: Script) -> None:
     assert script.ask("GET", "nothing").status_code == 404
     assert script.ask("DELETE", "nothing").status_code == 404
-    assert script.ask("POST", "ping").status_code == 405
+    assert (refused := script.ask("POST", "ping")).status_code == 405
+    assert refused["Allow"] == "GET"
     assert script.ask("OPTIONS", "ping").status_code == 405
 
 

@@ -47,6 +47,11 @@ class ApiView(APIView):
         return response
 
     @property
+    def default_response_headers(self) -> dict[str, str]:
+        """None: the framework would tell strangers which methods an address takes."""
+        return {}
+
+    @property
     def known_caller(self) -> Caller | None:
         """Asked of a refused call, too."""
         found = getattr(self.request, "_auth", None)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -153,7 +152,8 @@ class Permitted(BasePermission):
             return True
         needed = needed_for(name, str(request.method))
         if needed is None:
-            raise MethodNotAllowed(str(request.method))
+            allowed = {"Allow": ", ".join(_methods(name))}
+            raise ApiError(405, "method.not.allowed", _("This address does not take that method."), allowed)
         if not permissions.may(http, needed):
             raise _missing(needed)
         hidden = permissions.hidden_fields(http)
@@ -165,6 +165,11 @@ class Permitted(BasePermission):
 
 def needed_for(name: str, method: str) -> str | None:
     return NEEDED.get(f"{name} {'GET' if method == 'HEAD' else method}")
+
+
+def _methods(name: str) -> list[str]:
+    """Told to callers alone."""
+    return [method for call, _space, method in (each.partition(" ") for each in NEEDED) if call == name]
 
 
 def require(request: Request, role: str) -> None:
