@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from epmm import caller, metrics, request_id
+from epmm.api.paths import is_api
 from epmm.client_address import is_trusted_proxy
 
 logger = logging.getLogger("epmm.front")
@@ -62,7 +63,7 @@ def recognized(
     def middleware(request: HttpRequest) -> HttpResponseBase:
         with caller.calling(request.COOKIES.get(caller.COOKIE, "")) as calling:
             response = get_response(request)
-        if calling.signed_in is not None:
+        if calling.signed_in is not None and not is_api(request.path_info):  # scripts keep no cookies
             sealed, age = calling.signed_in.seal(), caller.SECONDS
             response.set_cookie(caller.COOKIE, sealed, max_age=age, secure=True, httponly=True, samesite="Lax")
         if response.status_code == TOO_MANY and calling.wait:

@@ -106,17 +106,16 @@ def _give(run: DeclarationRun, row: Declaration) -> list[int]:
     changed = declarations.give(row, taking)
     run.changed += changed
     run.unchanged += len(taking) - changed
-    return [device for device in looked_at if device is not None]
+    return looked_at
 
 
 def _take(run: DeclarationRun, row: Declaration) -> list[int]:
     rows = row.assignments.filter(device__in=_chosen(run))
     looked_at = list(rows.order_by("device_id").values_list("device_id", flat=True).distinct()[:BITE])
-    devices = [device for device in looked_at if device is not None]
-    row.assignments.filter(device__in=devices).delete()
-    declarations.tell_soon(devices)
-    run.changed += len(devices)
-    return devices
+    row.assignments.filter(device__in=looked_at).delete()
+    declarations.tell_soon(looked_at)
+    run.changed += len(looked_at)
+    return looked_at
 
 
 def _record(action: str, run: DeclarationRun, actor: str, **details: Any) -> None:

@@ -24,9 +24,9 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     check = passwords.check
 
-    def counted(user: Any, password: str, typed: str) -> Any:
+    def counted(user: Any, password: str, typed: str, **how: Any) -> Any:
         seen.append(typed)
-        return check(user, password, typed)
+        return check(user, password, typed, **how)
 
     monkeypatch.setattr(passwords, "check", counted)
     return seen

@@ -1,7 +1,7 @@
 """A profile that somebody sends or declares is judged as a configuration is, by the kind of enrollment."""
 
 import plistlib
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -76,7 +76,7 @@ def test_one_by_one_and_to_many_it_is_the_same() -> None:
 @pytest.mark.parametrize(
     ("device", "kind"), [({"kind": AAUE}, DEVICE_ONLY), ({}, SUPERVISED), ({"kind": AAUE}, SUPERVISED)]
 )
-def test_what_is_declared_goes_where_its_payloads_may(device: dict[str, str], kind: str) -> None:
+def test_what_is_declared_goes_where_its_payloads_may(device: dict[str, Any], kind: str) -> None:
     phone = iphone(**device)
     declarations.put("layout", LEGACY, profile=profile(payload(kind)), actor="anna")
 

@@ -56,12 +56,13 @@ def test_the_devices_of_a_label_or_an_expression_get_it(monkeypatch: pytest.Monk
     for each in members:
         labels.add(label, device_of(each), actor="anna")
         Device.objects.filter(pk=device_of(each).pk).update(comment="for Sales", comment_folded="for sales")
-    row = sent(**{how: "sales" if how == "label" else 'common.comment = "for Sales"'})
+    given: dict[str, Any] = {how: "sales" if how == "label" else 'common.comment = "for Sales"'}
+    row = sent(**given)
 
     assert row.queued == 3
     assert set(Command.objects.values_list("channel", flat=True)) == {channel_of(each).pk for each in members}
     with pytest.raises(CommandRefused, match="nonsense"):
-        sent(**{how: "nonsense = 1"})
+        sent(**given | {how: "nonsense = 1"})
 
 
 def test_what_differs_is_asked_differently_and_what_cannot_work_is_refused_with_its_reason() -> None:

@@ -122,7 +122,8 @@ def _write(group: Group, wanted: set[int], report: Report) -> None:
         Membership.objects.bulk_create(rows, ignore_conflicts=True)
     for some in _chunks(sorted(present - wanted)):
         Membership.objects.filter(group=group, user__in=some).delete()
-    group_sizes.recount([group.pk])
+    if wanted != present:
+        group_sizes.recount([group.pk])
     report.count("joined", len(wanted - present))
     report.count("left", len(present - wanted))
 

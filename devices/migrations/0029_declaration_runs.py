@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("devices", "0024_reauthentication"),
+        ("devices", "0028_identity_warned"),
     ]
 
     operations = [

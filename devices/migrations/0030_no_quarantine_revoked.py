@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("devices", "0025_declaration_runs"),
+        ("devices", "0029_declaration_runs"),
     ]
 
     operations = [
