@@ -9,6 +9,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+PRODUCTION = Path("/etc/epmm")  # where `deploy/` has environment and secrets of a machine whose processes run apart
 
 
 def take_option(argv: list[str], option: str, variable: str) -> list[str]:

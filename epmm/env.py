@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from epmm import bootstrap
+
 # RFC 1123, section 2.1; an international name in its xn-- form
 HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
@@ -108,9 +110,18 @@ def secret(name: str, *, fallback: Path | None = None) -> str:
     source = path(f"{name}_FILE", default=fallback)
     if source is not None and source.is_file() and (value := source.read_text().strip()):
         return value
-    raise ImproperlyConfigured(
-        f"{name} is not set: set it or {name}_FILE, or start `manage.py up` once, which makes it"
-    )
+    raise ImproperlyConfigured(f"{name} is not set: {_where_from(name, made=fallback is not None)}")
+
+
+def _where_from(name: str, *, made: bool) -> str:
+    """Only a machine that is an installation by itself may be told to make secrets."""
+    if not bootstrap.is_embedded() or not made:
+        return f"set it or {name}_FILE"
+    if bootstrap.PRODUCTION.exists():
+        return (
+            f"the processes of this machine have it from {bootstrap.PRODUCTION}; so has `epmm COMMAND`, called by root"
+        )
+    return f"set it or {name}_FILE, or start `manage.py up` once, which makes it"
 
 
 def given(name: str) -> bool:

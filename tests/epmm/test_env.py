@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from epmm import env
+from epmm import bootstrap, env
 
 NAME = "EPMM_TRIED"
 
@@ -132,6 +132,25 @@ def test_a_secret_is_given_or_lies_in_a_file(monkeypatch: pytest.MonkeyPatch, tm
 
     monkeypatch.setenv(NAME, "from the variable")
     assert env.secret(NAME, fallback=made) == "from the variable"
+
+
+@pytest.mark.parametrize(
+    ("database", "laid_out", "said"),
+    [
+        ("", False, "start `manage.py up` once"),
+        ("", True, "`epmm COMMAND`, called by root"),
+        ("postgresql://db/epmm", False, f"set it or {NAME}_FILE$"),
+    ],
+)
+def test_nobody_is_told_to_make_secrets_where_a_start_makes_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, database: str, laid_out: bool, said: str
+) -> None:
+    monkeypatch.setenv("EPMM_DATABASE_URL", database)
+    monkeypatch.delenv("EPMM_DATABASE_URL_FILE", raising=False)
+    monkeypatch.setattr(bootstrap, "PRODUCTION", tmp_path if laid_out else tmp_path / "etc")
+
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} is not set: .*{said}"):
+        env.secret(NAME, fallback=tmp_path / "made")
 
 
 @pytest.mark.parametrize("content", [None, " \n"], ids=["no file", "an empty file"])
