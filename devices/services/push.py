@@ -78,17 +78,25 @@ def wake(device: Device) -> int:
     reachable = channels.filter(push_token__isnull=False, push_refused_at=None)
     ids = list(reachable.values_list("pk", flat=True))
     for channel_id in ids:
-        Job.enqueue("devices.wake", channel=channel_id, dedupe_key=f"devices.wake {channel_id}")
+        _wake_at(timezone.now(), channel_id, f"devices.wake {channel_id}")
     return len(ids)
 
 
 def wake_channel(channel_id: int) -> None:
     credentials = push_certificates.current()
-    channel = _channels().filter(pk=channel_id).first()
-    if credentials is not None and channel is not None and _is_reachable(channel, credentials):
-        now = timezone.now()
-        _take(channel_id, now)
+    if credentials is None or _is_refused():
+        return
+    now = timezone.now()
+    channel, is_free = _lease_one(channel_id, credentials, now)
+    if channel is not None and is_free:
+        _take_due(channel_id, now)
         _settle(Leased(now + LEASE, [channel]), _send([channel], credentials))
+    elif channel is not None:  # it may have come before this was asked for
+        _wake_at(now + WINDOW, channel_id, f"devices.wake {channel_id} {now.timestamp() // WINDOW.total_seconds():.0f}")
+
+
+def _wake_at(moment: datetime, channel_id: int, key: str) -> None:
+    Job.enqueue("devices.wake", run_at=moment, dedupe_key=key, channel=channel_id)
 
 
 def revive(channel: Channel) -> None:
@@ -159,9 +167,20 @@ def _free(rows: QuerySet[Row]) -> QuerySet[Row]:
     return rows.select_for_update(of=("self",), no_key=True, skip_locked=skip)
 
 
-def _take(channel_id: int, now: datetime) -> None:
-    """The channel, whatever is queued for it meanwhile, and all that is due: one push is enough."""
+@transaction.atomic
+def _lease_one(channel_id: int, credentials: PushCredentials, now: datetime) -> tuple[Channel | None, bool]:
+    """The channel, if it can be woken, and whether it may be now."""
+    channel = _channels().select_for_update(of=("self",), no_key=True).filter(pk=channel_id).first()
+    if channel is None or not _is_reachable(channel, credentials):
+        return None, False
+    if _was_lately(channel, now) or _is_leased(channel, now):
+        return channel, False
     Channel.objects.filter(pk=channel_id).update(push_leased_until=now + LEASE)
+    return channel, True
+
+
+def _take_due(channel_id: int, now: datetime) -> None:
+    """One push is enough for all.  In no transaction with the channel, for which the door may wait with a command."""
     due = Command.objects.open().filter(channel=channel_id, push_at__lte=now)
     due.update(push_at=now + LEASE)
 

@@ -41,6 +41,44 @@ def test_of_more_commands_than_a_batch_one_push_tells(apple: Apple) -> None:
     assert apple.woken() == [token(channel)]
 
 
+def asked_to_wake(channel: Channel) -> list[Job]:
+    """The job runs; what is left to do afterwards."""
+    push.wake_channel(channel.pk)
+    return list(Job.objects.open().filter(kind="devices.wake"))
+
+
+@pytest.mark.parametrize("busy", ["pushed_at", "push_leased_until"])
+def test_who_asks_within_the_window_wakes_the_device_after_it(apple: Apple, busy: str) -> None:
+    channel = reachable()
+    moment = timezone.now() + (timedelta(seconds=20) if busy == "push_leased_until" else timedelta(0))
+    Channel.objects.update(**{busy: moment})
+    row = command(channel, "ProfileList")
+
+    (job,) = asked_to_wake(channel)
+    assert apple.woken() == []
+    assert timedelta(0) < job.run_at - timezone.now() <= push.WINDOW
+    assert due_in(row) <= timedelta(0)
+
+    job.delete()
+    Channel.objects.update(**{busy: timezone.now() - push.WINDOW})
+    assert asked_to_wake(channel) == []
+    assert apple.woken() == [token(channel)]
+    assert asked_to_wake(channel)[0].arguments == {"channel": channel.pk}
+    assert apple.woken() == []
+
+
+def test_nobody_is_asked_to_wake_one_whom_no_push_reaches(apple: Apple) -> None:
+    """While Apple refuses the certificate, or the token: the alarm of that is what there is to be done."""
+    channel = reachable()
+    PushCertificate.objects.update(refused_at=timezone.now())
+    assert asked_to_wake(channel) == []
+
+    PushCertificate.objects.update(refused_at=None)
+    Channel.objects.update(push_refused_at=timezone.now())
+    assert asked_to_wake(channel) == []
+    assert apple.woken() == []
+
+
 def test_each_failure_doubles_the_pause_until_one_push_is_taken(apple: Apple) -> None:
     channel = reachable()
     row = command(channel, "ProfileList")
