@@ -18,7 +18,9 @@ from django.utils import timezone
 from devices.models import Broadcast, Channel, Command, Device, Enrollment, FinishedCommand, Payload, Result
 from devices.protocol import commands
 from devices.services import departure, queue
+from devices.services import selection as selections
 from devices.services.queue import CommandRefused
+from devices.services.selection import SelectionRefused
 from devices.services.target import target_of
 from epmm import audit
 from epmm.models import Job
@@ -28,8 +30,6 @@ from epmm.wire.limits import LARGEST_STORED
 logger = logging.getLogger(__name__)
 LARGE: Final = 1000  # commands; fewer are counted whenever somebody looks
 BITE: Final = 5000  # devices in one transaction
-FIELDS: Final = ("platform", "enrollment_type", "user__user_id", "os_version", "uuid__in")  # to choose devices by
-PER_DEVICE: Final = frozenset({"ClearPasscode"})  # says something else to each device
 # What `target_of` looks at.
 ALIKE: Final = (
     "enrollment__kind",
@@ -67,10 +67,12 @@ def begin(
     payload: Mapping[str, Any] | None = None,
     address: str | None = None,
 ) -> Broadcast:
-    """Write it down; the worker queues the commands.  `selection`: values of FIELDS; none: every managed device."""
-    if unknown := selection.keys() - set(FIELDS):
-        raise CommandRefused(f"Devices are not chosen by {', '.join(sorted(unknown))}.")
-    if request_type in PER_DEVICE:
+    """Write it down; the worker queues the commands.  `selection`: see there; none: every managed device."""
+    try:
+        selections.check(selection)
+    except SelectionRefused as refused:
+        raise CommandRefused(str(refused)) from refused
+    if commands.is_personal(request_type):
         raise CommandRefused(f"{request_type} says something else to each device: send it to one at a time.")
     written = None if payload is None else plist.dump(payload)
     with transaction.atomic():
@@ -216,7 +218,10 @@ def _chosen(row: Broadcast) -> QuerySet[Channel]:
     channels = Channel.objects.filter(
         user_key="", enrollment__state=Enrollment.State.ACTIVE, enrollment__device_id__gt=row.next_device
     )
-    return channels.filter(**{f"enrollment__device__{name}": value for name, value in row.selection.items()})
+    named = {name: value for name, value in row.selection.items() if name in selections.COLUMNS}
+    channels = channels.filter(**{f"enrollment__device__{name}": value for name, value in named.items()})
+    said = selections.condition(row.selection)
+    return channels if said is None else channels.filter(enrollment__device__in=Device.objects.filter(said))
 
 
 def _standing(enrollments: Collection[int]) -> set[int]:
@@ -244,7 +249,7 @@ def _queue(row: Broadcast, ids: Sequence[int]) -> None:
 def _said(row: Broadcast, target: commands.Target) -> tuple[commands.Request, Payload]:
     payload = None if row.request is None else plist.load_dict(row.request, max_bytes=LARGEST_STORED)
     request = commands.by_name(row.request_type, payload, target)
-    if sentence := commands.why_not(request, target):
+    if sentence := commands.why_not_as_written(request, target):
         raise CommandRefused(sentence)
     (said,) = Payload.objects.of([queue.render(request)])
     return request, said

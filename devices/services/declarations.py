@@ -1,34 +1,33 @@
 """What administrators declare, and for which devices.  Devices are told by jobs, some hundred at a time."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
 
-from devices.models import Channel, Declaration, DeclarationAssignment, DeclarationSet, Device, Enrollment
+from devices.models import Declaration, DeclarationAssignment, DeclarationSet, Device, Enrollment
 from devices.protocol import declarations
-from devices.protocol.commands import Platform
 from devices.protocol.declarations import (
-    Capabilities,
     DeclarationKind,
-    Holder,
     InvalidDeclaration,
     LegacyProfile,
     SoftwareUpdateEnforcement,
 )
-from devices.protocol.declarations.legacy import check_profile
+from devices.protocol.declarations.legacy import read_profile
 from devices.protocol.declarative.manifest import canonical
-from devices.protocol.support import Channels
-from devices.services import declaration_sets, declared_profiles
+from devices.services import declaration_places, declaration_sets, declared_profiles
 from devices.services.declaring import OWN
-from devices.services.target import target_of
 from epmm import audit
 from epmm.models import Job
 from epmm.wire.errors import WireError
 from epmm.wire.plist import to_json
 
 CHUNK: Final = 200
+UPDATES: Final = "softwareupdate."  # how the declarations begin that `put_update` makes
+UNUSED: Final = timedelta(days=1)
+HEAVY: Final = ("unlock_token", "bootstrap_token", "device__details")
 CHANGED: Final = "devices.declaration_changed"
 ASSIGNED: Final = "devices.declarations_assigned"
 MORE: Final = "devices.refresh_more_declarations"
@@ -82,14 +81,32 @@ def remove(identifier: str, *, actor: str) -> None:
 def assign(identifier: str, devices: Sequence[Device], *, for_users: bool = False, actor: str) -> None:
     """To all of these, or to none when one of them cannot hold it."""
     row = get(identifier)
-    made = []
+    enrollments = Enrollment.objects.active().filter(device__in=devices).select_related("device")
+    places = declaration_places.of_enrollments(list(enrollments.defer(*HEAVY)), row.type, for_users=for_users)
     for device in devices:
-        holder = holder_of(device, row.type, for_users=for_users)
-        if sentence := declarations.why_not(row.type, None if row.profile_sha256 else row.payload, holder):
+        if device.pk not in places:
+            raise DeclarationRefused(f"{device} is not under management.")
+        if sentence := declaration_places.why_not(row, places[device.pk]):
             raise DeclarationRefused(f"{device}: {sentence}")
-        made.append(DeclarationAssignment(declaration=row, device=device, for_users=holder.user_channel))
+    give(row, {device.pk: places[device.pk].holder.user_channel for device in devices})
+    _record("declaration.assigned", row, actor, devices=[str(device.uuid) for device in devices])
+
+
+def give(row: Declaration, devices: Mapping[int, bool]) -> int:
+    """By number: whether to the users of the Mac.  Of updates a device has one, so the later takes the place of others.
+
+    Call it within a transaction, for whoever can hold it; returns how many did not have it.
+    """
+    if row.identifier.startswith(UPDATES):
+        others = DeclarationAssignment.objects.filter(
+            device__in=list(devices), declaration__identifier__startswith=UPDATES, declaration__type=row.type
+        )
+        others.exclude(declaration=row).delete()
+    had = set(row.assignments.filter(device__in=list(devices)).values_list("device_id", "for_users"))
+    made = [DeclarationAssignment(declaration=row, device_id=key, for_users=users) for key, users in devices.items()]
     DeclarationAssignment.objects.bulk_create(made, ignore_conflicts=True)
-    _changed_for("declaration.assigned", row, devices, actor)
+    tell_soon(list(devices))
+    return len(set(devices.items()) - had)
 
 
 @transaction.atomic
@@ -102,20 +119,44 @@ def unassign(identifier: str, devices: Sequence[Device], *, actor: str) -> None:
     if missing:
         raise DeclarationRefused(f"{identifier} is not assigned to {', '.join(map(str, missing.values()))}.")
     assigned.delete()
-    _changed_for("declaration.unassigned", row, devices, actor)
+    tell_soon([device.pk for device in devices])
+    _record("declaration.unassigned", row, actor, devices=[str(device.uuid) for device in devices])
 
 
 @transaction.atomic
 def enforce_update(
     device: Device, *, version: str, by: str, build: str | None = None, details_url: str | None = None, actor: str
 ) -> Declaration:
-    """One for each device: a later one takes the place of the earlier."""
-    payload = SoftwareUpdateEnforcement(
-        target_os_version=version, target_local_date_time=by, target_build_version=build, details_url=details_url
-    ).payload
-    row = put(f"softwareupdate.{device.uuid}", SoftwareUpdateEnforcement.type, payload, actor=actor)
+    row = put_update(version=version, by=by, build=build, details_url=details_url, actor=actor)
     assign(row.identifier, [device], actor=actor)
     return row
+
+
+def put_update(
+    *, version: str, by: str, build: str | None = None, details_url: str | None = None, actor: str
+) -> Declaration:
+    """One for each version and time, however many devices it goes to."""
+    typed = {
+        "TargetOSVersion": version,
+        "TargetLocalDateTime": by,
+        "TargetBuildVersion": build,
+        "DetailsURL": details_url,
+    }
+    try:
+        payload = SoftwareUpdateEnforcement.parse({key: value for key, value in typed.items() if value}).payload
+    except InvalidDeclaration as error:
+        raise DeclarationRefused(str(error)) from error
+    told = declared_profiles.digest(canonical(payload))[:16]
+    return put(f"{UPDATES}{told}", SoftwareUpdateEnforcement.type, payload, actor=actor)
+
+
+@transaction.atomic
+def forget_updates() -> None:
+    """Those that no device has any more: each was made for some devices, and another took its place."""
+    ours = Declaration.objects.filter(identifier__startswith=UPDATES, type=SoftwareUpdateEnforcement.type)
+    unused = ours.filter(assignments=None, changed_at__lt=timezone.now() - UNUSED)
+    locked = list(Declaration.objects.select_for_update().filter(pk__in=list(unused.values_list("pk", flat=True))))
+    Declaration.objects.filter(pk__in=[row.pk for row in locked], assignments=None).delete()
 
 
 def get(identifier: str) -> Declaration:
@@ -123,25 +164,6 @@ def get(identifier: str) -> Declaration:
     if row is None:
         raise DeclarationRefused(f"There is no declaration {identifier}.")
     return row
-
-
-def holder_of(device: Device, type_: str, *, for_users: bool) -> Holder:
-    """Where on this device a declaration of the type would go."""
-    enrollment = device.enrollments.active().select_related("device").order_by("pk").last()
-    if enrollment is None:
-        raise DeclarationRefused(f"{device} is not under management.")
-    target = target_of(Channel(enrollment=enrollment))
-    only_users = target.platform is Platform.MACOS and declarations.facts_of(type_).channels == Channels.USER
-    of_users = for_users or only_users
-    sets = DeclarationSet.objects.filter(channel__enrollment=enrollment)
-    row = (sets.exclude(channel__user_key="") if of_users else sets.filter(channel__user_key="")).first()
-    return Holder(
-        platform=target.platform,
-        kind=target.kind,
-        user_channel=of_users,
-        os_version=device.os_version,
-        capabilities=Capabilities.read(row.capabilities) if row else None,
-    )
 
 
 # --- Telling devices --------------------------------------------------------------------------------------------------
@@ -164,6 +186,11 @@ def spread_change(declaration: int, after: int = 0) -> None:
         row.delete()
 
 
+def tell_soon(devices: Sequence[int]) -> None:
+    for start in range(0, len(devices), CHUNK):
+        Job.enqueue(ASSIGNED, devices=list(devices[start : start + CHUNK]))
+
+
 def tell_devices(devices: Sequence[int | None]) -> None:
     of_devices = DeclarationSet.objects.filter(
         channel__enrollment__device__in=devices, channel__enrollment__state=Enrollment.State.ACTIVE
@@ -180,6 +207,7 @@ def refresh_all(after: int = 0) -> None:
         Job.enqueue(MORE, after=some[-1])
     else:
         declaration_sets.forget_unused(timezone.now())
+        forget_updates()
 
 
 # --- Checking ---------------------------------------------------------------------------------------------------------
@@ -197,7 +225,7 @@ def _checked(
     if type_ == LegacyProfile.type:
         if profile is None:
             raise InvalidDeclaration(f"{type_} takes the profile itself; this server gives it an address.")
-        check_profile(profile)
+        read_profile(profile)
         sha256 = declared_profiles.digest(profile)
         checked: dict[str, Any] = {}
     else:
@@ -216,13 +244,6 @@ def _json(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     if not same:
         raise InvalidDeclaration("The payload holds text or numbers that JSON has no room for.")
     return payload
-
-
-def _changed_for(action: str, row: Declaration, devices: Sequence[Device], actor: str) -> None:
-    _record(action, row, actor, devices=[str(device.uuid) for device in devices])
-    keys = [device.pk for device in devices]
-    for start in range(0, len(keys), CHUNK):
-        Job.enqueue(ASSIGNED, devices=keys[start : start + CHUNK])
 
 
 def _record(action: str, row: Declaration, actor: str, **details: Any) -> None:

@@ -6,7 +6,9 @@ profile, made with our key, and good for as long as the device keeps in touch.
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final
 
 from django.conf import settings
@@ -14,9 +16,20 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from devices.models import Channel, Declaration, DeclarationSet, Enrollment
+from devices.protocol.configuration_profile import Payload, judge
+from devices.protocol.declarations.legacy import read_profile
+from devices.protocol.target import Target
 
 PATH: Final = "declarations/profile"
 GOOD_FOR: Final = timedelta(days=7)  # a device sends a full report every day
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What decides where a profile may go, without its values."""
+
+    identifier: str
+    payloads: tuple[Payload, ...]
 
 
 class ProfileGone(Exception):
@@ -25,6 +38,20 @@ class ProfileGone(Exception):
 
 def digest(profile: bytes) -> str:
     return hashlib.sha256(profile).hexdigest()
+
+
+def why_not(sha256: str, target: Target) -> str | None:
+    """A device would refuse the profile for what is in it.  Raises InvalidDeclaration."""
+    outline = _outline(sha256)
+    return judge(outline.identifier, outline.payloads, target).refusal
+
+
+@lru_cache(maxsize=256)
+def _outline(sha256: str) -> Outline:
+    """The same for ever: the hash is that of the profile."""
+    row = Declaration.objects.filter(profile_sha256=sha256).only("profile").first()
+    profile = read_profile(bytes(row.profile or b"") if row is not None else b"")
+    return Outline(profile.identifier, profile.payloads)
 
 
 def url_for(channel: Channel, sha256: str) -> str:

@@ -22,6 +22,7 @@ from devices.protocol.declarations import (
 from devices.protocol.declarations.base import TypedDeclaration
 from devices.protocol.declarative.manifest import Item, Rendered, declarations_token, render
 from devices.services import declared_profiles
+from devices.services.target import target_of
 
 OWN: Final = "epmm."  # no administrator's declaration begins like this
 STATUS: Final = f"{OWN}status"
@@ -60,7 +61,7 @@ def wanted(channel: Channel, holder: Holder, assigned: Sequence[DeclarationAssig
     planned: list[_Planned] = []
     for each in assigned:
         plan = _plan(each.declaration, channel)
-        if sentence := _why_not(plan, holder):
+        if sentence := _why_not(plan, holder) or _content_why_not(each.declaration, channel):
             unsupported[plan.identifier] = sentence
         else:
             planned.append(plan)
@@ -74,6 +75,13 @@ def _why_not(plan: _Planned, holder: Holder) -> str | None:
     try:
         return declarations.why_not(plan.type, plan.payload, holder)
     except InvalidDeclaration as error:  # stored when less was known about its type
+        return str(error)
+
+
+def _content_why_not(row: Declaration, channel: Channel) -> str | None:
+    try:
+        return declared_profiles.why_not(row.profile_sha256, target_of(channel)) if row.profile_sha256 else None
+    except InvalidDeclaration as error:  # stored when less was asked of a profile
         return str(error)
 
 

@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from devices.models import Command, CommandRow, Device, FinishedCommand, Result
-from devices.protocol.commands import REGISTRY
-from devices.services import secrets
+from devices.protocol.commands import REGISTRY, answers_with_secret
 from epmm.wire import plist
 from epmm.wire.errors import WireError
 from epmm.wire.limits import LARGEST_STORED
@@ -56,7 +55,7 @@ def _request(row: CommandRow) -> str:
 
 def _answer(row: CommandRow) -> str:
     body = getattr(row, "body", None)
-    if row.request_type in secrets.BEARERS:
+    if answers_with_secret(row.request_type):
         return HIDDEN if isinstance(row, Result | FinishedCommand) else ""
     if not body:
         return ""

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from devices.models import Command, Enrollment, FinishedCommand, Result
 from devices.models.command import MOVED
+from devices.protocol.commands import answers_with_secret
 from devices.protocol.installed import Profile
 from devices.protocol.reading import Reading
 from devices.services import configuration_answers, configuration_drift, departure, inventory, secrets
@@ -106,7 +107,7 @@ def _read(ids: Sequence[int], ahead: Mapping[int, Reading | None] = _NOTHING) ->
 def _keep_secrets(results: Sequence[Result], read: Mapping[Result, Reading | None]) -> None:
     """Whatever has become of the enrollment since: its device has set them, and nobody else knows them."""
     for result in results:
-        if result.request_type in secrets.BEARERS:
+        if answers_with_secret(result.request_type):
             reading = read[result] if result in read else _reading(result)
             if reading is not None:
                 secrets.keep(result.channel.enrollment, reading.secrets, result.received_at)
@@ -169,7 +170,7 @@ def _archive(results: Sequence[Result]) -> None:
 
 def _kept_body(result: Result) -> bytes | None:
     """What hands over secrets stands sealed elsewhere, or nowhere: never in the archive, also where it was not read."""
-    return None if result.request_type in secrets.BEARERS else bytes(result.body)
+    return None if answers_with_secret(result.request_type) else bytes(result.body)
 
 
 def _is_the_databases(error: Exception) -> bool:
@@ -195,7 +196,7 @@ def _set_aside(result_id: int, error: Exception) -> int:
             at = f"{where.filename}:{where.lineno}"
             logger.error("an answer cannot be read", extra=_about(result) | {"error": why, "at": at})
             inventory.note_unread(result, why, timezone.now())
-            if result.request_type in secrets.BEARERS:
+            if answers_with_secret(result.request_type):
                 unread = {f"{result.request_type} answer, unread": bytes(result.body)}
                 secrets.keep(result.channel.enrollment, unread, result.received_at)
             _archive([result])

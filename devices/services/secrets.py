@@ -2,16 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from devices.models import Device, Enrollment, Secret
 from epmm import audit
-
-# Commands whose answers open the device.
-BEARERS: Final = frozenset({"ActivationLockBypassCode", "RotateFileVaultKey", "RequestUnlockToken"})
 
 
 class NoSecret(Exception):

@@ -27,13 +27,19 @@ class Order:
 
 
 def prepare(
-    device: Device, request_type: str, *, payload: Mapping[str, Any] | None = None, user_key: str = ""
+    device: Device,
+    request_type: str,
+    *,
+    payload: Mapping[str, Any] | None = None,
+    user_key: str = "",
+    is_ours: bool = False,
 ) -> Order:
-    """`CommandRefused` says what speaks against it."""
+    """`is_ours`: made by EPMM, not written by an administrator.  `CommandRefused` says what speaks against it."""
     channel = _channel(device, user_key)
     target = target_of(channel)
     request = commands.by_name(request_type, payload, target)
-    if sentence := commands.why_not(request, target):
+    why_not = commands.why_not if is_ours else commands.why_not_as_written
+    if sentence := why_not(request, target):
         raise CommandRefused(sentence)
     ends = departure.is_one(request, target)
     return Order(device=device, channel=channel, request=request, ends_management=ends)

@@ -15,4 +15,4 @@ def renew(device: Device, *, actor: str) -> Command:
     if enrollment is None:
         raise CommandRefused("This device is not under management.")
     payload = {"Payload": profiles.renew(enrollment)}
-    return send.send(send.prepare(device, "InstallProfile", payload=payload), actor=actor)
+    return send.send(send.prepare(device, "InstallProfile", payload=payload, is_ours=True), actor=actor)

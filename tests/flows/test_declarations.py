@@ -1,6 +1,5 @@
 """Declarations, from the administrator's command to the device and back into the record."""
 
-import plistlib
 from dataclasses import replace
 
 import pytest
@@ -10,11 +9,12 @@ from devices.services import declarations
 from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.messages import Channel
+from tests.devices.configuration.profiles import profile
 from tests.flows.house import House, record_of
 from users.models import User
 
 PASSCODE = "com.apple.configuration.passcode.settings"
-PROFILE = plistlib.dumps({"PayloadType": "Configuration", "PayloadContent": []})
+PROFILE = profile()
 
 
 def in_step(house: House, family: Family = Family.IPHONE) -> SimulatedDevice:
@@ -94,8 +94,8 @@ def test_an_update_is_enforced_and_its_progress_read(house: House, anna: User) -
     device = in_step(house)
     declarations.enforce_update(record_of(device), version="18.3", by="2026-12-01T20:00:00", actor="test")
     settle(house, device)
-    name = f"softwareupdate.{record_of(device).uuid}"
-    assert device.declarations[Channel.DEVICE].held["configuration", name]["Payload"]["TargetOSVersion"] == "18.3"
+    held = device.declarations[Channel.DEVICE].held.values()
+    assert [each["Payload"]["TargetOSVersion"] for each in held if each["Type"].endswith(".specific")] == ["18.3"]
 
     device.declarations[Channel.DEVICE].changed["softwareupdate.install-state"] = "installing"
     device.report_status()

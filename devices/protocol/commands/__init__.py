@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from devices.protocol.commands import managed, media, passwords, remote, settings, updates, users
-from devices.protocol.commands.allowed import removes_enrollment, why_not
+from devices.protocol.commands.allowed import (
+    answers_with_secret,
+    is_personal,
+    removes_enrollment,
+    why_not,
+    why_not_as_written,
+)
 from devices.protocol.commands.applications import InstalledApplicationList
 from devices.protocol.commands.base import REGISTRY, AnyRequest, Request, priority_of, render
 from devices.protocol.commands.declarative import DeclarativeManagement
@@ -32,12 +38,15 @@ __all__ = [
     "RestartDevice",
     "SecurityInfo",
     "Target",
+    "answers_with_secret",
     "by_name",
     "first_inventory",
+    "is_personal",
     "priority_of",
     "removes_enrollment",
     "render",
     "why_not",
+    "why_not_as_written",
 ]
 
 # known by their names alone; importing a module is what makes its commands known

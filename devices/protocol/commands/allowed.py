@@ -12,6 +12,17 @@ def facts_of(request_type: str) -> Facts | None:
     return made.facts if made is not None else FORBIDDEN.get(request_type)
 
 
+def is_personal(request_type: str) -> bool:
+    made = REGISTRY.get(request_type)
+    return made is not None and made.is_personal
+
+
+def answers_with_secret(request_type: str) -> bool:
+    """What is never sent has no answer worth keeping, either."""
+    made = REGISTRY.get(request_type)
+    return request_type in FORBIDDEN if made is None else made.answers_with_secret
+
+
 def why_not(request: Request, target: Target) -> str | None:
     """One sentence for the administrator, or None when nothing speaks against it."""
     name = request.request_type
@@ -25,6 +36,13 @@ def why_not(request: Request, target: Target) -> str | None:
         or _right(request, at, target)
         or _payload(request, target)
     )
+
+
+def why_not_as_written(request: Request, target: Target) -> str | None:
+    """As `why_not`, of what an administrator wrote down."""
+    if sentence := why_not(request, target):
+        return sentence
+    return REGISTRY[request.request_type].parse(request.payload, target).objection_as_written(target)
 
 
 def removes_enrollment(request: Request, target: Target) -> bool:

@@ -44,6 +44,10 @@ class Command:
     request_type: ClassVar[str]  # the name of the class
     facts: ClassVar[Facts]
     reads: ClassVar[Reader | None] = None  # what its result tells
+    is_personal: ClassVar[bool] = False  # says something else to each device, so it goes to one at a time
+    answers_with_secret: ClassVar[bool] = (
+        False  # what comes back opens the device: sealed, and never archived as it came
+    )
     priority: ClassVar[int] = 0  # lower goes first; those alike go in the order in which they were queued
     keys: ClassVar[tuple[Key, ...]]  # made from the fields
     _attributes: ClassVar[tuple[str, ...]]
@@ -66,6 +70,11 @@ class Command:
 
     def objection(self, target: Target) -> str | None:
         """What the keys mean together, and no table says."""
+        del target
+        return None
+
+    def objection_as_written(self, target: Target) -> str | None:
+        """What can be wrong only with what somebody wrote down: EPMM's own needs no such look at each device."""
         del target
         return None
 

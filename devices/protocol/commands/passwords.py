@@ -16,6 +16,7 @@ class ClearPasscode(Command):
     """https://developer.apple.com/documentation/devicemanagement/clear-passcode-command."""
 
     priority: ClassVar = URGENT
+    is_personal: ClassVar = True
     facts: ClassVar = Facts(ios=At("4.0", DEVICE, Right.LOCK), visionos=At("1.1", DEVICE, Right.LOCK))
 
     unlock_token: Annotated[bytes, data("UnlockToken", secret=True)]
@@ -39,6 +40,7 @@ class ActivationLockBypassCode(Command):
 
     facts: ClassVar = Facts(ios=At("7.1", SUPERVISED), macos=At("10.15", SUPERVISED), visionos=At("2.0", SUPERVISED))
     reads: ClassVar = system.BYPASS
+    answers_with_secret: ClassVar = True
 
 
 @command
@@ -96,6 +98,7 @@ class RotateFileVaultKey(Command):
 
     facts: ClassVar = Facts(macos=At("10.9", DEVICE, Right.LOCK))
     reads: ClassVar = system.ROTATION
+    answers_with_secret: ClassVar = True
 
     key_type: Annotated[str, text("KeyType", "personal", "institutional")]
     file_vault_unlock: Annotated[

@@ -2,11 +2,12 @@
 
 from typing import Annotated, ClassVar
 
-from devices.protocol import installed
+from devices.protocol import configuration_profile, installed
 from devices.protocol.commands.base import Command, command
 from devices.protocol.commands.keys import data, flag, text
 from devices.protocol.reading import kept
 from devices.protocol.support import ANY, EITHER, At, Facts, Right
+from devices.protocol.target import Target
 
 
 @command
@@ -36,6 +37,14 @@ class InstallProfile(Command):
     )
 
     profile: Annotated[bytes, data("Payload", secret=True)]
+
+    def objection_as_written(self, target: Target) -> str | None:
+        """A configuration is judged when it is assigned; an enrollment profile is ours to send."""
+        try:
+            profile = configuration_profile.read(self.profile)
+        except configuration_profile.ProfileRefused as refused:
+            return str(refused)
+        return configuration_profile.judge(profile.identifier, profile.payloads, target).refusal
 
 
 @command

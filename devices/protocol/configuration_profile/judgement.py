@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from devices.protocol.commands import Kind, Platform, Target
 from devices.protocol.configuration_profile.payloads import ONLY_FOR_THE_MAC, ONLY_FOR_USERS, PAYLOADS
 from devices.protocol.configuration_profile.reading import Payload
 from devices.protocol.configuration_profile.restrictions import RESTRICTIONS
+from devices.protocol.target import Kind, Platform, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from devices.protocol.commands import Platform
+from devices.protocol.target import Platform
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ https://developer.apple.com/documentation/devicemanagement/restrictions
 
 from typing import Final
 
-from devices.protocol.commands import Platform
 from devices.protocol.configuration_profile.payloads import Reach, reach
+from devices.protocol.target import Platform
 
 PAYLOAD: Final = "com.apple.applicationaccess"
 RESTRICTIONS: Final[dict[Platform, Reach]] = {

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from devices.protocol import commands
 from devices.protocol.commands import REGISTRY, AnyRequest, Target
 from devices.protocol.commands.forbidden import FORBIDDEN
+from devices.protocol.reading import NEVER_KEPT
 from tests.devices.commands.targets import EVERY, IPHONE, MAC
 from tests.devices.commands.test_payloads import refusal
 
@@ -102,3 +103,14 @@ def test_any_payload_is_taken_or_refused_with_a_sentence(name: str, payload: dic
     for request in (AnyRequest(request_type=name, payload=payload), commands.by_name(name, payload, target)):
         sentence = commands.why_not(request, target)
         assert sentence is None or len(sentence) < 400
+
+
+def test_a_command_whose_answer_holds_what_is_never_kept_says_so_itself() -> None:
+    """SecurityInfo tells much besides, and its recovery key is for whoever has the key to it."""
+    told = {name for name, made in REGISTRY.items() if made.reads is not None and NEVER_KEPT & set(made.reads.keys)}
+
+    assert told - {"SecurityInfo"} == {name for name in REGISTRY if commands.answers_with_secret(name)} - {
+        "RotateFileVaultKey"
+    }
+    assert all(commands.answers_with_secret(name) for name in ("RotateFileVaultKey", "RequestUnlockToken"))
+    assert [name for name in REGISTRY if commands.is_personal(name)] == ["ClearPasscode"]

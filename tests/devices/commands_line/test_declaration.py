@@ -1,5 +1,4 @@
 import json
-import plistlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.core.management import CommandError
 from devices.models import Declaration, DeclarationAssignment, Device
 from epmm.models import AuditEntry
 from tests.devices.commands_line.run import run, run_json
+from tests.devices.configuration.profiles import profile
 from tests.devices.declarations.rows import ENFORCE, PASSCODE, channel, iphone, report, synchronize, work
 from tests.devices.services.rows import UDID
 from tests.recorded import VECTORS
@@ -54,7 +54,7 @@ def test_examples_of_apple_are_taken_whole(tmp_path: Path) -> None:
 
 def test_a_profile_is_declared_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "wifi.mobileconfig"
-    file.write_bytes(plistlib.dumps({"PayloadType": "Configuration", "PayloadContent": []}))
+    file.write_bytes(profile())
 
     run("declaration", "set", "wifi", "com.apple.configuration.legacy", str(file))
 
@@ -76,7 +76,7 @@ def test_what_is_given_can_be_taken(phone: Device, tmp_path: Path) -> None:
 def test_an_update_in_one_command(phone: Device) -> None:
     made = run("declaration", "update", "S1", "--version", "18.3", "--by", "2026-12-01T20:00:00", "--build", "22D63")
 
-    assert made.strip() == f"softwareupdate.{phone.uuid}"
+    assert made.strip() == Declaration.objects.get().identifier
     assert Declaration.objects.get().payload == {
         "TargetOSVersion": "18.3",
         "TargetLocalDateTime": "2026-12-01T20:00:00",

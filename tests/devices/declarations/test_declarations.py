@@ -1,7 +1,6 @@
 """What may be declared, and where: typed payloads, all other types by their structure."""
 
 import json
-import plistlib
 from dataclasses import replace
 from typing import Any
 
@@ -18,10 +17,10 @@ from devices.protocol.declarations import (
     kind_of,
     why_not,
 )
-from devices.protocol.declarations.legacy import check_profile
+from devices.protocol.declarations.legacy import read_profile
 from devices.protocol.declarations.reach import is_older
-from epmm.wire import plist
 from tests import pki
+from tests.devices.configuration.profiles import payload, profile
 from tests.recorded import VECTORS
 
 IPHONE = Holder(platform=Platform.IOS, kind=Kind.ADDE, os_version="18.2")
@@ -32,7 +31,6 @@ ENFORCE = "com.apple.configuration.softwareupdate.enforcement.specific"
 UPDATES = "com.apple.configuration.softwareupdate.settings"
 PASSCODE = "com.apple.configuration.passcode.settings"
 MAIL = "com.apple.configuration.account.mail"
-PROFILE = {"PayloadType": "Configuration", "PayloadContent": [{"PayloadType": "com.apple.wifi.managed"}]}
 
 
 @pytest.mark.parametrize("path", sorted((VECTORS / "examples").glob("ddm-*.json")), ids=lambda path: path.stem)
@@ -203,22 +201,20 @@ def test_the_kind_stands_in_the_type() -> None:
 
 
 def test_a_profile_may_be_signed() -> None:
-    raw = plistlib.dumps(PROFILE)
+    raw = profile()
 
-    check_profile(raw)
-    check_profile(pki.sign(raw, pki.authority()))
+    assert read_profile(raw).payloads == read_profile(pki.sign(raw, pki.authority())).payloads
 
 
 @pytest.mark.parametrize(
     ("raw", "sentence"),
     [
-        (b"", "no configuration profile"),
-        (b"\x30\x03\x02\x01\x01", "no configuration profile"),
-        (plist.dump({"PayloadType": "com.apple.wifi.managed"}), "PayloadType is not Configuration"),
-        (plist.dump({"PayloadType": "Configuration"}), "no list PayloadContent"),
-        (plist.dump(PROFILE | {"PayloadContent": [{"PayloadType": "com.apple.mdm"}]}), "may not contain com.apple.mdm"),
+        (b"", "not a profile"),
+        (profile(PayloadType="com.apple.wifi.managed"), "PayloadType"),
+        (profile(payload("com.apple.mdm")), "com.apple.mdm"),
+        (profile(payload("com.apple.declarations")), "may not contain com.apple.declarations"),
     ],
 )
 def test_a_profile_that_may_not_be_declared(raw: bytes, sentence: str) -> None:
     with pytest.raises(InvalidDeclaration, match=sentence):
-        check_profile(raw)
+        read_profile(raw)

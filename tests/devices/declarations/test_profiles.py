@@ -1,6 +1,5 @@
 """A profile that a declaration leads to: its address is the secret."""
 
-import plistlib
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -10,13 +9,13 @@ from django.utils import timezone
 
 from devices.models import Declaration, DeclarationSet, Device, Enrollment
 from devices.services import declarations, declared_profiles
+from tests.devices.configuration.profiles import PASSWORD, profile
 from tests.devices.declarations.rows import channel, iphone, set_of, synchronize, work
 
 pytestmark = pytest.mark.django_db
 
 LEGACY = "com.apple.configuration.legacy"
-PROFILE = plistlib.dumps({"PayloadType": "Configuration", "PayloadContent": [{"Password": "wifi secret"}]})
-OTHER = plistlib.dumps({"PayloadType": "Configuration", "PayloadContent": []})
+PROFILE, OTHER = profile(), profile(edition=2)
 
 
 @pytest.fixture
@@ -98,6 +97,6 @@ def test_the_address_ends_with_the_enrollment_the_assignment_and_the_contact(cli
 def test_the_profile_is_sealed_in_the_database_and_in_no_declaration(phone: Device) -> None:
     row = Declaration.objects.extra(select={"sealed": "profile"}).get()
 
-    assert b"wifi secret" not in bytes(row.sealed)
+    assert PASSWORD.encode() not in bytes(row.sealed)
     assert row.profile is not None
     assert row.payload == {}
