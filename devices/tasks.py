@@ -8,6 +8,7 @@ from devices.services import (
     configuration_plan,
     configurations,
     contact,
+    declaration_runs,
     declarations,
     declarative,
     departing,
@@ -93,6 +94,11 @@ def declaration_changed(declaration: int, after: int = 0) -> None:
 @jobs.handles(declarations.ASSIGNED)
 def declarations_assigned(devices: list[int]) -> None:
     declarations.tell_devices(devices)
+
+
+@jobs.handles(declaration_runs.KIND)
+def declare_to_many(run: int) -> None:
+    declaration_runs.work(run)
 
 
 @jobs.handles("devices.refresh_declarations", every=timedelta(days=1))

@@ -12,6 +12,7 @@ from devices.models.declaration import (
     DeclarationState,
     Manifest,
 )
+from devices.models.declaration_run import DeclarationRun
 from devices.models.delivery import ConfigurationDelivery
 from devices.models.device import Device, os_version_number
 from devices.models.enrollment import Channel, Enrollment, Identity
@@ -47,6 +48,7 @@ __all__ = [
     "Declaration",
     "DeclarationAssignment",
     "DeclarationContent",
+    "DeclarationRun",
     "DeclarationSet",
     "DeclarationState",
     "Device",

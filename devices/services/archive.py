@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from devices.models import Broadcast, Command, Enrollment, FinishedCommand, Payload, Result
+from devices.models import Broadcast, Command, DeclarationRun, Enrollment, FinishedCommand, Payload, Result
 from devices.models.command import AWAITED
 from devices.services import action_runs
 from epmm import options, settings_store
@@ -67,6 +67,7 @@ def expire(oldest: datetime) -> None:
         Exists(Command.objects.filter(broadcast=OuterRef("pk")))
     )
     finished.delete()
+    DeclarationRun.objects.filter(created_at__lt=oldest).delete()
 
 
 def forget_unused_payloads(before: datetime) -> None:

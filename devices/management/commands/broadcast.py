@@ -29,6 +29,7 @@ class Command(BaseCommand):
         send.add_argument("--user", metavar="USER_ID")
         send.add_argument("--os-version")
         send.add_argument("--uuids", type=Path, help="a file with the UUIDs of devices, a line each; - for the input")
+        add_selection(send)
         send.add_argument("--yes", action="store_true", help="also where it ends the management of the devices")
         for name, help_text in (("show", "how far it has come"), ("cancel", "call back what is not answered")):
             what.add_parser(name, help=help_text).add_argument("broadcast", help="its UUID")
@@ -53,7 +54,7 @@ class Command(BaseCommand):
             "os_version": options["os_version"],
             "uuid__in": _uuids(options["uuids"]) if options["uuids"] else None,
         }
-        chosen = {name: value for name, value in selection.items() if value is not None}
+        chosen = {name: value for name, value in selection.items() if value is not None} | selection_of(options)
         payload = read_payload(options["payload"], request_type) if options["payload"] else None
         row = broadcast.begin(request_type, selection=chosen, payload=payload, actor=ACTOR)
         self._print(options, {"broadcast": str(row.uuid)}, str(row.uuid))
@@ -77,6 +78,15 @@ class Command(BaseCommand):
 
     def _print(self, options: dict[str, Any], value: Any, text: str) -> None:
         self.stdout.write(json.dumps(value, indent=2, cls=DjangoJSONEncoder) if options["json"] else text)
+
+
+def add_selection(parser: CommandParser) -> None:
+    parser.add_argument("--label", metavar="NAME", help="the devices that have it now")
+    parser.add_argument("--search", metavar="EXPRESSION", help="the devices that it finds")
+
+
+def selection_of(options: dict[str, Any]) -> dict[str, str]:
+    return {name: options[name] for name in ("label", "search") if options[name] is not None}
 
 
 def _uuids(path: Path) -> list[str]:

@@ -6,11 +6,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
 from django.db.models import Count
 
-from devices.models import Declaration, Device
+from devices.management.commands.broadcast import add_selection, selection_of
+from devices.models import Declaration, DeclarationRun, Device
 from devices.protocol.declarations import LegacyProfile
-from devices.services import declaration_overview, declarations
+from devices.services import declaration_overview, declaration_runs, declarations
 from devices.services.declarations import DeclarationRefused
 from devices.services.find import DeviceNotFound, find_device
 
@@ -36,11 +38,16 @@ class Command(BaseCommand):
         add("remove", "take it from every device", "identifier")
         for name, about in (("assign", "give it to devices"), ("unassign", "take it from devices")):
             each = add(name, about, "identifier")
-            each.add_argument("devices", nargs="+", metavar="DEVICE", help="UUID, UDID or serial number")
+            each.add_argument("devices", nargs="*", metavar="DEVICE", help="UUID, UDID or serial number")
+            add_selection(each)
             if name == "assign":
                 each.add_argument("--users", action="store_true", help="to the users of a Mac, instead of the Mac")
         add("status", "what a device is to hold, and what it says of it", "device")
-        update = add("update", "enforce a software update by a local time", "device")
+        run = add("run", "how far it has come with many devices", "run")
+        run.add_argument("--stop", action="store_true", help="go no further; what is done stays done")
+        update = add("update", "enforce a software update by a local time")
+        update.add_argument("device", nargs="?", metavar="DEVICE", help="UUID, UDID or serial number")
+        add_selection(update)
         update.add_argument("--version", required=True, dest="os_version", help="such as 18.2")
         update.add_argument("--by", required=True, help="the clock of the device, such as 2026-12-01T20:00:00")
         update.add_argument("--build", help="such as 22C152")
@@ -88,21 +95,44 @@ class Command(BaseCommand):
         declarations.remove(options["identifier"], actor=ACTOR)
 
     def _assign(self, options: dict[str, Any]) -> None:
-        declarations.assign(options["identifier"], _devices(options), for_users=options["users"], actor=ACTOR)
+        for_users = options["users"]
+        if selection := _selection(options, options["devices"]):
+            self._many(declarations.get(options["identifier"]), options, selection, for_users=for_users)
+        else:
+            declarations.assign(options["identifier"], _devices(options), for_users=for_users, actor=ACTOR)
 
     def _unassign(self, options: dict[str, Any]) -> None:
-        declarations.unassign(options["identifier"], _devices(options), actor=ACTOR)
+        if selection := _selection(options, options["devices"]):
+            self._many(declarations.get(options["identifier"]), options, selection, takes=True)
+        else:
+            declarations.unassign(options["identifier"], _devices(options), actor=ACTOR)
 
     def _update(self, options: dict[str, Any]) -> None:
-        row = declarations.enforce_update(
-            find_device(options["device"]),
-            version=options["os_version"],
-            by=options["by"],
-            build=options["build"],
-            details_url=options["details_url"],
-            actor=ACTOR,
-        )
-        self._done(row, options)
+        names = ("build", "details_url", "by")
+        wanted: dict[str, Any] = {"version": options["os_version"], "actor": ACTOR, **{n: options[n] for n in names}}
+        if selection := _selection(options, options["device"]):
+            with transaction.atomic():
+                self._many(declarations.put_update(**wanted), options, selection)
+        else:
+            self._done(declarations.enforce_update(find_device(options["device"]), **wanted), options)
+
+    def _many(self, row: Declaration, options: dict[str, Any], selection: dict[str, str], **how: bool) -> None:
+        run = declaration_runs.begin(row, selection=selection, actor=ACTOR, **how)
+        told = {"declaration": row.identifier, "run": str(run.uuid)}
+        self._say(told) if options["json"] else self.stdout.write(told["run"])
+
+    def _run(self, options: dict[str, Any]) -> None:
+        run = declaration_runs.find(options["run"])
+        if options["stop"]:
+            declaration_runs.stop(run, actor=ACTOR)
+            run.refresh_from_db()
+        told = _progress(run)
+        if options["json"]:
+            self._say(told)
+            return
+        lines = [f"{name.replace('_', ' ')}: {value}" for name, value in told.items() if name != "refusals"]
+        lines += [f"refused for {count}: {sentence}" for sentence, count in run.refusals.items()]
+        self.stdout.write("\n".join(lines))
 
     def _status(self, options: dict[str, Any]) -> None:
         channels = declaration_overview.of_device(find_device(options["device"]))
@@ -146,6 +176,20 @@ def _table(rows: Iterable[Sequence[str]]) -> Iterable[str]:
 
 def _summary(row: Declaration) -> dict[str, Any]:
     return {"identifier": row.identifier, "type": row.type, "version": row.version, "changed_at": row.changed_at}
+
+
+def _progress(run: DeclarationRun) -> dict[str, Any]:
+    is_over = run.done_at is not None or run.stopped_at is not None
+    counted = {"changed": run.changed, "unchanged": run.unchanged, "refused": run.refused, "refusals": run.refusals}
+    return {"declaration": run.declaration.identifier, **counted, "is_complete": is_over}
+
+
+def _selection(options: dict[str, Any], named: object) -> dict[str, str]:
+    """Empty where devices are named."""
+    selection = selection_of(options)
+    if bool(selection) == bool(named):
+        raise CommandError("Say which devices: by their names, or by --label and --search.")
+    return selection
 
 
 def _devices(options: dict[str, Any]) -> list[Device]:

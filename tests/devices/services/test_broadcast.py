@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from devices import tasks
 from devices.models import Broadcast, Command, Device, Enrollment, FinishedCommand, Payload
-from devices.services import broadcast, results
+from devices.services import broadcast, labels, results
 from devices.services.queue import CommandRefused
 from epmm.models import AuditEntry, Job
 from tests.devices.services.rows import answered, channel_of, device_of, enrolled
@@ -46,6 +46,22 @@ def test_each_managed_device_gets_a_command_of_its_own_and_all_share_what_it_say
     assert plistlib.loads(command.rendered)["CommandUUID"] == str(command.uuid).upper()
     assert (row.queued, row.refused, row.queued_at is not None) == (3, 0, True)
     assert AuditEntry.objects.get(action="broadcast.begun").subject == str(row.uuid)
+
+
+@pytest.mark.parametrize("how", ["label", "search"])
+def test_the_devices_of_a_label_or_an_expression_get_it(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.setattr(broadcast, "BITE", 2)
+    *members, _other = fleet(4)
+    label = labels.create("Sales", actor="anna")
+    for each in members:
+        labels.add(label, device_of(each), actor="anna")
+        Device.objects.filter(pk=device_of(each).pk).update(comment="for Sales", comment_folded="for sales")
+    row = sent(**{how: "sales" if how == "label" else 'common.comment = "for Sales"'})
+
+    assert row.queued == 3
+    assert set(Command.objects.values_list("channel", flat=True)) == {channel_of(each).pk for each in members}
+    with pytest.raises(CommandRefused, match="nonsense"):
+        sent(**{how: "nonsense = 1"})
 
 
 def test_what_differs_is_asked_differently_and_what_cannot_work_is_refused_with_its_reason() -> None:
