@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from devices.models import Device, Label
 from devices.protocol.commands.lifecycle import MAC_PIN_LENGTH
+from devices.protocol.declarations import base as declared
 from devices.services.actions import Subject
 from devices.services.labels import LONGEST_DESCRIPTION, LONGEST_NAME
 from epmm import mail
@@ -111,6 +112,45 @@ class MessageForm(ActionForm):
             raise forms.ValidationError(str(refused)) from refused
 
 
+class UpdateForm(ActionForm):
+    version = forms.CharField(
+        label=gettext_lazy("Version"),
+        max_length=16,
+        help_text=gettext_lazy("Such as 18.2. A device that has it, or a later one, does nothing."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
+    )
+    by = forms.CharField(
+        label=gettext_lazy("Latest by"),
+        max_length=19,
+        help_text=gettext_lazy("By the clock of the device, wherever it is."),
+        widget=forms.TextInput(attrs={"type": "datetime-local"}),
+    )
+    details_url = forms.URLField(
+        label=gettext_lazy("Page that explains it"),
+        required=False,
+        assume_scheme="https",
+        help_text=gettext_lazy("Shown to the user with the reminders; it begins with https://."),
+    )
+
+    def clean_version(self) -> str:
+        return self._said(declared.version, _("This is no version such as 18.2."), self.cleaned_data["version"])
+
+    def clean_by(self) -> str:
+        """Browsers leave the seconds out."""
+        typed = str(self.cleaned_data["by"])
+        return self._said(declared.local_time, _("This is no date with a time."), f"{typed}:00"[:19])
+
+    def clean_details_url(self) -> str:
+        typed = str(self.cleaned_data["details_url"])
+        return self._said(declared.https, _("It begins with https://."), typed) if typed else ""
+
+    def _said(self, read: declared.Read, sentence: str, typed: str) -> str:
+        try:
+            return str(read("", typed))
+        except declared.InvalidDeclaration as invalid:
+            raise forms.ValidationError(sentence) from invalid
+
+
 class RetireForm(ActionForm):
     at_once = forms.BooleanField(
         label=gettext_lazy("Retire the record at once"),
@@ -167,6 +207,7 @@ class CommentForm(ActionForm):
 FORMS: Final[Mapping[str, type[ActionForm]]] = {
     "lock": LockForm,
     "message": MessageForm,
+    "update-os": UpdateForm,
     "wipe": WipeForm,
     "retire": RetireForm,
     "ownership": OwnershipForm,

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from devices.models import Command, Device, Enrollment, Label
+from devices.models import Command, Declaration, DeclarationAssignment, Device, Enrollment, Label
 from devices.protocol.stamp import stamp
 from devices.services import labels
 from devices.services.actions import ACTIONS
@@ -99,6 +99,8 @@ def test_what_a_viewer_may_not_do_is_grey_and_says_why(signed_in: SignedIn) -> N
         ("retire", {"state": Enrollment.State.ENDED}, "not under management"),
         ("retire", {"status": Device.Status.WIPED}, "This device is wiped."),
         ("push-profiles", {"state": Enrollment.State.ENDED}, "not under management"),
+        ("update-os", {"kind": Enrollment.Kind.AAUE}, "not allowed on a device that is enrolled as a user"),
+        ("update-os", {"os_version": "16.7"}, "needs iOS 17.0; this device has 16.7."),
         ("ownership", {"status": Device.Status.RETIRED}, "This device is retired."),
         ("apply-label", {"status": Device.Status.WIPED}, "This device is wiped."),
         ("lost", {"status": Device.Status.IENROLL_VERIFIED}, "Only an active device can be lost."),
@@ -125,6 +127,21 @@ def test_a_greyed_action_says_why_on_the_device_and_in_the_dialog(
     go(client, key, device, message="x", reason="x", typed="phone a", owner="EMPLOYEE", user="admin")
     assert not Command.objects.exists()
     assert Device.objects.values().get() == before
+
+
+def test_an_update_is_enforced_on_phones_that_nobody_supervises(signed_in: SignedIn) -> None:
+    first, second, own, client = phone("a"), phone("b"), phone("c", kind=Enrollment.Kind.AAUE), signed_in()
+    for wrong in ({"version": "soon"}, {"by": "2026-12-24"}, {"details_url": "http://help.example"}):
+        typed = {"version": "18.3", "by": "2026-12-01T20:00", "details_url": ""} | wrong
+        assert go(client, "update-os", first, **typed).status_code == 422
+    assert not Declaration.objects.exists()
+
+    said = go(client, "update-os", first, second, own, version="18.3", by="2026-12-01T20:00", details_url="")
+    assert "Update OS sent to 2 devices; 1 was skipped" in said.content.decode()
+    assert Declaration.objects.get().payload == {
+        "TargetOSVersion": "18.3", "TargetLocalDateTime": "2026-12-01T20:00:00",
+    }  # fmt: skip
+    assert set(DeclarationAssignment.objects.values_list("device", flat=True)) == {first.pk, second.pk}
 
 
 def test_one_that_cannot_holds_up_no_other(signed_in: SignedIn) -> None:

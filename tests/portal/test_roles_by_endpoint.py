@@ -52,6 +52,7 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "devices-check-in": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "devices-search": (AdminRole.DEVICE_VIEW, AdminRole.DEVICE_VIEW),
     "devices-labels": (AdminRole.LABEL_VIEW, None),
+    "devices-update-os": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "devices-push-profiles": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "devices-user": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "devices-lost": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
