@@ -82,7 +82,6 @@ class ConfigurationDelivery(models.Model):
         APPLIED = "APPLIED", _("Applied")
         FAILED = "FAILED", _("Failed")
         REVOKED = "REVOKED", _("Revoked")
-        QUARANTINE_REVOKED = "QUARANTINE_REVOKED", _("Quarantine revoked")
         UPDATE_PENDING = "UPDATE_PENDING", _("Update pending")
         UPDATE_FAILED = "UPDATE_FAILED", _("Update failed")
         UNKNOWN = "UNKNOWN", _("Unknown")
