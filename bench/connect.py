@@ -89,6 +89,8 @@ def _play(
             for at_once in options.concurrency:
                 played = rounds.match(ours, peer, scenario, everyone, at_once=at_once, rounds=options.rounds)
                 report.played(scenario, at_once, played, [each.name for each in both])
+        for each in playing:
+            report.remembered(each.contender.name, each.memory)
 
 
 @contextmanager

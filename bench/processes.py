@@ -38,6 +38,9 @@ class Running:
     def cpu(self) -> float:
         return sum(cpu_seconds(self.pids).values())
 
+    def megabytes(self) -> float:
+        return sum(map(resident_megabytes, self.pids))
+
 
 @contextmanager
 def running(

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from bench.counting import PerRequest
-from bench.rounds import Figure, Match, Round, figures, ratio
+from bench.rounds import Figure, Match, Memory, Round, figures, ratio
 from bench.scenarios import Scenario
 
 CONDITIONS: Final = ("without TLS", "last contact: strict (written in the same statement, durable before the answer)")
@@ -38,8 +38,8 @@ class Report:
 
     def played(self, scenario: Scenario, at_once: int, match: Match, names: Sequence[str]) -> None:
         told: dict[str, Any] = {"scenario": scenario.name, "concurrency": at_once, "noise": match.noise}
-        told["budget_cpu"] = budget = scenario.budget[self._database]
-        self.say(f"{scenario.name}, {at_once} at once; budget {budget} us\n")
+        told["budget_cpu"] = budget = scenario.budget.get(self._database)
+        self.say(f"{scenario.name}, {at_once} at once; {f'budget {budget} us' if budget else 'no budget'}\n")
         for name, rounds in zip(names, (match.ours, match.peer), strict=False):
             known = figures(rounds)
             told[name] = {key: asdict(figure) for key, figure in known.items()}
@@ -50,6 +50,15 @@ class Report:
             told |= _ratios(match.ours, match.peer)
             self.say(f"  ratio_rps {told['ratio_rps']:.2f}, ratio_cpu {told['ratio_cpu']:.2f}\n")
         self._told["rounds"].append(told)
+
+    def remembered(self, name: str, memory: Memory) -> None:
+        """What a server held before the first round, and after each."""
+        self._told.setdefault("memory", {})[name] = asdict(memory)
+        shown = ", ".join(f"{megabytes:.0f}" for megabytes in memory.after_rounds)
+        self.say(
+            f"memory of {name}: {memory.before:.0f} MB before, then {shown}; {memory.growth:+.1f} MB after the first,"
+            f" over {memory.requests} requests\n"
+        )
 
     def end(self) -> None:
         self.say("\n".join(CONDITIONS) + "\n")

@@ -34,6 +34,20 @@ class Round:
 
 
 @dataclass
+class Memory:
+    """In megabytes, of a server and what it started."""
+
+    before: float = 0.0
+    after_rounds: list[float] = field(default_factory=list)
+    requests: int = 0
+
+    @property
+    def growth(self) -> float:
+        """Since the first round, in which caches fill and code is compiled."""
+        return self.after_rounds[-1] - self.after_rounds[0] if self.after_rounds else 0.0
+
+
+@dataclass
 class Contestant:
     """A contender at work, under load."""
 
@@ -42,6 +56,10 @@ class Contestant:
     driver: Driver
     database: Database | None
     rates: dict[str, float] = field(default_factory=lambda: defaultdict(lambda: FIRST_GUESS))
+    memory: Memory = field(default_factory=Memory)
+
+    def __post_init__(self) -> None:
+        self.memory.before = self.server.megabytes()
 
     def play(self, scenario: Scenario, everyone: Sequence[BenchDevice], concurrency: int) -> Round:
         devices, key = scenario.devices(everyone), f"{scenario.name} {concurrency}"
@@ -53,6 +71,8 @@ class Contestant:
             self.driver.write(scenario, asked)
             measured, load = self._measure(scenario, concurrency)
             self._check(scenario, asked, load, concurrency)
+            self.memory.after_rounds.append(self.server.megabytes())
+            self.memory.requests += load.answered
             self.rates[key] = max(self.rates[key], load.answered / load.seconds)
             if not load.exhausted:
                 return measured

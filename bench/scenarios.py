@@ -18,7 +18,7 @@ SIGNING: Final = 500  # devices: each signature takes a millisecond to make, and
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     name: str
-    budget: Mapping[str, int]
+    budget: Mapping[str, int]  # by database; empty: none
     answer_bytes: int | None = None  # None: idle
     queued: int = 0  # commands for each device that are not answered
     is_signed: bool = False
@@ -62,7 +62,7 @@ ALL: Final = (
     Scenario(name="idle-one", budget=IDLE, queued=1),
     Scenario(name="ack-small", budget=ANSWERED, answer_bytes=0, queued=1),
     Scenario(name="ack-8k", budget=ANSWERED, answer_bytes=LARGE_ANSWER, queued=1),
-    Scenario(name="mdm-signature", budget=IDLE, is_signed=True),
+    Scenario(name="mdm-signature", budget={}, is_signed=True),  # the check of a signature comes on top
     *(Scenario(name=f"history-{count}", budget=IDLE, queued=1, history=count) for count in HISTORIES),
 )
 BY_NAME: Final = {scenario.name: scenario for scenario in ALL}

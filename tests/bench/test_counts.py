@@ -11,7 +11,8 @@ from tests.epmm.processes import ROOT
 
 pytestmark = pytest.mark.service("postgresql")
 SCENARIOS = ("idle-empty", "idle-one", "ack-8k", "history-0", "history-10000")
-# Each batch says for itself how long it may take; on its own a request is a batch.
+# Each batch says for itself how long it may take, on its own a request is a batch: both go out together, as a pipeline
+# of which PostgreSQL answers all at once, so it is one round trip all the same.
 STATEMENTS = 2
 
 
@@ -27,7 +28,8 @@ def told() -> Any:
 def test_a_request_is_one_round_trip_and_one_commit(told: Any, scenario: str) -> None:
     (counts,) = [each for each in told["counts"] if each["scenario"] == scenario]
 
-    assert (counts["round_trips"], counts["statements"]) == (1, STATEMENTS)
+    assert counts["round_trips"] == 1
+    assert counts["statements"] == STATEMENTS
     # PostgreSQL's own processes commit and synchronize a few times meanwhile
     assert 1 <= counts["commits"] < 1.2
     assert counts["fsyncs"] < 1.2

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bench import scenarios
 from bench.rounds import Match, Round, ratio
 from tests.epmm.processes import ROOT
 
@@ -30,6 +31,11 @@ def test_a_round_checks_its_answers_and_tells_its_figures(tmp_path: Path) -> Non
     assert played["epmm"]["per_second"]["low"] > 0
     assert played["epmm"]["cpu"]["median"] == played["epmm"]["app"]["median"]
     assert {"cpu", "per_second"} == played["noise"].keys()
+    memory = told["memory"]["epmm"]
+    assert len(memory["after_rounds"]) >= 3  # the one that warms up, and A A
+    assert min(memory["before"], *memory["after_rounds"]) > 10
+    assert memory["requests"] > 0
+    assert scenarios.BY_NAME["mdm-signature"].budget == {}
 
 
 def played(*cpu: float) -> list[Round]:
