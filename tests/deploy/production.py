@@ -182,10 +182,11 @@ def nginx(machine: Production) -> Iterator[None]:
     places = " ".join(
         f"{kind}_temp_path {directory}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    (directory / "nginx.conf").write_text(
-        f"daemon off; {account} worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;\n"
-        f"events {{ worker_connections 1024; }}\nhttp {{ {places} include {directory}/epmm.conf; }}\n"
-    )
+    main = (DEPLOY / "nginx" / "nginx.conf").read_text().replace("user www-data;", f"daemon off; {account}")
+    main = main.replace("worker_processes auto;", "worker_processes 1;").replace("/run/nginx.pid", f"{directory}/pid")
+    main = re.sub(r"include /etc/nginx/modules.*\n", "", main).replace("/var/log/nginx/", f"{directory}/")
+    main = main.replace("include /etc/nginx/conf.d/*.conf;", f"{places} include {directory}/epmm.conf;")
+    (directory / "nginx.conf").write_text(main)
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     command = [program, "-p", str(directory), "-e", f"{directory}/error.log", "-c", f"{directory}/nginx.conf"]
     with _running(command, machine.port, directory):
@@ -204,8 +205,8 @@ def haproxy(machine: Production) -> Iterator[None]:
     text = text.replace("/run/epmm/", f"{machine.run}/").replace("/etc/epmm/tls/haproxy.pem", str(pem))
     text = text.replace("/dev/log", "stdout format raw")
     text = text.replace("/etc/ssl/certs/ca-certificates.crt", str(machine.tls.ca))
-    text = re.sub(r"^    (user|group) haproxy\n", "", text, flags=re.MULTILINE)
-    text = text.replace("maxconn 100000", "maxconn 500")  # as the limits of a container allow
+    text = re.sub(r"^    (user|group) .*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"maxconn \d+", "maxconn 500", text)  # as the limits of a container allow
     configuration = directory / "haproxy.cfg"
     configuration.write_text(text)
     program = shutil.which("haproxy") or "/usr/sbin/haproxy"

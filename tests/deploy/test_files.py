@@ -89,6 +89,27 @@ def test_the_proxies_look_for_the_sockets_that_the_units_open() -> None:
         assert set(re.findall(r"/run/epmm/[\w-]+\.sock", (DEPLOY / name).read_text())) == opened
 
 
+def test_haproxy_is_in_the_group_that_may_use_the_sockets() -> None:
+    """By its own file: it gives up the groups that its account is in."""
+    (group,) = re.findall(r"^    group (\S+)", (DEPLOY / "haproxy" / "haproxy.cfg").read_text(), flags=re.MULTILINE)
+
+    assert {Unit(path).get("Socket", "SocketGroup") for path in (DEPLOY / "systemd").glob("*.socket")} == {group}
+
+
+def test_the_proxies_have_room_for_100_000_devices_that_are_woken_together() -> None:
+    """On a machine of two cores, as unevenly as two workers may share them."""
+    nginx = (DEPLOY / "nginx" / "nginx.conf").read_text()
+    connections, descriptors = (
+        int(re.findall(rf"^ *{name} (\d+);", nginx, flags=re.MULTILINE)[0])
+        for name in ("worker_connections", "worker_rlimit_nofile")
+    )
+    (haproxy,) = re.findall(r"^ *maxconn (\d+)", (DEPLOY / "haproxy" / "haproxy.cfg").read_text(), flags=re.MULTILINE)
+
+    assert 2 * connections >= 120_000
+    assert descriptors >= 2 * connections
+    assert int(haproxy) >= 120_000
+
+
 @pytest.mark.service("systemd-analyze")
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
     for path in UNITS:

@@ -31,9 +31,13 @@ def pgbouncer(directory: Path, url: str) -> Iterator[str]:
     (directory / "userlist.txt").write_text(f'"{behind.username}" ""\n')
     text = (DEPLOY / "pgbouncer" / "pgbouncer.ini").read_text()
     for there, here in (
-        ("epmm = host=127.0.0.1 port=5432 dbname=epmm", f"{name} = host=127.0.0.1 port={behind.port} dbname={name}"),
+        ("epmm = host=10.0.0.4 port=5432 dbname=epmm", f"{name} = host=127.0.0.1 port={behind.port} dbname={name}"),
         ("listen_port = 6432", f"listen_port = {port}"),
         ("scram-sha-256", "trust"),
+        (
+            "server_tls_sslmode = require",
+            "server_tls_sslmode = disable",
+        ),  # the tests' has no certificate
         ("/etc/pgbouncer/", f"{directory}/"),
         ("/var/log/postgresql/", f"{directory}/"),
         ("/var/run/postgresql/pgbouncer.pid", f"{directory}/pid"),
