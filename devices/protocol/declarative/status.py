@@ -13,7 +13,7 @@ from devices.protocol.status_items import DECLARATIONS, STATUS_ITEMS
 from epmm.wire.errors import WireError, edge
 from epmm.wire.plist import to_json
 
-MAX_BYTES: Final = 1 << 20
+MAX_BYTES: Final = 4 << 20  # ten thousand managed applications; as much as is kept of one channel
 MOST_ITEMS: Final = 2000  # paths of one channel; Apple has about fifty
 MOST_ENTRIES: Final = 10_000  # of one list
 MOST_STATES: Final = 2000

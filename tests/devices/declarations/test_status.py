@@ -1,10 +1,12 @@
 """Status reports: what is read, how it adds up, and what is refused."""
 
 import json
+import plistlib
 from typing import Any
 
 import pytest
 
+from devices.protocol.checkin import DeclarativeManagement, decode_checkin
 from devices.protocol.commands import Kind, Platform
 from devices.protocol.declarations import Capabilities, Holder
 from devices.protocol.declarative import status
@@ -160,13 +162,27 @@ def test_one_declaration_may_have_two_versions() -> None:
         b'{"StatusItems": {"a": ' + b"9" * 5000 + b"}}",
         '{"a": 1}'.encode("utf-16"),
         b'{"a": "\xff"}',
-        b'{"a": "' + b"x" * (1 << 20) + b'"}',
+        b'{"a": "' + b"x" * (4 << 20) + b'"}',
     ],
     ids=lambda raw: raw[:30].decode("ascii", "replace"),
 )
 def test_what_is_no_report_is_refused(raw: bytes) -> None:
     with pytest.raises(WireError):
         StatusReport.parse(raw)
+
+
+def test_a_device_with_ten_thousand_applications_is_read() -> None:
+    """In a check-in, whose property list breaks the base64 into lines."""
+    listed = [{"identifier": f"com.example.application.{n:05}", "name": "x" * 300} for n in range(10_000)]
+    raw = json.dumps({"StatusItems": {"app": {"managed": {"list": listed}}}}).encode()
+    sent = plistlib.dumps(
+        {"MessageType": "DeclarativeManagement", "UDID": "1", "Endpoint": "status", "Data": raw}, fmt=plistlib.FMT_XML
+    )
+    message = decode_checkin(sent)
+
+    assert len(raw) > 3 << 20
+    assert isinstance(message, DeclarativeManagement)
+    assert len(StatusReport.parse(message.data or b"").items["app.managed.list"]) == 10_000
 
 
 def test_text_and_numbers_become_what_a_database_takes() -> None:
