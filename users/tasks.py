@@ -70,3 +70,10 @@ def sync_directory(directory: int) -> None:
     from users.services.directory import sync
 
     sync.work(directory)
+
+
+@jobs.handles("users.forget_idempotent_calls", every=timedelta(hours=1))
+def forget_idempotent_calls() -> None:
+    from users.services import idempotency
+
+    idempotency.forget()

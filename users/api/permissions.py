@@ -84,6 +84,14 @@ NEEDED: Final[Mapping[str, str]] = {
     "v1-sendmessage POST": AdminRole.DEVICE_MANAGE,
     "v1-users-one GET": AdminRole.USER_VIEW,
     "v1-register PUT": AdminRole.DEVICE_ENROLL,
+    "x-openapi GET": CALLER,
+    "x-users GET": AdminRole.USER_VIEW,
+    "x-users POST": AdminRole.USER_MANAGE,
+    "x-users-one GET": AdminRole.USER_VIEW,
+    "x-users-one PATCH": AdminRole.USER_MANAGE,
+    "x-users-one DELETE": AdminRole.USER_MANAGE,
+    "x-users-enable POST": AdminRole.USER_MANAGE,
+    "x-users-disable POST": AdminRole.USER_MANAGE,
 }
 
 # What opens for a caller with the GDPR profile, besides what needs no role: calls without personal data, and those that
