@@ -143,7 +143,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "COMPONENT_SPLIT_REQUEST": True,
     "DISABLE_DOCSTRING_DESCRIPTIONS": True,  # they speak to whoever reads the source
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "users.api.document.finished"],
+    "POSTPROCESSING_HOOKS": ["users.api.document.finished"],
     "ENABLE_DJANGO_DEPLOY_CHECK": False,  # a test makes the document, and takes no warning
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

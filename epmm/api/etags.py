@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from epmm.api.errors import ApiError
 
 ANY: Final = "*"
-_TAG: Final = re.compile(r'\s*(W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|\Z)')
+TAG: Final = r'(?:W/)?"[!#-~]*"'
+TAGS: Final = rf"(?:\*|{TAG}(?:[ \t]*,[ \t]*{TAG})*)"
 
 
 def of(values: Sequence[Any]) -> str:
@@ -24,11 +25,10 @@ def check(header: str | None, tag: str) -> None:
     """Raises ApiError where another state is meant, or none is said."""
     if header is None or not header.strip():
         raise ApiError(428, "if.match.missing", _("Send the ETag that you have read as If-Match, or * for any state."))
-    if header.strip() == ANY:
-        return
+    if re.fullmatch(TAGS, header.strip()) is None:
+        raise ApiError(400, "if.match.invalid", _("If-Match has ETags, each in quotation marks, or *."))
     # a weak one never matches here (RFC 9110, 8.8.3.2)
-    tags = {found[2] for found in _TAG.finditer(header) if not found[1]}
-    if tag not in tags:
+    if header.strip() != ANY and tag not in re.findall(TAG, header):
         raise ApiError(
             412, "state.changed", _("This was changed since you have read it. Read it again."), {"ETag": tag}
         )

@@ -34,6 +34,13 @@ class Whole(serializers.IntegerField):
         return int(data)
 
 
+class Uuid(serializers.UUIDField):
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
 class _Known(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         """A name that is misspelt would be left out in silence otherwise."""

@@ -1,6 +1,6 @@
 """The OpenAPI document, read from what the views say of themselves; see `users/api/x/base.py`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
@@ -12,15 +12,16 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from epmm.api import compat_document, problems
+from epmm.api import compat_document, etags, problems
 from epmm.api.fields import Told
 from users.api import permissions
 from users.api.checks import routes
-from users.api.x.base import KEY, REPLAYED, Listed, XView
+from users.api.x.base import KEY, REPLAYED, All, Listed, XView
 from users.models import AdminRole
 
 JSON: Final = "application/json"
 TEXT: Final = {"type": "string"}
+BASE: Final = "/api/v2/x/"
 OURS: Final = "x-"  # how the names of addresses of our own API begin
 HEADERS: Final[Mapping[str, tuple[str, str]]] = {
     "RateLimit-Policy": ("", 'How many calls in how many seconds: `"calls";q=1000;w=20`.'),
@@ -98,8 +99,7 @@ class Schema(AutoSchema):
         return words.replace("-", "_")
 
     def get_tags(self) -> list[str]:
-        first = self.call.removeprefix(OURS).partition(" ")[0].partition("-")[0]
-        return [first if self.is_ours else "EPMM V2"]
+        return [self.path.removeprefix(BASE).partition("/")[0] if self.is_ours else "EPMM V2"]
 
     def get_summary(self) -> str | None:
         return str(self.view.says.get(self.method, "")) if self.is_ours else self.compat.summary
@@ -121,7 +121,7 @@ class Schema(AutoSchema):
             yield from self.compat.parameters
             yield from _headers()
             return
-        if self.view.asks().fields:
+        if self.method in self.view.asking and self.view.asks().fields:
             yield self.view.asks
         if self.method in self.view.keyed:
             yield OpenApiParameter(
@@ -139,11 +139,11 @@ class Schema(AutoSchema):
                 OpenApiParameter.HEADER,
                 required=True,
                 description="The ETag that was read, or `*`.",
-                pattern=r'^(\*|"[!#-~]*")$',
+                pattern=f"^{etags.TAGS}$",
             )
         if self.method in self.view.tagged:
             yield _header("ETag", self._success, "The state of this row.")
-        if isinstance(self.view, Listed):
+        if self.method == "GET" and isinstance(self.view, Listed):
             yield _header("Link", self._success, '`<…>; rel="next"` where more rows come.')
         yield from _headers()
 
@@ -160,15 +160,13 @@ class Schema(AutoSchema):
         }
 
     def _answer(self) -> Any:
-        if isinstance(self.view, Listed):
-            kind = self.view.item
-            item = self.resolve_serializer(kind, "response").ref
-            schema = {
-                "type": "object",
-                "properties": {"items": {"type": "array", "items": item}, "next": {"type": ["string", "null"]}},
-                "required": ["items", "next"],
-            }
-            return OpenApiResponse(schema, "A page.", _examples(kind, in_page=True))
+        if self.method == "GET" and isinstance(self.view, Listed | All):
+            kind, is_paged = self.view.item, isinstance(self.view, Listed)
+            items = {"type": "array", "items": self.resolve_serializer(kind, "response").ref}
+            following = {"next": {"type": ["string", "null"]}} if is_paged else {}
+            properties = {"items": items} | following
+            schema = {"type": "object", "properties": properties, "required": list(properties)}
+            return OpenApiResponse(schema, "A page." if is_paged else "All.", _examples(kind, properties))
         kind = self.view.tells.get(self.method)
         if kind is None:
             return OpenApiResponse(None, "Done.")
@@ -198,11 +196,13 @@ class Schema(AutoSchema):
         return [OpenApiExample("Example", example, request_only=True)] if example is not None else []
 
 
-def _examples(kind: type[Told], *, in_page: bool = False) -> list[OpenApiExample]:
+def _examples(kind: type[Told], page: Iterable[str] = ()) -> list[OpenApiExample]:
+    """Alone, or among what a page has."""
     example = getattr(kind, "example", None)
     if example is None:
         return []
-    return [OpenApiExample("Example", {"items": [example], "next": None} if in_page else example)]
+    in_page = {name: [example] if name == "items" else None for name in page}
+    return [OpenApiExample("Example", in_page or example)]
 
 
 def _header(name: str, status: str, description: str) -> OpenApiParameter:

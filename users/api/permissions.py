@@ -18,14 +18,16 @@ from epmm.api.errors import ApiError
 from epmm.api.parameters import whole
 from users import permissions
 from users.api.caller import Caller
+from users.api.x import needed
 from users.models import AdminRole
 
-CALLER: Final = permissions.ADMINISTRATOR  # whoever may use the API at all
+CALLER: Final = needed.CALLER  # whoever may use the API at all
 SPACE: Final = "adminDeviceSpaceId"
 UNKNOWN: Final = "unknown"  # the name of whatever is at no address
 
 # By the name of the address in the namespace `api`, and the method.
 NEEDED: Final[Mapping[str, str]] = {
+    **needed.NEEDED,
     "ping GET": CALLER,
     "devices GET": AdminRole.DEVICE_VIEW,
     "devices-count GET": AdminRole.DEVICE_VIEW,
@@ -84,19 +86,11 @@ NEEDED: Final[Mapping[str, str]] = {
     "v1-sendmessage POST": AdminRole.DEVICE_MANAGE,
     "v1-users-one GET": AdminRole.USER_VIEW,
     "v1-register PUT": AdminRole.DEVICE_ENROLL,
-    "x-openapi GET": CALLER,
-    "x-users GET": AdminRole.USER_VIEW,
-    "x-users POST": AdminRole.USER_MANAGE,
-    "x-users-one GET": AdminRole.USER_VIEW,
-    "x-users-one PATCH": AdminRole.USER_MANAGE,
-    "x-users-one DELETE": AdminRole.USER_MANAGE,
-    "x-users-enable POST": AdminRole.USER_MANAGE,
-    "x-users-disable POST": AdminRole.USER_MANAGE,
 }
 
 # What opens for a caller with the GDPR profile, besides what needs no role: calls without personal data, and those that
 # show rows as `masking.seen` hands them out.  As in the portal, what names people or tells the log does not open.
-MASKED: Final = frozenset(
+MASKED: Final = needed.MASKED | frozenset(
     {
         "devices GET",
         "devices-count GET",

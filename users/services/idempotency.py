@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from epmm import advisory
 from users.errors import CallUnderWay, KeyOfAnotherCall
 from users.models import IdempotentCall, User
 
@@ -58,7 +59,9 @@ def once(call: Call, prepare: Callable[[], T], work: Callable[[T], Answer]) -> A
             return kept
         prepared = prepare()
         with transaction.atomic():
-            _claim(call)
+            # on SQLite who comes second has waited for the first, and finds what it has kept
+            if not advisory.try_to_hold(f"idempotency/{call.user.pk}/{call.key}"):
+                raise CallUnderWay
             if kept := _kept(call):
                 return kept
             IdempotentCall.objects.filter(user=call.user, key=call.key).delete()
@@ -80,7 +83,7 @@ def forget() -> None:
 
 @contextmanager
 def _alone(call: Call) -> Iterator[None]:
-    """In this process; `_claim` is for the others."""
+    """In this process; the transaction is for the others."""
     name = (call.user.pk, call.key)
     with _lock:
         if name in _under_way:
@@ -91,17 +94,6 @@ def _alone(call: Call) -> Iterator[None]:
     finally:
         with _lock:
             _under_way.discard(name)
-
-
-def _claim(call: Call) -> None:
-    """SQLite has one writer at a time: who comes second waits, and finds what the first has kept."""
-    if connection.vendor != "postgresql":
-        return
-    name = hashlib.sha256(f"{call.user.pk}/{call.key}".encode()).digest()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(name[:8], "big", signed=True)])
-        if not cursor.fetchone()[0]:
-            raise CallUnderWay
 
 
 def _kept(call: Call) -> Answer | None:

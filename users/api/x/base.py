@@ -31,6 +31,7 @@ from users.services import idempotency
 from users.services.idempotency import Answer, Call
 
 M = TypeVar("M", bound=Model)
+R = TypeVar("R")
 KEY: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotency-Replayed"
 _KEY: Final = re.compile(r'"([\x20-\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')  # RFC 8941, 3.3.3, or bare
@@ -45,6 +46,7 @@ class XView(ApiView):
     takes: ClassVar[Mapping[str, type[Given]]] = {}
     tells: ClassVar[Mapping[str, type[Told] | Json | None]] = {}  # or a schema, where the answer is made elsewhere
     asks: ClassVar[type[Asked]] = Asked
+    asking: ClassVar[frozenset[str]] = frozenset({"GET"})  # methods that have these; the others have none
     status: ClassVar[Mapping[str, int]] = {}
     keyed: ClassVar[frozenset[str]] = frozenset()  # methods that take an Idempotency-Key
     matched: ClassVar[frozenset[str]] = frozenset()  # that need an If-Match
@@ -71,7 +73,7 @@ class XView(ApiView):
         """The parameters, read.  Raises ApiError."""
         query = self.request._request.GET
         given = {name: query[name] for name in query if name != SPACE}
-        found = read(self.asks, given)
+        found = read(self.asks if self.method in self.asking else Asked, given)
         if not found.is_valid():
             raise problems.invalid_parameters(found.errors)
         return dict(found.validated_data)
@@ -145,6 +147,18 @@ class Listed(XView, Generic[M]):
         return Response({"items": items, "next": following}, headers=cursors.link(following))
 
 
+class All(XView):
+    """GET: everything there is of something short."""
+
+    item: ClassVar[type[Told]]
+
+    def items(self) -> Sequence[Any]:
+        raise NotImplementedError
+
+    def get(self, _request: Request, **_place: Any) -> Response:
+        return Response({"items": self.item(self.items(), many=True, context={"view": self}).data})
+
+
 class Done(XView):
     """POST: something is made, queued or done; once, where the call has a key.
 
@@ -185,10 +199,10 @@ class Done(XView):
         return found[1] or found[2]
 
 
-class One(XView, Generic[M]):
+class One(XView, Generic[R]):
     """GET: one row; PATCH or PUT and DELETE by `edit` and `remove`, which see it locked."""
 
-    def row(self, *, locked: bool, **place: Any) -> M:
+    def row(self, *, locked: bool, **place: Any) -> R:
         """Raises Http404."""
         raise NotImplementedError
 
@@ -213,10 +227,10 @@ class One(XView, Generic[M]):
             self.remove(row)
         return Response(status=HTTPStatus.NO_CONTENT)
 
-    def edit(self, row: M) -> None:
+    def edit(self, row: R) -> None:
         raise NotImplementedError
 
-    def remove(self, row: M) -> None:
+    def remove(self, row: R) -> None:
         raise NotImplementedError
 
     @staticmethod
@@ -230,7 +244,7 @@ class XUnknown(XView):
         raise Http404
 
 
-def found(rows: QuerySet[M], *, locked: bool, **place: Any) -> M:
+def found(rows: QuerySet[M], *, locked: bool, **place: Any) -> R:
     """Raises Http404."""
     if locked:
         rows = rows.select_for_update(of=("self",))

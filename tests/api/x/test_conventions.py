@@ -13,6 +13,7 @@ from epmm.models import AuditEntry
 from epmm.rate_limit import Buckets
 from tests import factories
 from tests.api.conftest import Script, basic, make_caller
+from tests.api.x.conftest import X, problem
 from users.api import throttling
 from users.errors import CallUnderWay
 from users.models import AdminRole, IdempotentCall, User
@@ -24,25 +25,9 @@ KEY = "Idempotency-Key"
 NEW = {"user_id": "mia", "first_name": "Mia", "email": "mia@example.com"}
 
 
-@pytest.fixture
-def script(transactional_db: None) -> Script:
-    make_caller()
-    return Script(basic("script"), base="/api/v2/x/")
-
-
-def problem(response: Any, status: int) -> Any:
-    assert response.status_code == status, response.content
-    assert response["Content-Type"] == "application/problem+json"
-    told = response.json()
-    assert told["status"] == status
-    assert told["type"].startswith("urn:problem-type:epmm:")
-    assert told["instance"] == f"urn:request:{response['X-Request-ID']}"
-    return told
-
-
 @pytest.mark.parametrize(("where", "status"), [("users", 401), ("", 401), ("nothing", 401)])
 def test_strangers_get_problem_details(transactional_db: None, where: str, status: int) -> None:
-    response = Script(None, base="/api/v2/x/").ask("GET", where)
+    response = Script(None, base=X).ask("GET", where)
 
     problem(response, status)
     assert response["WWW-Authenticate"].startswith("Basic realm=")
@@ -146,7 +131,7 @@ def test_a_call_that_is_sent_again_is_answered_as_the_first_time(script: Script)
     problem(script.ask("POST", "users?adminDeviceSpaceId=1", NEW, **{KEY: "one"}), 422)
     # of another caller it is another key
     make_caller("other")
-    other = Script(basic("other"), base="/api/v2/x/")
+    other = Script(basic("other"), base=X)
     assert other.ask("POST", "users", {"user_id": "ben"}, **{KEY: "one"}).status_code == 201
 
 
@@ -191,7 +176,7 @@ def test_of_two_at_once_one_is_carried_out(script: Script, monkeypatch: pytest.M
     answers: list[Any] = []
 
     def call() -> None:
-        answers.append(Script(basic("script"), base="/api/v2/x/").ask("POST", "users", NEW, **{KEY: "one"}))
+        answers.append(Script(basic("script"), base=X).ask("POST", "users", NEW, **{KEY: "one"}))
         connection.close()
 
     first = threading.Thread(target=call)
@@ -228,7 +213,7 @@ def test_a_list_costs_the_same_however_long_it_is(script: Script, django_assert_
 
 def test_who_may_look_changes_nothing(transactional_db: None) -> None:
     make_caller("viewer", [AdminRole.API, AdminRole.USER_VIEW])
-    viewer = Script(basic("viewer"), base="/api/v2/x/")
+    viewer = Script(basic("viewer"), base=X)
     assert viewer.ask("GET", "users").status_code == 200
 
     problem(viewer.ask("POST", "users", NEW), 403)
@@ -237,7 +222,7 @@ def test_who_may_look_changes_nothing(transactional_db: None) -> None:
 
 def test_administrators_are_changed_by_who_may_appoint_them(script: Script) -> None:
     make_caller("manager", [AdminRole.API, AdminRole.USER_MANAGE, AdminRole.USER_VIEW])
-    manager = Script(basic("manager"), base="/api/v2/x/")
+    manager = Script(basic("manager"), base=X)
     admin = people.by_user_id("script")
 
     problem(manager.ask("POST", f"users/{admin.uuid}/disable"), 422)
