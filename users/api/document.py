@@ -22,6 +22,7 @@ from users.models import AdminRole
 JSON: Final = "application/json"
 TEXT: Final = {"type": "string"}
 BASE: Final = "/api/v2/x/"
+OLD: Final = "v1-"
 OURS: Final = "x-"  # how the names of addresses of our own API begin
 HEADERS: Final[Mapping[str, tuple[str, str]]] = {
     "RateLimit-Policy": ("", 'How many calls in how many seconds: `"calls";q=1000;w=20`.'),
@@ -29,6 +30,7 @@ HEADERS: Final[Mapping[str, tuple[str, str]]] = {
     "Retry-After": ("429", "In so many seconds."),
     "WWW-Authenticate": ("401", "Basic; tokens go as Bearer."),
 }
+FAILURES: Final = ("Retry-After", "WWW-Authenticate")
 WHEN: Final[Mapping[int, str]] = {
     400: "The address or the body cannot be read.",
     401: "No credentials, or wrong ones.",
@@ -111,7 +113,9 @@ class Schema(AutoSchema):
         return f"Needs the roles `api` and `{AdminRole(needed).value}`."
 
     def get_request_serializer(self) -> Any:
-        return self.view.takes.get(self.method) if self.is_ours else self.compat.request
+        if self.is_ours:
+            return self.view.takes.get(self.method)
+        return None if self.compat.request is None else {JSON: self.compat.request}
 
     def get_override_parameters(self) -> list[Any]:
         return list(self._parameters())
@@ -119,7 +123,7 @@ class Schema(AutoSchema):
     def _parameters(self) -> Iterator[Any]:
         if not self.is_ours:
             yield from self.compat.parameters
-            yield from _headers()
+            yield from _headers(FAILURES)
             return
         if self.method in self.view.asking and self.view.asks().fields:
             yield self.view.asks
@@ -186,9 +190,9 @@ class Schema(AutoSchema):
         examples = [OpenApiExample("Example", call.example)] if call.example is not None else []
         failures = {
             (str(status), JSON): OpenApiResponse(compat_document.ENVELOPE_OF_ERRORS, WHEN[status])
-            for status in sorted({400, 401, 403, 429, 500, 503} | ({404} if "{" in self.path else set()))
+            for status in (400, 401, 403, 404, 429, 500, 503)
         }
-        return {("200", JSON): OpenApiResponse(call.response, "OK", examples)} | failures
+        return {("200", call.media_type): OpenApiResponse(call.response, "OK", examples)} | failures
 
     def get_examples(self) -> list[OpenApiExample]:
         kind = self.get_request_serializer() if self.method in ("POST", "PUT", "PATCH") else None
@@ -209,8 +213,9 @@ def _header(name: str, status: str, description: str) -> OpenApiParameter:
     return OpenApiParameter(name, str, OpenApiParameter.HEADER, response=[status], description=description)
 
 
-def _headers() -> Iterator[OpenApiParameter]:
-    for name, (status, description) in HEADERS.items():
+def _headers(names: Iterable[str] = ()) -> Iterator[OpenApiParameter]:
+    for name in names or HEADERS:
+        status, description = HEADERS[name]
         response = [status] if status else True
         yield OpenApiParameter(name, str, OpenApiParameter.HEADER, response=response, description=description)
 
@@ -229,7 +234,9 @@ class Generator(SchemaGenerator):
 
     def _initialise_endpoints(self) -> None:
         super()._initialise_endpoints()
-        self._names = {route.callback: route.name for route in routes() if route.name != permissions.UNKNOWN}
+        # the older Web Services API is as old as what speaks it, which reads no document
+        named = {route.callback: str(route.name) for route in routes() if route.name != permissions.UNKNOWN}
+        self._names = {callback: name for callback, name in named.items() if not name.startswith(OLD)}
         self.endpoints = [each for each in self.endpoints if each[3] in self._names]
 
     def create_view(self, callback: Any, method: str, request: Any = None) -> Any:

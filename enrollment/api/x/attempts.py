@@ -14,7 +14,7 @@ from enrollment.views.wording import advice, step_name
 from epmm.api.fields import Cursor, Told
 from epmm.portal.filters import narrowed
 from epmm.portal.keyset import Order
-from users.api.x.audit import days
+from users.api.x.audit import texts
 from users.api.x.base import Listed, One, found
 
 EXAMPLE: dict[str, Any] = {
@@ -98,8 +98,8 @@ class Asked(Cursor):
     model = serializers.ChoiceField([family.value for family in ModelFamily], required=False)
     code = serializers.ChoiceField(list(BY_CODE), required=False)
     state = serializers.ChoiceField(Attempt.State.choices, required=False)
-    since = serializers.DateField(required=False)
-    until = serializers.DateField(required=False, help_text="With this day.")
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False, help_text="Before this moment.")
     sort = serializers.ChoiceField(["-opened_at", "opened_at"], default="-opened_at")
 
 
@@ -115,7 +115,9 @@ class Attempts(Listed[Attempt]):
     told_parameters = frozenset({"user", "domain", "model", "code", "state", "since", "until", "sort"})
 
     def rows(self) -> QuerySet[Attempt]:
-        return narrowed(known(), FILTERS, days(self.asked))
+        asked, rows = self.asked, narrowed(known(), FILTERS, texts(self.asked))
+        rows = rows.filter(opened_at__gte=asked["since"]) if "since" in asked else rows
+        return rows.filter(opened_at__lt=asked["until"]) if "until" in asked else rows
 
 
 class OneAttempt(One[Attempt]):

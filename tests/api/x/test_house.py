@@ -77,9 +77,9 @@ def test_the_audit_log_is_read_by_what_is_looked_for(script: Script) -> None:
     script.ask("POST", "users", {"user_id": "mia"})
     script.ask("POST", "users", {"user_id": "ben"})
 
-    [entry] = script.get("audit?action=user.created,user.deleted&subject=mia&since=2020-01-01")["items"]
+    [entry] = script.get("audit?action=user.created,user.deleted&subject=mia&since=2020-01-01T00:00:00Z")["items"]
     assert (entry["actor"], entry["action"], entry["subject"]) == ("script", "user.created", "mia")
-    assert script.get("audit?until=2020-01-01")["items"] == []
+    assert script.get("audit?until=2020-01-01T00:00:00%2B02:00")["items"] == []
     problem(script.ask("GET", "audit?since=yesterday"), 400)
     page = script.get("audit?limit=1&action=user.created&sort=at")
     assert [each["subject"] for each in page["items"]] == ["mia"]

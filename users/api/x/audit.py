@@ -1,6 +1,7 @@
 """The audit log: what was done by whom, and whether the chain over it holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -46,15 +47,18 @@ class Asked(Cursor):
     actor = serializers.CharField(required=False, max_length=255)
     subject = serializers.CharField(required=False, max_length=255)
     device = serializers.CharField(required=False, max_length=255, help_text="Serial number, UDID or UUID.")
-    since = serializers.DateField(required=False)
-    until = serializers.DateField(required=False, help_text="With this day.")
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False, help_text="Before this moment.")
     sort = serializers.ChoiceField(["-at", "at"], default="-at")
 
 
-def days(asked: Any) -> dict[str, str]:
+def texts(asked: Mapping[str, Any]) -> dict[str, str]:
     """As the portal's filters have them."""
-    given = {name: str(value) for name, value in asked.items() if value is not None}
-    return given | {name: given[ours] for name, ours in (("from", "since"), ("to", "until")) if ours in given}
+    return {name: _text(value) for name, value in asked.items() if value is not None}
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 class Audit(Listed[AuditEntry]):
@@ -65,7 +69,7 @@ class Audit(Listed[AuditEntry]):
     told_parameters = frozenset({"action", "status", "actor", "subject", "device", "since", "until", "sort"})
 
     def rows(self) -> QuerySet[AuditEntry]:
-        return audit_search.entries(days(self.asked))
+        return audit_search.entries(texts(self.asked))
 
 
 class LastCheck(Told):

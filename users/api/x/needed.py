@@ -39,6 +39,4 @@ NEEDED: Final[Mapping[str, str]] = {
     "x-enrollment-attempts GET": AdminRole.LOGS_VIEW,
     "x-enrollment-attempts-one GET": AdminRole.LOGS_VIEW,
 }
-MASKED: Final = frozenset(
-    {"x-audit-chain GET", "x-settings GET", "x-settings-one GET", "x-enrollment-domains GET"}
-)
+MASKED: Final = frozenset({"x-audit-chain GET", "x-settings GET", "x-settings-one GET", "x-enrollment-domains GET"})
