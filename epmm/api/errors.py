@@ -79,8 +79,8 @@ _OF_THE_FRAMEWORK: Final[Sequence[tuple[type[Exception], int, str, Said]]] = (
 
 def problem_of(error: Exception) -> Problem:
     if isinstance(error, ApiError):
-        told = {"status": error.status, "key": error.key, "sentence": str(error.sentence)}
-        return Problem(**told, headers=error.headers, errors=error.errors)
+        more: dict[str, Any] = {"headers": error.headers, "errors": error.errors}
+        return Problem(status=error.status, key=error.key, sentence=str(error.sentence), **more)
     for kind in type(error).__mro__:
         if kind in _TOLD:
             status, key = _TOLD[kind]

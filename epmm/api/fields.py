@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 Json = dict[str, Any]
@@ -73,9 +72,7 @@ def read(kind: type[_Known], data: Mapping[str, Any]) -> _Known:
 class Cursor(Asked):
     """Of every list."""
 
-    limit = serializers.IntegerField(
-        min_value=1, max_value=200, default=50, help_text=gettext_lazy("How many rows come at once.")
-    )
+    limit = serializers.IntegerField(min_value=1, max_value=200, default=50, help_text="How many rows come at once.")
     cursor = serializers.CharField(
-        required=False, max_length=2000, help_text=gettext_lazy("From `next` of the page before. It means nothing.")
+        required=False, max_length=2000, help_text="From `next` of the page before. It means nothing."
     )

@@ -101,7 +101,7 @@ def test_nothing_answers_otherwise_than_the_document_says(token: str) -> None:
 def _hold(operation: Any, headers: dict[str, str], found: dict[str, Any]) -> None:
     modes = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE]
 
-    @given(case=st.one_of(operation.as_strategy(generation_mode=mode) for mode in modes), aims=st.booleans())
+    @given(case=st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes]), aims=st.booleans())
     @settings(
         max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),

@@ -56,7 +56,8 @@ class AttemptTold(Told):
         return attempt.user.user_id if attempt.user else None
 
     def get_device(self, attempt: Attempt) -> str | None:
-        return str(attempt.enrollment.device.uuid) if attempt.enrollment else None
+        device = attempt.enrollment.device if attempt.enrollment else None
+        return str(device.uuid) if device else None
 
 
 class StepTold(Told):

@@ -57,8 +57,7 @@ def test_an_attempt_tells_where_it_stopped(script: Script, django_assert_max_num
     for name in ("mia@example.test", "ben@example.test", "mia@example.test"):
         attempt = trace.open_known(name + name, identifier=name, address="192.0.2.7")
     trace.move(attempt, attempt.State.OPEN, user=mia)
-    refused = {"result": AttemptStep.Result.REFUSED, "reason": reasons.ROLE_MISSING}
-    trace.step(attempt, Step.POLICY, **refused)
+    trace.step(attempt, Step.POLICY, result=AttemptStep.Result.REFUSED, reason=reasons.ROLE_MISSING)
 
     script.get("enrollment_attempts?limit=1")
     with django_assert_max_num_queries(8):

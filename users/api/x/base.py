@@ -244,7 +244,7 @@ class XUnknown(XView):
         raise Http404
 
 
-def found(rows: QuerySet[M], *, locked: bool, **place: Any) -> R:
+def found(rows: QuerySet[M], *, locked: bool, **place: Any) -> M:
     """Raises Http404."""
     if locked:
         rows = rows.select_for_update(of=("self",))

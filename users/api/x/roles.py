@@ -21,6 +21,7 @@ from users.services.role_plan import ATTRIBUTES, DEFAULT_PATTERN, UPN, Change, P
 from users.services.roles import Held
 from users.views.users import everybody
 
+SOURCES: Final = [each.value for each in Source if each is not Source.KEEP]
 MOST: Final = 200  # people of one call
 ROLE: Final = serializers.ChoiceField(Role.choices)
 
@@ -33,7 +34,7 @@ class RoleTold(Told):
         "needs_managed_apple_account": True,
     }
     key = serializers.ChoiceField(Role.choices, source="value")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # the framework has the name, too
     needs_user_portal = serializers.SerializerMethodField()
     needs_managed_apple_account = serializers.SerializerMethodField()
 
@@ -61,7 +62,7 @@ class HeldTold(Told):
         "granted_by": "admin",
     }
     key = serializers.ChoiceField(Role.choices)
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # the framework has the name, too
     group = serializers.SerializerMethodField(help_text="Which hands it down; null: granted to this very person.")
     granted_at = serializers.DateTimeField()
     granted_by = serializers.CharField()
@@ -135,8 +136,8 @@ class NewAccounts(Given):
         "source": "pattern",
         "pattern": "{first_name}.{last_name}@{domain}",
     }
-    users = Whom(many=True, min_length=1, max_length=MOST)
-    source = serializers.ChoiceField([(each.value, each.value) for each in Source if each is not Source.KEEP])
+    users = serializers.ListField(child=Whom(), min_length=1, max_length=MOST)
+    source = serializers.ChoiceField(SOURCES)  # type: ignore[assignment] # the framework has the name, too
     pattern = Text(max_length=role_plan.LONGEST_PATTERN, default=DEFAULT_PATTERN)
     attribute = serializers.ChoiceField(list(ATTRIBUTES), default=UPN)
     replace = Flag(default=False, help_text="Also where somebody has an account already; typed ones always do.")

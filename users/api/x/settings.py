@@ -107,7 +107,7 @@ class SettingTold(Told):
         "changed_by": "",
     }
     name = serializers.CharField(source="setting.name")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # the framework has the name, too
     page = serializers.CharField(help_text="Of the portal; empty: it has a resource or a page of its own.")
     kind = serializers.ChoiceField(KINDS)
     value = Value(allow_null=True, help_text="Null for a secret, and for a setting that is none.")

@@ -57,7 +57,7 @@ class Person(Told):
     display_name = serializers.CharField(help_text="Their own, else first and last name, else the user ID.")
     email = serializers.CharField(help_text="May be empty.")
     managed_apple_account = serializers.CharField(allow_null=True)
-    source = serializers.ChoiceField(User.Source.choices)
+    source = serializers.ChoiceField(User.Source.choices)  # type: ignore[assignment] # the framework has the name, too
     enabled = serializers.BooleanField(source="is_active", help_text="Whether they may sign in and enroll.")
     administrator = serializers.BooleanField(source="is_admin")
     device_count = serializers.SerializerMethodField()
@@ -72,7 +72,7 @@ class Asked(Cursor):
         required=False, max_length=200, help_text="How a user ID, name, email or Managed Apple Account begins."
     )
     user_id = serializers.CharField(required=False, max_length=150, help_text="This one, whatever its capitals.")
-    source = serializers.ChoiceField(User.Source.choices, required=False)
+    source = serializers.ChoiceField(User.Source.choices, required=False)  # type: ignore[assignment] # the framework has the name, too
     enabled = serializers.BooleanField(required=False, allow_null=True, default=None)
     sort = serializers.ChoiceField(sorts(ORDERS), default="user_id")
 
