@@ -6,7 +6,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from epmm import audit_chain
+from epmm import audit, audit_chain
 from epmm.models import AuditCheck, AuditSeal, Job
 
 BEHIND_AFTER: Final = timedelta(minutes=10)  # the worker links every half minute
@@ -59,6 +59,12 @@ def check(*, actor: str, noted: tuple[int, str] | None = None) -> audit_chain.Re
 def check_soon(*, actor: str) -> None:
     """By the worker: a log of years takes a while."""
     Job.enqueue(KIND, dedupe_key=KIND, actor=actor)
+
+
+def ask(*, actor: str) -> None:
+    """Somebody wants to know."""
+    check_soon(actor=actor)
+    audit.record("audit.check_asked", actor=actor, subject_type="audit", subject="chain")
 
 
 def is_being_checked() -> bool:

@@ -29,11 +29,21 @@ class Buckets:
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
 
+    def left(self, address: str, now: float) -> float:
+        """How many tokens are in the bucket of this address."""
+        with self._lock:
+            return self._level(*self._levels.get(address, (self._burst, now)), now)
+
+    def seconds_until_full(self, level: float) -> float:
+        return (self._burst - level) / self._per_second
+
+    def _level(self, level: float, since: float, now: float) -> float:
+        return min(self._burst, level + (now - since) * self._per_second)
+
     def admit(self, address: str, now: float) -> bool:
         """Take one token; False when the bucket of this address is empty."""
         with self._lock:
-            level, since = self._levels.pop(address, (self._burst, now))
-            level = min(self._burst, level + (now - since) * self._per_second)
+            level = self._level(*self._levels.pop(address, (self._burst, now)), now)
             admitted = level >= 1
             self._levels[address] = (level - 1 if admitted else level, now)
             if len(self._levels) > self._remembered:

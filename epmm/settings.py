@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import environ
 
-from epmm import bootstrap, env
+from epmm import bootstrap, env, version
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = bootstrap.data_dir()
@@ -70,6 +70,8 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",  # these two for a migration alone: users.Authenticator took their place
     "django_otp.plugins.otp_static",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",  # Swagger's files, served by ourselves
 ]
 AUTH_USER_MODEL = "users.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
@@ -133,6 +135,19 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "epmm.api.errors.handle",
     "URL_FORMAT_OVERRIDE": None,
     "UNICODE_JSON": True,
+    "DEFAULT_SCHEMA_CLASS": "users.api.document.Schema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "EPMM",
+    "DESCRIPTION": "The API of this server: its own under `/api/v2/x/`, and EPMM's V2 beside it.",
+    "VERSION": version.NUMBER,
+    "OAS_VERSION": "3.1.1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "DISABLE_DOCSTRING_DESCRIPTIONS": True,  # they speak to whoever reads the source
+    "POSTPROCESSING_HOOKS": ["users.api.document.finished"],
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # a test makes the document, and takes no warning
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 # --- What a browser may do --------------------------------------------------------------------------------------------

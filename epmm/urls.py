@@ -7,6 +7,7 @@ from devices.portal_urls import urlpatterns as devices_portal
 from devices.self_urls import urlpatterns as devices_self
 from devices.services import figures as _devices  # noqa: F401 - these three register what `/metrics` tells
 from enrollment.api.v1_urls import urlpatterns as enrollment_v1
+from enrollment.api.x.urls import urlpatterns as enrollment_x
 from enrollment.portal_urls import urlpatterns as enrollment_portal
 from enrollment.self_urls import urlpatterns as enrollment_self
 from enrollment.services import figures as _enrollment  # noqa: F401
@@ -16,6 +17,8 @@ from users.api.urls import last as api_last
 from users.api.urls import urlpatterns as users_api
 from users.api.v1_urls import last as v1_last
 from users.api.v1_urls import urlpatterns as users_v1
+from users.api.x.urls import last as x_last
+from users.api.x.urls import urlpatterns as users_x
 from users.portal_urls import urlpatterns as users_portal
 from users.self_urls import urlpatterns as users_self
 
@@ -26,7 +29,7 @@ urlpatterns = [
     path("metrics", health.metrics_page, name="metrics"),
     path("admin", RedirectView.as_view(url="/admin/"), name="admin"),
     path("admin/", include(([*users_portal, *devices_portal, *enrollment_portal], "portal"))),
-    path("api/v2/", include(([*users_api, *devices_api, *api_last], "api"))),
+    path("api/v2/", include(([*users_api, *devices_api, *users_x, *enrollment_x, *x_last, *api_last], "api"))),
     path("api/v1/", include(([*users_v1, *devices_v1, *enrollment_v1, *v1_last], "api"), namespace="api-v1")),
     path("status/status.html", health.status_page, name="status"),
     path("", include(([*users_self, *devices_self, *enrollment_self], "self"))),

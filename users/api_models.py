@@ -6,6 +6,8 @@ from typing import ClassVar, Self
 from django.db import models
 from django.utils import timezone
 
+from epmm.fields import EncryptedField
+
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def usable(self, now: datetime) -> Self:
@@ -37,3 +39,20 @@ class ApiToken(models.Model):
 
     def is_usable(self, now: datetime) -> bool:
         return self.revoked_at is None and now < self.expires_at
+
+
+class IdempotentCall(models.Model):
+    """What a call with a key has answered, for whoever sends it again.  Written in the transaction of its effect."""
+
+    user = models.ForeignKey("users.User", on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    request_sha256 = models.BinaryField(max_length=32)
+    status = models.PositiveSmallIntegerField()
+    answer = EncryptedField()  # JSON; some answers are shown once
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "key"], name="idempotent_call_once")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -168,3 +168,15 @@ class NotKnownHere(ProviderRefused):
 
 class NotInGroup(ProviderRefused):
     sentence = gettext_lazy("Your account is in none of the groups that may sign in here. Ask your administrator.")
+
+
+class IdempotencyError(PeopleError):
+    """A call with a key is not carried out."""
+
+
+class CallUnderWay(IdempotencyError):
+    sentence = gettext_lazy("A call with this Idempotency-Key is being carried out. Ask again in a moment.")
+
+
+class KeyOfAnotherCall(IdempotencyError):
+    sentence = gettext_lazy("Another call was made with this Idempotency-Key. Choose another key.")

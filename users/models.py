@@ -16,7 +16,7 @@ from epmm import masking
 from epmm.fields import EncryptedField
 from epmm.folding import FoldedField, fold
 from epmm.models import Job
-from users.api_models import ApiToken
+from users.api_models import ApiToken, IdempotentCall
 from users.attribute_models import AttributeValue, CustomAttribute, UserAttribute
 from users.directory_models import (
     AccountSource,
@@ -46,6 +46,7 @@ __all__ = [
     "DirectoryValue",
     "Group",
     "GroupRole",
+    "IdempotentCall",
     "IdentityProvider",
     "KnownNetwork",
     "Membership",
@@ -319,6 +320,13 @@ class PinQuerySet(models.QuerySet["RegistrationPin"]):
 class RegistrationPin(models.Model):
     """A one-time PIN for enrolling a device; only its hash is kept."""
 
+    class State(models.TextChoices):
+        ISSUED = "issued", _("Issued")
+        USED = "used", _("Used")
+        REVOKED = "revoked", _("Revoked")
+        REPLACED = "replaced", _("Replaced")
+        EXPIRED = "expired", _("Expired")
+
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="registration_pins")
     hashed = models.CharField(max_length=255)
     issued_at = models.DateTimeField(default=timezone.now)
@@ -342,6 +350,13 @@ class RegistrationPin(models.Model):
 
     def expired(self, now: datetime) -> bool:
         return now >= self.expires_at
+
+    def state(self, now: datetime) -> "RegistrationPin.State":
+        if self.used_at is not None:
+            return self.State.USED
+        if self.revoked_at is not None:
+            return self.State.REVOKED if self.revoked_by else self.State.REPLACED
+        return self.State.EXPIRED if self.expired(now) else self.State.ISSUED
 
 
 class PinFile(models.Model):

@@ -206,6 +206,9 @@ NEEDED: Final[Mapping[str, str]] = {
     "invitations-progress": AdminRole.USER_VIEW,
     "invitations-again": AdminRole.USER_MANAGE,
     "invitations-stop": AdminRole.USER_MANAGE,
+    "api": AdminRole.API,
+    "api-document": AdminRole.API,
+    "api-style": AdminRole.API,
     "admins": AdminRole.ADMIN_MANAGE,
     "admins-add": AdminRole.ADMIN_MANAGE,
     "admins-roles": AdminRole.ADMIN_MANAGE,
@@ -219,6 +222,9 @@ NEEDED: Final[Mapping[str, str]] = {
 # those that show rows as `masking.seen` hands them out.  Whatever is not listed does not open.
 MASKED: Final = frozenset(
     {
+        "api",
+        "api-document",
+        "api-style",
         "dashboard",
         "dashboard-alert",
         "dashboard-state",

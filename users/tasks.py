@@ -99,3 +99,10 @@ def settle_accounts() -> None:
     from users.services import account_conflicts
 
     account_conflicts.settle()
+
+
+@jobs.handles("users.forget_idempotent_calls", every=timedelta(hours=1))
+def forget_idempotent_calls() -> None:
+    from users.services import idempotency
+
+    idempotency.forget()

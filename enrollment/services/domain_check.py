@@ -19,12 +19,14 @@ import httpx2
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from enrollment.services.findings import Finding
+from enrollment.services.findings import Finding, Verdict
 from enrollment.simulator import discovery
 from enrollment.simulator.discovery import Server
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.network import Network, media_type
 from enrollment.simulator.refusal import DeviceRefused, TurnedAway
+from epmm import audit
+from epmm.models import AuditEntry
 from epmm.outbound import is_public
 
 WHO: Final = "test"  # before the @; the answer tells nobody whether such a person exists
@@ -53,6 +55,22 @@ class Hop:
 
 def leads_here(server: Server) -> bool:
     return urlsplit(server.base_url).hostname == settings.PUBLIC_HOST
+
+
+def test(domain: str, *, actor: str, address: str | None) -> list[Finding]:
+    """For an administrator, who is seen to have asked."""
+    findings = check(domain)
+    is_good = all(finding.verdict is Verdict.OK for finding in findings)
+    audit.record(
+        "enrollment_domain.tested",
+        actor=actor,
+        address=address,
+        subject_type="enrollment_domain",
+        subject=domain,
+        status=AuditEntry.Status.SUCCESS if is_good else AuditEntry.Status.FAILED,
+        details={finding.subject: finding.sentence for finding in findings if finding.verdict is not Verdict.OK},
+    )
+    return findings
 
 
 def check(domain: str, *, inner: Inner | None = None, seconds: float = SECONDS) -> list[Finding]:

@@ -11,9 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from enrollment.services import domain_check, domains
 from enrollment.services.findings import Verdict
-from epmm import audit, options
+from epmm import options
 from epmm.client_address import client_address
-from epmm.models import AuditEntry
 from epmm.portal import settings_tree
 from epmm.portal.lists import Badge
 from epmm.rate_limit import limited
@@ -90,17 +89,7 @@ def show(request: HttpRequest) -> HttpResponse:
 def test(request: HttpRequest) -> HttpResponse:
     """**Test now**.  Only what stands in the list is asked."""
     domain = _known(request)
-    findings = domain_check.check(domain)
-    is_good = all(finding.verdict is Verdict.OK for finding in findings)
-    audit.record(
-        "enrollment_domain.tested",
-        actor=str(request.user),
-        address=client_address(request),
-        subject_type="enrollment_domain",
-        subject=domain,
-        status=AuditEntry.Status.SUCCESS if is_good else AuditEntry.Status.FAILED,
-        details={finding.subject: finding.sentence for finding in findings if finding.verdict is not Verdict.OK},
-    )
+    findings = domain_check.test(domain, actor=str(request.user), address=client_address(request))
     shown = [(finding, BADGES[finding.verdict]) for finding in findings]
     return render(request, "portal/settings/domain_test.html", {"domain": domain, "findings": shown})
 

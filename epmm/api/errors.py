@@ -24,9 +24,17 @@ Said = str | Promise
 class ApiError(Exception):
     """A refusal.  `key` is for programs, the sentence for people; both are ours, whatever the caller wrote."""
 
-    def __init__(self, status: int, key: str, sentence: Said, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        key: str,
+        sentence: Said,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[Mapping[str, str]] = (),
+    ) -> None:
         super().__init__(str(sentence))
         self.status, self.key, self.sentence, self.headers = status, key, sentence, dict(headers or {})
+        self.errors = tuple(errors)  # one for each place, where a surface tells places
 
 
 def bad_parameter(name: str, sentence: Said) -> ApiError:
@@ -41,6 +49,7 @@ class Problem:
     key: str
     sentence: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    errors: Sequence[Mapping[str, str]] = ()
 
 
 # Exceptions of services, whose argument is a sentence for people: what each is here.  Apps add theirs.
@@ -70,7 +79,8 @@ _OF_THE_FRAMEWORK: Final[Sequence[tuple[type[Exception], int, str, Said]]] = (
 
 def problem_of(error: Exception) -> Problem:
     if isinstance(error, ApiError):
-        return Problem(status=error.status, key=error.key, sentence=str(error.sentence), headers=error.headers)
+        more: dict[str, Any] = {"headers": error.headers, "errors": error.errors}
+        return Problem(status=error.status, key=error.key, sentence=str(error.sentence), **more)
     for kind in type(error).__mro__:
         if kind in _TOLD:
             status, key = _TOLD[kind]

@@ -44,7 +44,7 @@ TABS: Final = (
             Page(_("Labels"), "labels"),
         ),
     ),
-    Tab(_("Admin"), (Page(_("Admins"), "admins"),)),
+    Tab(_("Admin"), (Page(_("Admins"), "admins"), Page(_("API"), "api"))),
     Tab(_("Policies & Configs"), (Page(_("Configurations"), "configurations"),)),
     Tab(
         _("Services"),

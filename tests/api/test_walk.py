@@ -1,5 +1,7 @@
 """Every call of the API by every caller: strangers, each role alone, all but one (specification, section 10)."""
 
+from uuid import UUID
+
 import pytest
 from django.urls import URLPattern
 
@@ -29,7 +31,7 @@ def _example(route: URLPattern) -> str:
     path = str(route.pattern)
     for name, converter in route.pattern.converters.items():
         kind = type(converter).__name__.removesuffix("Converter").lower().replace("string", "str")
-        path = path.replace(f"<{kind}:{name}>", "1" if kind == "int" else "x")
+        path = path.replace(f"<{kind}:{name}>", {"int": "1", "uuid": str(UUID(int=0))}.get(kind, "x"))
     assert "<" not in path
     return path
 

@@ -84,6 +84,7 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "invitations": (AdminRole.USER_VIEW, None),
     "invitations-again": (AdminRole.USER_MANAGE, AdminRole.USER_MANAGE),
     "invitations-stop": (AdminRole.USER_MANAGE, AdminRole.USER_MANAGE),
+    "api": (AdminRole.API, None),
     "admins": (AdminRole.ADMIN_MANAGE, AdminRole.ADMIN_MANAGE),
     "services-providers": (AdminRole.SETTINGS_VIEW, AdminRole.SETTINGS_MANAGE),
     "services-providers-add": (AdminRole.SETTINGS_MANAGE, AdminRole.SETTINGS_MANAGE),

@@ -29,6 +29,9 @@ DEEDS: Final = frozenset(
         "account-tokens-revoke",
         "admins-sessions",
         "admins-tokens",
+        "api",  # Swagger's page, not ours
+        "api-document",
+        "api-style",
         "dashboard-alert",
         "dashboard-simulate",
         "dashboard-state",

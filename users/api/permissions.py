@@ -17,14 +17,16 @@ from epmm.api.errors import ApiError
 from epmm.api.parameters import whole
 from users import permissions
 from users.api.caller import Caller
+from users.api.x import needed
 from users.models import AdminRole
 
-CALLER: Final = permissions.ADMINISTRATOR  # whoever may use the API at all
+CALLER: Final = needed.CALLER  # whoever may use the API at all
 SPACE: Final = "adminDeviceSpaceId"
 UNKNOWN: Final = "unknown"  # the name of whatever is at no address
 
 # By the name of the address in the namespace `api`, and the method.
 NEEDED: Final[Mapping[str, str]] = {
+    **needed.NEEDED,
     "ping GET": CALLER,
     "devices GET": AdminRole.DEVICE_VIEW,
     "devices-count GET": AdminRole.DEVICE_VIEW,
@@ -87,7 +89,7 @@ NEEDED: Final[Mapping[str, str]] = {
 
 # What opens for a caller with the GDPR profile, besides what needs no role: calls without personal data, and those that
 # show rows as `masking.seen` hands them out.  As in the portal, what names people or tells the log does not open.
-MASKED: Final = frozenset(
+MASKED: Final = needed.MASKED | frozenset(
     {
         "devices GET",
         "devices-count GET",

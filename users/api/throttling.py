@@ -1,5 +1,6 @@
 """How often one caller may call, in this process."""
 
+import math
 import time
 from typing import Any, Final
 
@@ -12,17 +13,30 @@ from users.api.caller import Caller
 PER_SECOND: Final = 50.0
 BURST: Final = 1000.0
 WAIT_SECONDS: Final = 1.0
+POLICY: Final = "calls"
 _calls: Final = Buckets(per_second=PER_SECOND, burst=BURST)
 
 
 class Calls(BaseThrottle):
     def allow_request(self, request: Request, view: Any) -> bool:  # noqa: ARG002 - the framework's signature
         caller = request.auth
-        key = f"{caller.user.pk}/{caller.token.pk if caller.token else ''}" if isinstance(caller, Caller) else ""
-        return _calls.admit(key, time.monotonic())
+        return _calls.admit(_key(caller) if isinstance(caller, Caller) else "", time.monotonic())
 
     def wait(self) -> float:
         return WAIT_SECONDS
+
+
+def _key(caller: Caller) -> str:
+    return f"{caller.user.pk}/{caller.token.pk if caller.token else ''}"
+
+
+def headers(caller: Caller) -> dict[str, str]:
+    """What is left to this caller (draft-ietf-httpapi-ratelimit-headers-10), of the process that answers."""
+    left = _calls.left(_key(caller), time.monotonic())
+    return {
+        "RateLimit-Policy": f'"{POLICY}";q={BURST:.0f};w={BURST / PER_SECOND:.0f}',
+        "RateLimit": f'"{POLICY}";r={math.floor(left)};t={math.ceil(_calls.seconds_until_full(left))}',
+    }
 
 
 def forget() -> None:

@@ -41,7 +41,11 @@ class NewPerson:
 
 def create(new: NewPerson, *, actor: str) -> User:
     """Add a local user, who may use the portal from the start.  The database decides whether a name was free."""
-    user = _checked(new)
+    return add(checked(new), new, actor=actor)
+
+
+def add(user: User, new: NewPerson, *, actor: str) -> User:
+    """Whom `checked` has made of it."""
     try:
         with transaction.atomic():
             user.save(force_insert=True)
@@ -146,7 +150,8 @@ def by_user_id(user_id: str) -> User:
     return user
 
 
-def _checked(new: NewPerson) -> User:
+def checked(new: NewPerson) -> User:
+    """Raises InvalidPerson.  Slow, as hashing is: not inside a transaction."""
     check_user_id(new.user_id)
     user = User(
         user_id=new.user_id,

@@ -64,14 +64,12 @@ def _unlock(user: User, order: Order) -> str:
 
 
 def _enable(user: User, order: Order) -> str:
-    people.set_active(user, is_active=True, actor=order.actor)
+    upkeep.set_active(user, is_active=True, actor=order.actor)
     return _("Enabled")
 
 
 def _disable(user: User, order: Order) -> str:
-    if user.user_id == order.actor:
-        raise InvalidPerson(_("Nobody disables their own account."))
-    people.set_active(user, is_active=False, actor=order.actor)
+    upkeep.set_active(user, is_active=False, actor=order.actor)
     return _("Disabled")
 
 

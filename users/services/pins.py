@@ -38,11 +38,16 @@ class NewPin:
 def issue(user: User, *, actor: str, new: NewPin | None = None) -> str:
     """Issue a PIN and return its digits, which are kept nowhere."""
     new = new or NewPin.draw()
-    with transaction.atomic():
-        pin = store(user, new, actor=actor)
-        # a record waits for the device; it belongs to another app, and the handler of this kind with it
-        Job.enqueue("enrollment.pin_issued", pin=pin.pk)
+    hand_out(user, new, actor=actor)
     return new.digits
+
+
+@transaction.atomic
+def hand_out(user: User, new: NewPin, *, actor: str) -> RegistrationPin:
+    pin = store(user, new, actor=actor)
+    # a record waits for the device; it belongs to another app, and the handler of this kind with it
+    Job.enqueue("enrollment.pin_issued", pin=pin.pk)
+    return pin
 
 
 @transaction.atomic

@@ -1,14 +1,40 @@
 """Who may do what.  Roles are read at each use, so a change acts at once."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F, Value
 from django.utils.translation import gettext as _
 
 from epmm import audit
 from users.errors import InvalidAccount, InvalidGrant
-from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, Role, RoleGrant, User
+from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, GroupRole, Role, RoleGrant, User, acting
 from users.services import accounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    key: str
+    origin: str  # the group; empty for what was granted to this very person
+    granted_at: datetime
+    granted_by: str
+
+    @property
+    def label(self) -> str:
+        return str(Role(self.key).label)
+
+
+def effective(user: User) -> list[Held]:
+    """Each role that acts, as often as it has an origin."""
+    told = ("key", "granted_at", "granted_by", "origin")
+    own = RoleGrant.objects.filter(user=user).annotate(origin=Value("")).values(*told)
+    inherited = GroupRole.objects.filter(group__memberships__user=user).annotate(origin=F("group__name")).values(*told)
+    found = [Held(**grant) for grant in own.union(inherited, all=True)]
+    held, order = acting(each.key for each in found), list(Role.values)
+    shown = [each for each in found if each.key in held]
+    return sorted(shown, key=lambda each: (order.index(each.key), each.origin))
 
 
 @transaction.atomic

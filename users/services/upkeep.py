@@ -68,10 +68,16 @@ def edit(user: User, facts: Facts, *, actor: str) -> None:
         raise InvalidPerson from error
 
 
+def set_active(user: User, *, is_active: bool, actor: str) -> None:
+    if not is_active and user.user_id == actor:
+        raise InvalidPerson(_("Nobody disables their own account."))
+    people.set_active(user, is_active=is_active, actor=actor)
+
+
 @transaction.atomic
 def require_new_password(user: User, *, actor: str) -> None:
     """At the next sign-in; open sessions of the portal end."""
-    _refuse_directory(user)
+    refuse_directory(user)
     if not user.has_usable_password():
         raise InvalidPerson(_("This person has no password. Reset it to hand one out."))
     user.must_change_password = True
@@ -97,7 +103,7 @@ class NewPassword:
 
 def reset_password(user: User, *, actor: str, new: NewPassword | None = None) -> str:
     """A password that is shown once and has to be replaced at the first sign-in."""
-    _refuse_directory(user)
+    refuse_directory(user)
     new = new or NewPassword.draw(user)
     with transaction.atomic():
         people.store_password(user, new.hashed, actor=actor, must_change=True)
@@ -176,12 +182,12 @@ def _refuse_provided(user: User) -> None:
     entry = DirectoryEntry.objects.select_related("directory").filter(user=user, directory__isnull=False).first()
     if entry is None or entry.directory is None:
         if user.is_active:
-            _refuse_directory(user)
+            refuse_directory(user)
     elif entry.gone_at is None and entry.directory.is_enabled:
         raise InvalidPerson(_("A directory still has this person. Remove them there, or disable the directory."))
 
 
-def _refuse_directory(user: User) -> None:
+def refuse_directory(user: User) -> None:
     if user.source != User.Source.LOCAL:
         raise InvalidPerson(_("This person comes from a directory: change it there."))
 

@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from epmm import audit, audit_checks
+from epmm import audit_checks
 from epmm.portal import settings_tree
 from epmm.portal.lists import Badge
 from users.views.dialogs import administrator
@@ -33,8 +33,6 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def check(request: HttpRequest) -> HttpResponse:
-    who = administrator(request).user_id
-    audit_checks.check_soon(actor=who)
-    audit.record("audit.check_asked", actor=who, subject_type="audit", subject="chain")
+    audit_checks.ask(actor=administrator(request).user_id)
     messages.success(request, _("The whole audit log is being checked. Come back to this page in a moment."))
     return redirect(PAGE)

@@ -5,7 +5,6 @@ from typing import Any, Final
 from django.apps import apps
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import F, Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -21,19 +20,8 @@ from users import permissions
 from users.attribute_forms import ValuesForm
 from users.errors import InvalidPerson
 from users.forms import NewPersonForm, PersonForm
-from users.models import (
-    AdminRole,
-    ApiToken,
-    CustomAttribute,
-    GroupRole,
-    ProviderLink,
-    RegistrationPin,
-    Role,
-    RoleGrant,
-    User,
-    acting,
-)
-from users.services import custom_attributes, lock_out, people, portal_sessions, second_factor, sign_in, upkeep
+from users.models import AdminRole, ApiToken, CustomAttribute, ProviderLink, RegistrationPin, User
+from users.services import custom_attributes, lock_out, people, portal_sessions, roles, second_factor, sign_in, upkeep
 from users.services.oidc import linked
 from users.services.people import NewPerson
 from users.services.upkeep import Facts
@@ -56,6 +44,11 @@ REASONS: Final[dict[str, str | Promise]] = {
     "WrongCode": gettext_lazy("Code was wrong"),
 }
 TONES: Final = {"ACTIVE": "good", "LOST": "bad", "BLOCKED": "bad"}
+PIN_TONES: Final = {
+    RegistrationPin.State.ISSUED: "waiting",
+    RegistrationPin.State.REVOKED: "bad",
+    RegistrationPin.State.EXPIRED: "bad",
+}
 FACTS: Final = ("first_name", "last_name", "email")
 
 
@@ -137,7 +130,7 @@ def _initial(user: User) -> dict[str, str]:
 
 def _state(user: User) -> dict[str, Any]:
     return {
-        "roles": _effective(user),
+        "roles": [(each.label, each.origin, each) for each in roles.effective(user)],
         "entry": getattr(user, "directory_entry", None),
         "links": list(user.provider_links.select_related("provider")) if user.source == User.Source.LDAP else [],
         "pins": [
@@ -147,20 +140,6 @@ def _state(user: User) -> dict[str, Any]:
         "locked_until": lock_out.locked_until(upkeep.names(user)),
         "has_second_factor": user.is_admin and vars(user)["has_second_factor"],
     }
-
-
-def _effective(user: User) -> list[tuple[str, str, dict[str, Any]]]:
-    """Each role that acts, as often as it has an origin: its label, the group or nothing, when and by whom."""
-    told = ("key", "granted_at", "granted_by", "origin")
-    own = RoleGrant.objects.filter(user=user).annotate(origin=Value("")).values(*told)
-    inherited = GroupRole.objects.filter(group__memberships__user=user).annotate(origin=F("group__name")).values(*told)
-    found = list(own.union(inherited, all=True))
-    held = acting(grant["key"] for grant in found)
-    labels = dict(Role.choices)
-    order = list(labels)
-    shown = [grant for grant in found if grant["key"] in held]
-    shown.sort(key=lambda grant: (order.index(grant["key"]), grant["origin"]))
-    return [(str(labels[grant["key"]]), grant["origin"], grant) for grant in shown]
 
 
 def _devices(request: HttpRequest, user: User) -> dict[str, Any]:
@@ -193,16 +172,9 @@ def _access(request: HttpRequest, user: User) -> dict[str, Any]:
 
 def _is_good(pin: RegistrationPin) -> bool:
     """Whether somebody can enroll with it still, and so whether it can be taken back."""
-    return pin.used_at is None and pin.revoked_at is None and not pin.expired(timezone.now())
+    return pin.state(timezone.now()) == RegistrationPin.State.ISSUED
 
 
 def _pin_state(pin: RegistrationPin) -> Badge:
-    if pin.used_at is not None:
-        return Badge(_("Used"))
-    if pin.revoked_by:
-        return Badge(_("Revoked"), "bad", note=pin.revoked_by)
-    if pin.revoked_at is not None:
-        return Badge(_("Replaced"))
-    if pin.expired(timezone.now()):
-        return Badge(_("Expired"), "bad")
-    return Badge(_("Issued"), "waiting")
+    state = pin.state(timezone.now())
+    return Badge(state.label, PIN_TONES.get(state, "plain"), note=pin.revoked_by)

@@ -1,0 +1,106 @@
+"""Enrollment domains: what people may type after the @, and whether a device of theirs would find us."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from django.http import Http404
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from enrollment.services import domain_check, domains
+from enrollment.services.findings import Verdict
+from epmm import options
+from epmm.api import problems
+from epmm.api.errors import ApiError
+from epmm.api.fields import Given, Text, Told
+from epmm.client_address import client_address
+from epmm.rate_limit import Buckets
+from epmm.settings_store import InvalidSetting
+from users.api.x.base import All, Done, XView
+from users.services.idempotency import Answer
+
+# Each asks a server elsewhere, for as long as fifteen seconds.
+_tests: Final = Buckets(per_second=0.5, burst=10)
+RETRY_SECONDS: Final = 5
+
+
+class DomainTold(Told):
+    example = {"domain": "example.com", "own": False}
+    domain = serializers.CharField()
+    own = serializers.SerializerMethodField(help_text="The host of the public URL, which answers itself.")
+
+    def get_own(self, row: dict[str, str]) -> bool:
+        return domains.is_own(row["domain"])
+
+
+class NewDomain(Given):
+    example = {"domain": "example.com"}
+    domain = Text(max_length=253)
+
+
+class Domains(All, Done):
+    says = {"GET": "The enrollment domains.", "POST": "Add an enrollment domain."}
+    item = DomainTold
+    takes = {"POST": NewDomain}
+    tells = {"POST": DomainTold}
+    status = {"POST": 201}
+
+    def items(self) -> Sequence[dict[str, str]]:
+        return [{"domain": domain} for domain in options.enrollment_domains()]
+
+    def perform(self, _prepared: None) -> Answer:
+        try:
+            address = client_address(self.request._request)
+            added = domains.add(self.given["domain"], actor=self.actor, address=address)
+        except (InvalidSetting, ValueError) as error:
+            accepted = str(error) if isinstance(error, InvalidSetting) else _("one domain at a time")
+            sentence = _("This value is not possible. Accepted: %(values)s.") % {"values": accepted}
+            raise problems.invalid_fields({"domain": [sentence]}) from error
+        return self.answer({"domain": added})
+
+
+class OneDomain(XView):
+    says = {"DELETE": "Whoever has an account of this domain enrolls no more."}
+    tells = {"DELETE": None}
+
+    def delete(self, _request: Request, domain: str) -> Response:
+        if not domains.remove(domain, actor=self.actor, address=client_address(self.request._request)):
+            raise Http404
+        return Response(status=204)
+
+
+class FindingTold(Told):
+    subject = serializers.CharField()
+    verdict = serializers.ChoiceField([each.value for each in Verdict])
+    sentence = serializers.CharField()
+
+
+class TestTold(Told):
+    __test__ = False
+    example = {
+        "good": True,
+        "findings": [
+            {"subject": "BaseURL", "verdict": "ok", "sentence": "Devices are led to this server (example.com)."}
+        ],
+    }
+    good = serializers.BooleanField()
+    findings = FindingTold(many=True)
+
+
+class TestDomain(XView):
+    __test__ = False
+    says = {"POST": "Ask the domain as a device does; that takes up to 15 seconds."}
+    tells = {"POST": TestTold}
+
+    def post(self, _request: Request, domain: str) -> Response:
+        if domain not in options.enrollment_domains():
+            raise Http404
+        if not _tests.admit("", time.monotonic()):
+            headers = {"Retry-After": str(RETRY_SECONDS)}
+            raise ApiError(429, "too.many.calls", _("Too many calls. Try again later."), headers)
+        found = domain_check.test(domain, actor=self.actor, address=client_address(self.request._request))
+        good = all(finding.verdict is Verdict.OK for finding in found)
+        return Response(self.shown({"good": good, "findings": found}))

@@ -1,0 +1,114 @@
+"""What the OpenAPI document says of every call, held against what the server does."""
+
+import json
+from typing import Any, Final
+
+import pytest
+import schemathesis
+from django.db import connection
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.validation import validate_schema
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi import checks
+
+from enrollment.api.x import domains as domains_view
+from enrollment.services import domain_check, trace
+from enrollment.services.findings import Finding
+from epmm import options
+from epmm.rate_limit import Buckets
+from epmm.wsgi import application
+from tests import factories
+from tests.api.conftest import make_caller
+from tests.api.x.conftest import X
+from users.api import document, permissions, throttling
+from users.models import AdminRole, User
+from users.services import api_credentials, api_tokens, lock_out
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once, pytest.mark.long]
+
+EXAMPLES: Final = 8  # of each call, good and bad ones
+CHECKS: Final = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.ignored_auth,
+]
+OURS: Final = [*CHECKS, checks.negative_data_rejection]  # EPMM's calls bear with a lot
+HOST: Final = "https://localhost"
+
+
+@pytest.fixture
+def token(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Of an administrator with all roles, in a house where somebody lives."""
+    person = make_caller("script")
+    _row, token = api_tokens.create(
+        person, name="walk", scopes=set(AdminRole.values) - {AdminRole.API}, days=1, actor="test"
+    )
+    # which Django asks after each request, unless a client of its own has made it
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
+    monkeypatch.setattr(domain_check, "check", lambda _domain: [Finding.ok("Answer")])
+    monkeypatch.setattr(domains_view, "_tests", Buckets(per_second=1000, burst=1000))
+    monkeypatch.setattr(throttling, "_calls", Buckets(per_second=1000, burst=10_000))
+    monkeypatch.setattr(api_credentials, "_checks", Buckets(per_second=1000, burst=10_000))
+    monkeypatch.setattr(lock_out, "count_attempt", lambda _name, _address: None)  # wrong credentials, again and again
+    for name in ("mia", "ben"):
+        factories.pin(factories.user(name, email=f"{name}@example.com"))
+        trace.open_known(name, identifier=f"{name}@example.com", address="192.0.2.7")
+    return token
+
+
+def known() -> dict[str, Any]:
+    """Values of those in addresses that something is found at."""
+    mia = User.objects.filter(user_id="mia").first()
+    return {
+        "uuid": str(mia.uuid) if mia else "",
+        "key": "portal",
+        "name": "registration.pin_length",
+        "domain": next(iter(options.enrollment_domains())),
+        "number": 1,
+    }
+
+
+def test_the_document_is_one_and_tells_every_call(db: None) -> None:
+    document.document.cache_clear()
+    found = document.document()
+
+    validate_schema(found)  # type: ignore[no-untyped-call] # untyped there
+    assert not GENERATOR_STATS
+    operations = [each for path in found["paths"].values() for each in path.values()]
+    assert len(operations) == sum(not name.startswith(document.OLD) for name in permissions.NEEDED)
+    names = [each["operationId"] for each in operations]
+    assert len(set(names)) == len(names)
+    assert [each["operationId"] for each in operations if not each.get("summary")] == []
+
+
+def test_nothing_answers_otherwise_than_the_document_says(token: str) -> None:
+    authorization = {"Authorization": f"Bearer {token}"}
+    schema = schemathesis.openapi.from_dict(json.loads(json.dumps(document.document())))
+    schema.app = application
+    schema.config.update(base_url=HOST)
+    found = known()
+    for result in schema.get_all_operations():
+        assert isinstance(result, Ok)
+        _hold(result.ok(), authorization, found)
+
+
+def _hold(operation: Any, headers: dict[str, str], found: dict[str, Any]) -> None:
+    modes = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE]
+
+    @given(case=st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes]), aims=st.booleans())
+    @settings(
+        max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    def hold(case: Any, aims: bool) -> None:  # noqa: FBT001 - given by hypothesis
+        if aims:  # at what is there: by chance nothing ever is
+            case.path_parameters |= {name: found[name] for name in case.path_parameters or {} if name in found}
+        case.call_and_validate(headers=headers, checks=OURS if operation.path.startswith(X) else CHECKS)
+
+    hold()

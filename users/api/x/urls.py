@@ -1,0 +1,27 @@
+from django.urls import path, re_path
+
+from users.api.permissions import UNKNOWN
+from users.api.x import audit, openapi, pins, roles, settings, users
+from users.api.x.base import XUnknown
+
+urlpatterns = [
+    path("x/openapi.json", openapi.Document.as_view(), name="x-openapi"),
+    path("x/users", users.Users.as_view(), name="x-users"),
+    path("x/users/<uuid:uuid>", users.OneUser.as_view(), name="x-users-one"),
+    path("x/users/<uuid:uuid>/roles", roles.RolesOfUser.as_view(), name="x-users-roles"),
+    path("x/users/<uuid:uuid>/roles/<str:key>", roles.RoleOfUser.as_view(), name="x-users-role"),
+    path("x/users/<uuid:uuid>/enable", users.Enable.as_view(), name="x-users-enable"),
+    path("x/users/<uuid:uuid>/disable", users.Disable.as_view(), name="x-users-disable"),
+    path("x/roles", roles.Roles.as_view(), name="x-roles"),
+    path("x/managed_apple_accounts", roles.AssignAccounts.as_view(), name="x-accounts"),
+    path("x/managed_apple_accounts/preview", roles.PreviewAccounts.as_view(), name="x-accounts-preview"),
+    path("x/registration_pins", pins.Pins.as_view(), name="x-registration-pins"),
+    path("x/registration_pins/<int:number>", pins.OnePin.as_view(), name="x-registration-pins-one"),
+    path("x/audit", audit.Audit.as_view(), name="x-audit"),
+    path("x/audit/chain", audit.Chain.as_view(), name="x-audit-chain"),
+    path("x/audit/chain/check", audit.CheckChain.as_view(), name="x-audit-chain-check"),
+    path("x/settings", settings.Settings.as_view(), name="x-settings"),
+    path("x/settings/<str:name>", settings.OneSetting.as_view(), name="x-settings-one"),
+]
+# after those of all other apps
+last = [re_path(r"^x(?:/.*)?\Z", XUnknown.as_view(), name=UNKNOWN)]
