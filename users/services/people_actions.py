@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from users.errors import InvalidPerson
 from users.models import AdminRole, CustomAttribute, User
-from users.services import administrators, custom_attributes, people, pins, role_plan, upkeep
+from users.services import administrators, custom_attributes, pins, role_plan, upkeep
 from users.services.role_plan import Change, Source
 
 
