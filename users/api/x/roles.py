@@ -16,8 +16,9 @@ from users.api.x.users import person
 from users.errors import InvalidPerson
 from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, Role, User
 from users.services import role_plan, roles
+from users.services.account_patterns import DEFAULT_PATTERN, LONGEST_PATTERN
 from users.services.idempotency import Answer
-from users.services.role_plan import ATTRIBUTES, DEFAULT_PATTERN, UPN, Change, Planned, Source
+from users.services.role_plan import ATTRIBUTES, UPN, Change, Planned, Source
 from users.services.roles import Held
 from users.views.users import everybody
 
@@ -138,7 +139,7 @@ class NewAccounts(Given):
     }
     users = serializers.ListField(child=Whom(), min_length=1, max_length=MOST)
     source = serializers.ChoiceField(SOURCES)  # type: ignore[assignment] # the framework has the name, too
-    pattern = Text(max_length=role_plan.LONGEST_PATTERN, default=DEFAULT_PATTERN)
+    pattern = Text(max_length=LONGEST_PATTERN, default=DEFAULT_PATTERN)
     attribute = serializers.ChoiceField(list(ATTRIBUTES), default=UPN)
     replace = Flag(default=False, help_text="Also where somebody has an account already; typed ones always do.")
 
