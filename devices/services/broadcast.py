@@ -15,9 +15,9 @@ from django.db import connection, transaction
 from django.db.models import Count, Exists, F, Func, OuterRef, Q, QuerySet, UUIDField, Value
 from django.utils import timezone
 
-from devices.models import Broadcast, Channel, Command, Device, Enrollment, FinishedCommand, Payload, Result
+from devices.models import Broadcast, Channel, Command, Device, Enrollment, FinishedCommand, Label, Payload, Result
 from devices.protocol import commands
-from devices.services import departure, queue
+from devices.services import departure, listing, queue
 from devices.services.queue import CommandRefused
 from devices.services.target import target_of
 from epmm import audit
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 LARGE: Final = 1000  # commands; fewer are counted whenever somebody looks
 BITE: Final = 5000  # devices in one transaction
 FIELDS: Final = ("platform", "enrollment_type", "user__user_id", "os_version", "uuid__in")  # to choose devices by
+QUERY, LABEL = "query", "label"  # an expression of the search, and the number of a label
 PER_DEVICE: Final = frozenset({"ClearPasscode"})  # says something else to each device
 # What `target_of` looks at.
 ALIKE: Final = (
@@ -67,8 +68,8 @@ def begin(
     payload: Mapping[str, Any] | None = None,
     address: str | None = None,
 ) -> Broadcast:
-    """Write it down; the worker queues the commands.  `selection`: values of FIELDS; none: every managed device."""
-    if unknown := selection.keys() - set(FIELDS):
+    """Write it down; the worker queues the commands.  `selection`: values of FIELDS, QUERY, LABEL; none: everybody."""
+    if unknown := selection.keys() - {*FIELDS, QUERY, LABEL}:
         raise CommandRefused(f"Devices are not chosen by {', '.join(sorted(unknown))}.")
     if request_type in PER_DEVICE:
         raise CommandRefused(f"{request_type} says something else to each device: send it to one at a time.")
@@ -216,7 +217,15 @@ def _chosen(row: Broadcast) -> QuerySet[Channel]:
     channels = Channel.objects.filter(
         user_key="", enrollment__state=Enrollment.State.ACTIVE, enrollment__device_id__gt=row.next_device
     )
-    return channels.filter(**{f"enrollment__device__{name}": value for name, value in row.selection.items()})
+    columns = {name: value for name, value in row.selection.items() if name in FIELDS}
+    channels = channels.filter(**{f"enrollment__device__{name}": value for name, value in columns.items()})
+    if columns.keys() == row.selection.keys():
+        return channels
+    label = row.selection.get(LABEL)
+    if label is not None and not Label.objects.filter(pk=label).exists():  # deleted meanwhile: it has no devices
+        return channels.none()
+    found = listing.Selection(expression=row.selection.get(QUERY, ""), label=label).devices()
+    return channels.filter(enrollment__device__in=found.order_by().values("pk"))
 
 
 def _standing(enrollments: Collection[int]) -> set[int]:
