@@ -3,6 +3,7 @@ from django.views.generic import RedirectView
 
 from devices.api.urls import urlpatterns as devices_api
 from devices.api.v1_urls import urlpatterns as devices_v1
+from devices.api.x.urls import urlpatterns as devices_x
 from devices.portal_urls import urlpatterns as devices_portal
 from devices.self_urls import urlpatterns as devices_self
 from devices.services import figures as _devices  # noqa: F401 - these three register what `/metrics` tells
@@ -22,6 +23,7 @@ from users.api.x.urls import urlpatterns as users_x
 from users.portal_urls import urlpatterns as users_portal
 from users.self_urls import urlpatterns as users_self
 
+own_api = [*users_x, *devices_x, *enrollment_x]
 handler500 = "epmm.failover.server_error"
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -29,7 +31,7 @@ urlpatterns = [
     path("metrics", health.metrics_page, name="metrics"),
     path("admin", RedirectView.as_view(url="/admin/"), name="admin"),
     path("admin/", include(([*users_portal, *devices_portal, *enrollment_portal], "portal"))),
-    path("api/v2/", include(([*users_api, *devices_api, *users_x, *enrollment_x, *x_last, *api_last], "api"))),
+    path("api/v2/", include(([*users_api, *devices_api, *own_api, *x_last, *api_last], "api"))),
     path("api/v1/", include(([*users_v1, *devices_v1, *enrollment_v1, *v1_last], "api"), namespace="api-v1")),
     path("status/status.html", health.status_page, name="status"),
     path("", include(([*users_self, *devices_self, *enrollment_self], "self"))),

@@ -124,7 +124,7 @@ class DeviceAction(ApiView):
         known = KNOWN[name]
         if known.action is not None:
             self.require(known.action.role)
-            _refuse_hidden(known.action)
+            refuse_hidden(known.action)
         uuids = asked.uuids(self.parameters, listing.MOST_CHOSEN)
         if name == "WIPE_DEVICE":
             hold_to_limit(len(uuids))
@@ -202,7 +202,7 @@ def _mode(parameters: Parameters) -> str:
     return _additional(parameters).choice("mode", MODES, "PNS")
 
 
-def _refuse_hidden(action: Action) -> None:
+def refuse_hidden(action: Action) -> None:
     """What the portal keeps from an administrator with the GDPR profile, it keeps from their script."""
     page = f"devices-{action.key}"
     if masking.hidden() and page in permissions.NEEDED and page not in permissions.MASKED:

@@ -104,6 +104,23 @@ def _agreeing(total: int, offset: int, number: int, has_more: bool) -> int:  # n
     return offset + number if number else min(total, offset)
 
 
+def following(
+    found: QuerySet[Device], order: Order, *, size: int, after: str, with_retired: bool
+) -> keyset.Page[Device]:
+    """By cursor.  Few are found first, and put in order then.  Raises SearchRefused."""
+    with search.patiently(COUNTING):
+        keys = list(found.order_by().values_list("pk", flat=True)[: FEW + 1])
+        if len(keys) <= FEW:
+            rows = Device.objects.filter(pk__in=keys).defer("details")
+            page = keyset.page(rows, order, size=size, after=after)
+        elif with_retired:
+            page = _keyset(found.defer("details"), order, size=size, after=after)
+        else:
+            page = keyset.page(found.defer("details"), order, size=size, after=after)
+        prefetch_related_objects(page.rows, "user")
+    return page
+
+
 def count(found: QuerySet[Device], *, name: Hashable) -> int:
     """Exactly.  Raises SearchRefused."""
     known = _memory.of(name)

@@ -9,20 +9,26 @@ from django.utils.translation import gettext as _
 
 from epmm.api.errors import ApiError
 from epmm.portal import keyset
-from epmm.portal.keyset import Order
+from epmm.portal.keyset import Order, Page
 
 M = TypeVar("M", bound=Model)
 CURSOR: Final = "cursor"
 
 
 def page(
-    rows: QuerySet[M], order: Order, *, limit: int, cursor: str, place: Callable[[str], str]
+    rows: QuerySet[M],
+    order: Order,
+    *,
+    limit: int,
+    cursor: str,
+    place: Callable[[str], str],
+    read: Callable[..., Page[M]] = keyset.page,
 ) -> tuple[list[M], str | None]:
     """The rows, and the address of those that follow, which `place` makes of a cursor.  Raises ApiError."""
     if cursor and not keyset.is_place(rows, order, cursor):
         told = [{"detail": _("This is no cursor of this list in this order."), "parameter": CURSOR}]
         raise ApiError(400, "parameters.invalid", _("Some parameters are not right."), errors=told)
-    found = keyset.page(rows, order, size=limit, after=cursor)
+    found = read(rows, order, size=limit, after=cursor)
     return found.rows, place(found.after) if found.after else None
 
 

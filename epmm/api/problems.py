@@ -13,7 +13,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 TYPE: Final = "urn:problem-type:epmm:"
 INVALID: Final = "fields.invalid"
 # What a service refuses was read and understood (RFC 9110, 15.5.21).
-REFUSED: Final = frozenset({"request.refused"})
+REFUSED: Final = frozenset({"request.refused", "label.refused"})
 
 
 def body(problem: Problem) -> dict[str, Any]:

@@ -164,7 +164,8 @@ class Schema(AutoSchema):
     def get_response_serializers(self) -> Any:
         if not self.is_ours:
             return self._of_compat()
-        return {(self._success, JSON): self._answer()} | {
+        media = self.view.media if self.method == "GET" and self.view.media else (JSON,)
+        return {(self._success, each): self._answer() for each in media} | {
             (str(status), problems.MEDIA_TYPE): OpenApiResponse(ProblemDetails, WHEN[status])
             for status in self._failures()
         }

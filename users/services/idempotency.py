@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.utils import timezone
 
@@ -72,7 +73,7 @@ def once(call: Call, prepare: Callable[[], T], work: Callable[[T], Answer]) -> A
                 key=call.key,
                 request_sha256=call.sha256,
                 status=answer.status,
-                answer=json.dumps(told).encode(),
+                answer=json.dumps(told, cls=DjangoJSONEncoder).encode(),
             )
         return answer
 

@@ -22,7 +22,8 @@ from epmm.api import cursors, etags, problems
 from epmm.api.errors import ApiError, Problem, tells
 from epmm.api.fields import Asked, Cursor, Given, Json, Told, read
 from epmm.api.parameters import Parameters, read_body
-from epmm.portal.keyset import Order
+from epmm.portal import keyset
+from epmm.portal.keyset import Order, Page
 from users import errors, permissions
 from users.api import throttling
 from users.api.base import ApiView
@@ -48,6 +49,7 @@ class XView(ApiView):
     asks: ClassVar[type[Asked]] = Asked
     asking: ClassVar[frozenset[str]] = frozenset({"GET"})  # methods that have these; the others have none
     status: ClassVar[Mapping[str, int]] = {}
+    media: ClassVar[Sequence[str]] = ()  # of what GET answers, where that is no JSON
     keyed: ClassVar[frozenset[str]] = frozenset()  # methods that take an Idempotency-Key
     matched: ClassVar[frozenset[str]] = frozenset()  # that need an If-Match
     tagged: ClassVar[frozenset[str]] = frozenset()  # whose answers have an ETag
@@ -129,11 +131,14 @@ class Listed(XView, Generic[M]):
     def rows(self) -> QuerySet[M]:
         raise NotImplementedError
 
+    def read(self, rows: QuerySet[M], order: Order, *, size: int, after: str) -> Page[M]:
+        return keyset.page(rows, order, size=size, after=after)
+
     def told(self, rows: Sequence[M]) -> Sequence[Any]:
         """What is asked once for all of a page."""
         return rows
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request, **_place: Any) -> Response:
         asked = dict(self.asked)
         limit, cursor = asked.pop("limit"), asked.pop("cursor", "")
         name = asked.get("sort") or next(iter(self.orders))
@@ -141,7 +146,12 @@ class Listed(XView, Generic[M]):
         order = order.reversed() if name.startswith("-") else order
         given = {name: value for name, value in request.query_params.items() if name != cursors.CURSOR}
         rows, following = cursors.page(
-            self.rows(), order, limit=limit, cursor=cursor, place=lambda at: cursors.address(request.path, given, at)
+            self.rows(),
+            order,
+            limit=limit,
+            cursor=cursor,
+            place=lambda at: cursors.address(request.path, given, at),
+            read=self.read,
         )
         items = self.item(self.told(rows), many=True, context={"view": self}).data
         return Response({"items": items, "next": following}, headers=cursors.link(following))

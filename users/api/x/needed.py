@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from users import permissions
+from users.api.x import needed_devices
 from users.models import AdminRole
 
 CALLER: Final = permissions.ADMINISTRATOR
 NEEDED: Final[Mapping[str, str]] = {
+    **needed_devices.NEEDED,
     "x-openapi GET": CALLER,
     "x-users GET": AdminRole.USER_VIEW,
     "x-users POST": AdminRole.USER_MANAGE,
@@ -39,4 +41,6 @@ NEEDED: Final[Mapping[str, str]] = {
     "x-enrollment-attempts GET": AdminRole.LOGS_VIEW,
     "x-enrollment-attempts-one GET": AdminRole.LOGS_VIEW,
 }
-MASKED: Final = frozenset({"x-audit-chain GET", "x-settings GET", "x-settings-one GET", "x-enrollment-domains GET"})
+MASKED: Final = needed_devices.MASKED | frozenset(
+    {"x-audit-chain GET", "x-settings GET", "x-settings-one GET", "x-enrollment-domains GET"}
+)
