@@ -16,7 +16,6 @@ from devices.api.x import chosen, orders
 from devices.api.x.chosen import Targets
 from devices.models import ActionResult, ActionRun
 from devices.services import action_runs, actions, record_pages, search
-from devices.services.action_runs import NumberChanged
 from devices.services.actions import BY_KEY, Action, Order
 from epmm import audit, masking
 from epmm.api import problems
@@ -24,6 +23,7 @@ from epmm.api.errors import ApiError
 from epmm.api.fields import Cursor, Given, Text, Told, Whole
 from epmm.client_address import client_address
 from epmm.portal import keyset
+from epmm.runs import NumberChanged
 from users.api.base import LONGEST_REASON
 from users.api.x.base import Done, Listed, One, found
 from users.services.idempotency import Answer

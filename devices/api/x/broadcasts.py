@@ -27,7 +27,12 @@ from users.api.base import LONGEST_REASON
 from users.api.x.base import Done, Listed, One, found
 from users.services.idempotency import Answer
 
-NAMES: Final = {"user_id": "user__user_id", "devices": "uuid__in", "query": selections.SEARCH}  # where the service has another
+# Where the service has another.
+NAMES: Final = {
+    "user_id": "user__user_id",
+    "devices": "uuid__in",
+    "query": selections.SEARCH,
+}
 CHOICES: Final = ("devices", "query", "label", "platform", "enrollment_type", "user_id", "os_version")
 
 
