@@ -45,3 +45,6 @@ def _style() -> str:
     if found is None:
         raise FileNotFoundError(STYLE)
     return _INLINE.sub("none", Path(found).read_text(encoding="utf-8"))
+
+
+page = require_safe(Page.as_view())
