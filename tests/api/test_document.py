@@ -14,6 +14,8 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
+from devices.models import Device
+from devices.services import configurations, declarations, labels, seeding
 from enrollment.api.x import domains as domains_view
 from enrollment.services import domain_check, trace
 from enrollment.services.findings import Finding
@@ -23,6 +25,7 @@ from epmm.wsgi import application
 from tests import factories
 from tests.api.conftest import make_caller
 from tests.api.x.conftest import X
+from tests.devices.configuration.profiles import profile
 from users.api import document, permissions, throttling
 from users.models import AdminRole, User
 from users.services import api_credentials, api_tokens, lock_out
@@ -74,6 +77,22 @@ def known() -> dict[str, Any]:
     }
 
 
+def known_of_devices() -> dict[str, dict[str, Any]]:
+    """The same by resource, where a device or what goes to devices is meant."""
+    seeding.seed(devices=20, users=3)
+    device = Device.objects.filter(status=Device.Status.ACTIVE).first()
+    assert device is not None
+    configuration = configurations.upload(profile(), actor="test").configuration
+    declarations.put("code", "com.apple.configuration.passcode.settings", {"MinimumLength": 6}, actor="test")
+    return {
+        "devices": {"uuid": str(device.uuid)},
+        "labels": {"number": labels.create("Pilot", actor="test").pk},
+        "configurations": {"number": configuration.pk},
+        "declarations": {"identifier": "code", "uuid": str(device.uuid)},
+        "certificates": {"number": device.enrollments.get().identities.get().pk},
+    }
+
+
 def test_the_document_is_one_and_tells_every_call(db: None) -> None:
     document.document.cache_clear()
     found = document.document()
@@ -93,9 +112,12 @@ def test_nothing_answers_otherwise_than_the_document_says(token: str) -> None:
     schema.app = application
     schema.config.update(base_url=HOST)
     found = known()
+    of_devices = known_of_devices()
     for result in schema.get_all_operations():
         assert isinstance(result, Ok)
-        _hold(result.ok(), authorization, found)
+        operation = result.ok()
+        resource = operation.path.removeprefix(X).partition("/")[0]
+        _hold(operation, authorization, found | of_devices.get(resource, {}))
 
 
 def _hold(operation: Any, headers: dict[str, str], found: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ WHEN: Final[Mapping[int, str]] = {
     404: "No such row.",
     409: "A call with this Idempotency-Key is being carried out.",
     412: "Changed since it was read.",
-    413: "A body over 256 kB.",
+    413: "The body is too large.",
     422: "Read, and refused; `errors` says where.",
     428: "If-Match is missing.",
     429: "Too many calls.",

@@ -148,7 +148,7 @@ class Runs(Listed[ActionRun], _Ordering):
                 run = action_runs.begin(
                     action,
                     order,
-                    chosen=chosen.selected(given),
+                    chosen=chosen.selected(given, problems.invalid_fields),
                     confirmed=number,
                     asked=self._asked(),
                     language=get_language() or "",

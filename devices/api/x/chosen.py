@@ -1,13 +1,12 @@
 """Which devices a call means: by expression, by label, or one by one; and what refuses them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from devices.api.rows import Wanted, wanted
@@ -76,12 +75,14 @@ class Targets(Given):
         return attrs
 
 
-def selected(asked: Mapping[str, Any]) -> QuerySet[Device]:
-    """In no order.  Raises ApiError, SearchRefused."""
+def selected(
+    asked: Mapping[str, Any], wrong: Callable[[Mapping[str, Any]], ApiError] = problems.invalid_parameters
+) -> QuerySet[Device]:
+    """In no order.  `wrong` tells places of an address, or of a body.  Raises ApiError, SearchRefused."""
     if "devices" in asked:
         return listing.by_uuid(map(str, asked["devices"]))
     if (key := asked.get("label")) is not None and not Label.objects.filter(pk=key).exists():
-        raise ApiError(422, "label.not.found", _("There is no label with this number."))
+        raise wrong({"label": [_("There is no label with this number.")]})
     selection = Selection(expression=asked.get("query", "").strip(), label=key, with_retired=asked["retired"])
     return selection.devices()
 
@@ -125,6 +126,3 @@ def fields(text: str) -> Wanted:
         said = _("Unknown fields: {names}").format(names=told) if told else _("These are too many fields.")
         raise problems.invalid_parameters({"fields": [said]})
     return asked
-
-
-NUMBER_HELP: Final = gettext_lazy("How many devices it goes to, which somebody agreed to.")

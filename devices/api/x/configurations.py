@@ -142,7 +142,7 @@ class _State(XView):
 
 class Profile(Given):
     example = {"profile": "PD94bWwgdmVyc2lvbj0iMS4wIj8+…", "name": "Wi-Fi"}
-    profile = Text(max_length=LARGEST_BODY, help_text="The .mobileconfig in base64, signed or not.")
+    profile = Text(help_text="The .mobileconfig in base64, signed or not.")
     name = Text(max_length=255, allow_blank=True, default="", help_text="Instead of the one in the profile.")
 
     def validate_profile(self, text: str) -> bytes:

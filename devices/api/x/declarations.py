@@ -27,7 +27,6 @@ from users.api.x.base import All, Done, Listed, One, XView, found
 from users.models import AdminRole
 from users.services.idempotency import Answer
 
-LONGEST_PROFILE: Final = 240_000  # in base64: as much as a call may send
 LONGEST_PREDICATE: Final = 10_000
 MOST_CHANNELS: Final = 10  # of one device; each costs four statements
 EXAMPLE: Final[dict[str, Any]] = {
@@ -81,7 +80,6 @@ class _State(XView):
 class _Content(Given):
     payload = serializers.DictField(required=False, help_text="As Apple's schema has it.")
     profile = Text(
-        max_length=LONGEST_PROFILE,
         required=False,
         help_text="Instead of a payload, where the type downloads one: a .mobileconfig in base64.",
     )

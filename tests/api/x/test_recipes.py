@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import pytest
 
@@ -52,6 +53,7 @@ class Shell:
 
     def _answer(self, words: list[str], path: str | None) -> list[str]:
         where, headers, method, body, wanted = words.pop(0), {}, "", None, ""
+        query: list[tuple[str, str]] = []
         while words:
             match words.pop(0):
                 case "-H":
@@ -65,8 +67,14 @@ class Shell:
                     [wanted] = re.findall(r"%header\{(\w+)\}", words.pop(0))
                 case "-o":
                     words.pop(0)
+                case "-G":
+                    method = "GET"
+                case "--data-urlencode":
+                    name, _is, value = words.pop(0).partition("=")
+                    query.append((name, value))
                 case other:
                     raise ValueError(other)
+        where += f"?{urlencode(query)}" if query else ""
         answer = self._script.ask(method or ("POST" if body else "GET"), where, body, **headers)
         assert answer.status_code < 400, answer.content  # as `curl --fail`
         if wanted:
