@@ -164,7 +164,7 @@ class Schema(AutoSchema):
     def get_response_serializers(self) -> Any:
         if not self.is_ours:
             return self._of_compat()
-        media = self.view.media if self.method == "GET" and self.view.media else (JSON,)
+        media = self.said.media if self.method == "GET" and self.said.media else (JSON,)
         return {(self._success, each): self._answer() for each in media} | {
             (str(status), problems.MEDIA_TYPE): OpenApiResponse(ProblemDetails, WHEN[status])
             for status in self._failures()

@@ -167,7 +167,7 @@ class _Upload(Done, _State):
             raw = http.read(LARGEST_BODY + 1)
             if len(raw) > LARGEST_BODY:
                 raise RequestDataTooBig
-            http._body = raw  # type: ignore[attr-defined]  # noqa: SLF001 - where Django keeps what it has read
+            http._body = raw  # noqa: SLF001 - where Django keeps what it has read
 
     def prepare(self) -> ConfigurationProfile:
         try:
@@ -254,7 +254,7 @@ class AssignmentTold(Told):
         "created_by": "admin",
     }
     id = serializers.IntegerField(source="pk")
-    label = serializers.IntegerField(source="label_id", allow_null=True)
+    label = serializers.IntegerField(source="label_id", allow_null=True)  # type: ignore[assignment] # the framework has the name, too
     label_name = serializers.SerializerMethodField()
     device = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
@@ -269,7 +269,7 @@ class AssignmentTold(Told):
 
 class NewAssignment(Given):
     example = {"label": 4}
-    label = Whole(required=False, min_value=1, max_value=2**62, help_text="The number of a label.")
+    label = Whole(required=False, min_value=1, max_value=2**62, help_text="The number of a label.")  # type: ignore[assignment] # the framework has the name, too
     device = Uuid(required=False, help_text="Or one device.")
 
     def validate(self, attrs: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -161,8 +161,11 @@ class OneDeclaration(One[Declaration], _State):
 
     def edit(self, row: Declaration) -> None:
         is_profile = bool(row.profile_sha256)
-        before = {"profile": bytes(row.profile or b"") if is_profile else None, "predicate": row.predicate}
-        given = {"payload": None if is_profile else row.payload} | before | dict(self.given)
+        before: dict[str, Any] = {
+            "profile": bytes(row.profile or b"") if is_profile else None,
+            "predicate": row.predicate,
+        }
+        given: dict[str, Any] = {"payload": None if is_profile else row.payload} | before | dict(self.given)
         declarations.put(row.identifier, row.type, given.pop("payload"), **given, actor=self.actor)
 
     def remove(self, row: Declaration) -> None:

@@ -73,7 +73,7 @@ class UserValues(Given):
 
 
 class LabelValues(Given):
-    label = Whole(min_value=1, max_value=2**62)
+    label = Whole(min_value=1, max_value=2**62)  # type: ignore[assignment] # the framework has the name, too
 
     def validate_label(self, number: int) -> Label:
         found = Label.objects.filter(pk=number).first()

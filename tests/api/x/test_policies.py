@@ -34,7 +34,7 @@ def phones(script: Script) -> list[str]:
     return [str(uuid) for uuid in found.values_list("uuid", flat=True)]
 
 
-def upload(script: Script, where: str = "configurations", raw: bytes | None = None, **headers: str) -> Any:
+def upload(script: Script, where: str = "configurations", raw: bytes | None = None, **headers: Any) -> Any:
     body = {"profile": b64encode(raw or profile()).decode()}
     return script.ask("POST", where, body, **headers)
 
@@ -79,9 +79,10 @@ def test_devices_come_to_manual_labels_and_go(script: Script, phones: list[str])
 def test_a_configuration_is_uploaded_assigned_followed_and_removed(
     script: Script, phones: list[str], django_assert_max_num_queries: Any
 ) -> None:
-    made = upload(script, **{KEY: "one"})
+    keyed: dict[str, Any] = {KEY: "one"}
+    made = upload(script, **keyed)
     assert made.status_code == 201, made.content
-    assert upload(script, **{KEY: "one"}).json() == made.json()
+    assert upload(script, **keyed).json() == made.json()
     where = made["Location"]
     found = script.get(where)
     assert (found["identifier"], found["version"], found["versions"][0]["uploaded_by"]) == (IDENTIFIER, 1, "script")
