@@ -1,0 +1,100 @@
+"""Devices: found by an expression, looked at, acted upon."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from epmm_client.connection import Connection, Json
+from epmm_client.errors import Ambiguous
+
+SHOWN: Final = (
+    "common.uuid",
+    "common.SerialNumber",
+    "ios.DeviceName",
+    "common.model",
+    "common.os_version",
+    "common.status",
+    "user.user_id",
+    "common.last_connected_at",
+)
+PAGE: Final = 200
+SUCCESSFUL: Final = ".successful"
+
+
+class Devices:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def search(self, query: str = "", *, fields: Sequence[str] = SHOWN) -> Iterator[Json]:
+        """In the order of their numbers, which nothing that changes meanwhile upsets."""
+        offset = 0
+        while True:
+            asked = {"query": query, "fields": ",".join(fields), "limit": PAGE, "offset": offset}
+            page = self._connection.call("GET", "devices", query=asked)
+            yield from page["results"]
+            offset += len(page["results"])
+            if not page["hasMore"] or not page["results"]:
+                return
+
+    def count(self, query: str = "") -> int:
+        return int(self._connection.call("GET", "devices/count", query={"query": query})["totalCount"])
+
+    def fields(self) -> Sequence[Json]:
+        found: Sequence[Json] = self._connection.call("GET", "devices/search_fields")["results"]
+        return found
+
+    def show(self, uuid: str) -> Json:
+        """All fields that have a value."""
+        told = self._connection.call("GET", f"devices/{uuid}/details")["results"]
+        return {each["name"]: each["value"] for each in told if each["value"] is not None}
+
+    def uuid_of(self, name: str) -> str:
+        """Of a UUID or a serial number.  Raises Ambiguous."""
+        if _is_uuid(name):
+            return name.lower()
+        query = f'"common.SerialNumber" = {quoted(name)} AND "common.status" != "RETIRED"'
+        found = [str(row["common.uuid"]) for row in self.search(query, fields=("common.uuid",))]
+        if len(found) != 1:
+            count = "no device" if not found else f"{len(found)} devices"
+            raise Ambiguous(f"{count[0].upper()}{count[1:]} with the serial number {name}. Name it by its UUID.")
+        return found[0]
+
+    def act(self, action: str, uuids: Sequence[str], *, note: str = "", **more: Any) -> Mapping[str, str]:
+        """What became of each, as the last word of its message: `successful`, `failed`, `not.found` ..."""
+        additional = {name: value for name, value in more.items() if value}
+        body = {"deviceUuids": list(uuids), "note": note, "additionalParameters": additional}
+        told = self._connection.call("POST", "devices/action", query={"actionType": action}, body=body)
+        said = {each["localizedMessage"].partition(": ")[0]: each for each in told.get("messages", ())}
+        return {
+            uuid: "done" if key.endswith(SUCCESSFUL) else _why(said.get(uuid), key)
+            for uuid, key in told["deviceResults"].items()
+        }
+
+    def labels(self) -> Iterator[Json]:
+        offset = 0
+        while True:
+            asked = {"limit": PAGE, "offset": offset}
+            page = self._connection.call("GET", "labels/label_summary", query=asked)
+            yield from page["results"]
+            offset += len(page["results"])
+            if not page["hasMore"] or not page["results"]:
+                return
+
+
+def quoted(text: str) -> str:
+    """As the query language has it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _why(message: Mapping[str, str] | None, key: str) -> str:
+    if message is None:
+        return key.rpartition("action.")[2]
+    return message["localizedMessage"].partition(": ")[2]
+
+
+def _is_uuid(name: str) -> bool:
+    try:
+        return str(UUID(name)) == name.lower()
+    except ValueError:
+        return False
