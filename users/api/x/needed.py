@@ -28,6 +28,8 @@ NEEDED: Final[Mapping[str, str]] = {
     "x-registration-pins POST": AdminRole.USER_MANAGE,
     "x-registration-pins-one GET": AdminRole.USER_VIEW,
     "x-registration-pins-one DELETE": AdminRole.USER_MANAGE,
+    "x-imports POST": CALLER,  # and what the kind needs
+    "x-exports-users GET": AdminRole.USER_VIEW,
     "x-audit GET": AdminRole.LOGS_VIEW,
     "x-audit-chain GET": AdminRole.LOGS_VIEW,
     "x-audit-chain-check POST": AdminRole.SETTINGS_MANAGE,

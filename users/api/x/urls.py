@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 
 from users.api.permissions import UNKNOWN
-from users.api.x import audit, openapi, pins, roles, settings, users
+from users.api.x import audit, imports, openapi, pins, roles, settings, users
 from users.api.x.base import XUnknown
 
 urlpatterns = [
@@ -17,6 +17,8 @@ urlpatterns = [
     path("x/managed_apple_accounts/preview", roles.PreviewAccounts.as_view(), name="x-accounts-preview"),
     path("x/registration_pins", pins.Pins.as_view(), name="x-registration-pins"),
     path("x/registration_pins/<int:number>", pins.OnePin.as_view(), name="x-registration-pins-one"),
+    path("x/imports", imports.Imports.as_view(), name="x-imports"),
+    path("x/exports/users", imports.ExportedUsers.as_view(), name="x-exports-users"),
     path("x/audit", audit.Audit.as_view(), name="x-audit"),
     path("x/audit/chain", audit.Chain.as_view(), name="x-audit-chain"),
     path("x/audit/chain/check", audit.CheckChain.as_view(), name="x-audit-chain-check"),

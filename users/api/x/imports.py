@@ -1,0 +1,183 @@
+"""People and their roles as a file: brought in, after a look at what would change, and taken out."""
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from django.core.exceptions import RequestDataTooBig
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from epmm.api.errors import ApiError, tells
+from epmm.api.fields import Flag, Given, Told
+from epmm.imports import ImportRefused, Report, Value
+from epmm.portal.keyset import Order
+from epmm.row_files import Form
+from users.api.x.base import Done, Listed
+from users.models import AdminRole, User
+from users.services import people_files, people_import
+from users.services.idempotency import Answer
+
+MOST_SENT: Final = 1 << 20  # as the front door has it
+LONGEST: Final = 16 << 20
+MOST_TOLD: Final = 1000  # faults of a refused import
+GZIP: Final = 31  # of zlib's window bits: 15, with the header of gzip
+KINDS: Final[Mapping[str, tuple[str, Callable[..., Report[Any]]]]] = {
+    "users": (AdminRole.USER_MANAGE, people_import.run),
+}
+
+tells(ImportRefused, 400, "request.refused")
+
+
+class Content(serializers.CharField):
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data  # with whatever a line has at its end; the file's reader says what is wrong with it
+
+
+class NewImport(Given):
+    example = {
+        "kind": "users",
+        "format": "csv",
+        "content": "user_id,last_name,roles\nmia,Ito,portal apple.adde\n",
+        "dry_run": True,
+    }
+    kind = serializers.ChoiceField([(each, each) for each in KINDS])
+    format = serializers.ChoiceField([(each.value, each.value) for each in Form], default=Form.CSV.value)
+    content = Content(
+        help_text="The file: columns as an export has them, as many of them as there is something to say of."
+    )
+    dry_run = Flag(default=False, help_text="Tell every change, and make none.")
+    partial = Flag(default=False, help_text="Where some rows are wrong, go on with the others.")
+
+
+class FieldTold(Told):
+    name = serializers.CharField()
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField()
+
+
+class ChangeTold(Told):
+    line = serializers.IntegerField(help_text="Of CSV; in JSON the number of the object.")
+    name = serializers.CharField()
+    new = serializers.BooleanField(source="is_new")
+    values = FieldTold(many=True, source="fields")  # a serializer has `fields` of its own
+
+
+class FaultTold(Told):
+    line = serializers.IntegerField()
+    sentence = serializers.CharField()
+
+
+class ImportTold(Told):
+    example = {
+        "applied": False,
+        "rows": 1,
+        "created": 0,
+        "changed": 1,
+        "unchanged": 0,
+        "changes": [
+            {"line": 2, "name": "mia", "new": False, "values": [{"name": "last_name", "before": "", "after": "Ito"}]}
+        ],
+        "faults": [],
+    }
+    applied = serializers.BooleanField(source="is_applied")
+    rows = serializers.IntegerField()
+    created = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    changes = ChangeTold(many=True, help_text="Of a dry run.")
+    faults = FaultTold(many=True, help_text="Rows that are left out.")
+
+
+class Imports(Done):
+    says = {"POST": "Bring in a file: all of its rows, or none, or a look at what would become of them."}
+    takes = {"POST": NewImport}
+    tells = {"POST": ImportTold}
+    fails = {"POST": (413,)}
+    told_parameters = frozenset({"kind", "format", "dry_run", "partial"})
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        http = request._request
+        http._body = _unpacked(http)  # type: ignore[attr-defined] # noqa: SLF001 - longer than those of other calls
+
+    def prepare(self) -> None:
+        self.require(KINDS[self.given["kind"]][0])
+
+    def perform(self, _prepared: None) -> Answer:
+        given = self.given
+        run, form = KINDS[given["kind"]][1], Form(given["format"])
+        options = {"dry_run": given["dry_run"], "partial": given["partial"]}
+        report = run(given["content"], form, actor=self.actor, actor_roles=self.roles, **options)
+        if not report.is_applied and not given["dry_run"]:
+            raise _refused(report)
+        return self.answer(report)
+
+
+def _refused(report: Report[Any]) -> ApiError:
+    line = _("Line {n}: {sentence}")
+    errors = [
+        {"detail": line.format(n=fault.line, sentence=fault.sentence), "pointer": "#/content"}
+        for fault in report.faults[:MOST_TOLD]
+    ]
+    sentence = _("Nothing was changed: {n} rows are not right.").format(n=len(report.faults))
+    return ApiError(422, "import.refused", sentence, errors=errors)
+
+
+def _unpacked(http: HttpRequest) -> bytes:
+    """Raises ApiError, RequestDataTooBig."""
+    sent = http.read(MOST_SENT + 1)
+    if len(sent) > MOST_SENT:
+        raise RequestDataTooBig
+    if http.headers.get("Content-Encoding", "").strip().lower() != "gzip":
+        return sent
+    reader = zlib.decompressobj(GZIP)
+    try:
+        found = reader.decompress(sent, LONGEST + 1)
+    except zlib.error as error:
+        raise ApiError(400, "body.invalid", _("The body is not what gzip makes.")) from error
+    if len(found) > LONGEST:
+        raise RequestDataTooBig
+    return found
+
+
+class ExportedUser(Told):
+    """As a row of an import."""
+
+    example = {
+        "user_id": "mia",
+        "first_name": "Mia",
+        "last_name": "Ito",
+        "display_name": "",
+        "email": "mia@example.com",
+        "managed_apple_account": "mia@example.com",
+        "enabled": True,
+        "roles": ["apple.adde", "portal"],
+        "admin_roles": [],
+    }
+    user_id = serializers.CharField()
+    first_name = serializers.CharField()
+    last_name = serializers.CharField()
+    display_name = serializers.CharField()
+    email = serializers.CharField()
+    managed_apple_account = serializers.CharField()
+    enabled = serializers.BooleanField()
+    roles = serializers.ListField(child=serializers.CharField(), help_text="Granted to this very person.")
+    admin_roles = serializers.ListField(child=serializers.CharField())
+
+
+class ExportedUsers(Listed[User]):
+    says = {"GET": "Users with their roles, as an import takes them."}
+    orders = {"": Order("user_id")}
+    item = ExportedUser
+
+    def rows(self) -> QuerySet[User]:
+        return people_files.with_roles(User.objects.all())
+
+    def told(self, rows: Sequence[User]) -> Sequence[Mapping[str, Value]]:
+        return [people_files.told(user) for user in rows]
