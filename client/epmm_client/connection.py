@@ -1,6 +1,7 @@
 """Calls over HTTP: credentials, trust, and which failure may be answered by another try."""
 
 import contextlib
+import gzip
 import json
 import random
 import ssl
@@ -96,9 +97,10 @@ class Connection:
         query: Mapping[str, Any] | None = None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
+        packed: bool = False,
     ) -> Any:
         """The JSON of the answer; None where it has none.  Raises Refused, Unreachable."""
-        return read(self.send(method, path, query=query, body=body, headers=headers))
+        return read(self.send(method, path, query=query, body=body, headers=headers, packed=packed))
 
     def send(
         self,
@@ -109,16 +111,22 @@ class Connection:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         tries: int = TRIES,
+        packed: bool = False,
     ) -> httpx2.Response:
-        """The answer, whatever its status, after as many tries as make sense.  Raises Unreachable."""
+        """The answer, whatever its status, after as many tries as make sense.  Raises Unreachable.
+
+        `packed` is for a long body, where the call takes one by gzip.
+        """
         address = _address(path)
         sent = dict(headers or {})
         if method == "POST" and address.startswith(OURS) and KEY.lower() not in map(str.lower, sent):
             sent[KEY] = str(uuid.uuid4())  # one for all tries: whatever they are, it is done once
         repeatable = method in ("GET", "HEAD") or any(name.lower() == KEY.lower() for name in sent)
-        content = None if body is None else json.dumps(body)
+        content = None if body is None else json.dumps(body).encode()
         if content is not None:
             sent["Content-Type"] = "application/json"
+            if packed:
+                content, sent["Content-Encoding"] = gzip.compress(content), "gzip"
         given = {name: _written(value) for name, value in (query or {}).items() if value is not None}
         for wait in _waits(tries):
             with self._told():

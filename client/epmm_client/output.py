@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TextIO
@@ -10,6 +11,7 @@ from typing import Any, Final, TextIO
 FORMATS: Final = ("table", "json", "csv")
 MEASURED: Final = 200  # rows that say how wide a column is
 WIDEST: Final = 60
+FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")  # marked is also what looks marked already, so that it can be taken back
 Row = Mapping[str, Any]
 
 
@@ -79,4 +81,4 @@ def _visible(text: str) -> Iterator[str]:
 
 def _unharmful(text: str) -> str:
     """A spreadsheet takes what begins like this for a formula, whoever wrote it."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"'{text}" if FORMULA.match(text) else text

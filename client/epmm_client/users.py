@@ -53,6 +53,16 @@ class Users:
         found: Json = self._connection.call("POST", f"x/users/{user['uuid']}/{word}")
         return found
 
+    def exported(self) -> Iterator[Json]:
+        """Everybody with their roles, as an import takes them."""
+        return self._connection.pages("x/exports/users", {"limit": 200})
+
+    def bring(self, content: str, form: str, *, dry_run: bool = False, partial: bool = False) -> Json:
+        """A file, `csv` or `json`: all of its rows or none.  A dry run tells every change, and makes none."""
+        body = {"kind": "users", "format": form, "content": content, "dry_run": dry_run, "partial": partial}
+        told: Json = self._connection.call("POST", "x/imports", body=body, packed=True)
+        return told
+
     def known_roles(self) -> Sequence[Json]:
         found: Sequence[Json] = self._connection.call("GET", "x/roles")["items"]
         return found

@@ -80,6 +80,30 @@ def test_the_doctor_looks_at_a_server_that_runs(server: None) -> None:
     assert [row["verdict"] for row in found if row["subject"] == "Roles"] == ["good"] * 4 + ["doubtful"]
 
 
+def test_people_come_from_a_file_after_a_look_at_it(server: None, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("user_id,last_name,roles\nmia,=Ito,portal portal.lock\n", encoding="utf-8")
+    look = epmm("-o", "json", "users", "import", str(file), "--dry-run")
+    assert [(row["name"], row["after"]) for row in json.loads(look.stdout)] == [
+        ("last_name", "=Ito"), ("roles", ["portal", "portal.lock"]),
+    ]  # fmt: skip
+    assert epmm("users", "show", "mia").exit_code == 5
+    assert "1 new, 0 changed" in epmm("users", "import", str(file)).stderr
+
+    exported = epmm("users", "export")
+    assert "mia,,'=Ito,,,,true,portal portal.lock," in exported.stdout
+    file.write_text(exported.stdout, encoding="utf-8")
+    assert "0 new, 0 changed, 2 as they were" in epmm("users", "import", str(file)).stderr
+    file.write_text("user_id,phone\nmia,1\n", encoding="utf-8")
+    refused = epmm("users", "import", str(file))
+    assert (refused.exit_code, "'phone'" in refused.stderr) == (1, True)
+    file.write_text("user_id\nno spaces\nben\n", encoding="utf-8")
+    refused = epmm("users", "import", str(file))
+    assert (refused.exit_code, "Line 2: " in refused.stderr) == (1, True)
+    part = epmm("users", "import", str(file), "--partial")
+    assert (part.exit_code, "1 new" in part.stderr, "Line 2: " in part.stderr) == (1, True, True)
+
+
 class Healthy(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         is_status = self.path == "/status/status.html"

@@ -98,7 +98,6 @@ class Imports(Done):
     says = {"POST": "Bring in a file: all of its rows, or none, or a look at what would become of them."}
     takes = {"POST": NewImport}
     tells = {"POST": ImportTold}
-    fails = {"POST": (413,)}
     told_parameters = frozenset({"kind", "format", "dry_run", "partial"})
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
