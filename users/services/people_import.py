@@ -178,7 +178,7 @@ def _judge_roles(user: User, had: frozenset[str], wanted: frozenset[str], accoun
     if unknown := wanted - frozenset(Role.values):
         said = _("There is no role {unknown}. The roles are {known}.")
         raise InvalidGrant(said.format(unknown=", ".join(sorted(unknown)), known=", ".join(Role.values)))
-    memberships = user.memberships.all() if user.pk is not None else ()
+    memberships = user.memberships.all() if user.pk else ()
     inherited = {grant.key for each in memberships for grant in each.group.roles.all()}
     if (wanted | inherited) & ACCOUNT_DRIVEN and not account:
         raise InvalidPerson(accounts.wanted_sentence())

@@ -52,7 +52,7 @@ class NewImport(Given):
         help_text="The file: columns as an export has them, as many of them as there is something to say of."
     )
     dry_run = Flag(default=False, help_text="Tell every change, and make none.")
-    partial = Flag(default=False, help_text="Where some rows are wrong, go on with the others.")
+    partial = Flag(default=False, help_text="Where some rows are wrong, go on with the others.")  # type: ignore[assignment] # the framework has the name, too
 
 
 class FieldTold(Told):
@@ -103,7 +103,7 @@ class Imports(Done):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         http = request._request
-        http._body = _unpacked(http)  # type: ignore[attr-defined] # noqa: SLF001 - longer than those of other calls
+        http._body = _unpacked(http)  # noqa: SLF001 - longer than those of other calls
 
     def prepare(self) -> None:
         self.require(KINDS[self.given["kind"]][0])
