@@ -70,6 +70,16 @@ class Devices:
             for uuid, key in told["deviceResults"].items()
         }
 
+    def exported_labels(self) -> Iterator[Json]:
+        """As an import takes them."""
+        return self._connection.pages("x/exports/labels", {"limit": 200})
+
+    def bring_labels(self, content: str, form: str, *, dry_run: bool = False, partial: bool = False) -> Json:
+        """A file, `csv` or `json`: all of its rows or none.  A dry run tells every change, and makes none."""
+        body = {"format": form, "content": content, "dry_run": dry_run, "partial": partial}
+        told: Json = self._connection.call("POST", "x/imports/labels", body=body, packed=True)
+        return told
+
     def labels(self) -> Iterator[Json]:
         offset = 0
         while True:

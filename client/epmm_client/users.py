@@ -59,8 +59,8 @@ class Users:
 
     def bring(self, content: str, form: str, *, dry_run: bool = False, partial: bool = False) -> Json:
         """A file, `csv` or `json`: all of its rows or none.  A dry run tells every change, and makes none."""
-        body = {"kind": "users", "format": form, "content": content, "dry_run": dry_run, "partial": partial}
-        told: Json = self._connection.call("POST", "x/imports", body=body, packed=True)
+        body = {"format": form, "content": content, "dry_run": dry_run, "partial": partial}
+        told: Json = self._connection.call("POST", "x/imports/users", body=body, packed=True)
         return told
 
     def known_roles(self) -> Sequence[Json]:

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from devices.api import actions, attributes, inventory, labels, search
+from devices.api.x import label_files
 
 urlpatterns = [
     path("devices", search.Devices.as_view(), name="devices"),
@@ -20,6 +21,8 @@ urlpatterns = [
     path("devices/<str:uuid>/details", search.Details.as_view(), name="devices-details"),
     path("devices/<str:uuid>/labels", labels.OfDevice.as_view(), name="devices-labels"),
     path("appinventory/devices", inventory.OfApp.as_view(), name="appinventory-devices"),
+    path("x/imports/labels", label_files.ImportLabels.as_view(), name="x-imports-labels"),
+    path("x/exports/labels", label_files.ExportedLabels.as_view(), name="x-exports-labels"),
     path("labels", labels.Labels.as_view(), name="labels"),
     path("labels/label_summary", labels.Summary.as_view(), name="labels-summary"),
     path("labels/<int:number>", labels.OneLabel.as_view(), name="labels-one"),

@@ -63,7 +63,7 @@ def create(name: str, *, description: str = "", criteria: str | None = None, act
     """With criteria a filter label, else a manual one."""
     name = checked_name(name, description)
     kind = Label.Kind.MANUAL if criteria is None else Label.Kind.FILTER
-    written = "" if criteria is None else _checked(criteria)
+    written = "" if criteria is None else checked_criteria(criteria)
     try:
         with transaction.atomic():
             label = Label.objects.create(name=name, description=description, kind=kind, criteria=written)
@@ -79,7 +79,7 @@ def change_criteria(label: Label, criteria: str, *, actor: str) -> None:
     check_editable(label)
     if not label.is_filter:
         raise LabelRefused(_("{name} is a manual label: it has no criteria.").format(name=label.name))
-    label.criteria = _checked(criteria)
+    label.criteria = checked_criteria(criteria)
     label.save(update_fields=["criteria"])
     _audit("label.criteria_changed", label, actor, criteria=label.criteria)
     label_members.evaluate_soon(label)
@@ -125,7 +125,7 @@ def _of_any_case(name: str) -> Label | None:
     return Label.objects.filter(name_folded=folded).first() or next(alike, None)
 
 
-def _checked(criteria: str) -> str:
+def checked_criteria(criteria: str) -> str:
     """The text as it was written: people find their own words again."""
     try:
         search.understand(criteria)
@@ -138,6 +138,14 @@ def _checked(criteria: str) -> str:
 
 def checked_name(name: str, description: str, label: Label | None = None) -> str:
     """The name that `label`, or a new one, may have.  Raises LabelRefused."""
+    name = proper_name(name, description)
+    if (namesake := _of_any_case(name)) is not None and namesake != label:
+        raise already_there(namesake.name)
+    return name
+
+
+def proper_name(name: str, description: str) -> str:
+    """Whoever else has it.  Raises LabelRefused."""
     name = name.strip()
     if not name or not name.isprintable() or len(name) > LONGEST_NAME:
         sentence = _("The name of a label has 1 to {most} characters and no line breaks.")
@@ -146,8 +154,6 @@ def checked_name(name: str, description: str, label: Label | None = None) -> str
         raise LabelRefused(
             _("The description of a label has at most {most} characters.").format(most=LONGEST_DESCRIPTION)
         )
-    if (namesake := _of_any_case(name)) is not None and namesake != label:
-        raise already_there(namesake.name)
     return name
 
 

@@ -36,6 +36,8 @@ WORDS: Final = (
     ("users", "remove-role", "mia", "portal"),
     ("users", "enable", "mia"),
     ("users", "disable", "mia"),
+    ("labels", "export"),
+    ("labels", "import", "-", "--dry-run"),
     ("users", "export"),
     ("users", "import", "-", "--dry-run"),
     ("roles",),

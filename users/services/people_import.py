@@ -126,7 +126,7 @@ class PeoplePlan:
         if ACCOUNT in changed and after[ACCOUNT]:
             accounts.normalized(str(after[ACCOUNT]))
         if changed & {ROLES, ACCOUNT}:
-            _judge_roles(user, words(before, ROLES), words(after, ROLES), str(after[ACCOUNT]))
+            _judge_roles(user, before, after)
 
     def _may_appoint(self, wanted: frozenset[str]) -> None:
         if AdminRole.ADMIN_MANAGE not in self._actor_roles:
@@ -174,15 +174,16 @@ def _new(name: str) -> User:
     return user
 
 
-def _judge_roles(user: User, had: frozenset[str], wanted: frozenset[str], account: str) -> None:
+def _judge_roles(user: User, before: Mapping[str, Value], after: Mapping[str, Value]) -> None:
+    wanted, more = words(after, ROLES), words(after, ROLES) - words(before, ROLES)
     if unknown := wanted - frozenset(Role.values):
         said = _("There is no role {unknown}. The roles are {known}.")
         raise InvalidGrant(said.format(unknown=", ".join(sorted(unknown)), known=", ".join(Role.values)))
-    memberships = user.memberships.all() if user.pk else ()
+    memberships = () if before is NEW else user.memberships.all()
     inherited = {grant.key for each in memberships for grant in each.group.roles.all()}
-    if (wanted | inherited) & ACCOUNT_DRIVEN and not account:
+    if (wanted | inherited) & ACCOUNT_DRIVEN and not after[ACCOUNT]:
         raise InvalidPerson(accounts.wanted_sentence())
-    if wanted - had and wanted & PORTAL_CHILDREN and Role.PORTAL not in wanted:
+    if more and wanted & PORTAL_CHILDREN and Role.PORTAL not in wanted:
         said = _("{roles} needs the role {portal}, which is not granted.")
         raise InvalidGrant(said.format(roles=", ".join(sorted(wanted & PORTAL_CHILDREN)), portal=Role.PORTAL))
 
@@ -193,8 +194,5 @@ def _holders(rows: Sequence[Row]) -> dict[tuple[str, str], str]:
     theirs = User.objects.annotate(lower_email=Lower("email")).filter(lower_email__in=emails).exclude(email="")
     held = {(EMAIL, lower): name for lower, name in theirs.values_list("lower_email", "user_id")}
     signed_in = User.objects.filter(managed_apple_account__in=named)
-    return held | {
-        (ACCOUNT, account): name
-        for account, name in signed_in.values_list("managed_apple_account", "user_id")
-        if account is not None
-    }
+    accounts_held = signed_in.values_list("managed_apple_account", "user_id")
+    return held | {(ACCOUNT, account): name for account, name in accounts_held}

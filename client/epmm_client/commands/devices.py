@@ -1,12 +1,15 @@
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
+from epmm_client import output
+from epmm_client.commands import files
 from epmm_client.commands.context import FAILED, Context, passed
 from epmm_client.devices import SHOWN
 
+EXPORTED = ("name", "description", "kind", "criteria")
 LABEL_COLUMNS = ("name", "isStatic", "deviceCount", "description", "criteria")
 
 
@@ -125,6 +128,23 @@ def labels() -> None:
 def list_labels(context: Context) -> None:
     """All labels, and how many devices each has."""
     context.rows(context.client.devices.labels(), LABEL_COLUMNS)
+
+
+@labels.command()
+@click.option("--format", "form", type=click.Choice(files.FORMS), default="csv", show_default=True)
+@passed
+def export(context: Context, form: str) -> None:
+    """All labels, in the form that an import takes; who belongs to manual ones is not in it."""
+    output.write(context.client.devices.exported_labels(), EXPORTED, form)
+
+
+@labels.command("import")
+@files.options
+@passed
+def bring(context: Context, file: TextIO, form: str, dry_run: bool, partial: bool) -> None:
+    """Add and change labels; what is not in FILE stays.  `-` is the standard input.  All rows go or none does."""
+    told = context.client.devices.bring_labels(files.text(file), form, dry_run=dry_run, partial=partial)
+    files.tell(context, told, dry_run=dry_run)
 
 
 def _act(context: Context, action: str, names: Sequence[str], note: str, **more: Any) -> None:

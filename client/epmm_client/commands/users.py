@@ -5,15 +5,14 @@ from typing import TextIO
 import click
 
 from epmm_client import output
-from epmm_client.commands.context import FAILED, Context, passed
+from epmm_client.commands import files
+from epmm_client.commands.context import Context, passed
 
 COLUMNS = ("user_id", "display_name", "email", "managed_apple_account", "source", "enabled", "device_count")
-FORMS = ("csv", "json")
 EXPORTED = (
     "user_id", "first_name", "last_name", "display_name", "email", "managed_apple_account", "enabled", "roles",
     "admin_roles",
 )  # fmt: skip
-CHANGED = ("line", "user_id", "what", "name", "before", "after")
 HELD = ("key", "label", "group", "granted_by", "granted_at")
 
 
@@ -116,7 +115,7 @@ def disable(context: Context, user: str) -> None:
 
 
 @users.command()
-@click.option("--format", "form", type=click.Choice(FORMS), default="csv", show_default=True)
+@click.option("--format", "form", type=click.Choice(files.FORMS), default="csv", show_default=True)
 @passed
 def export(context: Context, form: str) -> None:
     """Everybody with their roles, in the form that an import takes."""
@@ -124,34 +123,15 @@ def export(context: Context, form: str) -> None:
 
 
 @users.command("import")
-@click.argument("file", type=click.File(encoding="utf-8-sig"))
-@click.option("--format", "form", type=click.Choice(FORMS), default="csv", show_default=True)
-@click.option("--dry-run", is_flag=True, help="Tell every change, and make none.")
-@click.option("--partial", is_flag=True, help="Where some rows are wrong, go on with the others.")
+@files.options
 @passed
 def bring(context: Context, file: TextIO, form: str, dry_run: bool, partial: bool) -> None:
     """Add and change people and their roles; who is not in FILE stays.  `-` is the standard input.
 
     All rows go or none does.  An empty cell empties; a column that is not there says nothing.
     """
-    try:
-        content = file.read()
-    except UnicodeDecodeError as error:
-        raise click.BadParameter("This is no text in UTF-8.", param_hint="FILE") from error
-    told = context.client.users.bring(content, form, dry_run=dry_run, partial=partial)
-    if dry_run:
-        changes = (
-            {"line": each["line"], "user_id": each["name"], "what": "new" if each["new"] else "change"} | value
-            for each in told["changes"]
-            for value in each["values"]
-        )
-        context.rows(changes, CHANGED)
-    for fault in told["faults"]:
-        click.echo(f"Line {fault['line']}: {fault['sentence']}", err=True)
-    numbers = f"{told['created']} new, {told['changed']} changed, {told['unchanged']} as they were"
-    click.echo(f"{told['rows']} rows: {numbers}, {len(told['faults'])} refused.", err=True)
-    if told["faults"]:
-        click.get_current_context().exit(FAILED)
+    told = context.client.users.bring(files.text(file), form, dry_run=dry_run, partial=partial)
+    files.tell(context, told, dry_run=dry_run)
 
 
 @click.command()

@@ -3,10 +3,13 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from devices.services import label_members, labels
+from devices.services import label_files, label_members, labels
 from devices.services.find import DeviceNotFound, find_device
 from devices.services.labels import LabelRefused
 from devices.services.search import SearchRefused
+from epmm.import_command import bring
+from epmm.imports import ImportRefused
+from epmm.row_files import Form, write
 
 ACTOR: Final = "manage.py"
 
@@ -27,6 +30,13 @@ class Command(BaseCommand):
         listed = actions.add_parser("list", help="list the labels, or the members of one")
         listed.add_argument("name", nargs="?")
         listed.add_argument("--json", action="store_true")
+        export = actions.add_parser("export", help="write all labels to the standard output")
+        imported = actions.add_parser("import", help="add and change labels; who belongs to manual ones is not in it")
+        imported.add_argument("file")
+        imported.add_argument("--dry-run", action="store_true", help="tell every change, and make none")
+        imported.add_argument("--partial", action="store_true", help="where some rows are wrong, go on with the others")
+        for action in (export, imported):
+            action.add_argument("--format", choices=list(Form), default=Form.CSV)
         for action in (create, change, delete, add, remove):
             action.add_argument("name")
         for action in (add, remove):
@@ -35,7 +45,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             getattr(self, f"_{options['action']}")(options)
-        except (LabelRefused, DeviceNotFound, SearchRefused) as refused:
+        except (LabelRefused, DeviceNotFound, SearchRefused, ImportRefused) as refused:
             raise CommandError(str(refused)) from refused
 
     def _create(self, options: dict[str, Any]) -> None:
@@ -73,6 +83,13 @@ class Command(BaseCommand):
             return
         for line in lines:
             self.stdout.write(line)
+
+    def _export(self, options: dict[str, Any]) -> None:
+        for piece in write(label_files.rows(), Form(options["format"]), label_files.COLUMNS):
+            self.stdout.write(piece, ending="")
+
+    def _import(self, options: dict[str, Any]) -> None:
+        bring(self, label_files.run, options)
 
 
 def _line(facts: dict[str, Any]) -> str:

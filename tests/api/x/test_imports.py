@@ -15,11 +15,11 @@ FILE = "user_id,last_name\nmia,Ito\nben,Li\n"
 
 
 def given(content: str = FILE, **more: Any) -> dict[str, Any]:
-    return {"kind": "users", "content": content, **more}
+    return {"content": content, **more}
 
 
 def test_a_dry_run_tells_and_an_import_does(script: Script) -> None:
-    told = script.ask("POST", "imports", given(dry_run=True)).json()
+    told = script.ask("POST", "imports/users", given(dry_run=True)).json()
     assert (told["applied"], told["created"], len(told["changes"]), User.objects.count()) == (False, 2, 2, 1)
     assert told["changes"][0] == {
         "line": 2,
@@ -31,50 +31,50 @@ def test_a_dry_run_tells_and_an_import_does(script: Script) -> None:
         ],
     }
 
-    done = script.ask("POST", "imports", given(), **{"Idempotency-Key": "once"}).json()
+    done = script.ask("POST", "imports/users", given(), **{"Idempotency-Key": "once"}).json()
     assert (done["applied"], done["created"], done["changes"]) == (True, 2, [])
-    again = script.ask("POST", "imports", given(), **{"Idempotency-Key": "once"})
+    again = script.ask("POST", "imports/users", given(), **{"Idempotency-Key": "once"})
     assert (again["Idempotency-Replayed"], again.json()) == ("true", done)
-    assert script.ask("POST", "imports", given()).json()["unchanged"] == 2
+    assert script.ask("POST", "imports/users", given()).json()["unchanged"] == 2
 
 
 def test_rows_that_are_wrong_are_named_and_change_nothing(script: Script) -> None:
     content = f"{FILE}no spaces,X\n"
-    told = problem(script.ask("POST", "imports", given(content)), 422)
+    told = problem(script.ask("POST", "imports/users", given(content)), 422)
     assert [(each["pointer"], each["detail"][:8]) for each in told["errors"]] == [("#/content", "Line 4: ")]
     assert User.objects.count() == 1
-    problem(script.ask("POST", "imports", given("phone\n1\n")), 422)
+    problem(script.ask("POST", "imports/users", given("phone\n1\n")), 422)
 
-    done = script.ask("POST", "imports", given(content, partial=True)).json()
+    done = script.ask("POST", "imports/users", given(content, partial=True)).json()
     assert (done["created"], [fault["line"] for fault in done["faults"]]) == (2, [4])
 
 
 def test_a_long_file_comes_packed_and_no_longer_than_it_may(script: Script) -> None:
     content = "user_id,last_name\n" + "".join(f"u{n},Somebody with a long name\n" for n in range(9000))
     raw = json.dumps(given(content, dry_run=True)).encode()
-    assert script.ask("POST", "imports", raw).json()["created"] == 9000
+    assert script.ask("POST", "imports/users", raw).json()["created"] == 9000
     packed = {"Content-Encoding": "gzip"}
-    assert script.ask("POST", "imports", gzip.compress(raw), **packed).json()["created"] == 9000
-    problem(script.ask("POST", "imports", raw, **packed), 400)
-    problem(script.ask("POST", "imports", gzip.compress(bytes(20 << 20)), **packed), 413)
-    problem(script.ask("POST", "imports", bytes(2 << 20)), 413)
+    assert script.ask("POST", "imports/users", gzip.compress(raw), **packed).json()["created"] == 9000
+    problem(script.ask("POST", "imports/users", raw, **packed), 400)
+    problem(script.ask("POST", "imports/users", gzip.compress(bytes(20 << 20)), **packed), 413)
+    problem(script.ask("POST", "imports/users", bytes(2 << 20)), 413)
 
 
 def test_who_may_not_change_people_imports_none(script: Script) -> None:
     make_caller("viewer", [AdminRole.API, AdminRole.USER_VIEW])
     make_caller("helper", [AdminRole.API, AdminRole.USER_VIEW, AdminRole.USER_MANAGE])
-    problem(Script(basic("viewer"), base=X).ask("POST", "imports", given(dry_run=True)), 403)
+    problem(Script(basic("viewer"), base=X).ask("POST", "imports/users", given(dry_run=True)), 403)
     helper = Script(basic("helper"), base=X)
-    problem(helper.ask("POST", "imports", given("user_id,admin_roles\nhelper,admin.manage\n")), 422)
-    assert helper.ask("POST", "imports", given()).status_code == 200
+    problem(helper.ask("POST", "imports/users", given("user_id,admin_roles\nhelper,admin.manage\n")), 422)
+    assert helper.ask("POST", "imports/users", given()).status_code == 200
 
 
 def test_what_is_exported_is_what_is_imported(script: Script, django_assert_max_num_queries: Any) -> None:
-    script.ask("POST", "imports", given())
+    script.ask("POST", "imports/users", given())
     script.get("exports/users?limit=1")
     with django_assert_max_num_queries(12):
         page = script.get("exports/users?limit=200")
     assert [each["user_id"] for each in page["items"]] == ["ben", "mia", "script"]
 
-    report = script.ask("POST", "imports", given(json.dumps(page["items"]), format="json")).json()
+    report = script.ask("POST", "imports/users", given(json.dumps(page["items"]), format="json")).json()
     assert (report["unchanged"], report["changed"], report["created"]) == (3, 0, 0)

@@ -17,7 +17,7 @@ from epmm.imports import ImportRefused, Report, Value
 from epmm.portal.keyset import Order
 from epmm.row_files import Form
 from users.api.x.base import Done, Listed
-from users.models import AdminRole, User
+from users.models import User
 from users.services import people_files, people_import
 from users.services.idempotency import Answer
 
@@ -25,9 +25,6 @@ MOST_SENT: Final = 1 << 20  # as the front door has it
 LONGEST: Final = 16 << 20
 MOST_TOLD: Final = 1000  # faults of a refused import
 GZIP: Final = 31  # of zlib's window bits: 15, with the header of gzip
-KINDS: Final[Mapping[str, tuple[str, Callable[..., Report[Any]]]]] = {
-    "users": (AdminRole.USER_MANAGE, people_import.run),
-}
 
 tells(ImportRefused, 400, "request.refused")
 
@@ -41,18 +38,18 @@ class Content(serializers.CharField):
 
 class NewImport(Given):
     example = {
-        "kind": "users",
         "format": "csv",
         "content": "user_id,last_name,roles\nmia,Ito,portal apple.adde\n",
         "dry_run": True,
     }
-    kind = serializers.ChoiceField([(each, each) for each in KINDS])
     format = serializers.ChoiceField([(each.value, each.value) for each in Form], default=Form.CSV.value)
     content = Content(
         help_text="The file: columns as an export has them, as many of them as there is something to say of."
     )
     dry_run = Flag(default=False, help_text="Tell every change, and make none.")
-    partial = Flag(default=False, help_text="Where some rows are wrong, go on with the others.")  # type: ignore[assignment] # the framework has the name, too
+    partial = Flag(  # type: ignore[assignment] # serializers have a `partial` of their own, which is not asked here
+        default=False, help_text="Where some rows are wrong, go on with the others."
+    )
 
 
 class FieldTold(Told):
@@ -95,27 +92,33 @@ class ImportTold(Told):
 
 
 class Imports(Done):
-    says = {"POST": "Bring in a file: all of its rows, or none, or a look at what would become of them."}
+    """`run` is the service of what is brought in."""
+
+    run: Callable[..., Report[Any]]
     takes = {"POST": NewImport}
     tells = {"POST": ImportTold}
-    told_parameters = frozenset({"kind", "format", "dry_run", "partial"})
+    told_parameters = frozenset({"format", "dry_run", "partial"})
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         http = request._request
         http._body = _unpacked(http)  # noqa: SLF001 - longer than those of other calls
 
-    def prepare(self) -> None:
-        self.require(KINDS[self.given["kind"]][0])
-
     def perform(self, _prepared: None) -> Answer:
         given = self.given
-        run, form = KINDS[given["kind"]][1], Form(given["format"])
+        form = Form(given["format"])
         options = {"dry_run": given["dry_run"], "partial": given["partial"]}
-        report = run(given["content"], form, actor=self.actor, actor_roles=self.roles, **options)
+        report = self.run(given["content"], form, actor=self.actor, actor_roles=self.roles, **options)
         if not report.is_applied and not given["dry_run"]:
             raise _refused(report)
         return self.answer(report)
+
+
+class ImportUsers(Imports):
+    says = {
+        "POST": "Bring in users and their roles: all rows of a file, or none, or a look at what would become of them."
+    }
+    run = staticmethod(people_import.run)
 
 
 def _refused(report: Report[Any]) -> ApiError:

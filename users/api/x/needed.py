@@ -28,8 +28,10 @@ NEEDED: Final[Mapping[str, str]] = {
     "x-registration-pins POST": AdminRole.USER_MANAGE,
     "x-registration-pins-one GET": AdminRole.USER_VIEW,
     "x-registration-pins-one DELETE": AdminRole.USER_MANAGE,
-    "x-imports POST": CALLER,  # and what the kind needs
+    "x-imports-users POST": AdminRole.USER_MANAGE,
     "x-exports-users GET": AdminRole.USER_VIEW,
+    "x-imports-labels POST": AdminRole.LABEL_MANAGE,
+    "x-exports-labels GET": AdminRole.LABEL_VIEW,
     "x-audit GET": AdminRole.LOGS_VIEW,
     "x-audit-chain GET": AdminRole.LOGS_VIEW,
     "x-audit-chain-check POST": AdminRole.SETTINGS_MANAGE,

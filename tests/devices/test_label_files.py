@@ -1,0 +1,96 @@
+"""Labels from a file: what would become of each row, and what becomes of it."""
+
+import io
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from devices.models import Label
+from devices.services import label_files, labels
+from epmm.imports import ImportRefused, Report
+from epmm.models import AuditEntry
+from epmm.row_files import Form, write
+
+pytestmark = pytest.mark.django_db
+OLD = '"common.os_version" < "18"'
+
+
+@pytest.fixture(autouse=True)
+def house() -> None:
+    labels.create("Sales", description="=people", actor="test")
+    labels.create("Old, indeed", criteria=OLD, actor="test")
+
+
+def bring(content: str, **more: Any) -> Report[Any]:
+    return label_files.run(content, Form.CSV, actor="admin", **({"dry_run": False} | more))
+
+
+def exported(form: Form = Form.CSV) -> str:
+    return "".join(write(label_files.rows(), form, label_files.COLUMNS))
+
+
+@pytest.mark.parametrize("form", Form)
+def test_what_was_exported_changes_nothing(form: Form) -> None:
+    before, entries = exported(form), AuditEntry.objects.count()
+
+    report = label_files.run(before, form, actor="admin", dry_run=False)
+    assert (report.rows, report.unchanged, report.is_applied) == (Label.objects.count(), report.rows, True)
+    assert (exported(form), AuditEntry.objects.count()) == (before, entries)
+
+
+def test_labels_are_made_and_changed_after_a_look() -> None:
+    content = 'name,description,kind,criteria\nSALES,All,manual,\nNew,,filter,"common.os_version > 17"\n'
+    look = bring(content, dry_run=True)
+    assert [(each.line, each.name, each.is_new, [f.name for f in each.fields]) for each in look.changes] == [
+        (2, "Sales", False, ["description"]), (3, "New", True, ["kind", "criteria"]),
+    ]  # fmt: skip
+    assert not Label.objects.filter(name="New").exists()
+
+    assert bring(content).is_applied
+    assert labels.find("new").criteria == "common.os_version > 17"
+    assert labels.find("sales").description == "All"
+    actions = AuditEntry.objects.filter(actor="admin").order_by("action").values_list("action", "subject")
+    assert list(actions) == [("label.changed", "Sales"), ("label.created", "New")]
+    assert bring("name,criteria\nNew,common.os_version > 16\n").changed == 1
+    assert labels.find("New").criteria == "common.os_version > 16"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("name\nsales\nSALES\n", "stands in line 2"),
+        ("name,kind\nSales,filter\n", "stays what it is"),
+        ("name,kind\nX,other\n", "manual or filter"),
+        ("name,kind\nX,filter\n", "criteria"),
+        ("name,criteria\nSales,common.status = ACTIVE\n", "A manual label has no criteria."),
+        ("name,kind,criteria\nX,filter,nonsense = \n", ""),
+        (f"name\n{'x' * 300}\n", "1 to 255 characters"),
+        ("name,description\nAll-Smartphones,x\n", "built in"),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_told(content: str, said: str) -> None:
+    before = exported()
+    Label.objects.get_or_create(name="All-Smartphones", defaults={"is_built_in": True})
+    Label.objects.filter(name="All-Smartphones").update(is_built_in=True)
+
+    report = bring(content)
+    [fault] = report.faults
+    assert (fault.line, said in fault.sentence, report.is_applied) == (len(content.splitlines()), True, False)
+    assert set(before.splitlines()) <= set(exported().splitlines())
+
+
+def test_a_file_with_other_columns_is_not_read() -> None:
+    with pytest.raises(ImportRefused, match="'owner'"):
+        bring("name,owner\nSales,me\n")
+
+
+def test_the_command_exports_and_imports(tmp_path: Any) -> None:
+    out, told = io.StringIO(), io.StringIO()
+    call_command("label", "export", stdout=out)
+    assert "'=people" in out.getvalue()
+    (file := tmp_path / "labels.csv").write_text(out.getvalue() + "More,,manual,\r\n", newline="")
+    call_command("label", "import", str(file), "--dry-run", stdout=told)
+    assert "1 new, 0 changed" in told.getvalue()
+    call_command("label", "import", str(file), stdout=told)
+    assert Label.objects.filter(name="More").exists()
