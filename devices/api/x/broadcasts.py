@@ -42,7 +42,9 @@ class NewBroadcast(Given):
     payload = serializers.DictField(required=False, help_text="As of a command to one device.")
     devices = serializers.ListField(child=Uuid(), required=False, min_length=1, max_length=MOST_NAMED)
     query = Text(required=False, max_length=LONGEST_QUERY, help_text="In the query language of the search.")
-    label = Whole(required=False, min_value=1, max_value=2**62, help_text="The number of a label.")  # type: ignore[assignment] # the framework has the name, too
+    label = Whole(  # type: ignore[assignment] # the framework has this name, too
+        required=False, min_value=1, max_value=2**62, help_text="The number of a label."
+    )
     platform = serializers.ChoiceField(Device.Platform.choices, required=False)
     enrollment_type = serializers.ChoiceField(Device.EnrollmentType.choices, required=False)
     user_id = Text(required=False, max_length=150)

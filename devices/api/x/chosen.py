@@ -42,7 +42,9 @@ class Which(Asked):
         max_length=LONGEST_QUERY,
         help_text='In the query language of the search: `common.platform = "iOS" AND common.status = "ACTIVE"`.',
     )
-    label = serializers.IntegerField(required=False, min_value=1, max_value=2**62, help_text="The number of a label.")  # type: ignore[assignment] # the framework has the name, too
+    label = serializers.IntegerField(  # type: ignore[assignment] # the framework has this name, too
+        required=False, min_value=1, max_value=2**62, help_text="The number of a label."
+    )
     retired = serializers.BooleanField(default=False, help_text="Those that are retired, too.")
 
 
@@ -66,7 +68,9 @@ class Targets(Given):
         max_length=LONGEST_QUERY,
         help_text="In the query language of the search; empty: all of them.",
     )
-    label = Whole(required=False, min_value=1, max_value=2**62, help_text="The number of a label.")  # type: ignore[assignment] # the framework has the name, too
+    label = Whole(  # type: ignore[assignment] # the framework has this name, too
+        required=False, min_value=1, max_value=2**62, help_text="The number of a label."
+    )
     retired = Flag(default=False, help_text="With `query` and `label`: those that are retired, too.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -254,7 +254,9 @@ class AssignmentTold(Told):
         "created_by": "admin",
     }
     id = serializers.IntegerField(source="pk")
-    label = serializers.IntegerField(source="label_id", allow_null=True)  # type: ignore[assignment] # the framework has the name, too
+    label = serializers.IntegerField(  # type: ignore[assignment] # the framework has this name, too
+        source="label_id", allow_null=True
+    )
     label_name = serializers.SerializerMethodField()
     device = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
@@ -269,7 +271,9 @@ class AssignmentTold(Told):
 
 class NewAssignment(Given):
     example = {"label": 4}
-    label = Whole(required=False, min_value=1, max_value=2**62, help_text="The number of a label.")  # type: ignore[assignment] # the framework has the name, too
+    label = Whole(  # type: ignore[assignment] # the framework has this name, too
+        required=False, min_value=1, max_value=2**62, help_text="The number of a label."
+    )
     device = Uuid(required=False, help_text="Or one device.")
 
     def validate(self, attrs: Mapping[str, Any]) -> Mapping[str, Any]:

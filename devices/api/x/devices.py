@@ -294,7 +294,7 @@ def _ndjson(found: QuerySet[Device], first: list[Device], asked: Wanted) -> Iter
 
 
 def _csv(found: QuerySet[Device], first: list[Device], asked: Wanted) -> Iterator[str]:
-    names = [str(name) for name in DeviceTold().fields if str(name) != "values"]
+    names = [name for name in DeviceTold().get_fields() if name != "values"]
     yield _lines([[*names, *asked.fields]])
     for some in _batches(found, first):
         yield _lines(

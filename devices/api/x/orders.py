@@ -73,7 +73,9 @@ class UserValues(Given):
 
 
 class LabelValues(Given):
-    label = Whole(min_value=1, max_value=2**62)  # type: ignore[assignment] # the framework has the name, too
+    label = Whole(  # type: ignore[assignment] # the framework has this name, too
+        min_value=1, max_value=2**62
+    )
 
     def validate_label(self, number: int) -> Label:
         found = Label.objects.filter(pk=number).first()

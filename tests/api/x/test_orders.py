@@ -64,7 +64,7 @@ def test_the_history_of_a_device_goes_on_from_table_to_table(
 
     place, seen = f"{where}?limit=2", []
     while place:
-        with django_assert_max_num_queries(9):
+        with django_assert_max_num_queries(11):
             page = script.get(place)
         seen += [each["id"] for each in page["items"]]
         place = page["next"]
@@ -149,7 +149,7 @@ def test_many_are_acted_on_watched_and_stopped(
     action_runs.work(run.pk)
     done = script.get(begun["Location"])
     assert (done["state"], done["done"] + done["skipped"]) == ("done", done["number"])
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         results = script.get(f"actions/{run.pk}/results?limit=200")["items"]
     assert len(results) == done["number"]
     assert label.members.count() == done["done"]
@@ -202,7 +202,7 @@ def test_one_command_to_many_by_expression_or_label(
     assert called_back["cancelled_at"] is not None
     broadcast.call_back(row.pk)
     script.ask("POST", "broadcasts", {"request_type": "ProfileList", "devices": phones[:2]})
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(11):
         assert [each["progress"]["open"] for each in script.get("broadcasts")["items"]] == [0, 0]
 
 
