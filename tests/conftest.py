@@ -10,7 +10,8 @@ from django.utils import translation
 
 from epmm import rate_limit
 from tests import emptying, plan, services
-from users.services import lock_out
+from users.api import throttling
+from users.services import api_credentials, lock_out
 
 COUNTING = pytest.StashKey[plan.Counting]()
 
@@ -26,6 +27,8 @@ def _emptied() -> Iterator[None]:
 def nobody_was_here() -> None:
     """No caller is remembered from the tests before, nor the language of the last one."""
     rate_limit.forget()
+    throttling.forget()
+    api_credentials.forget()
     translation.deactivate()
 
 

@@ -114,6 +114,6 @@ urlpatterns = [
     path("settings/gdpr-profile", settings.gdpr_profile, name="settings-gdpr"),
     path("admins/roles", admins.assign, name="admins-roles"),
     path("admins/<int:number>/sessions", admin_access.end_sessions, name="admins-sessions"),
-    path("admins/<int:number>/tokens", api_tokens.revoke_of, name="admins-tokens"),
+    path("admins/<int:number>/tokens", api_tokens.of_another, name="admins-tokens"),
     path("admins/<int:number>/second-factor", admin_access.second_factor_off, name="admins-second-factor-off"),
 ]

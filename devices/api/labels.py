@@ -22,6 +22,7 @@ from users.models import GLOBAL_SPACE
 SPACE: Final = {"deviceSpaceId": GLOBAL_SPACE, "deviceSpaceName": "Global", "deviceSpacePath": f"/{GLOBAL_SPACE}/"}
 SORTS: Final = {"name": "name", "id": "pk", "description": "description"}
 ORDERS: Final = ("ASC", "DESC")
+COUNTING: Final = 10.0  # seconds; whatever takes longer has no number
 REFUSED: Final = 1  # the code of whatever a device does not take
 
 tells(labels.LabelRefused, 400, "label.refused")
@@ -37,7 +38,7 @@ class Summary(ApiView):
         if query := self.parameters.text("query").strip():
             found = found.filter(name__icontains=query)
         shown, total, has_more = cut(found.order_by(*self._order()), window)
-        sizes = label_members.counts(shown, seconds=labels.COUNTING, cap=FARTHEST)
+        sizes = label_members.counts(shown, seconds=COUNTING, cap=FARTHEST)
         results = [_summary(label, sizes[label.pk]) for label in shown]
         return Response(envelope.page(results, total=total, has_more=has_more))
 

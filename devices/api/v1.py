@@ -200,7 +200,7 @@ def _device(row: Device, values: dict[str, Any]) -> dict[str, Any]:
         "quarantinedStatus": FINE,
         "blockReason": FINE,
         "wipeReason": "",
-        "comment": device.comment,
+        "comment": values[field_values.COMMENT] or "",
         "clientId": "",
         "regType": "MDM",
         "regCount": 1,

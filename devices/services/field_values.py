@@ -20,6 +20,7 @@ Read: TypeAlias = Callable[[Device], Any]
 NO_PHONE: Final = "PDA"
 MANUFACTURER: Final = "Apple"
 SPACE: Final = "Global"
+COMMENT: Final = "common.comment"
 _BLOCK_AND_FILE_LEVEL: Final = 3  # of HardwareEncryptionCaps
 _CELLULAR: Final = {0: "none", 1: "GSM", 2: "CDMA", 3: "GSM and CDMA"}
 _OF_DIRECTORY: Final = {"user.sam_account_name": "samaccountname", "user.dn": "dn"}
@@ -162,6 +163,8 @@ def _of(device: Device, fields: Iterable[Field], beside: "_Beside") -> dict[str,
 
 
 def _value(device: Device, seen: Device, field: Field, beside: "_Beside") -> Any:
+    if masking.hidden() and (field.key == COMMENT or field.key.startswith(CUSTOM)):
+        return None  # nobody knows what people have written there
     if (read := READ.get(field.key)) is not None:
         return read(seen)
     found = beside.value(device, field)

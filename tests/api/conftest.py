@@ -11,9 +11,8 @@ from django.test import Client
 from epmm import settings_store
 from tests.factories import PASSWORD
 from tests.factories import user as make_user
-from users.api import throttling
 from users.models import AdminRole, User
-from users.services import administrators, api_credentials
+from users.services import administrators
 
 BASE = "/api/v2/"
 
@@ -50,10 +49,8 @@ class Script:
 
 
 @pytest.fixture(autouse=True)
-def nobody_called() -> Iterator[None]:
+def fresh_settings() -> Iterator[None]:
     settings_store.clear_cache()
-    api_credentials.forget()
-    throttling.forget()
     yield
     settings_store.clear_cache()
 

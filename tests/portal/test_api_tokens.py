@@ -69,7 +69,7 @@ def test_tokens_of_others(signed_in: SignedIn) -> None:
     other = make_administrator("other")
     row, _token = api_tokens.create(other, name="Theirs", scopes=[AdminRole.DEVICE_VIEW], days=1, actor="other")
 
-    assert "Theirs" in client.get(f"/admin/users/{other.pk}").content.decode()
+    assert "Theirs" in client.get(f"/admin/admins/{other.pk}/tokens").content.decode()
     client.post("/admin/account/tokens/revoke", {"token": row.pk})
     assert ApiToken.objects.get().revoked_at is None
     client.post(f"/admin/admins/{other.pk}/tokens", {"token": row.pk})

@@ -28,7 +28,6 @@ DEEDS: Final = frozenset(
         "account-sessions",
         "account-tokens-revoke",
         "admins-sessions",
-        "admins-tokens",
         "api",  # Swagger's page, not ours
         "api-document",
         "api-style",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -51,6 +52,11 @@ def revoke(token: ApiToken, *, actor: str) -> bool:
     return True
 
 
+def of(user: User) -> QuerySet[ApiToken]:
+    """The usable ones, the newest first."""
+    return ApiToken.objects.usable(timezone.now()).filter(user=user).order_by("-pk")
+
+
 def find(token: str, now: datetime) -> ApiToken | None:
     """The usable one that is meant."""
     if not token.startswith(BEGINNING) or not token.isascii():
@@ -84,7 +90,7 @@ def _check(user: User, name: str, scopes: frozenset[str], days: int, held: froze
         raise InvalidToken(_("Choose at least one of the roles that its owner has."))
     if not 1 <= days <= LONGEST_DAYS:
         raise InvalidToken(_("A token lives for 1 to {n} days.").format(n=LONGEST_DAYS))
-    if ApiToken.objects.usable(timezone.now()).filter(user=user).count() >= MOST:
+    if of(user).count() >= MOST:
         raise InvalidToken(_("Nobody has more than {n} tokens: revoke one first.").format(n=MOST))
 
 

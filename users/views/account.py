@@ -17,8 +17,8 @@ from epmm.rate_limit import limited
 from users import permissions
 from users.errors import InvalidPerson, SignInRefused, TooManyAttempts, WrongCode
 from users.forms import CodeForm, OwnPasswordForm
-from users.models import AdminRole, ApiToken, PortalSession, User
-from users.services import portal_sign_in, second_factor
+from users.models import AdminRole, PortalSession, User
+from users.services import api_tokens, portal_sign_in, second_factor
 from users.views.dialogs import administrator
 
 HERE: Final = "portal:account"
@@ -115,7 +115,7 @@ def _page(request: HttpRequest, form: OwnPasswordForm, status: int = 200) -> Htt
         "sessions": _sessions(request, user),
         "has_second_factor": second_factor.is_on(user),
     }
-    context["tokens"] = ApiToken.objects.usable(timezone.now()).filter(user=user).order_by("-pk")
+    context["tokens"] = api_tokens.of(user)
     context["may_have_tokens"] = permissions.may(request, AdminRole.API)
     context["codes_left"] = second_factor.codes_left(user)
     return render(request, "portal/account/account.html", context, status=status)

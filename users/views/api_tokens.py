@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from users import permissions
 from users.errors import InvalidToken
@@ -44,10 +44,11 @@ def revoke(request: HttpRequest) -> HttpResponse:
     return redirect("portal:account")
 
 
-@require_POST
-def revoke_of(request: HttpRequest, number: int) -> HttpResponse:
-    """Of another administrator."""
+@require_http_methods(["GET", "HEAD", "POST"])
+def of_another(request: HttpRequest, number: int) -> HttpResponse:
     user = get_object_or_404(User, pk=number)
+    if request.method != "POST":
+        return render(request, "portal/people/tokens.html", {"person": user, "tokens": api_tokens.of(user)})
     _revoke(request, user)
     return redirect("portal:users-edit", user.pk)
 

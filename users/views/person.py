@@ -20,7 +20,7 @@ from users import permissions
 from users.attribute_forms import ValuesForm
 from users.errors import InvalidPerson
 from users.forms import NewPersonForm, PersonForm
-from users.models import AdminRole, ApiToken, CustomAttribute, ProviderLink, RegistrationPin, User
+from users.models import AdminRole, CustomAttribute, ProviderLink, RegistrationPin, User
 from users.services import custom_attributes, lock_out, people, portal_sessions, roles, second_factor, sign_in, upkeep
 from users.services.oidc import linked
 from users.services.people import NewPerson
@@ -166,7 +166,6 @@ def _access(request: HttpRequest, user: User) -> dict[str, Any]:
         "appoints": True,
         "admin_roles": [grant.get_key_display() for grant in user.admin_grants.order_by("key")],
         "sessions": portal_sessions.of(user, this=request.session.session_key),
-        "tokens": ApiToken.objects.usable(timezone.now()).filter(user=user).order_by("-pk"),
     }
 
 

@@ -1,10 +1,9 @@
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from users.errors import PeopleError
-from users.models import AdminRole, ApiToken
+from users.models import AdminRole
 from users.services import api_tokens, people
 
 ACTOR: Final = "manage.py"
@@ -34,7 +33,7 @@ class Command(BaseCommand):
                 return
         except PeopleError as error:
             raise CommandError(str(error)) from error
-        theirs = ApiToken.objects.usable(timezone.now()).filter(user=user).order_by("pk")
+        theirs = api_tokens.of(user)
         if options["what"] == "list":
             for each in theirs:
                 self.stdout.write(f"{each.pk}  {each.name}  until {each.expires_at:%Y-%m-%d}  {','.join(each.scopes)}")
