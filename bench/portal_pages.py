@@ -16,6 +16,7 @@ from bench import portal_rows
 from bench.portal_rows import Seeded
 
 PORTAL: Final = "portal"
+FILES: Final = frozenset({"api-document", "api-style"})  # what a page of the API asks for
 PREFIXES: Final = {PORTAL: "", "self": "self:"}  # by namespace
 HERE: Final = "/admin/"
 SIGN_IN: Final = "/my/sign-in"
@@ -100,6 +101,7 @@ def names() -> dict[str, Any]:
         for top in tops
         if top.namespace in PREFIXES
         for each in patterns(top)
+        if each.name not in FILES
     }
 
 
