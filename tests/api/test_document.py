@@ -58,7 +58,8 @@ def token(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(domains_view, "_tests", Buckets(per_second=1000, burst=1000))
     monkeypatch.setattr(throttling, "_calls", Buckets(per_second=1000, burst=10_000))
     monkeypatch.setattr(api_credentials, "_checks", Buckets(per_second=1000, burst=10_000))
-    monkeypatch.setattr(lock_out, "count_attempt", lambda _name, _address: None)  # wrong credentials, again and again
+    # wrong credentials, again and again
+    monkeypatch.setattr(lock_out, "count_attempt", lambda _name, _address, **_how: None)
     for name in ("mia", "ben"):
         factories.pin(factories.user(name, email=f"{name}@example.com"))
         trace.open_known(name, identifier=f"{name}@example.com", address="192.0.2.7")
