@@ -79,7 +79,7 @@ def send_announced(expected: Sequence[tuple[User, Announced]], draft: Draft, *, 
     return made
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def prepare(draft: Draft, *, number: int, actor: str) -> InvitationRound:
     """A round in which nobody is yet.  Raises TextRefused or MailRefused."""
     draft = checked(draft)
