@@ -18,7 +18,8 @@ from urllib.parse import urlencode, urlsplit
 
 from bench import calibration, portal_rows, site
 from bench.counters import Database
-from bench.portal_pages import ALL_COLUMNS, Answer, Ask, Visit, walk
+from bench.portal_pages import walk
+from bench.portal_seen import ALL_COLUMNS, Answer, Ask, Visit
 
 out: Final = sys.stdout.write
 ROUNDS: Final = 20

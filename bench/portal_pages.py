@@ -5,30 +5,23 @@ page the links, sort orders, searches, filters, middle and late pages, and the d
 once.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
-from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from typing import Any, Final
+from urllib.parse import urlencode, urljoin, urlsplit
 
-from bench import portal_rows
+from bench import portal_people
 from bench.portal_rows import Seeded
+from bench.portal_seen import Answer, Ask, Seen, Visit, query_of, read
 
 PORTAL: Final = "portal"
 FILES: Final = frozenset({"api-document", "api-style"})  # what a page of the API asks for
 PREFIXES: Final = {PORTAL: "", "self": "self:"}  # by namespace
 HERE: Final = "/admin/"
 SIGN_IN: Final = "/my/sign-in"
-# What is typed into each search box: some are found in none, few, many or nearly all of the rows.
-TYPED: Final = ("nosuchname", "user4321", "xcorp1", "user1", "@c", "e", "TEST0000A123", "iphone of person 77")
-ALL_COLUMNS: Final = "all columns"
-DATE: Final = "2026-01-01"
-UNKNOWN: Final = "nothing-has-this"
 # Of these each value is a page of its own; of others one stands for all.
 WITH_VALUE: Final = frozenset({"sort", "status", "to", "entities", "retired", "what", "state", "kind"})
-# How many rows a page has is its reader's choice, and a file is no page.
-LEFT_OUT: Final = frozenset({"size", "format", "after", "before"})
 # Lists of devices to which no link leads by itself: searches as people write them, and orders of a part of the devices.
 STORY: Final = '"ios.account_driven_device_enrolled" = "true"'
 RARE: Final = '"common.platform" = "macOS" AND "common.os_version" < "15.0"'
@@ -54,34 +47,6 @@ SAY_WHY_NOT: Final = frozenset({403, 503})
 
 class UnknownPage(Exception):
     """A page was added, and nothing says what its address names."""
-
-
-class Ask(NamedTuple):
-    """`sent`: what a dialog is asked for with; none: a GET."""
-
-    path: str
-    sent: Mapping[str, Any] | None = None
-
-
-class Answer(NamedTuple):
-    status: int
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    page: str  # its name
-    told: str  # what is special about it
-    ask: Ask
-    answer: Answer
-
-    @property
-    def is_page(self) -> bool:
-        return self.answer.status not in (302, 405)
-
-    @property
-    def size(self) -> int:
-        return len(self.answer.body.encode())
 
 
 Fetch = Callable[[Ask], Answer]
@@ -119,7 +84,7 @@ def _sign_in(fetch: Fetch, seeded: Seeded) -> None:
     if not any(name.startswith("self:") for name in names()):
         return
     fetch(Ask(SIGN_IN))
-    given = {"user_id": portal_rows.able_to_sign_in(seeded.person), "password": portal_rows.PASSWORD}
+    given = {"user_id": portal_people.able_to_sign_in(seeded.person), "password": portal_people.PASSWORD}
     fetch(Ask(SIGN_IN, given))
 
 
@@ -160,7 +125,10 @@ class _Walk:
                 seen = read(visit)
                 yield from self._deep(visit, seen, paged)
                 for turned, descending in seen.links():
-                    if _query(descending.path).keys() == _query(visit.ask.path).keys() and "sort=-" in descending.path:
+                    if (
+                        query_of(descending.path).keys() == query_of(visit.ask.path).keys()
+                        and "sort=-" in descending.path
+                    ):
                         yield from self._linked(turned, descending)
 
     def _paged(
@@ -186,14 +154,14 @@ class _Walk:
         elif urlsplit(ask.path).query or answer.status != NOT_FOUND:  # what a page needs stands in the links to it
             raise UnknownPage(f"{ask.path} is answered with {answer.status}")
 
-    def _deep(self, visit: Visit, seen: "Seen", paged: Sequence[tuple[Any, Any]]) -> Iterator[Visit]:
+    def _deep(self, visit: Visit, seen: Seen, paged: Sequence[tuple[Any, Any]]) -> Iterator[Visit]:
         """The middle and the end of a long list."""
         if not seen.following:
             return
         order = "&".join(part for part in urlsplit(visit.ask.path).query.split("&") if part.startswith("sort="))
         for queryset, order_by in paged[:1]:
             for place, cursor in _places(queryset, order_by):
-                path = urljoin(visit.ask.path, "?" + urlencode({**_query(visit.ask.path), "after": cursor}))
+                path = urljoin(visit.ask.path, "?" + urlencode({**query_of(visit.ask.path), "after": cursor}))
                 yield Visit(visit.page, f"{order} {place}".strip(), Ask(path), self.fetch(Ask(path)))
         if not paged:
             path = visit.ask.path
@@ -259,12 +227,8 @@ def _name(path: str) -> str | None:
     return f"{PREFIXES[match.app_name]}{match.url_name}" if match.app_name in PREFIXES else None
 
 
-def _query(path: str) -> dict[str, str]:
-    return dict(parse_qsl(urlsplit(path).query))
-
-
 def _kind(name: str, ask: Ask) -> tuple[Any, ...]:
-    query = _query(ask.path)
+    query = query_of(ask.path)
     said = frozenset((key, value if key in WITH_VALUE else "") for key, value in query.items())
     slug = urlsplit(ask.path).path if name == "settings-page" else ""  # each is a page of its own
     return name, slug, said, ask.sent is not None
@@ -304,113 +268,3 @@ def _places(queryset: Any, order: Any) -> Iterator[tuple[str, str]]:
         pair = [row.pk for row in rows[number : number + 2]]
         # of two rows the first is a page, behind which the next one begins
         yield told, keyset.page(queryset.filter(pk__in=pair), order, size=1).after
-
-
-# --- What stands on a page --------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Form:
-    action: str
-    hidden: dict[str, str] = field(default_factory=dict)
-    choices: dict[str, list[str]] = field(default_factory=dict)  # of selects
-    typed: dict[str, str] = field(default_factory=dict)  # names of inputs, and their kinds
-    columns: list[str] = field(default_factory=list)
-    buttons: list[tuple[str, str]] = field(default_factory=list)  # each sends the form with a value of its own
-
-
-class Seen(HTMLParser):
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self.path = path
-        self.following = ""
-        self._addresses: list[str] = []
-        self._dialogs: list[str] = []
-        self._ticked: list[str] = []
-        self._forms: list[Form] = []
-        self._form: Form | None = None
-        self._select = ""
-
-    def handle_starttag(self, tag: str, pairs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in pairs}
-        if given.get("rel") == "next":
-            self.following = given["href"]
-        elif tag == "a" and "download" not in given and "href" in given:
-            self._addresses.append(given["href"])
-        if "hx-get" in given:
-            self._addresses.append(given["hx-get"])
-        if "hx-post" in given and given.get("hx-include") == "#rows":
-            self._dialogs.append(given["hx-post"])
-        if tag == "form":
-            is_asking = given.get("method", "get").lower() == "get" and "hx-post" not in given
-            self._form = Form(given.get("action", "")) if is_asking else None
-            self._forms += [self._form] if self._form else []
-        self._field(tag, given)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
-            self._form = None
-
-    def _field(self, tag: str, given: Mapping[str, str]) -> None:
-        name, kind = given.get("name", ""), given.get("type", "text")
-        if tag == "input" and name == "row":
-            self._ticked.append(given.get("value", ""))
-        elif self._form is None:
-            return
-        elif tag == "select":
-            self._select = name
-            self._form.choices[name] = []
-        elif tag == "button" and name and "value" in given:
-            self._form.buttons.append((name, given["value"]))
-        elif tag == "option" and given.get("value") and self._select in self._form.choices:
-            self._form.choices[self._select].append(given["value"])
-        elif tag == "input" and kind == "checkbox" and not name and "value" in given:
-            self._form.columns.append(given["value"])
-        elif tag == "input" and name:
-            (self._form.hidden if kind == "hidden" else self._form.typed)[name] = (
-                given.get("value", "") if kind == "hidden" else kind
-            )
-
-    def links(self) -> Iterator[tuple[str, Ask]]:
-        for address in self._addresses:
-            path = urljoin(self.path, address)
-            query = _query(path)
-            if path.startswith("/") and not LEFT_OUT & query.keys():
-                yield urlencode({name: value[:20] for name, value in query.items()}), Ask(path)
-        for form in self._forms:
-            for name, value in form.buttons:
-                asked = {key: kept for key, kept in form.hidden.items() if kept} | {name: value}
-                yield (
-                    f"{name}={value}",
-                    Ask(urljoin(self.path, form.action or urlsplit(self.path).path) + "?" + urlencode(asked)),
-                )
-
-    def asked(self) -> Iterator[tuple[str, Ask]]:
-        """Each search and filter by itself, and all columns at once."""
-        for form in self._forms:
-            for name, value in self._values(form):
-                asked = {key: kept for key, kept in form.hidden.items() if kept} | {name: value}
-                path = urljoin(self.path, form.action or urlsplit(self.path).path) + "?" + urlencode(asked)
-                yield ALL_COLUMNS if name == "columns" else f"{name} {value}", Ask(path)
-
-    @staticmethod
-    def _values(form: Form) -> Iterator[tuple[str, str]]:
-        if form.columns:
-            yield "columns", ",".join(form.columns)
-        for name, kind in form.typed.items():
-            texts = TYPED if kind == "search" else (DATE,) if kind == "date" else (UNKNOWN, "user1", "corp1.example")
-            yield from ((name, text) for text in texts)
-        for name, values in form.choices.items():
-            yield from ((name, value) for value in (values[:1] + values[-1:]))
-
-    def dialogs(self) -> Iterator[tuple[str, Ask]]:
-        if self._ticked:
-            for address in self._dialogs:
-                yield f"dialog for {len(self._ticked)}", Ask(urljoin(self.path, address), {"row": self._ticked})
-
-
-def read(visit: Visit) -> Seen:
-    seen = Seen(visit.ask.path)
-    if visit.answer.status == 200:  # noqa: PLR2004
-        seen.feed(visit.answer.body)
-    return seen

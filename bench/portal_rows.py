@@ -5,13 +5,12 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from bench import search_rows
+from bench import portal_people, search_rows
+from bench.portal_people import MANY
 from bench.search_rows import copy, moment, new_uuid
 
-MANY: Final = 200  # rows of what no installation has in the hundreds of thousands
 STEPS: Final = 12
 AT_ONCE: Final = 2_000
-GROUPS_EACH: Final = 3  # that somebody is in
 ACTIONS: Final = "CASE n % 5 WHEN 0 THEN 'user.changed' WHEN 1 THEN 'portal.signed_in' ELSE 'device.command_sent' END"
 
 
@@ -46,8 +45,8 @@ def seed(devices: int, people: int) -> Seeded:
     device = Device.objects.select_related("user").order_by("pk")[0]
     # whose page has a long list
     Device.objects.filter(pk__in=Device.objects.order_by("pk")[:MANY].values("pk")).update(user=device.user)
-    admin = _administrators()
-    _roles(people)
+    admin = portal_people.administrators()
+    portal_people.roles(people)
     channel = _enrollments(devices, device.pk)
     seeded = Seeded(
         device=device.uuid,
@@ -60,14 +59,14 @@ def seed(devices: int, people: int) -> Seeded:
         provider=IdentityProvider.objects.create(name="Corp", issuer="https://login.example", client_id="epmm").pk,
         export=_export(),
         run=_runs(devices, device.pk),
-        people_run=_people_runs(people),
-        directory=_directory(people),
+        people_run=portal_people.runs(people),
+        directory=portal_people.directory(people),
         **_webhook(devices),
         **_labels(devices, device.pk),
     )
     _audit(2 * devices, device)
-    _of_one_person(device.user_id)
-    _invitations(people)
+    portal_people.of_one(device.user_id)
+    portal_people.invitations(people)
     _of_one_device(device, channel)
     _texts(devices, seeded.attempt)
     _settings()
@@ -104,133 +103,6 @@ def _webhook(deliveries: int) -> dict[str, int]:
             for place, event in enumerate(Event.objects.bulk_create(events))
         )
     return {"webhook": webhook.pk, "delivery": webhook.deliveries.order_by("pk").values_list("pk", flat=True)[0]}
-
-
-# --- People -----------------------------------------------------------------------------------------------------------
-
-
-def _export() -> UUID:
-    from epmm.models import AuditExport
-
-    return AuditExport.objects.create(owner="admin", state=AuditExport.State.DONE).uuid
-
-
-def _administrators() -> int:
-    """One in two holds all roles; the name of the first."""
-    from users.models import AdminGrant, AdminRole, User
-
-    users = list(User.objects.exclude(user_id="Template").order_by("-pk")[:MANY])
-    User.objects.filter(pk__in=[user.pk for user in users]).update(is_admin=True, source="local")
-    AdminGrant.objects.bulk_create(
-        AdminGrant(user=user, key=key, granted_by="bench")
-        for user in users
-        for key in (AdminRole.values if user.pk % 2 else AdminRole.values[::4])
-    )
-    return users[0].pk
-
-
-def _roles(people: int) -> None:
-    from users.models import RoleGrant, User
-
-    first, nobody = User.objects.get(user_id="user1").pk, User.objects.get(user_id="Template")
-    for key in ("portal", "portal.lock", "apple.adde"):
-        grant = RoleGrant.objects.create(user=nobody, key=key, granted_by="bench")
-        copy(RoleGrant, grant.pk, people, {"user": f"n + {first - 1}"})
-        grant.delete()
-
-
-def _directory(people: int) -> int:
-    from users.models import Directory, DirectorySync, Group, GroupRole, Membership, User
-    from users.services import group_sizes
-
-    directory = Directory.objects.create(
-        name="Bench", url="ldaps://127.0.0.1:9", bind_name="cn=reader", bind_password=b"secret", user_base="dc=bench"
-    )
-    problems = [f"user{number}: The user ID user{number} is taken." for number in range(MANY // 2)]
-    DirectorySync.objects.create(directory=directory, problems=problems, problem_count=MANY)
-    Group.objects.bulk_create(
-        Group(directory=directory, external_id=str(number), name=f"Group {number}", name_folded=f"group {number}",
-              dn=f"cn=Group {number},dc=bench")
-        for number in range(MANY)
-    )  # fmt: skip
-    groups = list(Group.objects.order_by("pk"))
-    GroupRole.objects.bulk_create(GroupRole(group=group, key="apple.adde", granted_by="bench") for group in groups)
-    first, nobody = User.objects.get(user_id="user1").pk, User.objects.get(user_id="Template")
-    for offset in range(GROUPS_EACH):
-        member = Membership.objects.create(group=groups[0], user=nobody)
-        group = f"(n + {offset}) % {MANY} + {groups[0].pk}"
-        copy(Membership, member.pk, people, {"user": f"n + {first - 1}", "group": group})
-        member.delete()
-    group_sizes.recount(group.pk for group in groups)
-    return directory.pk
-
-
-def _of_one_person(person: int) -> None:
-    from django.utils import timezone
-
-    from epmm.models import AuditEntry
-    from users.models import RegistrationPin, User
-    from users.services import sign_in
-
-    now = timezone.now()
-    RegistrationPin.objects.bulk_create(
-        RegistrationPin(user_id=person, hashed="!", expires_at=now, revoked_at=now if number else None)
-        for number in range(MANY)
-    )
-    name = User.objects.get(pk=person).user_id
-    AuditEntry.objects.bulk_create(
-        AuditEntry(action=sign_in.FAILED, actor=name, subject_type="user", subject=name, status="Failed",
-                   address="192.0.2.7", details={"reason": "wrong password"})
-        for _ in range(MANY)
-    )  # fmt: skip
-
-
-PASSWORD: Final = "correct horse battery"  # noqa: S105 - of a database that is thrown away
-
-
-def able_to_sign_in(person: int) -> str:
-    """To the user portal, with all that people do there; their user ID."""
-    from users.models import Role, User
-    from users.services import roles
-
-    user = User.objects.get(pk=person)
-    user.set_password(PASSWORD)
-    user.source = User.Source.LOCAL
-    user.save(update_fields=["password", "source"])
-    roles.grant(user, [role for role in Role if role.startswith("portal")], actor="bench")
-    return user.user_id
-
-
-def _invitations(people: int) -> None:
-    """Two for each person, the older of which has ended; sent in rounds, with a mail each."""
-    from django.utils import timezone
-
-    from enrollment.models import Invitation, InvitationRound
-    from epmm.models import Mail
-    from users.models import User
-
-    first, nobody = User.objects.get(user_id="user1").pk, User.objects.get(user_id="Template")
-    rounds = InvitationRound.objects.bulk_create(
-        InvitationRound(language="en", subject="Enroll your device", text="A text. " * 100, created_by="admin")
-        for _ in range(MANY)
-    )
-    mail = Mail.objects.create(
-        message_id="<bench>", kind="invitation", recipient="user1@corp1.example", state="sent", done_at=timezone.now()
-    )
-    invitation = Invitation.objects.create(
-        user=nobody,
-        round=rounds[0],
-        mail=mail,
-        token="bench",  # noqa: S106 - opens nothing
-        expires_at=timezone.now() + timedelta(days=30),
-    )
-    copied = {
-        "user": f"n + {first - 1}", "round": f"{rounds[0].pk} + n % {MANY}", "created_at": moment("n * 31 % 20000000"),
-    }  # fmt: skip
-    copy(Invitation, invitation.pk, people, copied | {"token": "'open' || n"})
-    ended = {"token": "'ended' || n", "end": "CASE WHEN n % 3 = 0 THEN 'expired' ELSE 'enrolled' END"}
-    copy(Invitation, invitation.pk, people, copied | ended)
-    invitation.delete()
 
 
 # --- Devices ----------------------------------------------------------------------------------------------------------
@@ -382,22 +254,6 @@ def _runs(devices: int, first_device: int) -> int:
     return runs[-1].pk
 
 
-def _people_runs(people: int) -> int:
-    from django.utils import timezone
-
-    from users.models import PeopleResult, PeopleRun, User
-
-    now = timezone.now()
-    runs = PeopleRun.objects.bulk_create(
-        PeopleRun(action="unlock", values=b"{}", actor="admin", number=people, done=people, done_at=now)
-        for _ in range(MANY)
-    )
-    first = User.objects.get(user_id="user1").pk
-    result = PeopleResult.objects.create(run=runs[-1], user_id=first, state=PeopleResult.State.DONE)
-    copy(PeopleResult, result.pk, people - 1, {"user": f"{first} + n", "said": "'Was not locked'"})
-    return runs[-1].pk
-
-
 def _twins(first_device: int) -> None:
     """Records beside which a younger one has their serial number."""
     from devices.models import Device
@@ -412,6 +268,12 @@ def _twins(first_device: int) -> None:
 
 
 # --- Logs and texts ---------------------------------------------------------------------------------------------------
+
+
+def _export() -> UUID:
+    from epmm.models import AuditExport
+
+    return AuditExport.objects.create(owner="admin", state=AuditExport.State.DONE).uuid
 
 
 def _attempts(devices: int, people: int, person: int, channel: int) -> int:

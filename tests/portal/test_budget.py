@@ -15,8 +15,10 @@ from pytest_django.fixtures import Settings
 
 from bench import portal_rows
 from bench.portal import excess
-from bench.portal_pages import Answer, Ask, UnknownPage, Visit, names, walk
-from bench.portal_rows import MANY, Seeded
+from bench.portal_pages import UnknownPage, names, walk
+from bench.portal_people import MANY
+from bench.portal_rows import Seeded
+from bench.portal_seen import Answer, Ask, Visit
 from enrollment.services import overview
 from epmm import options, settings_store
 from tests.portal.conftest import SignedIn
