@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 import pytest
 from django.test import Client
+from django_otp.oath import totp
 
 from epmm import settings_store
 from epmm.models import AuditEntry
@@ -138,6 +139,9 @@ def test_the_second_factor_is_asked_for_here_as_well(
 
     assert answer["Location"] == "/admin/sign-in/code?next=%2Fadmin%2Fusers"
     assert visitor.get("/admin/users").status_code == 302
+    visitor.post(answer["Location"], {"code": f"{totp(bytes(device.key)):06}"})
+    assert visitor.get("/admin/users").status_code == 200
+    assert "login.example.test/logout" in visitor.post("/admin/sign-out").content.decode()  # the provider is remembered
 
 
 @pytest.mark.parametrize("where", ["//evil.example/", "https://evil.example/", "javascript:alert(1)"])

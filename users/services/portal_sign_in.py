@@ -16,8 +16,8 @@ from users.errors import NoAdministrator, PasswordMustChange, SamePassword, Wron
 from users.models import IdentityProvider, PortalSession, User
 from users.services import people, second_factor
 from users.services import sign_in as credentials
+from users.services.oidc import doors, providers
 from users.services.oidc import people as provider_people
-from users.services.oidc import providers
 from users.services.sign_in import Requirement
 from users.sessions import ADDRESS, keep_roles
 
@@ -97,7 +97,9 @@ def pending(request: HttpRequest) -> User | None:
 def finish(request: HttpRequest, user: User, code: str) -> None:
     """Raises SignInRefused."""
     _check_code(request, user, code)
+    came_from = doors.remembered(request.session)
     _enter(request, user)
+    request.session.update(came_from)
 
 
 def confirm(request: HttpRequest, user: User, password: str, code: str) -> None:
