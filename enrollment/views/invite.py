@@ -19,7 +19,7 @@ from enrollment.services.invitation_texts import HIDDEN, PLACES, TextRefused, Wr
 from epmm import mail, options, settings_store
 from epmm.mail import MailRefused
 from users.errors import InvalidPerson
-from users.models import User
+from users.models import PeopleRun, User
 from users.views import chosen, people_runs
 from users.views.chosen import Chosen
 from users.views.dialogs import administrator, refused
@@ -45,7 +45,7 @@ def dialog(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             if whom.is_many:
-                return _by_the_worker(request, whom, form)
+                return people_runs.answered(request, lambda: _ordered(request, whom, form))
             made = invitations.send(whom.people, form.draft, actor=administrator(request).user_id)
         except (TextRefused, MailRefused) as error:
             form.add_error("text", str(error))
@@ -56,10 +56,10 @@ def dialog(request: HttpRequest) -> HttpResponse:
 
 
 @transaction.atomic
-def _by_the_worker(request: HttpRequest, whom: Chosen, form: InvitationForm) -> HttpResponse:
-    """Raises TextRefused or MailRefused."""
+def _ordered(request: HttpRequest, whom: Chosen, form: InvitationForm) -> PeopleRun:
+    """From the worker.  Raises TextRefused, MailRefused or NumberChanged."""
     made = invitations.prepare(form.draft, number=whom.number, actor=administrator(request).user_id)
-    return people_runs.begin(request, whom, invitations.INVITE, {"round": made.pk})
+    return people_runs.order(request, whom, invitations.INVITE, {"round": made.pk})
 
 
 @require_POST

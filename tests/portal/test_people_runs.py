@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from enrollment import tasks as enrollment_tasks
-from enrollment.models import Invitation
+from enrollment.models import Invitation, InvitationRound
 from epmm.models import AuditEntry, Job, Mail
 from tests.flows.house import HOST, switch
 from tests.portal.conftest import PASSWORD, SignedIn
@@ -137,6 +137,16 @@ def test_many_that_are_ticked_go_to_the_worker_where_each_is_slow(
     assert RegistrationPin.objects.count() == 3
 
 
+def test_where_others_match_by_now_nothing_is_ordered(signed_in: SignedIn) -> None:
+    workers(5)
+    client = signed_in()
+
+    refused = go(client, "enable", 4)
+    assert "By now other people match." in refused.content.decode()
+    assert not PeopleRun.objects.exists()
+    assert go(client, "enable", 5).status_code == 204
+
+
 def test_whoever_is_deleted_is_typed_out_and_devices_are_nobody_s(signed_in: SignedIn) -> None:
     workers()
     client = signed_in()
@@ -180,6 +190,8 @@ def test_invitations_to_many_are_a_round_of_their_own(signed_in: SignedIn) -> No
     assert "Without an email address, and so not invited: worker4" in re.sub(r"\s+", " ", dialog)
 
     text: dict[str, Any] = {"language": "en", "subject": "Your device", "text": "Go to {help_url}", "reminders": "1"}
+    assert "By now other people match." in go(client, "invite", 4, **text).content.decode()
+    assert not InvitationRound.objects.exists()
     answer = go(client, "invite", **text)
     assert answer.status_code == 204, answer.content.decode()
     work()

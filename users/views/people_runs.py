@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.contrib import messages
@@ -23,28 +23,37 @@ from users.models import AdminRole, PeopleResult, PeopleRun
 from users.services import people_runs
 from users.services.people_actions import BY_KEY, PersonAction
 from users.views import run_pages
-from users.views.chosen import Chosen
+from users.views.chosen import NUMBER, Chosen
 from users.views.dialogs import administrator, refused
 
 HEADINGS: Final = ("user_id", "name", "email", "secret")
 
 
 def begin(request: HttpRequest, whom: Chosen, action: PersonAction, values: Mapping[str, Any]) -> HttpResponse:
-    """The worker does it, for as many as the dialog spoke of."""
+    return answered(request, lambda: order(request, whom, action, values))
+
+
+def answered(request: HttpRequest, ordered: Callable[[], PeopleRun]) -> HttpResponse:
     try:
-        run = people_runs.begin(
-            action,
-            values,
-            chosen=whom.everyone,
-            confirmed=whom.number,
-            asked=whom.asked,
-            actor=administrator(request).user_id,
-            address=client_address(request),
-            language=get_language() or "",
-        )
+        run = ordered()
     except NumberChanged:
         return refused(request, _("By now other people match. Open the dialog again."))
     return HttpResponse(status=204, headers={"HX-Redirect": reverse("portal:logs-actions-people-one", args=[run.pk])})
+
+
+def order(request: HttpRequest, whom: Chosen, action: PersonAction, values: Mapping[str, Any]) -> PeopleRun:
+    """The worker does it, for as many as the dialog spoke of.  Raises NumberChanged."""
+    given = request.POST.get(NUMBER, "")
+    return people_runs.begin(
+        action,
+        values,
+        chosen=whom.everyone,
+        confirmed=int(given) if given.isascii() and given.isdecimal() else 0,
+        asked=whom.asked,
+        actor=administrator(request).user_id,
+        address=client_address(request),
+        language=get_language() or "",
+    )
 
 
 def _action(run: PeopleRun) -> Cell:
