@@ -55,14 +55,15 @@ def expire_pins() -> None:
 def await_device(user: User, pin: RegistrationPin | None = None, announced: Announced | None = None) -> Device:
     """At most one record of a person waits; the person's row is held, so two cannot be made at once."""
     User.objects.select_for_update().get(pk=user.pk)
-    record = user.devices.filter(status__in=WAITING).order_by("pk").first() or Device(
-        user=user, owner=policy.owner_of(rules.of(user.pk), Enrollment.Kind.ADDE)
-    )
+    waiting = user.devices.filter(status__in=WAITING).order_by("pk").first()
+    record = waiting or Device(user=user)
+    if waiting is None or announced is not None:
+        said = announced.owner if announced is not None else ""
+        record.owner = policy.owner_of(rules.of(user.pk), Enrollment.Kind.ADDE, said)
     record.status = Device.Status.VERIFICATION_PENDING
     record.pin = pin
     if announced is not None:
         record.platform, record.phone_number = announced.platform, announced.phone_number
-        record.owner = policy.owner_of(rules.of(user.pk), Enrollment.Kind.ADDE, announced.owner)
         record.details = {"Registration": {"Country": announced.country}} if announced.country else {}
     record.save()
     return record

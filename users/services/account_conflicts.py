@@ -78,7 +78,7 @@ def foretold(
                     user=entry.user,
                     entry=entry,
                     mapped=account_mapping.read(rule, entry.attributes, entry.user),
-                    said_before=entry.account or account_mapping.said(entry.attributes, before.name),
+                    said_before=account_mapping.said_before(entry, before.name),
                 )
                 for entry in entries
             ],

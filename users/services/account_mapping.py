@@ -91,6 +91,11 @@ def said(attributes: Mapping[str, Sequence[str]], name: str) -> str:
     return texts[0] if texts else ""
 
 
+def said_before(entry: DirectoryEntry, name: str) -> str:
+    """What was mapped for the person until now; of an entry older than such notes, what its attribute says."""
+    return entry.account or said(entry.attributes, name).strip().lower()
+
+
 def _shown(text: str) -> str:
     """As it can be stored and looked at, be it what it may."""
     return "".join(each if each.isprintable() else "?" for each in text.strip().lower())[: accounts.LONGEST]

@@ -206,15 +206,10 @@ class _Page:
                 user=each.user,
                 entry=each.entry,
                 mapped=each.person.mapped,
-                said_before=each.entry.account or self._said_before(each.entry),
+                said_before=account_mapping.said_before(each.entry, self.directory.account_attribute),
             )
             for each in placed
         ]
-
-    def _said_before(self, entry: DirectoryEntry) -> str:
-        """Of an entry that was read before it was noted what is mapped."""
-        said = account_mapping.said(entry.attributes, self.directory.account_attribute)
-        return said.strip().lower()
 
     def _write_values(self, kept: Sequence[_Placed], added: Sequence[_Placed]) -> None:
         DirectoryValue.objects.filter(user__in=[each.user for each in kept]).delete()

@@ -133,7 +133,7 @@ def _keep_in_step(user: User, provider: IdentityProvider, claimed: Claimed) -> N
         user.save(update_fields=list(changed))
     entry = DirectoryEntry.objects.get(user=user)
     entry.gone_at = None
-    said_before = entry.account or account_mapping.said(entry.attributes, account_mapping.CLAIM).strip().lower()
+    said_before = account_mapping.said_before(entry, account_mapping.CLAIM)
     entry.attributes = _attributes(claimed)
     if claimed.groups is not None:
         _join(user, provider, claimed.groups)
