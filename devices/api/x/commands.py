@@ -26,7 +26,7 @@ from epmm.api.parameters import whole
 from epmm.client_address import client_address
 from epmm.portal import keyset
 from users.api.base import LONGEST_REASON
-from users.api.x.base import Done, Listed, One
+from users.api.x.base import Deleted, Done, Listed
 from users.models import AdminRole
 from users.services.idempotency import Answer
 
@@ -136,7 +136,7 @@ class OfDevice(Listed[Any], Done):
             raise Unmet(sentence)
 
 
-class OneCommand(One[Exchange]):
+class OneCommand(Deleted[Exchange]):
     says = {
         "GET": "One command with what was asked and what was answered.",
         "DELETE": "Cancel a command; a device that has it already may still carry it out.",
@@ -154,9 +154,6 @@ class OneCommand(One[Exchange]):
     def shown(self, row: Exchange) -> Any:
         told = {"request": _json(row.request), "answer": _json(row.answer)}
         return CommandTold(row.command).data | told
-
-    def delete(self, _request: Request, uuid: UUID, number: int) -> Response:
-        return self.removed(uuid=uuid, number=number)
 
     def remove(self, row: Exchange) -> None:
         address = client_address(self.request._request)

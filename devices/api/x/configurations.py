@@ -1,30 +1,25 @@
-"""Configuration profiles: uploaded, assigned to labels and devices, removed; how far each device has come."""
+"""Configuration profiles: uploaded, replaced by versions, removed."""
 
 import binascii
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
-from uuid import UUID
 
 from django.core.exceptions import RequestDataTooBig
 from django.db.models import Count, QuerySet
-from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
-from devices.api.x import chosen
-from devices.models import Configuration, ConfigurationAssignment, ConfigurationDelivery, Device, Label
+from devices.models import Configuration, ConfigurationDelivery
 from devices.protocol.configuration_profile import LARGEST, ConfigurationProfile, ProfileRefused, read
 from devices.services import configuration_status, configurations
 from devices.services.configurations import ConfigurationRefused
-from epmm.api import problems
 from epmm.api.errors import ApiError
-from epmm.api.fields import Cursor, Given, Text, Told, Uuid, Whole
+from epmm.api.fields import Cursor, Given, Text, Told
 from epmm.portal import keyset
-from users.api.x.base import Done, Listed, One, XView, found
+from users.api.x.base import Deleted, Done, Listed, XView, found
 from users.services.idempotency import Answer
 
 LARGEST_BODY: Final = LARGEST * 4 // 3 + 4096  # in base64, with what stands around it
@@ -218,7 +213,7 @@ class Versions(_Upload):
         return self.uploaded()
 
 
-class OneConfiguration(One[Configuration], _State):
+class OneConfiguration(Deleted[Configuration], _State):
     says = {
         "GET": "One configuration with its versions, and what kinds of devices object to it.",
         "DELETE": "Take a configuration from all devices, and then away.",
@@ -233,179 +228,6 @@ class OneConfiguration(One[Configuration], _State):
     def shown(self, row: Configuration) -> Any:
         return super().shown(whole(row))
 
-    def delete(self, _request: Request, number: int) -> Response:
-        return self.removed(number=number)
-
     def remove(self, row: Configuration) -> None:
         if row.removed_at is None:
             configurations.remove(row, actor=self.actor)
-
-
-# --- Whom it is assigned to -------------------------------------------------------------------------------------------
-
-
-class AssignmentTold(Told):
-    example = {
-        "id": 9,
-        "label": 4,
-        "label_name": "Sales",
-        "device": None,
-        "created_at": "2025-01-01T12:00:00Z",
-        "created_by": "admin",
-    }
-    id = serializers.IntegerField(source="pk")
-    label = serializers.IntegerField(  # type: ignore[assignment] # the framework has this name, too
-        source="label_id", allow_null=True
-    )
-    label_name = serializers.SerializerMethodField()
-    device = serializers.SerializerMethodField()
-    created_at = serializers.DateTimeField()
-    created_by = serializers.CharField()
-
-    def get_label_name(self, row: ConfigurationAssignment) -> str | None:
-        return row.label.name if row.label else None
-
-    def get_device(self, row: ConfigurationAssignment) -> UUID | None:
-        return row.device.uuid if row.device else None
-
-
-class NewAssignment(Given):
-    example = {"label": 4}
-    label = Whole(  # type: ignore[assignment] # the framework has this name, too
-        required=False, min_value=1, max_value=2**62, help_text="The number of a label."
-    )
-    device = Uuid(required=False, help_text="Or one device.")
-
-    def validate(self, attrs: Mapping[str, Any]) -> Mapping[str, Any]:
-        if len(attrs) != 1:
-            raise serializers.ValidationError(_("Choose a label or name a device, one of the two."))
-        return attrs
-
-
-def target(given: Mapping[str, Any]) -> Device | Label:
-    """Raises ApiError."""
-    if "device" in given:
-        found_device = Device.objects.filter(uuid=given["device"]).defer("details").first()
-        if found_device is None:
-            raise problems.invalid_fields({"device": [_("There is no such device.")]})
-        return found_device
-    label = Label.objects.filter(pk=given["label"]).first()
-    if label is None:
-        raise problems.invalid_fields({"label": [_("There is no label with this number.")]})
-    return label
-
-
-class Assignments(Listed[ConfigurationAssignment], Done):
-    says = {
-        "GET": "To which labels and devices a configuration is assigned.",
-        "POST": "Assign a configuration to a label or a device; what is assigned stays so.",
-    }
-    orders = {"": keyset.Order("pk")}
-    item = AssignmentTold
-    takes = {"POST": NewAssignment}
-    tells = {"POST": AssignmentTold}
-    status = {"POST": 201}
-    told_parameters = frozenset({"label", "device"})
-
-    def rows(self) -> QuerySet[ConfigurationAssignment]:
-        return configuration_status.assignments_of(one(self.kwargs["number"])).defer("device__details")
-
-    def perform(self, _prepared: None) -> Answer:
-        row = one(self.kwargs["number"])
-        if row.removed_at is not None:
-            raise Http404
-        meant = target(self.given)
-        configurations.assign(row, meant, actor=self.actor)
-        place = {"device": meant} if isinstance(meant, Device) else {"label": meant}
-        assignment = self.rows().get(**place)
-        where = reverse("api:x-configurations-assignment", args=[row.pk, assignment.pk])
-        return self.answer(assignment, location=where)
-
-
-class OneAssignment(One[ConfigurationAssignment]):
-    says = {
-        "GET": "One assignment.",
-        "DELETE": "Take an assignment away; devices that have it by another one keep it.",
-    }
-    tells = {"GET": AssignmentTold, "DELETE": None}
-
-    def row(  # type: ignore[override] # its own place
-        self, *, locked: bool, number: int, assignment: int
-    ) -> ConfigurationAssignment:
-        rows = ConfigurationAssignment.objects.select_related("configuration", "label", "device")
-        return found(rows.defer("device__details"), locked=locked, pk=assignment, configuration=number)
-
-    def delete(self, _request: Request, number: int, assignment: int) -> Response:
-        return self.removed(number=number, assignment=assignment)
-
-    def remove(self, row: ConfigurationAssignment) -> None:
-        meant = row.device or row.label
-        if meant is not None:
-            configurations.unassign(row.configuration, meant, actor=self.actor)
-
-
-# --- How far devices have come ----------------------------------------------------------------------------------------
-
-
-class DeliveryTold(Told):
-    example = {
-        "configuration": "com.example.wifi",
-        "device": "9b0da853-7b1c-4d0f-9a55-3c8f3a8f1a01",
-        "user_key": "",
-        "state": "APPLIED",
-        "wanted_version": 2,
-        "installed_version": 2,
-        "error": "",
-        "changed_at": "2025-01-01T12:00:00Z",
-        "installed_at": "2025-01-01T12:00:00Z",
-    }
-    configuration = serializers.CharField(source="configuration.identifier")
-    device = serializers.SerializerMethodField()
-    user_key = serializers.CharField(source="channel.user_key")
-    state = serializers.SerializerMethodField(help_text=", ".join(State.values))
-    wanted_version = serializers.SerializerMethodField()
-    installed_version = serializers.SerializerMethodField()
-    error = serializers.CharField(source="error_text")
-    changed_at = serializers.DateTimeField()
-    installed_at = serializers.DateTimeField(allow_null=True)
-
-    def get_device(self, row: ConfigurationDelivery) -> UUID | None:
-        device = row.channel.enrollment.device
-        return device.uuid if device else None
-
-    def get_state(self, row: ConfigurationDelivery) -> str:
-        return row.shown_state.value
-
-    def get_wanted_version(self, row: ConfigurationDelivery) -> int | None:
-        return row.wanted.number if row.wanted else None
-
-    def get_installed_version(self, row: ConfigurationDelivery) -> int | None:
-        return row.installed.number if row.installed else None
-
-
-class AskedDeliveries(Cursor):
-    state = serializers.ChoiceField([each for each in State.values if each != State.SENT.value], required=False)
-
-
-class _Deliveries(Listed[ConfigurationDelivery]):
-    asks = AskedDeliveries
-    orders = {"": keyset.Order("pk")}
-    item = DeliveryTold
-    told_parameters = frozenset({"state"})
-
-    def narrowed(self, rows: QuerySet[ConfigurationDelivery]) -> QuerySet[ConfigurationDelivery]:
-        return rows.filter(state=self.asked["state"]) if "state" in self.asked else rows
-
-
-class Deliveries(_Deliveries):
-    says = {"GET": "How far each device has come with a configuration."}
-
-    def rows(self) -> QuerySet[ConfigurationDelivery]:
-        return self.narrowed(configuration_status.of_configuration(one(self.kwargs["number"])))
-
-
-class OfDevice(_Deliveries):
-    says = {"GET": "The configurations of a device, and how far it has come with each."}
-
-    def rows(self) -> QuerySet[ConfigurationDelivery]:
-        return self.narrowed(configuration_status.of_device(chosen.one(self.kwargs["uuid"])))

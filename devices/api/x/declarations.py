@@ -23,7 +23,7 @@ from devices.services import declaration_overview, declarations
 from epmm.api.errors import ApiError
 from epmm.api.fields import Cursor, Flag, Given, Text, Told, Uuid
 from epmm.portal import keyset
-from users.api.x.base import All, Done, Listed, One, XView, found
+from users.api.x.base import All, Deleted, Done, Listed, Patched, XView, found
 from users.models import AdminRole
 from users.services.idempotency import Answer
 
@@ -138,7 +138,7 @@ class Declarations(Listed[Declaration], Done, _State):
         return self.answer(one(row.identifier), location=reverse("api:x-declarations-one", args=[row.identifier]))
 
 
-class OneDeclaration(One[Declaration], _State):
+class OneDeclaration(Patched[Declaration], Deleted[Declaration], _State):
     says = {
         "GET": "One declaration.",
         "PATCH": "Change what is declared; the devices that hold it are told.",
@@ -152,12 +152,6 @@ class OneDeclaration(One[Declaration], _State):
 
     def row(self, *, locked: bool, identifier: str) -> Declaration:  # type: ignore[override] # its own place
         return one(identifier, locked=locked)
-
-    def patch(self, _request: Request, identifier: str) -> Response:
-        return self.changed(identifier=identifier)
-
-    def delete(self, _request: Request, identifier: str) -> Response:
-        return self.removed(identifier=identifier)
 
     def edit(self, row: Declaration) -> None:
         is_profile = bool(row.profile_sha256)

@@ -7,8 +7,6 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from devices.api.rows import Wanted
 from devices.api.x import chosen
@@ -22,7 +20,7 @@ from epmm.api.fields import Cursor, Given, Text, Told, Uuid
 from epmm.client_address import client_address
 from epmm.portal import keyset
 from epmm.portal.keyset import Page
-from users.api.x.base import Done, Listed, One, XView, found
+from users.api.x.base import Deleted, Done, Listed, Patched, XView, found
 from users.services.idempotency import Answer
 
 EXAMPLE: Final[dict[str, Any]] = {
@@ -109,7 +107,7 @@ class Labels(Listed[Label], Done, _State):
         return self.answer(row, location=reverse("api:x-labels-one", args=[row.pk]))
 
 
-class OneLabel(One[Label], _State):
+class OneLabel(Patched[Label], Deleted[Label], _State):
     says = {
         "GET": "One label with its size.",
         "PATCH": "Rename a label, or give it other criteria.",
@@ -124,12 +122,6 @@ class OneLabel(One[Label], _State):
 
     def row(self, *, locked: bool, number: int) -> Label:  # type: ignore[override] # its own place
         return found(Label.objects.all(), locked=locked, pk=number)
-
-    def patch(self, _request: Request, number: int) -> Response:
-        return self.changed(number=number)
-
-    def delete(self, _request: Request, number: int) -> Response:
-        return self.removed(number=number)
 
     def edit(self, row: Label) -> None:
         given = {"name": row.name, "description": row.description} | dict(self.given)

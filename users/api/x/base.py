@@ -1,7 +1,8 @@
 """What our own API is made of: JSON with types, problem details, cursors, keys of calls, states of rows.
 
 A resource says what it takes, what it tells and which service does it; the rest is here, and `users/api/document.py`
-reads the same words for the OpenAPI document.
+reads the same words for the OpenAPI document.  What it has to say by itself raises NotImplementedError here; a test
+makes every call of the document, so that none can be forgotten.
 """
 
 import re
@@ -210,7 +211,7 @@ class Done(XView):
 
 
 class One(XView, Generic[R]):
-    """GET: one row; PATCH or PUT and DELETE by `edit` and `remove`, which see it locked."""
+    """GET: one row.  See `Patched` and `Deleted`; `edit` and `remove` see it locked."""
 
     def row(self, *, locked: bool, **place: Any) -> R:
         """Raises Http404."""
@@ -220,7 +221,7 @@ class One(XView, Generic[R]):
         return self._told(self.answer(self.row(locked=False, **place)))
 
     def changed(self, **place: Any) -> Response:
-        """What `patch` and `put` of a resource are."""
+        """What PATCH and PUT do."""
         self.given  # noqa: B018 - what cannot be read changes nothing
         with transaction.atomic():
             row = self.row(locked=True, **place)
@@ -246,6 +247,16 @@ class One(XView, Generic[R]):
     @staticmethod
     def _told(answer: Answer) -> Response:
         return Response(answer.body, status=answer.status, headers=answer.headers)
+
+
+class Patched(One[R]):
+    def patch(self, _request: Request, **place: Any) -> Response:
+        return self.changed(**place)
+
+
+class Deleted(One[R]):
+    def delete(self, _request: Request, **place: Any) -> Response:
+        return self.removed(**place)
 
 
 class XUnknown(XView):

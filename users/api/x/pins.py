@@ -7,13 +7,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from epmm.api.errors import ApiError
 from epmm.api.fields import Cursor, Given, Told, Uuid
 from epmm.portal.keyset import Order
-from users.api.x.base import Done, Listed, One, found
+from users.api.x.base import Deleted, Done, Listed, found
 from users.api.x.users import person
 from users.models import RegistrationPin
 from users.services import pins
@@ -91,16 +89,13 @@ class Pins(Listed[RegistrationPin], Done):
         return self.answer(pin, location=reverse("api:x-registration-pins-one", args=[pin.pk]))
 
 
-class OnePin(One[RegistrationPin]):
+class OnePin(Deleted[RegistrationPin]):
     says = {"GET": "One PIN and what became of it.", "DELETE": "Take a PIN back, so that nobody enrolls with it."}
     tells = {"GET": PinTold, "DELETE": None}
     fails = {"DELETE": (409,)}
 
     def row(self, *, locked: bool, number: int) -> RegistrationPin:  # type: ignore[override] # its own place
         return found(RegistrationPin.objects.select_related("user"), locked=locked, pk=number)
-
-    def delete(self, _request: Request, number: int) -> Response:
-        return self.removed(number=number)
 
     def remove(self, row: RegistrationPin) -> None:
         if not pins.revoke(row, actor=self.actor):

@@ -7,12 +7,10 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.urls import reverse
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from epmm.api.fields import Cursor, Flag, Given, Text, Told
 from epmm.portal.keyset import Order
-from users.api.x.base import Done, Listed, One, found
+from users.api.x.base import Deleted, Done, Listed, Patched, found
 from users.models import User
 from users.services import people, upkeep
 from users.services.idempotency import Answer
@@ -153,7 +151,7 @@ class Users(Listed[User], Done):
         return state(row)
 
 
-class OneUser(One[User]):
+class OneUser(Patched[User], Deleted[User]):
     says = {
         "GET": "One user.",
         "PATCH": "Correct what a user is called, or the Managed Apple Account.",
@@ -170,12 +168,6 @@ class OneUser(One[User]):
 
     def state(self, row: User) -> Sequence[Any]:
         return state(row)
-
-    def patch(self, _request: Request, uuid: UUID) -> Response:
-        return self.changed(uuid=uuid)
-
-    def delete(self, _request: Request, uuid: UUID) -> Response:
-        return self.removed(uuid=uuid)
 
     def edit(self, row: User) -> None:
         upkeep.may_change(row, self.roles)
