@@ -1,7 +1,6 @@
 """Webhooks as administrators set them up: addresses, secrets, what is told to whom, and what is told again."""
 
 import secrets
-from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -173,7 +172,3 @@ def _record(
 def given_up() -> QuerySet[Webhook]:
     """For the dashboard: nobody may have noticed."""
     return Webhook.objects.filter(is_enabled=False, given_up_at__isnull=False).order_by("name")
-
-
-def known_kinds(names: Iterable[str]) -> Collection[str]:
-    return [kind.name for kind in choosable() if kind.name in frozenset(names)]

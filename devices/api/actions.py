@@ -168,8 +168,8 @@ def carry_out(
     if known.action is None or (name == "SEND_MESSAGE" and _mode(parameters) != EMAIL):
         return dict.fromkeys(uuids, Result(NOT_SUPPORTED, _("No device here can do that.")))
     order = Order(values=known.read(parameters), actor=actor, address=address)
-    found = {str(device.uuid): device for device in _devices(uuids)}
-    subjects = {str(each.device.uuid): each for each in actions.subjects(found.values())}
+    found = actions.subjects(asked.known(uuids).values())
+    subjects = {str(each.device.uuid): each for each in found}
     return {uuid: _done(known.action, subjects.get(uuid.lower()), order) for uuid in uuids}
 
 
@@ -192,10 +192,6 @@ def _done(action: Action, subject: Subject | None, order: Order) -> Result:
         return Result(NOT_FOUND, _("There is no such device."))
     (outcome,) = actions.carry_out(action, [subject], order)
     return Result(SUCCESSFUL if outcome.is_done else FAILED, outcome.said)
-
-
-def _devices(uuids: Sequence[str]) -> list[Device]:
-    return list(listing.by_uuid(uuids).select_related("user").defer("details"))
 
 
 def _mode(parameters: Parameters) -> str:

@@ -1,6 +1,6 @@
 """What a call says about devices: which of them, in which order."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -72,6 +72,11 @@ def uuids(parameters: Parameters, most: int = MOST_NAMED) -> list[str]:
     if len(given) > most:
         raise bad_parameter("deviceUuids", _("deviceUuids names at most {n} devices.").format(n=most))
     return given
+
+
+def known(uuids: Iterable[str]) -> dict[str, Device]:
+    """Those that are there, by their UUIDs in small letters; with their users."""
+    return {str(each.uuid): each for each in listing.by_uuid(uuids).select_related("user").defer("details")}
 
 
 def device(uuid: str) -> Device:

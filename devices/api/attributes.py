@@ -20,7 +20,7 @@ class OfDevices(ApiView):
     told_parameters = frozenset({"attributes"})
 
     def put(self, _request: Request) -> Response:
-        return self._write(attributes.given(self.parameters, CustomAttribute.Subject.DEVICE))
+        return self._write(attributes.given(self.parameters.mapping("attributes"), CustomAttribute.Subject.DEVICE))
 
     def delete(self, _request: Request) -> Response:
         return self._write(attributes.emptied(self.parameters, CustomAttribute.Subject.DEVICE))
@@ -28,7 +28,7 @@ class OfDevices(ApiView):
     def _write(self, texts: dict[CustomAttribute, str]) -> Response:
         self.space  # noqa: B018 - looked at before anything else
         uuids = asked.uuids(self.parameters, listing.MOST_CHOSEN)
-        known = {str(each.uuid): each for each in listing.by_uuid(uuids)}
+        known = asked.known(uuids)
         results: dict[str, Any] = {}
         for uuid in uuids:
             results[uuid] = self._set(known.get(uuid.lower()), texts)

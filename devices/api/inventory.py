@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from devices.api import asked, rows
 from devices.models import Device, InstalledApplication
-from devices.services import listing, record_pages, search
+from devices.services import record_pages, search
 from devices.services.record_pages import BY_ID
 from epmm.api import envelope
 from epmm.api.errors import bad_parameter
@@ -47,7 +47,7 @@ class OfDevices(ApiView):
         macs = [mac.replace(":", "").replace("-", "").upper() for mac in self.parameters.several("wifimacs")]
         if not macs:
             uuids = asked.uuids(self.parameters, MOST)
-            known = {str(each.uuid): each for each in listing.by_uuid(uuids).defer("details")}
+            known = asked.known(uuids)
             return [known[uuid.lower()] for uuid in uuids if uuid.lower() in known]
         if len(macs) > MOST:
             raise bad_parameter("wifimacs", _("At most {n} devices are asked for at once.").format(n=MOST))

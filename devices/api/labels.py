@@ -103,7 +103,7 @@ class _Members(ApiView):
         self.space  # noqa: B018 - as above
         label = _find(name)
         uuids = asked.uuids(self.parameters, listing.MOST_CHOSEN)
-        known = {str(each.uuid): each for each in listing.by_uuid(uuids).select_related("user").defer("details")}
+        known = asked.known(uuids)
         order = Order(values={"label": label}, actor=self.actor, address=client_address(self.request._request))
         with self.noting():
             outcomes = list(actions.carry_out(BY_KEY[self.action], actions.subjects(known.values()), order))

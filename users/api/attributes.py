@@ -1,6 +1,7 @@
 """Custom attributes: what there is, and what a call says about them."""
 
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
@@ -11,7 +12,7 @@ from epmm.api.errors import ApiError, bad_parameter
 from epmm.api.paging import FARTHEST, LARGEST_PAGE, Window
 from epmm.api.parameters import Parameters
 from users.api.base import ApiView
-from users.api.people import person_of
+from users.api.people import people_of
 from users.models import CustomAttribute
 from users.services import custom_attributes
 
@@ -48,7 +49,7 @@ class OfUsers(ApiView):
     told_parameters = frozenset({"attributes", "userUuids"})
 
     def put(self, _request: Request) -> Response:
-        return self._write(given(self.parameters, CustomAttribute.Subject.USER))
+        return self._write(given(self.parameters.mapping("attributes"), CustomAttribute.Subject.USER))
 
     def delete(self, _request: Request) -> Response:
         return self._write(emptied(self.parameters, CustomAttribute.Subject.USER))
@@ -58,9 +59,9 @@ class OfUsers(ApiView):
         uuids = self.parameters.several("userUuids")
         if not 0 < len(uuids) <= LARGEST_PAGE:
             raise bad_parameter("userUuids", _("userUuids names 1 to {n} users.").format(n=LARGEST_PAGE))
-        results = {}
+        known, results = people_of(uuids), {}
         for uuid in uuids:
-            user = person_of(uuid)
+            user = known.get(uuid)
             if user is None:
                 results[uuid] = {"successful": False, "message": _("There is no such user.")}
             else:
@@ -70,11 +71,11 @@ class OfUsers(ApiView):
         return Response({"results": results, "successful": is_done, "messages": []})
 
 
-def given(parameters: Parameters, subject: str) -> dict[CustomAttribute, str]:
+def given(values: Mapping[str, Any], subject: str) -> dict[CustomAttribute, str]:
     """By their names, in any case; a null takes a value away.  All are looked at before anything is set."""
-    texts = {}
-    for name, value in parameters.mapping("attributes").items():
-        attribute = _known(name, subject)
+    known, texts = _known(values, subject), {}
+    for name, value in values.items():
+        attribute = known[name]
         if isinstance(value, dict | list):
             raise bad_parameter("attributes", _("{name} is a text.").format(name=name))
         text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
@@ -86,18 +87,20 @@ def given(parameters: Parameters, subject: str) -> dict[CustomAttribute, str]:
 
 
 def emptied(parameters: Parameters, subject: str) -> dict[CustomAttribute, str]:
-    texts = {_known(name, subject): "" for name in parameters.several("attributes")}
+    texts = dict.fromkeys(_known(parameters.several("attributes"), subject).values(), "")
     if not texts:
         raise bad_parameter("attributes", _("{name} is missing.").format(name="attributes"))
     return texts
 
 
-def _known(name: str, subject: str) -> CustomAttribute:
-    short = name.removeprefix(f"custom.{subject}.")
-    found = CustomAttribute.objects.filter(subject=subject, name__iexact=short).first()
-    if found is None:
-        raise ApiError(404, "attribute.not.found", _("There is no custom attribute of this name."))
-    return found
+def _known(names: Iterable[str], subject: str) -> dict[str, CustomAttribute]:
+    """By the names as they were written.  Raises ApiError."""
+    defined = {each.name.lower(): each for each in custom_attributes.defined(subject)}
+    try:
+        return {name: defined[name.removeprefix(f"custom.{subject}.").lower()] for name in names}
+    except KeyError as unknown:
+        sentence = _("There is no custom attribute of this name.")
+        raise ApiError(404, "attribute.not.found", sentence) from unknown
 
 
 def _told(attribute: CustomAttribute) -> dict[str, object]:

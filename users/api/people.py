@@ -1,6 +1,6 @@
 """GET authorized/users, device_spaces, admins/ldap_entities."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -96,9 +96,16 @@ def person(user: User) -> dict[str, Any]:
     }
 
 
-def person_of(uuid: str) -> User | None:
+def people_of(uuids: Iterable[str]) -> dict[str, User]:
+    """Those that are there, by their UUIDs as they were written."""
+    meant = {text: uuid for text in uuids if (uuid := _uuid(text))}
+    known = {user.uuid: user for user in User.objects.filter(uuid__in=meant.values())}
+    return {text: known[uuid] for text, uuid in meant.items() if uuid in known}
+
+
+def _uuid(text: str) -> UUID | None:
     try:
-        return User.objects.filter(uuid=UUID(uuid)).first()
+        return UUID(text)
     except ValueError:
         return None
 

@@ -142,7 +142,7 @@ class Runs(Listed[ActionRun], _Ordering):
         given, action = self.given, self.action()
         order, number = self.order(action), self._number(action)
         if "devices" in given:
-            chosen.named(given["devices"])
+            chosen.hold_to(given["devices"])
         try:
             with audit.noting(given["note"]), search.patiently(record_pages.COUNTING):
                 run = action_runs.begin(

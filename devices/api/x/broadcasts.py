@@ -136,7 +136,7 @@ class Broadcasts(Listed[Broadcast], Done):
     def _selection(self) -> dict[str, Any]:
         given = self.given
         if "devices" in given:
-            chosen.named(given["devices"])
+            chosen.hold_to(given["devices"])
         if "query" in given:
             search.understand(given["query"])
         selection = {NAMES.get(name, name): given[name] for name in CHOICES if name in given}

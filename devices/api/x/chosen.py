@@ -1,17 +1,16 @@
 """Which devices a call means: by expression, by label, or one by one; and what refuses them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from devices.api.rows import Wanted, wanted
 from devices.models import Device, Label
-from devices.services import label_members, listing, search
+from devices.services import listing, search
 from devices.services.actions import Unmet
 from devices.services.configurations import ConfigurationRefused
 from devices.services.declarations import DeclarationRefused
@@ -21,6 +20,7 @@ from devices.services.queue import CommandRefused
 from epmm.api import problems
 from epmm.api.errors import ApiError, tells
 from epmm.api.fields import Asked, Flag, Given, Text, Uuid, Whole
+from users.api.x.base import found
 
 LONGEST_QUERY: Final = 20_000
 MOST_NAMED: Final = 1_000  # by their UUIDs, in a body
@@ -84,7 +84,7 @@ def selected(
 ) -> QuerySet[Device]:
     """In no order.  `wrong` tells places of an address, or of a body.  Raises ApiError, SearchRefused."""
     if "devices" in asked:
-        return listing.by_uuid(map(str, asked["devices"]))
+        return _by_uuid(asked["devices"])
     if (key := asked.get("label")) is not None and not Label.objects.filter(pk=key).exists():
         raise wrong({"label": [_("There is no label with this number.")]})
     selection = Selection(expression=asked.get("query", "").strip(), label=key, with_retired=asked["retired"])
@@ -93,32 +93,30 @@ def selected(
 
 def one(uuid: UUID) -> Device:
     """With its user.  Raises Http404."""
-    found = Device.objects.select_related("user").defer("details").filter(uuid=uuid).first()
-    if found is None:
-        raise Http404
-    return found
+    return found(Device.objects.select_related("user").defer("details"), locked=False, uuid=uuid)
 
 
 def named(uuids: Sequence[UUID]) -> list[Device]:
-    """All of them.  Raises ApiError, which points at those that are not there."""
-    found = {each.uuid: each for each in listing.by_uuid(map(str, uuids)).select_related("user").defer("details")}
-    missing = {str(place): [_("There is no such device.")] for place, each in enumerate(uuids) if each not in found}
+    """All of them.  Raises ApiError."""
+    known = {each.uuid: each for each in _by_uuid(uuids).select_related("user").defer("details")}
+    _refuse_missing(uuids, known)
+    return [known[uuid] for uuid in dict.fromkeys(uuids)]
+
+
+def hold_to(uuids: Sequence[UUID]) -> None:
+    """Raises ApiError unless all of them are there."""
+    _refuse_missing(uuids, set(_by_uuid(uuids).values_list("uuid", flat=True)))
+
+
+def _by_uuid(uuids: Sequence[UUID]) -> QuerySet[Device]:
+    return listing.by_uuid(map(str, uuids))
+
+
+def _refuse_missing(uuids: Sequence[UUID], known: Container[UUID]) -> None:
+    """Which points at those that are not there."""
+    missing = {str(place): [_("There is no such device.")] for place, each in enumerate(uuids) if each not in known}
     if missing:
         raise problems.invalid_fields({"devices": missing})
-    return [found[uuid] for uuid in dict.fromkeys(uuids)]
-
-
-def label(number: int, *, locked: bool = False) -> Label:
-    """Raises Http404."""
-    rows = Label.objects.select_for_update() if locked else Label.objects.all()
-    found = rows.filter(pk=number).first()
-    if found is None:
-        raise Http404
-    return found
-
-
-def members(found: Label) -> QuerySet[Device]:
-    return Device.objects.filter(label_members.condition(found))
 
 
 def fields(text: str) -> Wanted:

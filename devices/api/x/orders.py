@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.http import QueryDict
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
@@ -14,7 +13,6 @@ from devices.services.actions import Action, Values
 from epmm import mail
 from epmm.api import problems
 from epmm.api.fields import Flag, Given, Text, Uuid, Whole, read
-from epmm.api.parameters import Parameters
 from epmm.mail import MailRefused
 from users.api import attributes
 from users.models import CustomAttribute, User
@@ -92,7 +90,7 @@ class AttributesValues(Given):
     attributes = serializers.DictField(child=Text(max_length=LONGEST_COMMENT, allow_blank=True))
 
     def validate_attributes(self, texts: dict[str, str]) -> dict[CustomAttribute, str]:
-        return attributes.given(Parameters(QueryDict(), {"attributes": texts}), CustomAttribute.Subject.DEVICE)
+        return attributes.given(texts, CustomAttribute.Subject.DEVICE)
 
 
 VALUES: Final[Mapping[str, type[Given]]] = {
