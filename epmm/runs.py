@@ -49,7 +49,7 @@ def begin(run: Run, model: type[Result], chosen: QuerySet[Any], *, confirmed: in
 def _write_down(run: Run, model: type[Result], chosen: QuerySet[Any]) -> int:
     whom = next(each.column for each in model._meta.concrete_fields if each.related_model is chosen.model)
     named = {"new_run": Value(run.pk), "new_state": Value(ResultState.WAITING.value), "new_said": Value("")}
-    rows: QuerySet[Any] = chosen.order_by().annotate(**named)
+    rows: QuerySet[Any] = chosen.order_by("pk").annotate(**named)
     query = rows.values_list("new_run", "pk", "new_state", "new_said").query
     select, parameters = query.get_compiler(connection=connection).as_sql()
     with connection.cursor() as cursor:

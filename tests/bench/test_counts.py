@@ -1,6 +1,7 @@
 """The gate: what a connect costs PostgreSQL is counted, with real processes and default durability, and never timed."""
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -14,12 +15,14 @@ SCENARIOS = ("idle-empty", "idle-one", "ack-8k", "history-0", "history-10000")
 # Each batch says for itself how long it may take, on its own a request is a batch: both go out together, as a pipeline
 # of which PostgreSQL answers all at once, so it is one round trip all the same.
 STATEMENTS = 2
+DEVICES = 60
+PASSED_OVER = re.compile(r"Rows Removed by Filter: (\d+)")
 
 
 @pytest.fixture(scope="module")
 def told() -> Any:
     chosen = [f"--scenario={name}" for name in SCENARIOS]
-    options = ["--rounds=0", "--requests=50", "--devices=60", "--history-devices=4", "--json"]
+    options = ["--rounds=0", "--requests=50", f"--devices={DEVICES}", "--history-devices=4", "--json"]
     command = [sys.executable, "-m", "bench", "connect", *chosen, *options]
     return json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=300).stdout)
 
@@ -36,10 +39,11 @@ def test_a_request_is_one_round_trip_and_one_commit(told: Any, scenario: str) ->
 
 
 def test_finished_commands_cost_nothing(told: Any) -> None:
-    """Not the plan alone: each of its steps meets as many rows."""
+    """Not the plan alone: each of its steps meets as many rows, but for where a device stands among the few others."""
     plan = told["plans"]["history-10000"]
 
-    assert plan == told["plans"]["history-0"]
+    assert PASSED_OVER.sub("", plan) == PASSED_OVER.sub("", told["plans"]["history-0"])
+    assert all(int(number) < DEVICES for number in PASSED_OVER.findall(plan))
     assert "devices_finishedcommand" not in plan
     assert "Seq Scan" not in plan
 
