@@ -154,7 +154,9 @@ class User(AbstractBaseUser):
     last_name = models.CharField(max_length=150, blank=True)
     full_name = models.CharField(max_length=300, blank=True)
     email = models.EmailField(max_length=320, blank=True)
-    managed_apple_account = models.CharField(max_length=320, null=True, blank=True, unique=True)
+    managed_apple_account = models.CharField(  # noqa: DJ001 - null: none, which many may have
+        max_length=320, null=True, blank=True
+    )
     source = models.CharField(max_length=8, choices=Source.choices, default=Source.LOCAL)
     is_active = models.BooleanField(default=True)
     is_admin = models.BooleanField(default=False)  # may sign in to the portal; AdminGrant says what for
@@ -182,6 +184,12 @@ class User(AbstractBaseUser):
         constraints: ClassVar = [
             models.UniqueConstraint(Lower("user_id"), name="user_id_ignores_case"),
             models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="user_email_ignores_case"),
+            # an index of those who have one: to SQLite, all who have none are alike, and it would rather read everybody
+            models.UniqueConstraint(
+                fields=["managed_apple_account"],
+                condition=Q(managed_apple_account__isnull=False),
+                name="user_account_is_one_persons",
+            ),
             models.CheckConstraint(
                 condition=Q(managed_apple_account=None) | Q(managed_apple_account=Lower(F("managed_apple_account"))),
                 name="user_account_is_lower_case",

@@ -120,6 +120,7 @@ def test_the_expression_moves_the_rows(site: LiveServer) -> None:
         fields = [page.locator(f"#search-field-{name}").input_value() for name in ("0", "1-0", "1-1")]
         ago = (page.locator("#search-is-1-1").input_value(), page.locator("#search-how-1-1").input_value())
         page.locator("#search-is-1-1").fill("2")
+        page.locator("#search-is-1-1").blur()  # as the next press of a person would: what is left sends what it holds
         wait_for_text(
             page,
             '"common.status" = "ACTIVE" AND ("ios.Supervised" = "true" OR "common.last_connected_at" > "now-2d")',

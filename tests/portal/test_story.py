@@ -66,8 +66,8 @@ def sign_in(page: Page, product: Product) -> None:
     page.get_by_label("User ID").fill("admin")
     page.get_by_label("Password").fill(product.one_time_password)
     page.get_by_role("button", name="Sign in").click()
-    for field in page.locator("input[autocomplete=new-password]").all():
-        field.fill(NEW_PASSWORD)
+    for name in ("New password", "The same again"):
+        page.get_by_label(name).fill(NEW_PASSWORD)
     page.get_by_role("button", name="Save and continue").click()
     expect(page.get_by_role("heading", name="To your first enrolled device")).to_be_visible()
 

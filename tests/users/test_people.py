@@ -6,6 +6,7 @@ from django.test import override_settings
 from pytest_django import DjangoAssertNumQueries
 
 from epmm import settings as product
+from epmm import statistics
 from epmm.models import AuditEntry
 from tests import factories
 from tests.together import together
@@ -254,6 +255,9 @@ def test_nobody_is_looked_for_by_reading_everybody() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")  # else it reads a small table whole, and rightly
+    else:
+        User.objects.bulk_create(User(user_id=f"user{number}") for number in range(2000))  # who have no account yet
+        statistics.renew()
 
     plan = people._candidates("alice@mdm.example.test", "alice").explain()
 

@@ -108,7 +108,14 @@ def test_a_broadcast_is_remembered_as_long_as_its_commands() -> None:
     assert Broadcast.objects.filter(pk=still_open.pk).exists()
 
 
+@pytest.fixture
+def no_month() -> None:
+    """Tests that commit leave months behind, which no emptying of tables takes away."""
+    archive.expire(datetime(9999, 1, 1, tzinfo=UTC))
+
+
 @pytest.mark.service("postgresql")
+@pytest.mark.usefixtures("no_month")
 def test_a_month_is_a_table_of_its_own_and_goes_as_one() -> None:
     august = datetime(2026, 8, 15, tzinfo=UTC)
     archive.make_room(august)
@@ -123,6 +130,7 @@ def test_a_month_is_a_table_of_its_own_and_goes_as_one() -> None:
 
 
 @pytest.mark.service("postgresql")
+@pytest.mark.usefixtures("no_month")
 def test_what_came_before_its_month_was_made_stays_where_it_is() -> None:
     august = datetime(2026, 8, 15, tzinfo=UTC)
     finished(august)
