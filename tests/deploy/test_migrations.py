@@ -36,7 +36,7 @@ BECAUSE = {
 
 def loaded() -> Iterator[tuple[str, Migration]]:
     """All but those that make an empty database."""
-    for (label, name), migration in MigrationLoader(None).disk_migrations.items():
+    for (label, name), migration in sorted(MigrationLoader(None).disk_migrations.items()):
         if label in OURS and not name.startswith("0001_"):
             yield f"{label}.{name}", migration
 
