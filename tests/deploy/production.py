@@ -27,7 +27,7 @@ from enrollment.simulator.hardware import Family, Hardware
 from enrollment.simulator.network import Network
 from epmm import bootstrap, dev_tls
 from tests.epmm.processes import ROOT, eventually
-from tests.epmm.test_up import DATABASE_URL, new_database
+from tests.migrated import DATABASE_URL, copy_into, new_database
 from tests.ports import free_port
 
 HOST: Final = "mdm.example.test"
@@ -41,8 +41,7 @@ import os, sys
 from django.core.management import call_command
 from users.models import Role
 from users.services import people
-for command in ("migrate", "prepare"):
-    call_command(command, verbosity=0, stdout=open(os.devnull, "w"))
+call_command("prepare", stdout=open(os.devnull, "w"))
 call_command("setting", "ios.mdm.account_driven_device_enrollment", "on", stdout=open(os.devnull, "w"))
 new = people.NewPerson(
     user_id="anna", managed_apple_account="anna@mdm.example.test", password=sys.stdin.read(), roles=(Role.ADDE,)
@@ -68,6 +67,8 @@ class Production:
         self.run.mkdir()
         self.port = free_port()
         self.figures_port = free_port()
+        if not DATABASE_URL:
+            copy_into(self.data)
         bootstrap.make_secrets(self.data)
         self.tls = dev_tls.ensure(self.data / "tls", host=HOST, now=datetime.now(UTC))
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("EPMM_", "DJANGO_"))}

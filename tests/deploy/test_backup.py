@@ -18,6 +18,7 @@ from django.core.management.base import CommandError
 from pytest_django.fixtures import Settings
 
 from epmm import bootstrap, locks
+from tests import migrated
 from tests.epmm.processes import ROOT
 
 pytestmark = pytest.mark.service("sqlite")
@@ -63,8 +64,8 @@ def test_what_is_lost_comes_back_with_its_secrets(tmp_path: Path) -> None:
         command = [sys.executable, str(ROOT / "manage.py"), *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
+    migrated.copy_into(data)
     bootstrap.make_secrets(data)
-    manage("migrate", "--verbosity=0")
     manage("prepare")
     assert manage("backup", str(file), "--with-secrets") == f"{file}: database and secrets\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -15,7 +15,8 @@ from psycopg import sql
 
 from tests import services
 from tests.epmm.processes import ROOT
-from tests.epmm.test_up import DATABASE_URL, Installation
+from tests.epmm.test_up import Installation
+from tests.migrated import DATABASE_URL
 
 pytestmark = pytest.mark.service("postgresql")
 USE_KEY = "from enrollment.services import authorities; authorities.device_ca(); print('opened')"

@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from tests.epmm.processes import ROOT, eventually
-from tests.epmm.test_up import new_database
+from tests.migrated import new_database
 
 pytestmark = pytest.mark.service("postgresql")
 DEVICES = 3000
@@ -47,7 +47,6 @@ class Upgrade:
 @pytest.fixture(scope="module")
 def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Upgrade:
     made = Upgrade(tmp_path_factory.mktemp("data"))
-    made.done("migrate", "--verbosity=0")
     made.done("seed", f"--devices={DEVICES}", "--users=100")
     for name in ("One", "Two"):  # and so two entries of the audit log
         made.done("setting", "general.enterprise_name", name)

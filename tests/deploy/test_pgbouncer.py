@@ -17,7 +17,7 @@ from enrollment.simulator.hardware import Family
 from enrollment.simulator.mdm_link import Proof
 from tests.deploy.production import DEPLOY, PASSWORD, PROXIES, Production, production
 from tests.epmm.processes import eventually
-from tests.epmm.test_up import new_database
+from tests.migrated import new_database
 from tests.ports import free_port
 
 pytestmark = [pytest.mark.service("postgresql"), pytest.mark.service("pgbouncer"), pytest.mark.service("nginx")]

@@ -1,6 +1,5 @@
 import os
 import re
-import secrets
 import signal
 import socket
 import ssl
@@ -9,32 +8,33 @@ import subprocess
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from django.core.management.base import CommandError
 
 from epmm import dev_tls, locks
 from epmm.management.commands import up
+from tests import migrated
 from tests.epmm.processes import ROOT, eventually, is_alive
+from tests.migrated import DATABASE_URL, new_database
 from tests.ports import free_port
 
 pytestmark = pytest.mark.long
 on_both_databases = pytest.mark.service("database")
 HOST = "mdm.example.test"
-DATABASE_URL = os.environ.get("EPMM_DATABASE_URL", "")
 
 
 class Installation:
     """An installation of its own: data directory, port, database."""
 
-    def __init__(self, directory: Path, database: str) -> None:
+    def __init__(self, directory: Path, database: str, *, is_empty: bool = False) -> None:
         self.data = directory / "data"
+        if not database and not is_empty:
+            migrated.copy_into(self.data)
         self.port = free_port()
         self.log_file = directory / "log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -106,39 +106,43 @@ class Installation:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    database = new_database() if DATABASE_URL else ""
-    made = Installation(tmp_path, database)
+    with running(Installation(tmp_path, new_database() if DATABASE_URL else "")) as made:
+        yield made
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Installation]:
+    database = new_database(is_empty=True) if DATABASE_URL else ""
+    with running(Installation(tmp_path, database, is_empty=True)) as made:
+        yield made
+
+
+@contextmanager
+def running(made: Installation) -> Iterator[Installation]:
     yield made
     if made.process is not None and made.process.poll() is None:
         made.stop()
 
 
-def new_database() -> str:
-    name = f"up_{secrets.token_hex(4)}"
-    with psycopg.connect(DATABASE_URL, autocommit=True) as connection:
-        connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
-    return urlsplit(DATABASE_URL)._replace(path=f"/{name}").geturl()
-
-
 @on_both_databases
-def test_first_start_then_a_later_one(installation: Installation) -> None:
-    installation.start()
+def test_first_start_then_a_later_one(empty: Installation) -> None:
+    empty.start()
 
-    assert installation.get("/healthz") == 200
-    password = re.search(r"one-time password (\S+)", installation.log)
+    assert empty.get("/healthz") == 200
+    password = re.search(r"one-time password (\S+)", empty.log)
     assert password
-    assert (installation.data / "public_url").read_text() == f"https://{HOST}:{installation.port}\n"
-    assert str(installation.data / "tls" / "ca.pem") in installation.log
-    assert readable_by_others(installation.data) == {"ca.pem", "server.pem"}
+    assert (empty.data / "public_url").read_text() == f"https://{HOST}:{empty.port}\n"
+    assert str(empty.data / "tls" / "ca.pem") in empty.log
+    assert readable_by_others(empty.data) == {"ca.pem", "server.pem"}
 
-    processes = installation.all_processes()
+    processes = empty.all_processes()
     assert len(processes) == 3
-    assert installation.stop() == 0
+    assert empty.stop() == 0
     assert not any(map(is_alive, processes))
 
-    installation.start()
-    assert installation.get("/healthz") == 200
-    assert "password" not in installation.log
+    empty.start()
+    assert empty.get("/healthz") == 200
+    assert "password" not in empty.log
 
 
 def readable_by_others(directory: Path) -> set[str]:

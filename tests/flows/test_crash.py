@@ -17,10 +17,11 @@ from enrollment.simulator.mdm_link import accepted
 from enrollment.simulator.messages import Channel
 from enrollment.simulator.network import Network
 from tests.epmm.processes import eventually
-from tests.epmm.test_up import DATABASE_URL, HOST, new_database
+from tests.epmm.test_up import HOST
 from tests.flows.crashing import Accounting, Crashing, Deadly, Moment
 from tests.flows.house import PASSWORD
 from tests.flows.persistence import enroll, persistently
+from tests.migrated import DATABASE_URL, new_database
 
 pytestmark = pytest.mark.service("database")
 

@@ -11,7 +11,7 @@ from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.refusal import DeviceRefused
 from tests.epmm.processes import eventually
-from tests.epmm.test_up import DATABASE_URL, new_database
+from tests.migrated import DATABASE_URL, new_database
 from tests.portal.hands import (
     act,
     dialog,

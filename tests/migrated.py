@@ -1,0 +1,89 @@
+"""Databases that `migrate` has been over, for processes that start on one of their own.
+
+It takes seconds of computing.  So one is made for all of a run, and each gets a copy.
+"""
+
+import hashlib
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import psycopg
+
+from epmm import locks
+from tests.epmm.processes import ROOT
+
+DATABASE_URL: Final = os.environ.get("EPMM_DATABASE_URL", "")
+
+
+def copy_into(data: Path) -> None:
+    """The database of an installation on SQLite."""
+    data.mkdir(mode=0o700)
+    shutil.copy(_sqlite(), data / "epmm.sqlite3")
+
+
+def new_database(*, is_empty: bool = False) -> str:
+    """A PostgreSQL URL."""
+    name = f"up_{secrets.token_hex(4)}"
+    _create(name, "template1" if is_empty else _postgresql())
+    return _url(name)
+
+
+@cache
+def _sqlite() -> Path:
+    kept = Path(tempfile.gettempdir()) / f"epmm-migrated-{os.getuid()}-{_version()}"
+    with locks.held(kept.with_suffix(".lock"), wait=60):
+        if not kept.exists():
+            with tempfile.TemporaryDirectory() as name:
+                _migrate(Path(name), "")
+                shutil.copy(Path(name) / "epmm.sqlite3", kept)
+    return kept
+
+
+@cache
+def _postgresql() -> str:
+    name = f"migrated_{_version()}"
+    with locks.held(Path(tempfile.gettempdir()) / f"epmm-{name}.lock", wait=60), _connected() as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            building = f"{name}_{secrets.token_hex(4)}"
+            _create(building, "template1")
+            with tempfile.TemporaryDirectory() as directory:
+                _migrate(Path(directory), _url(building))
+            renamed = psycopg.sql.SQL("ALTER DATABASE {} RENAME TO {}")
+            connection.execute(renamed.format(*map(psycopg.sql.Identifier, (building, name))))
+    return name
+
+
+@cache
+def _version() -> str:
+    content = hashlib.sha256()
+    for path in sorted(ROOT.glob("*/migrations/*.py")):
+        content.update(path.read_bytes())
+    return content.hexdigest()[:16]
+
+
+def _migrate(data: Path, database: str) -> None:
+    ours = {"DJANGO_SETTINGS_MODULE": "epmm.settings", "EPMM_DATA_DIR": str(data), "EPMM_DATABASE_URL": database}
+    command = [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity=0"]
+    subprocess.run(command, env=os.environ | ours, check=True)
+
+
+def _create(name: str, template: str) -> None:
+    statement = psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    with _connected() as connection:
+        connection.execute(statement.format(*map(psycopg.sql.Identifier, (name, template))))
+
+
+def _connected() -> psycopg.Connection:
+    return psycopg.connect(DATABASE_URL, autocommit=True)
+
+
+def _url(name: str) -> str:
+    return urlsplit(DATABASE_URL)._replace(path=f"/{name}").geturl()
