@@ -46,6 +46,7 @@ need_python() {
 set_up() {
     # what pip was interrupted in may look complete to it; and a Python upgraded beneath an environment leaves it empty
     if [ -e "$venv/unfinished" ] || ! "$venv/bin/python" -c 'import django' 2>/dev/null; then
+        [ ! -L "$venv" ] || fail "$venv is a link: what it leads to would be cleared. Take the link away, then start again."
         python=$(need_python)
         "$python" -m venv --clear "$venv"
     fi
