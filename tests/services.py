@@ -101,7 +101,8 @@ def _in_memory() -> Path | None:
 def _suite(database: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
     sys.stdout.write(f"\nThe suite on {database}\n")
     sys.stdout.flush()
-    return _python("pytest", "-n", "auto", "-rs", *options, environment=environment)
+    workers = len(os.sched_getaffinity(0)) + 1  # one more than cores: each waits at times, for a browser or a process
+    return _python("pytest", "-n", str(workers), "-rs", *options, environment=environment)
 
 
 def _coverage(environment: Mapping[str, str]) -> int:
