@@ -15,9 +15,10 @@ from typing import Any, Final
 from django.core import signing
 from django.utils.crypto import salted_hmac
 
+from epmm import options, settings_store
+
 COOKIE: Final = "__Host-epmm-browser"
 SALT: Final = "epmm.caller"
-SECONDS: Final = 365 * 86_400
 MOST_PEOPLE: Final = 8  # of a browser that goes from hand to hand; the one who signed in last comes first
 LONGEST: Final = 1024
 MARK_LENGTH: Final = 16
@@ -32,7 +33,7 @@ class Browser:
     def unseal(cls, text: str) -> "Browser":
         """A stranger, when it is not one of ours."""
         try:
-            name, *marks = signing.loads(text[:LONGEST], salt=SALT, max_age=SECONDS)
+            name, *marks = signing.loads(text[:LONGEST], salt=SALT, max_age=seconds())
         except (signing.BadSignature, ValueError):
             return cls()
         return cls(name, tuple(marks))
@@ -43,6 +44,11 @@ class Browser:
     def also_of(self, mark: str) -> "Browser":
         others = [each for each in self.marks if each != mark]
         return Browser(self.name or secrets.token_urlsafe(12), (mark, *others)[:MOST_PEOPLE])
+
+
+def seconds() -> int:
+    """For how long a browser is known."""
+    return settings_store.read(options.KNOWN_BROWSER_DAYS) * 86_400
 
 
 class Caller:

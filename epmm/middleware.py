@@ -64,7 +64,7 @@ def recognized(
         with caller.calling(request.COOKIES.get(caller.COOKIE, "")) as calling:
             response = get_response(request)
         if calling.signed_in is not None and not is_api(request.path_info):  # scripts keep no cookies
-            sealed, age = calling.signed_in.seal(), caller.SECONDS
+            sealed, age = calling.signed_in.seal(), caller.seconds()
             response.set_cookie(caller.COOKIE, sealed, max_age=age, secure=True, httponly=True, samesite="Lax")
         if response.status_code == TOO_MANY and calling.wait:
             response.headers["Retry-After"] = str(calling.wait)

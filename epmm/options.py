@@ -286,6 +286,83 @@ AUTO_LOCK_SECONDS: Final = number(
     high=3600,
     help=gettext_lazy("Auto-Lock Time (seconds): how long the first lock lasts. Each further failure doubles it."),
 )
+ACCOUNT_ATTEMPTS: Final = number(
+    "security.account_attempts",
+    default=20,
+    low=5,
+    high=1000,
+    help=gettext_lazy("So many sign-ins of strangers to one account may fail at once, wherever they come from."),
+)
+ACCOUNT_ATTEMPTS_HOURLY: Final = number(
+    "security.account_attempts_hourly",
+    default=12,
+    low=1,
+    high=3600,
+    help=gettext_lazy("Of these so many come back in an hour, for each account."),
+)
+ADDRESS_ATTEMPTS: Final = number(
+    "security.address_attempts",
+    default=100,
+    low=10,
+    high=100_000,
+    help=gettext_lazy("So many sign-ins from one address may fail at once, whatever the accounts. An office is one."),
+)
+ADDRESS_ATTEMPTS_HOURLY: Final = number(
+    "security.address_attempts_hourly",
+    default=600,
+    low=10,
+    high=36_000,
+    help=gettext_lazy("Of these so many come back in an hour, for each address."),
+)
+STRANGER_ATTEMPTS: Final = number(
+    "security.stranger_attempts",
+    default=600,
+    low=50,
+    high=100_000,
+    help=gettext_lazy("So many sign-ins of all strangers together may fail at once."),
+)
+STRANGER_ATTEMPTS_HOURLY: Final = number(
+    "security.stranger_attempts_hourly",
+    default=7200,
+    low=60,
+    high=36_000,
+    help=gettext_lazy("Of these so many come back in an hour. Each of them takes a tenth of a second of a processor."),
+)
+KNOWN_BROWSER_DAYS: Final = number(
+    "security.known_browser_days",
+    default=365,
+    low=1,
+    high=400,  # browsers keep no cookie for longer
+    help=gettext_lazy("For so many days after a sign-in a browser is no stranger for whoever signed in."),
+)
+KNOWN_NETWORK_DAYS: Final = number(
+    "security.known_network_days",
+    default=90,
+    low=0,
+    high=365,
+    help=gettext_lazy("For so many days after anybody's sign-in nobody from that address is a stranger; 0: never."),
+)
+KNOWN_NETWORKS: Final = number(
+    "security.known_networks",
+    default=20,
+    low=1,
+    high=100,
+    help=gettext_lazy("How many addresses one person makes known; the one seen last counts."),
+)
+PIN_REQUESTS: Final = number(
+    "security.pin_requests",
+    default=5,
+    low=1,
+    high=50,
+    help=gettext_lazy("So many PINs one person may ask for at once in the user portal."),
+)
+PIN_REQUESTS_HOURLY: Final = number(
+    "security.pin_requests_hourly",
+    default=6,
+    low=1,
+    high=60,
+    help=gettext_lazy("Of these so many come back in an hour, for each person."),
+)
 HIDDEN_FIELDS: Final = several(
     "privacy.hidden_fields",
     default=tuple(masking.FIELDS),

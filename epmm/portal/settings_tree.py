@@ -324,6 +324,23 @@ _TREE: Final = (
                 ),
             ),
             Node(
+                slug="sign-in-limits",
+                label=_("Limits of sign-ins"),
+                rows=(
+                    Row(setting=options.ACCOUNT_ATTEMPTS, label=_("One account: failures at once")),
+                    Row(setting=options.ACCOUNT_ATTEMPTS_HOURLY, label=_("One account: an hour after that")),
+                    Row(setting=options.ADDRESS_ATTEMPTS, label=_("One address: failures at once")),
+                    Row(setting=options.ADDRESS_ATTEMPTS_HOURLY, label=_("One address: an hour after that")),
+                    Row(setting=options.STRANGER_ATTEMPTS, label=_("All strangers: failures at once")),
+                    Row(setting=options.STRANGER_ATTEMPTS_HOURLY, label=_("All strangers: an hour after that")),
+                    Row(setting=options.KNOWN_BROWSER_DAYS, label=_("Browsers are known for (days)")),
+                    Row(setting=options.KNOWN_NETWORK_DAYS, label=_("Addresses are known for (days)")),
+                    Row(setting=options.KNOWN_NETWORKS, label=_("Known addresses of one person")),
+                    Row(setting=options.PIN_REQUESTS, label=_("PINs asked for at once")),
+                    Row(setting=options.PIN_REQUESTS_HOURLY, label=_("PINs asked for: an hour after that")),
+                ),
+            ),
+            Node(
                 slug="api",
                 label="API",
                 rows=(

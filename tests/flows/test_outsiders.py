@@ -25,7 +25,6 @@ from tests.portal.conftest import make_administrator
 from tests.self.conftest import EVERYTHING
 from users.models import Authenticator, PersonSession, PortalSession, Role, User
 from users.services import administrators, limits, roles, upkeep
-from users.services.limits import Limit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ENROLLMENT: Final = "/enroll/sign-in/"
@@ -139,9 +138,9 @@ def test_whoever_tries_too_often_is_told_when_to_come_back_whatever_the_name(
         assert (step.details, step.attempt.state) == ({"why": "failures"}, Attempt.State.FAILED)
 
 
-def test_codes_new_passwords_and_pins_are_limited_likewise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_codes_new_passwords_and_pins_are_limited_likewise() -> None:
     settings_store.change("registration.requirement", "pin", actor="test")
-    monkeypatch.setattr(limits, "PINS", Limit("pins", 1, limits.PINS.every))
+    settings_store.change(limits.PINS.most.name, "1", actor="test")
     user = factories.user("local", roles=(*EVERYTHING, Role.ADDE))
     administrators.set_roles(user, ["user.view", "admin.manage"], actor="test")
     admins, theirs = browser(), browser()
@@ -190,7 +189,7 @@ def test_the_right_password_makes_the_browser_known_by_a_cookie_that_opens_nothi
     cookie = person.cookies[caller.COOKIE]
     shape = {key: cookie[key] for key in ("httponly", "secure", "samesite", "path", "domain", "max-age")}
     assert shape == {
-        "httponly": True, "secure": True, "samesite": "Lax", "path": "/", "domain": "", "max-age": caller.SECONDS
+        "httponly": True, "secure": True, "samesite": "Lax", "path": "/", "domain": "", "max-age": caller.seconds()
     }  # fmt: skip
     other = browser()
     other.cookies[caller.COOKIE] = cookie.value

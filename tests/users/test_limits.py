@@ -1,17 +1,21 @@
 """Whoever guesses is slowed down, from one address or from a thousand; whose account it is gets in meanwhile."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.core import signing
 from django.db.models import F
 from django.utils import timezone
 from django_otp.oath import totp
 
-from epmm import caller, jobs
+from epmm import caller, jobs, options, settings_store
 from epmm.caller import Browser
 from epmm.models import AuditEntry
+from epmm.settings_store import Setting
 from tests import factories
 from tests.factories import PASSWORD
 from tests.together import together
@@ -19,7 +23,7 @@ from users import tasks as _tasks  # noqa: F401 - registers its job, as the work
 from users.errors import TooManyAttempts, WrongCode, WrongCredentials
 from users.models import Authenticator, KnownNetwork, SignInBudget, SignInFailures, User
 from users.services import limits, lock_out, networks, passwords, second_factor, sign_in, upkeep
-from users.services.limits import ACCOUNT, ALL, Limit
+from users.services.limits import ACCOUNT, ADDRESS, ALL
 
 pytestmark = pytest.mark.django_db
 HOME, OFFICE, HOTEL = "198.51.100.7", "192.0.2.7", "203.0.113.99"
@@ -57,6 +61,10 @@ def known_browser(**given: Any) -> str:
     browser = tries(**given)
     assert browser is not None
     return browser.seal()
+
+
+def change(setting: Setting[int], number: int) -> None:
+    settings_store.change(setting.name, str(number), actor="test")
 
 
 @pytest.fixture
@@ -97,24 +105,25 @@ def test_a_colleague_in_the_same_network_cannot_lock_out_a_browser_of_before(ali
 
 
 def test_one_who_tries_all_accounts_from_one_address_is_slowed_down_and_the_known_ones_there_are_not(
-    alice: User, monkeypatch: pytest.MonkeyPatch
+    alice: User,
 ) -> None:
-    monkeypatch.setattr(limits, "ADDRESS", Limit("address", 5, timedelta(hours=1)))
+    change(ADDRESS.most, 10)
     cookie = known_browser(address=OFFICE)
 
-    answers = [outcome(name=f"guess{n}", password="wrong", address=OFFICE) for n in range(6)]
+    answers = [outcome(name=f"guess{n}", password="wrong", address=OFFICE) for n in range(11)]
     assert answers[-2:] == ["WrongCredentials", "TooManyAttempts"]
     assert outcome(address=OFFICE, cookie=cookie) == "in"
     assert outcome(address=HOTEL) == "in"
 
 
 def test_an_attack_on_all_accounts_from_everywhere_leaves_known_browsers_and_networks_alone(
-    alice: User, monkeypatch: pytest.MonkeyPatch
+    alice: User,
 ) -> None:
-    monkeypatch.setattr(limits, "ALL", Limit("all", 3, timedelta(hours=1)))
+    change(ALL.most, 50)
+    change(ALL.hourly, 60)
     cookie = known_browser(address=HOME)
 
-    answers = [outcome(name=f"guess{n}", password="wrong", address=f"2001:db8:{n}::1") for n in range(4)]
+    answers = [outcome(name=f"guess{n}", password="wrong", address=f"2001:db8:{n}::1") for n in range(51)]
     assert answers[-2:] == ["WrongCredentials", "TooManyAttempts"]
     assert outcome(address=HOTEL) == "TooManyAttempts"
     assert (outcome(address=HOME), outcome(address=HOTEL, cookie=cookie)) == ("in", "in")
@@ -131,6 +140,16 @@ def test_what_was_right_uses_nothing_up_and_what_was_wrong_comes_back_with_time(
     assert outcome(address=HOTEL) == "in"
 
 
+def test_a_limit_that_is_made_wider_lets_in_at_once_whom_the_narrow_one_kept_waiting(alice: User) -> None:
+    change(ACCOUNT.hourly, 1)
+    guesses(ACCOUNT.at_once + 1)
+
+    change(ACCOUNT.hourly, 3600)
+    with pytest.raises(TooManyAttempts) as refusal:
+        tries(address=HOTEL)
+    assert refusal.value.seconds == 1
+
+
 def test_an_administrator_gives_somebody_under_attack_a_fresh_start(alice: User) -> None:
     guesses(ACCOUNT.at_once)
 
@@ -139,16 +158,16 @@ def test_an_administrator_gives_somebody_under_attack_a_fresh_start(alice: User)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_guesses_at_once_from_everywhere_cannot_outrun_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "ACCOUNT", Limit("account", 4, timedelta(minutes=5)))
+def test_guesses_at_once_from_everywhere_cannot_outrun_the_limit() -> None:
+    change(ACCOUNT.most, 5)
 
-    def guess(number: int) -> Callable[[], bool]:
+    def guess(number: int) -> Callable[[], object]:
         return lambda: lock_out.count_attempt("alice", f"2001:db8:{number}::1")
 
     outcomes = together(*[guess(number) for number in range(8)])
 
-    assert sorted(type(each).__name__ for each in outcomes) == ["TooManyAttempts"] * 4 + ["bool"] * 4
-    assert SignInFailures.objects.count() == 4  # what was turned away counts nowhere
+    assert sorted(type(each).__name__ for each in outcomes) == ["Counted"] * 5 + ["TooManyAttempts"] * 3
+    assert SignInFailures.objects.count() == 5  # what was turned away counts nowhere
 
 
 # --- Second factor ----------------------------------------------------------------------------------------------------
@@ -244,17 +263,19 @@ def test_what_is_full_again_is_forgotten_and_the_rest_is_bounded(monkeypatch: py
     assert kept == {ACCOUNT.key("name2"), ACCOUNT.key("name1")}
 
 
-def test_one_person_makes_so_many_networks_known_and_for_so_long(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(networks, "OF_ONE", 2)
+def test_one_person_makes_so_many_networks_known_and_for_so_long(alice: User) -> None:
+    change(options.KNOWN_NETWORKS, 2)
     for address in (HOME, OFFICE, HOTEL):
         networks.note(alice, address)
     networks.note(alice, None)
     assert [networks.is_known(each) for each in (HOME, OFFICE, HOTEL, None)] == [False, True, True, False]
 
-    KnownNetwork.objects.filter(network=OFFICE).update(last_at=timezone.now() - networks.KNOWN_FOR)
+    KnownNetwork.objects.filter(network=OFFICE).update(last_at=timezone.now() - timedelta(days=90))
     assert not networks.is_known(OFFICE)
     jobs.run("users.forget_failed_sign_ins", {})
     assert [row.network for row in KnownNetwork.objects.all()] == [HOTEL]
+    change(options.KNOWN_NETWORK_DAYS, 0)
+    assert not networks.is_known(HOTEL)
 
 
 def test_a_network_of_before_tells_nobody_whose_it_is(alice: User) -> None:
@@ -282,7 +303,7 @@ def test_a_cookie_that_is_not_ours_is_a_strangers(made_up: str) -> None:
     assert Browser.unseal(made_up) == Browser()
 
 
-def test_a_browser_keeps_its_name_and_the_last_few_people(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_browser_keeps_its_name_and_the_last_few_people() -> None:
     first = Browser().also_of("1")
     browser = first
     for number in range(20):
@@ -292,8 +313,18 @@ def test_a_browser_keeps_its_name_and_the_last_few_people(monkeypatch: pytest.Mo
     assert browser.marks == tuple(str(number) for number in range(19, 11, -1))
     assert Browser.unseal(browser.seal()) == browser
     assert len(browser.seal()) < caller.LONGEST
-    monkeypatch.setattr(caller, "SECONDS", -1)
-    assert Browser.unseal(browser.seal()) == Browser()
+
+
+def test_a_browser_is_known_for_as_long_as_administrators_say(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    cookie = known_browser()
+    guesses(ACCOUNT.at_once)
+    tomorrow = time.time() + 86_401
+    monkeypatch.setattr(signing, "time", SimpleNamespace(time=lambda: tomorrow))
+    assert outcome(address=OFFICE, cookie=cookie) == "in"
+
+    KnownNetwork.objects.all().delete()
+    change(options.KNOWN_BROWSER_DAYS, 1)
+    assert outcome(address=OFFICE, cookie=cookie) == "TooManyAttempts"
 
 
 def test_the_limit_in_all_is_what_hashing_can_bear() -> None:

@@ -1,7 +1,7 @@
 """How many sign-ins may fail, by account, by address and in all, whoever tries; held in the database for all processes.
 
 What is used up comes back with time, and at once when the attempt was right.  A row is one moment: the limit is full
-again then.  No row says for whom it stands.
+again then.  No row says for whom it stands.  How much each limit holds is settings of administrators.
 """
 
 import math
@@ -12,6 +12,8 @@ from typing import Final
 from django.db.models import F
 from django.utils.crypto import salted_hmac
 
+from epmm import options, settings_store
+from epmm.settings_store import Setting
 from users.errors import TooManyAttempts
 from users.models import SignInBudget
 
@@ -22,8 +24,17 @@ NOTED_AGAIN_AFTER: Final = timedelta(minutes=10)
 @dataclass(frozen=True, slots=True)
 class Limit:
     name: str
-    at_once: int
-    every: timedelta  # one comes back
+    most: Setting[int]
+    hourly: Setting[int]
+
+    @property
+    def at_once(self) -> int:
+        return settings_store.read(self.most)
+
+    @property
+    def every(self) -> timedelta:
+        """One comes back."""
+        return timedelta(hours=1) / settings_store.read(self.hourly)
 
     def key(self, whom: str) -> str:
         """Keyed, as people type passwords into the wrong field."""
@@ -32,13 +43,13 @@ class Limit:
 
 
 # Strangers to one account, from however many addresses: 308 guesses on the first day.
-ACCOUNT: Final = Limit("account", 20, timedelta(minutes=5))
+ACCOUNT: Final = Limit("account", options.ACCOUNT_ATTEMPTS, options.ACCOUNT_ATTEMPTS_HOURLY)
 # One address and all accounts: an office may sit behind it, whose people mistype now and then.
-ADDRESS: Final = Limit("address", 100, timedelta(seconds=6))
-# Strangers and all accounts: half a core's worth of hashing goes to an attack from everywhere at most.
-ALL: Final = Limit("all", 600, timedelta(milliseconds=500))
+ADDRESS: Final = Limit("address", options.ADDRESS_ATTEMPTS, options.ADDRESS_ATTEMPTS_HOURLY)
+# Strangers and all accounts: a fifth of a core's worth of hashing goes to an attack from everywhere at most.
+ALL: Final = Limit("all", options.STRANGER_ATTEMPTS, options.STRANGER_ATTEMPTS_HOURLY)
 # PINs that one person asks for.
-PINS: Final = Limit("pins", 5, timedelta(minutes=10))
+PINS: Final = Limit("pins", options.PIN_REQUESTS, options.PIN_REQUESTS_HOURLY)
 
 
 def spend(limit: Limit, whom: str, now: datetime) -> None:
@@ -46,8 +57,11 @@ def spend(limit: Limit, whom: str, now: datetime) -> None:
     row, _is_new = SignInBudget.objects.select_for_update().get_or_create(
         key=limit.key(whom), defaults={"spent_until": now}
     )
-    spent_until = max(row.spent_until, now) + limit.every
-    wait = (spent_until - now - limit.at_once * limit.every).total_seconds()
+    every = limit.every
+    most = now + limit.at_once * every
+    # what was used up of a limit that held less, or filled more slowly, is all of this one at most
+    spent_until = min(max(row.spent_until, now), most) + every
+    wait = (spent_until - most).total_seconds()
     if wait > 0:
         raise TooManyAttempts(math.ceil(wait), limit=limit.name, is_news=is_news(row.noted_at, now))
     row.spent_until = spent_until

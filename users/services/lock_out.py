@@ -7,11 +7,12 @@ any other.  Strangers are also held to what `limits` has for one account, one ad
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -28,40 +29,62 @@ MOST_ROWS: Final = 100_000
 TRIM_EVERY: Final = 100  # rows; the bound may be passed by as many
 
 
-def count_attempt(name: str, address: str | None, *, browser: str = "", trusts_networks: bool = True) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """An attempt that counts as failed until `clear` says that it was right, or `take_back` that nobody looked."""
+
+    name_hash: str
+    where: str
+    held_to: tuple[tuple[Limit, str], ...]  # always in the same order, in which their rows are locked
+
+    @property
+    def is_of_stranger(self) -> bool:
+        return any(limit is limits.ALL for limit, _whom in self.held_to)
+
+    @property
+    def failures(self) -> QuerySet[SignInFailures]:
+        return SignInFailures.objects.filter(name_hash=self.name_hash, address=self.where)
+
+
+def count_attempt(name: str, address: str | None, *, browser: str = "", trusts_networks: bool = True) -> Counted:
     """Count an attempt as failed before it is looked at: guesses sent at once cannot outrun the count.
 
-    `browser` is one in which the meant person has signed in before.  Whether a stranger tries.  Raises TooManyAttempts
-    while locked, which changes nothing.  `clear` when the attempt was right, `take_back` when nobody looked at it.  An
-    enclosing transaction could take the count back, so there must be none.
+    `browser` is one in which the meant person has signed in before.  Raises TooManyAttempts while locked, which changes
+    nothing.  An enclosing transaction could take the count back, so there must be none.
     """
-    now, held_to = timezone.now(), _held_to(name, address, browser, trusts_networks=trusts_networks)
+    now = timezone.now()
+    counted = Counted(
+        name_hash=_name_hash(name),
+        where=f"browser {browser}" if browser else network(address),
+        held_to=_held_to(name, address, browser, trusts_networks=trusts_networks),
+    )
     try:
         with transaction.atomic(durable=True):
-            row, is_new = _counted(name, _where(address, browser), now)
-            for limit, whom in held_to.items():
+            row, is_new = _count(counted, now)
+            for limit, whom in counted.held_to:
                 limits.spend(limit, whom, now)
     except TooManyAttempts as refusal:
         caller.has_to_wait(refusal.seconds)
         if refusal.is_news:
-            _note(refusal.limit, name, _where(address, browser), held_to, now)
+            _note(refusal.limit, counted, now)
         raise
     if is_new and row.pk % TRIM_EVERY == 0:
         forget(now)
-    return limits.ALL in held_to
+    return counted
 
 
-def _held_to(name: str, address: str | None, browser: str, *, trusts_networks: bool) -> dict[Limit, str]:
-    """Always in this order, in which their rows are locked."""
+def _held_to(name: str, address: str | None, browser: str, *, trusts_networks: bool) -> tuple[tuple[Limit, str], ...]:
     if browser:
-        return {}
+        return ()
+    of_address = (limits.ADDRESS, network(address))
     if trusts_networks and networks.is_known(address):
-        return {limits.ADDRESS: network(address)}
-    return {limits.ACCOUNT: _plain(name), limits.ADDRESS: network(address), limits.ALL: ""}
+        return (of_address,)
+    return ((limits.ACCOUNT, _plain(name)), of_address, (limits.ALL, ""))
 
 
-def _counted(name: str, where: str, now: datetime) -> tuple[SignInFailures, bool]:
-    row, is_new = SignInFailures.objects.select_for_update().get_or_create(name_hash=_name_hash(name), address=where)
+def _count(counted: Counted, now: datetime) -> tuple[SignInFailures, bool]:
+    rows = SignInFailures.objects.select_for_update()
+    row, is_new = rows.get_or_create(name_hash=counted.name_hash, address=counted.where)
     if row.locked_until is not None and now < row.locked_until:
         seconds = math.ceil((row.locked_until - now).total_seconds())
         raise TooManyAttempts(seconds, limit="failures", is_news=limits.is_news(row.noted_at, now))
@@ -73,12 +96,12 @@ def _counted(name: str, where: str, now: datetime) -> tuple[SignInFailures, bool
     return row, is_new
 
 
-def _note(name_of_limit: str, name: str, where: str, held_to: dict[Limit, str], now: datetime) -> None:
-    for limit, whom in held_to.items():
+def _note(name_of_limit: str, counted: Counted, now: datetime) -> None:
+    for limit, whom in counted.held_to:
         if limit.name == name_of_limit:
             limits.note(limit, whom, now)
             return
-    SignInFailures.objects.filter(name_hash=_name_hash(name), address=where).update(noted_at=now)
+    counted.failures.update(noted_at=now)
 
 
 def window() -> timedelta:
@@ -90,17 +113,20 @@ def _last(row: SignInFailures) -> datetime:
     return max(row.last_at, row.locked_until or row.last_at)
 
 
-def clear(name: str, address: str | None, *, browser: str = "", trusts_networks: bool = True) -> None:
-    SignInFailures.objects.filter(name_hash=_name_hash(name), address=_where(address, browser)).delete()
-    for limit, whom in _held_to(name, address, browser, trusts_networks=trusts_networks).items():
-        limits.refund(limit, whom)
+def clear(counted: Counted) -> None:
+    """The attempt was right."""
+    counted.failures.delete()
+    _refund(counted)
 
 
-def take_back(name: str, address: str | None, *, browser: str = "") -> None:
+def take_back(counted: Counted) -> None:
     """An attempt that nobody looked at is none."""
-    row = SignInFailures.objects.filter(name_hash=_name_hash(name), address=_where(address, browser), count__gt=0)
-    row.update(count=F("count") - 1, locked_until=None)
-    for limit, whom in _held_to(name, address, browser, trusts_networks=True).items():
+    counted.failures.filter(count__gt=0).update(count=F("count") - 1, locked_until=None)
+    _refund(counted)
+
+
+def _refund(counted: Counted) -> None:
+    for limit, whom in counted.held_to:
         limits.refund(limit, whom)
 
 
@@ -134,10 +160,6 @@ def forget(now: datetime) -> None:
 def lock_after(failures: int) -> timedelta:
     doublings = min(failures - settings_store.read(options.FAILED_ATTEMPTS), 10)
     return min(timedelta(seconds=settings_store.read(options.AUTO_LOCK_SECONDS)) * (1 << doublings), LONGEST_LOCK)
-
-
-def _where(address: str | None, browser: str) -> str:
-    return f"browser {browser}" if browser else network(address)
 
 
 def _plain(name: str) -> str:

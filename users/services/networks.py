@@ -6,17 +6,15 @@ from typing import Final
 
 from django.utils import timezone
 
+from epmm import options, settings_store
 from epmm.client_address import UNKNOWN, network
 from users.models import KnownNetwork, User
 
-KNOWN_FOR: Final = timedelta(days=90)
-RENEWED_AFTER: Final = timedelta(days=1)  # a row an hour for a row a sign-in
-OF_ONE: Final = 20  # that one person makes known: nobody vouches for all the world
+RENEWED_AFTER: Final = timedelta(days=1)  # a row a day for a row a sign-in
 
 
 def is_known(address: str | None) -> bool:
-    since = timezone.now() - KNOWN_FOR
-    return KnownNetwork.objects.filter(network=network(address), last_at__gt=since).exists()
+    return KnownNetwork.objects.filter(network=network(address), last_at__gt=_since(timezone.now())).exists()
 
 
 def note(user: User, address: str | None) -> None:
@@ -25,9 +23,14 @@ def note(user: User, address: str | None) -> None:
     if here == UNKNOWN or KnownNetwork.objects.filter(network=here, last_at__gt=now - RENEWED_AFTER).exists():
         return
     KnownNetwork.objects.update_or_create(network=here, defaults={"user": user, "last_at": now})
-    kept = KnownNetwork.objects.filter(user=user).order_by("-last_at", "-pk").values_list("pk", flat=True)[:OF_ONE]
+    newest_first = KnownNetwork.objects.filter(user=user).order_by("-last_at", "-pk").values_list("pk", flat=True)
+    kept = newest_first[: settings_store.read(options.KNOWN_NETWORKS)]  # nobody vouches for all the world
     KnownNetwork.objects.filter(user=user).exclude(pk__in=list(kept)).delete()
 
 
 def forget(now: datetime) -> None:
-    KnownNetwork.objects.filter(last_at__lt=now - KNOWN_FOR).delete()
+    KnownNetwork.objects.filter(last_at__lt=_since(now)).delete()
+
+
+def _since(now: datetime) -> datetime:
+    return now - timedelta(days=settings_store.read(options.KNOWN_NETWORK_DAYS))

@@ -50,15 +50,15 @@ def check(user: User, code: str) -> None:
 def check_counted(user: User, code: str, address: str | None) -> None:
     """The same for whoever has only shown the password, perhaps a stolen one: a browser that a code was typed in
     counts apart, and no network does.  Raises WrongCode, TooManyAttempts."""
-    counted, person = counted_as(user), f"code of {user.pk}"
+    person = f"code of {user.pk}"
     browser = caller.browser_of(person)
     try:
-        lock_out.count_attempt(counted, address, browser=browser, trusts_networks=False)
+        counted = lock_out.count_attempt(counted_as(user), address, browser=browser, trusts_networks=False)
     except TooManyAttempts as refusal:
         sign_in.record_limit(refusal, user, address)
         raise
     check(user, code)
-    lock_out.clear(counted, address, browser=browser, trusts_networks=False)
+    lock_out.clear(counted)
     caller.has_signed_in(person)
 
 

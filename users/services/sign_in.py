@@ -67,16 +67,15 @@ def verify(
     asked = Requirement(requirement)
     if not _worth_hashing(name, password, pin, asked):
         raise WrongCredentials
-    counted = people.without_own_domain(name, domains)
     user = people.resolve(name, domains) or _nobody()
-    browser = caller.browser_of(user.pk)
-    is_stranger = _count(counted, user, address, browser)
+    counted = _count(people.without_own_domain(name, domains), user, address)
+    of_stranger = counted.is_of_stranger
     try:
-        user, right_pin = _check_credentials(user, name, password, pin, asked, used_for, of_stranger=is_stranger)
-        lock_out.clear(counted, address, browser=browser)
+        user, right_pin = _check_credentials(user, name, password, pin, asked, used_for, of_stranger=of_stranger)
+        lock_out.clear(counted)
         check_standing(user)
     except TooManyAttempts as busy:
-        lock_out.take_back(counted, address, browser=browser)
+        lock_out.take_back(counted)
         caller.has_to_wait(busy.seconds)
         raise
     except SignInRefused as refusal:
@@ -95,10 +94,10 @@ def forget(now: datetime) -> None:
         audit.bound(action, since=now - FAILURES_KEPT, newest=MOST_FAILURES)
 
 
-def _count(counted: str, user: User, address: str | None, browser: str) -> bool:
-    """Whether a stranger tries.  Raises TooManyAttempts."""
+def _count(name: str, user: User, address: str | None) -> lock_out.Counted:
+    """Raises TooManyAttempts."""
     try:
-        return lock_out.count_attempt(counted, address, browser=browser)
+        return lock_out.count_attempt(name, address, browser=caller.browser_of(user.pk))
     except TooManyAttempts as refusal:
         record_limit(refusal, user, address)
         raise
