@@ -71,6 +71,8 @@ class DirectoryRefused(DirectoryError):
 class SignInRefused(PeopleError):
     """The person is not let in."""
 
+    named: str = ""  # whom an identity provider has named, for the trace
+
 
 class WrongCredentials(SignInRefused):
     """One sentence for an unknown name, a wrong password and a wrong PIN: none tells who exists."""

@@ -2,15 +2,12 @@
 
 from django.urls import path
 
-from users.views import self_account, self_provider
+from users.views import self_account
 
 urlpatterns = [
     path("my/sign-in", self_account.sign_in, name="sign-in"),
     path("my/sign-in/code", self_account.code, name="sign-in-code"),
     path("my/sign-in/password", self_account.first_password, name="sign-in-password"),
-    path("my/sign-in/provider/<int:number>", self_provider.depart, name="sign-in-provider"),
-    path("my/sign-in/provider/<int:number>/callback", self_provider.callback, name="sign-in-provider-callback"),
-    path("my/confirm", self_provider.confirm, name="confirm"),
     path("my/sign-out", self_account.sign_out, name="sign-out"),
     path("my/password", self_account.password, name="password"),
 ]

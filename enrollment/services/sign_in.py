@@ -36,6 +36,7 @@ from users.errors import (
     ProviderDown,
     ProviderRefused,
     ProviderSaidNo,
+    SignInRefused,
     SignInStale,
     TooManyAttempts,
     WrongCredentials,
@@ -50,7 +51,13 @@ STATE_SECONDS: Final = 3600
 TICKET_SECONDS: Final = STATE_SECONDS
 STATE_SALT: Final = "enrollment.sign-in.state"
 TICKET_SALT: Final = "enrollment.sign-in.ticket"
-OF_PROVIDER: Final[Mapping[type[ProviderRefused], Reason]] = {
+REASONS: Final[Mapping[type[SignInRefused], Reason]] = {
+    TooManyAttempts: reasons.TOO_MANY_ATTEMPTS,
+    WrongCredentials: reasons.WRONG_CREDENTIALS,
+    PinExpired: reasons.PIN_EXPIRED,
+    PasswordMustChange: reasons.PASSWORD_MUST_CHANGE,
+    DirectoryUnavailable: reasons.DIRECTORY_DOWN,
+    AccountDisabled: reasons.ACCOUNT_DISABLED,
     ProviderDown: reasons.PROVIDER_DOWN,
     ProviderDoubted: reasons.PROVIDER_DOUBTED,
     ProviderSaidNo: reasons.PROVIDER_SAID_NO,
@@ -164,7 +171,7 @@ def _admitted(state: State, who: Callable[[], tuple[User, RegistrationPin | None
         _check_same_person(state, user)
         _require(state, user)
     except Refused as refused:
-        _record(attempt, refused)
+        record(attempt, refused)
         raise
     trace.step(attempt, Step.POLICY)
     return Ticket(reference=state.reference, user=user.pk, pin=pin.pk if pin else None)
@@ -172,32 +179,33 @@ def _admitted(state: State, who: Callable[[], tuple[User, RegistrationPin | None
 
 def refuse(state: State, error: ProviderRefused) -> Refused:
     """What a sign-in at a provider that led nowhere is for the person and in the trace."""
-    refused = _of_provider(error)
-    _record(_attempt(state), refused)
+    refused = as_refused(error)
+    record(_attempt(state), refused)
     return refused
 
 
-def _record(attempt: Attempt | None, refused: Refused) -> None:
-    trace.step(attempt, _step_of(refused), result=trace.REFUSED, reason=refused.reason, **refused.details)
+def record(attempt: Attempt | None, refused: Refused, **details: str) -> None:
+    details |= refused.details
+    trace.step(attempt, _step_of(refused), result=trace.REFUSED, reason=refused.reason, **details)
 
 
-def _of_provider(error: ProviderRefused) -> Refused:
-    return Refused(reason_of(error), why=error.why)
-
-
-def reason_of(error: ProviderRefused) -> Reason:
-    return OF_PROVIDER.get(type(error), reasons.PROVIDER_DOUBTED)
+def as_refused(error: SignInRefused) -> Refused:
+    """With the code that it has in an enrollment."""
+    reason = REASONS[type(error)]
+    match error:
+        case TooManyAttempts():
+            return Refused(reason, seconds=error.seconds, why=error.limit)
+        case ProviderRefused():
+            return Refused(reason, why=error.why)
+        case _:
+            return Refused(reason)
 
 
 def _checked_claims(provider: IdentityProvider, claimed: Claimed) -> User:
     try:
         return provider_people.arrive(provider, claimed)
-    except DirectoryUnavailable as error:
-        raise Refused(reasons.DIRECTORY_DOWN) from error
-    except AccountDisabled as error:
-        raise Refused(reasons.ACCOUNT_DISABLED) from error
-    except ProviderRefused as error:
-        raise _of_provider(error) from error
+    except SignInRefused as error:
+        raise as_refused(error) from error
 
 
 def _step_of(refused: Refused) -> Step:
@@ -216,18 +224,8 @@ def checked_credentials(entered: Entered, *, used_for: str, address: str | None)
             used_for=used_for,
             domains=options.enrollment_domains(),
         )
-    except TooManyAttempts as error:
-        raise Refused(reasons.TOO_MANY_ATTEMPTS, seconds=error.seconds, why=error.limit) from error
-    except PinExpired as error:
-        raise Refused(reasons.PIN_EXPIRED) from error
-    except PasswordMustChange as error:
-        raise Refused(reasons.PASSWORD_MUST_CHANGE) from error
-    except DirectoryUnavailable as error:
-        raise Refused(reasons.DIRECTORY_DOWN) from error
-    except AccountDisabled as error:
-        raise Refused(reasons.ACCOUNT_DISABLED) from error
-    except WrongCredentials as error:
-        raise Refused(reasons.WRONG_CREDENTIALS) from error
+    except SignInRefused as error:
+        raise as_refused(error) from error
     return signed_in.user, signed_in.pin
 
 
@@ -311,7 +309,7 @@ def finish(state: State, ticket: Ticket) -> str:
         with transaction.atomic():
             address = _issue_again(state, ticket, attempt) if state.enrollment else _issue(state, ticket, attempt)
     except Refused as refused:
-        _record(attempt, refused)
+        record(attempt, refused)
         raise
     trace.step(attempt, Step.TOKEN)
     return address

@@ -5,12 +5,13 @@ When a bound is reached an enrollment goes on without a trace.
 """
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Any, Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from devices.models import Device, Enrollment
 from enrollment import events, reasons
@@ -41,9 +42,8 @@ def address_or_none(text: str | None) -> str | None:
 def open_attempt(*, address: str | None, identifier: str = "", domain: str = "", family: str = "") -> Attempt | None:
     """Begin a trace, or go on with the one that the same device began a moment ago; None beyond the bounds."""
     now, address = timezone.now(), address_or_none(address)
-    anonymous = Attempt.objects.filter(user=None)
     caller = network(address)
-    here = anonymous.filter(network=caller, opened_at__gt=now - timedelta(hours=1)).order_by("-pk")
+    here = _anonymous_of(caller, now).order_by("-pk")
     recent = list(here.only("identifier", "model_family", "opened_at", "state", "reference")[:PER_NETWORK_AND_HOUR])
     for attempt in recent:
         same = (attempt.identifier, attempt.model_family) == (identifier, family)
@@ -51,9 +51,7 @@ def open_attempt(*, address: str | None, identifier: str = "", domain: str = "",
             found = Attempt.objects.get(pk=attempt.pk)
             if not found.steps.exclude(step=Step.DISCOVERY).exists():  # another phone of this person may be further
                 return found
-    if len(recent) >= PER_NETWORK_AND_HOUR:
-        return None
-    if anonymous.order_by("pk")[ANONYMOUS_AT_MOST - 1 : ANONYMOUS_AT_MOST].exists():
+    if not _has_room(len(recent)):
         return None
     return Attempt.objects.create(
         reference=secrets.token_urlsafe(16),
@@ -63,6 +61,36 @@ def open_attempt(*, address: str | None, identifier: str = "", domain: str = "",
         domain=domain,
         model_family=family,
     )
+
+
+def _anonymous_of(caller: str, now: datetime) -> QuerySet[Attempt]:
+    return Attempt.objects.filter(user=None, network=caller, opened_at__gt=now - timedelta(hours=1))
+
+
+def _has_room(here: int) -> bool:
+    if here >= PER_NETWORK_AND_HOUR:
+        return False
+    return not Attempt.objects.filter(user=None).order_by("pk")[ANONYMOUS_AT_MOST - 1 : ANONYMOUS_AT_MOST].exists()
+
+
+def in_browser(what: str, address: str | None) -> str:
+    """The reference for somebody who tries with a browser, without a device: one for what they try, from where they
+    are, within some minutes.  Keyed, as people type passwords into the wrong field."""
+    moment = timezone.now().timestamp() // REPEAT_WITHIN.total_seconds()
+    tried = f"{moment} {network(address)} {what}".encode(errors="backslashreplace")
+    return salted_hmac("enrollment.trace", tried, algorithm="sha256").hexdigest()[:32]
+
+
+def open_in_browser(reference: str, *, identifier: str, family: str, address: str | None) -> Attempt | None:
+    """None beyond the bounds.  By the reference alone: that a row is there already tells nobody who exists."""
+    if found := find(reference):
+        return found
+    address = address_or_none(address)
+    caller = network(address)
+    if not _has_room(_anonymous_of(caller, timezone.now())[:PER_NETWORK_AND_HOUR].count()):
+        return None
+    given = {"identifier": identifier, "model_family": family, "address": address, "network": caller}
+    return Attempt.objects.get_or_create(reference=reference, defaults=given)[0]
 
 
 def open_known(reference: str, *, identifier: str, address: str | None) -> Attempt:

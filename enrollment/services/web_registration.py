@@ -4,7 +4,6 @@ No profile is handed out here (docs/decisions): the device fetches its own once 
 A PIN is looked at and stays as it is, for it is the device's sign-in that uses it.
 """
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final
@@ -18,6 +17,7 @@ from enrollment.services.policy import Refused
 from enrollment.services.sign_in import Entered, SignInExpired
 from epmm import options, settings_store
 from users.models import User
+from users.services import people
 
 SALT: Final = "enrollment.go"
 SECONDS: Final = 3600
@@ -56,8 +56,24 @@ def requirement() -> str:
 
 def begin(entered: Entered, *, family: str, address: str | None) -> Ticket:
     """Raises Refused."""
-    user, _pin = sign_in.checked_credentials(entered, used_for="", address=address)
+    domains = options.enrollment_domains()
+    reference = trace.in_browser(people.without_own_domain(entered.name, domains), address)
+    try:
+        user, _pin = sign_in.checked_credentials(entered, used_for="", address=address)
+    except Refused as refused:
+        person = people.resolve(entered.name, domains)  # what else was typed may be a password
+        note(refused, reference, identifier=person.user_id if person else "", family=family, address=address)
+        raise
+    trace.step(trace.find(reference), Step.CREDENTIALS)
     return allowed(user, family=family, address=address)
+
+
+def note(
+    refused: Refused, reference: str, *, identifier: str, family: str, address: str | None, where: str = "/go"
+) -> None:
+    """Of a sign-in with a browser that led nowhere, so that its code can be looked up."""
+    attempt = trace.open_in_browser(reference, identifier=identifier, family=family, address=address)
+    sign_in.record(attempt, refused, where=where)
 
 
 def allowed(user: User, *, family: str, address: str | None) -> Ticket:
@@ -87,6 +103,7 @@ def accept(ticket: Ticket, text_id: str, *, address: str | None, languages: Sequ
 
 
 def _trace(user: User, refused: Refused, family: str, address: str | None) -> None:
-    attempt = trace.open_known(secrets.token_urlsafe(16), identifier=user.user_id, address=address)
+    reference = trace.in_browser(user.user_id.lower(), address)
+    attempt = trace.open_known(reference, identifier=user.user_id, address=address)
     trace.move(attempt, Attempt.State.OPEN, user=user, model_family=family)
     trace.step(attempt, Step.WEB_REGISTRATION, result=trace.REFUSED, reason=refused.reason, **refused.details)

@@ -13,6 +13,7 @@ from enrollment.services.sign_in import Entered, SignInExpired
 from enrollment.services.web_registration import Ticket
 from enrollment.views.devices_met import family_of, met
 from enrollment.views.how_to import steps
+from enrollment.views.self_provider import FOR, refused_page
 from enrollment.views.self_texts import reads, text_page
 from enrollment.views.sign_in import TRY_AGAIN
 from epmm.client_address import client_address
@@ -21,7 +22,6 @@ from users import self_permissions
 from users.services import self_provider, self_sign_in
 from users.services.self_sign_in import Step
 from users.views.self_account import page, ways
-from users.views.self_provider import FOR
 
 
 @limited
@@ -40,9 +40,9 @@ def go(request: HttpRequest) -> HttpResponse:
             return _credentials(request, requirement)
         return _elsewhere(request)
     except SignInExpired:
-        return _refused(request, Refused(reasons.SIGN_IN_EXPIRED))
+        return refused_page(request, Refused(reasons.SIGN_IN_EXPIRED))
     except Refused as refused:
-        return _refused(request, refused)
+        return refused_page(request, refused)
 
 
 def _elsewhere(request: HttpRequest) -> HttpResponse:
@@ -80,7 +80,3 @@ def _next(request: HttpRequest, ticket: Ticket) -> HttpResponse:
     if due is None:
         return steps(request, met(request), ticket.person(), is_ready=True)
     return text_page(request, due, action=reverse("self:go"), ticket=ticket.seal())
-
-
-def _refused(request: HttpRequest, refused: Refused) -> HttpResponse:
-    return page(request, "refused", sentence=refused.sentence, code=refused.reason.code, is_go=True, status=403)

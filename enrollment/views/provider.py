@@ -53,7 +53,7 @@ def callback(request: HttpRequest, number: int) -> HttpResponse:
     try:
         trip = flow.recall(_enabled(number), purpose_of(number), query=query, cookies=request.COOKIES)
     except ProviderRefused as error:
-        return refused_page(request, Refused(sign_in.reason_of(error)))
+        return refused_page(request, sign_in.as_refused(error))
     except Refused as refused:
         return refused_page(request, refused)
     response = _arrived(request, trip, query)

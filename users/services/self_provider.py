@@ -1,5 +1,6 @@
 """The user portal and web registration for people who come from an identity provider."""
 
+import json
 from typing import Final
 
 from django.db.models import QuerySet
@@ -42,6 +43,11 @@ def provider_of(request: HttpRequest, user: User) -> IdentityProvider | None:
 def depart_to_confirm(request: HttpRequest, user: User, *, then: str) -> Departure:
     """Raises ProviderRefused."""
     return DOOR.depart_to_confirm(user, provider_of(request, user), then=then)
+
+
+def registers(trip: Trip) -> bool:
+    """Whether it began at `/go`."""
+    return REGISTERS in json.loads(trip.keeps)
 
 
 def arrive(request: HttpRequest, trip: Trip) -> tuple[Step, str]:

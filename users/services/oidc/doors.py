@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from users.errors import ProviderDoubted, SignInStale
+from users.errors import ProviderDoubted, SignInRefused, SignInStale
 from users.models import IdentityProvider, User
 from users.services.oidc import flow
 from users.services.oidc import people as provider_people
@@ -71,7 +71,12 @@ class Door:
 def arrive(request: HttpRequest, trip: Trip) -> tuple[User, Arrival, dict[str, Any]]:
     """Who it is here, and what was kept.  Raises SignInRefused, also for somebody else than is to confirm."""
     arrival = flow.complete(trip, query=request.GET.dict())
-    user, kept = provider_people.arrive(trip.provider, arrival.claimed), json.loads(trip.keeps)
+    kept = json.loads(trip.keeps)
+    try:
+        user = provider_people.arrive(trip.provider, arrival.claimed)
+    except SignInRefused as refused:
+        refused.named = arrival.claimed.user_id
+        raise
     is_asked = trip.fresh and user.pk == kept.get(CONFIRMS) and request.user == user
     if CONFIRMS in kept and not is_asked:
         raise ProviderDoubted("somebody else")
