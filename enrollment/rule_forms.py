@@ -47,12 +47,19 @@ class RuleForm(forms.Form):
         choices=[("", gettext_lazy("Not said here")), *Device.Owner.choices],
         help_text=gettext_lazy("By user enrollment a device is the employee's in any case."),
     )
+    terms_name = forms.ChoiceField(
+        label=gettext_lazy("Terms by language"),
+        required=False,
+        help_text=gettext_lazy("Those that have a name, under Privacy and terms."),
+    )
     terms = forms.CharField(
         label=gettext_lazy("Terms"),
         required=False,
         max_length=local_texts.LONGEST,
         widget=forms.Textarea(attrs={"rows": 6}),
-        help_text=gettext_lazy("In the place of the End User Terms of Service, whatever the language."),
+        help_text=gettext_lazy(
+            "In the place of the End User Terms of Service, for all languages in which the named terms are not written."
+        ),
     )
 
     def __init__(self, data: Any = None, *, rule: Rule | None = None) -> None:
@@ -62,6 +69,9 @@ class RuleForm(forms.Form):
         audience = self.fields["audience"]
         assert isinstance(audience, forms.ChoiceField)  # noqa: S101 - it stands above
         audience.choices = [(key, str(Rule(group=group))) for key, group in self._groups.items()]
+        named = self.fields["terms_name"]
+        assert isinstance(named, forms.ChoiceField)  # noqa: S101 - it stands above
+        named.choices = [("", _("Not said here")), *((name, name) for name in local_texts.names())]
         for family in FAMILIES:
             self.fields[SYSTEM + family] = forms.CharField(
                 label=_("Oldest allowed system: {family}").format(family=outlook.FAMILY_NAMES.get(family, family)),
@@ -86,6 +96,7 @@ class RuleForm(forms.Form):
             minimum_os={family: given[SYSTEM + family] for family in FAMILIES},
             owner=given["owner"],
             terms=given["terms"],
+            terms_name=given["terms_name"],
         )
         try:
             return ruling.save(written, actor=actor, row=self.rule)
@@ -109,4 +120,5 @@ def _initial(rule: Rule | None) -> dict[str, Any]:
         return {}
     minima = {SYSTEM + family: rules.of_family(rule.listed("minimum_os"), family) for family in FAMILIES}
     lists = {name: rule.listed(name) for name in ("kinds", "families")}
-    return minima | lists | {"device_limit": rule.device_limit, "owner": rule.owner, "terms": rule.terms}
+    others = {name: getattr(rule, name) for name in ("device_limit", "owner", "terms", "terms_name")}
+    return minima | lists | others

@@ -1,4 +1,4 @@
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 from django.utils import timezone
@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from enrollment.models.attempt import Attempt
 from users.models import User
+
+LONGEST_NAME: Final = 100
 
 
 class PolicyText(models.Model):
@@ -42,6 +44,8 @@ class LocalText(models.Model):
     language = models.CharField(max_length=3)
     country = models.CharField(max_length=3, blank=True)
     type = models.CharField(max_length=8, choices=Type.choices, default=Type.SYSTEM)
+    # of terms for whom a rule names them; empty: for everybody else
+    name = models.CharField(max_length=LONGEST_NAME, blank=True, default="", db_default="")
     content = models.TextField()
     notice_email = models.CharField(max_length=320, blank=True)
     changed_at = models.DateTimeField(default=timezone.now)
@@ -49,7 +53,7 @@ class LocalText(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["kind", "language", "country", "type"], name="local_text_once"),
+            models.UniqueConstraint(fields=["kind", "name", "language", "country", "type"], name="named_text_once"),
         ]
 
     def __str__(self) -> str:

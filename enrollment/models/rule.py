@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device
+from enrollment.models.consent import LONGEST_NAME
 from users.models import Group
 
 LONGEST_LIST: Final = 100
@@ -32,7 +33,8 @@ class Rule(models.Model):
     families = models.CharField(max_length=LONGEST_LIST, blank=True)
     minimum_os = models.CharField(max_length=LONGEST_LIST, blank=True)
     owner = models.CharField(max_length=8, choices=Device.Owner.choices, blank=True)
-    terms = models.TextField(blank=True)
+    terms = models.TextField(blank=True)  # for all languages in which those that are named are not written
+    terms_name = models.CharField(max_length=LONGEST_NAME, blank=True, default="", db_default="")
     changed_at = models.DateTimeField(default=timezone.now)
     changed_by = models.CharField(max_length=255)
 

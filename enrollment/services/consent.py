@@ -13,8 +13,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from devices.models import Enrollment
-from enrollment.models import Acceptance, Attempt, LocalText, PolicyText
-from enrollment.services import consent_notice, rules
+from enrollment.models import Acceptance, Attempt, LocalText, PolicyText, Rule
+from enrollment.services import consent_notice, local_texts, rules
 from epmm import options, settings_store
 from epmm.settings_store import Setting
 from users.models import User
@@ -30,7 +30,7 @@ def due(kind: Enrollment.Kind, languages: Sequence[str] = (), user: int = 0) -> 
     """The texts a person has to accept now, in order, each in the first of these languages that it is written in.
 
     Without one, it is the text for all others; without that, one in the language of the pages, or the built-in text.
-    Terms that a rule has for this person take the place of all of these.
+    Terms that a rule has for this person are found likewise, and take the place of all of these.
     """
     return [_kept(text) for text in _shown(kind, languages, user)]
 
@@ -41,22 +41,36 @@ def _shown(kind: Enrollment.Kind, languages: Sequence[str], user: int) -> list[P
     theirs = rules.of(user).terms() if user else None
     for policy, setting in CONFIGURED:
         if policy == PolicyText.Kind.TERMS and theirs is not None and theirs.rule is not None:
-            texts.append(_worded(policy, get_language() or settings.LANGUAGE_CODE, theirs.value))
+            texts.append(_of_rule(policy, theirs.rule, languages))
             continue
         value = settings_store.read(setting)
         if mode_of(value) != "off":
-            here = get_language() or settings.LANGUAGE_CODE
-            others = [] if mode_of(value) == "own" else [here, settings.LANGUAGE_CODE]
+            others = [] if mode_of(value) == "own" else [_here(), settings.LANGUAGE_CODE]
             local = best(policy, [*languages, *others])
-            tag = local.tag if local else here
-            texts.append(_worded(policy, tag, local.content if local else _text(policy, value, kind)))
+            texts.append(_either(policy, local, _text(policy, value, kind)))
     return texts
 
 
-def best(policy: PolicyText.Kind, languages: Sequence[str]) -> LocalText | None:
+def _of_rule(policy: PolicyText.Kind, rule: Rule, languages: Sequence[str]) -> PolicyText:
+    if not rule.terms_name:
+        return _either(policy, None, rule.terms)
+    others = [] if rule.terms else [_here(), settings.LANGUAGE_CODE, *local_texts.languages_of(rule.terms_name)]
+    return _either(policy, best(policy, [*languages, *others], rule.terms_name), rule.terms)
+
+
+def _either(policy: PolicyText.Kind, local: LocalText | None, otherwise: str) -> PolicyText:
+    return _worded(policy, local.tag, local.content) if local else _worded(policy, _here(), otherwise)
+
+
+def _here() -> str:
+    return get_language() or settings.LANGUAGE_CODE
+
+
+def best(policy: PolicyText.Kind, languages: Sequence[str], name: str = "") -> LocalText | None:
     """`de-AT` wants the text for Austria, else the German one, else a German one for another country."""
     asked = {tag.partition("-")[0] for tag in languages}
-    written = list(LocalText.objects.filter(kind=policy, language__in=asked).order_by("language", "country"))
+    found = LocalText.objects.filter(kind=policy, name=name, language__in=asked)
+    written = list(found.order_by("language", "country"))
     by_tag = {text.tag: text for text in written}
     for tag in languages:
         language, _dash, country = tag.partition("-")

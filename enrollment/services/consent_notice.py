@@ -31,7 +31,8 @@ def post(acceptance: Acceptance) -> None:
 
 def _recipient(text: PolicyText) -> str:
     language, _dash, country = text.language.partition("-")
-    local = LocalText.objects.filter(kind=text.kind, language=language, country=country).first()
+    of_tag = LocalText.objects.filter(kind=text.kind, language=language, country=country)
+    local = of_tag.filter(content=text.text).first()  # terms of several names may have the language
     own = local.notice_email if local is not None else ""
     return own or settings_store.read(options.CONSENT_NOTICE)
 

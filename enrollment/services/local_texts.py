@@ -11,7 +11,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from enrollment.models import LocalText, PolicyText
+from enrollment.models import LocalText, PolicyText, Rule
+from enrollment.models.consent import LONGEST_NAME
+from enrollment.services import rules
 from epmm import audit, markup
 from epmm.markup import MarkupRefused
 
@@ -35,11 +37,13 @@ class Written:
     country: str
     content: str
     notice_email: str
+    name: str = ""  # of terms that a rule names
 
 
 def save(written: Written, *, actor: str, row: LocalText | None = None) -> LocalText:
     """Raises TextRefused; then nothing is changed."""
     text = row or LocalText(kind=written.kind)
+    before, text.name = text.name, written.name.strip()
     text.language, text.country = written.language, written.country.strip().upper()
     text.content, text.notice_email = _checked(written.content), written.notice_email.strip()
     text.changed_at, text.changed_by = timezone.now(), actor
@@ -50,20 +54,46 @@ def save(written: Written, *, actor: str, row: LocalText | None = None) -> Local
             validate_email(text.notice_email)
         except ValidationError as error:
             raise TextRefused(" ".join(error.messages)) from error
+    if len(text.name) > LONGEST_NAME or not text.name.isprintable():
+        raise TextRefused(_("A name has at most {n} characters.").format(n=LONGEST_NAME))
+    if text.name and text.kind != PolicyText.Kind.TERMS:
+        raise TextRefused(_("Only terms have a name."))
     try:
         with transaction.atomic():
             text.save()
+            _keep_named(before)
             _record("text.saved", text, actor)
     except IntegrityError as error:
-        raise TextRefused(_("There is a text for {tag} already.").format(tag=text.tag)) from error
+        raise TextRefused(_("There is a text for {tag} already.").format(tag=_subject(text))) from error
     return text
 
 
 @transaction.atomic
 def delete(text: LocalText, *, actor: str) -> None:
-    """What people have seen and accepted of it stays, as versions."""
+    """What people have seen and accepted of it stays, as versions.  Raises TextRefused."""
     _record("text.deleted", text, actor)
     text.delete()
+    _keep_named(text.name)
+
+
+def names() -> list[str]:
+    """Of the terms that rules may name."""
+    named = LocalText.objects.filter(kind=PolicyText.Kind.TERMS).exclude(name="")
+    return list(named.order_by("name").values_list("name", flat=True).distinct())
+
+
+def languages_of(name: str) -> list[str]:
+    found = LocalText.objects.filter(kind=PolicyText.Kind.TERMS, name=name).order_by("pk")
+    return list(found.values_list("language", flat=True))
+
+
+def _keep_named(name: str) -> None:
+    """Whom a rule has no terms for any more would read nothing.  In a transaction, which this undoes."""
+    if not name or LocalText.objects.filter(kind=PolicyText.Kind.TERMS, name=name).exists():
+        return
+    rule = rules.named(Rule.objects.filter(terms_name=name)).first()
+    if rule is not None:
+        raise TextRefused(_("The rule for {audience} names these terms: change it first.").format(audience=rule))
 
 
 def _checked(content: str) -> str:
@@ -76,6 +106,10 @@ def _checked(content: str) -> str:
     return cleaned
 
 
+def _subject(text: LocalText) -> str:
+    return f"{text.name} {text.tag}".strip()
+
+
 def _record(action: str, text: LocalText, actor: str) -> None:
     details = {"notice": text.notice_email, "characters": len(text.content)}
-    audit.record(action, actor=actor, subject_type="text", subject=f"{text.kind} {text.tag}", details=details)
+    audit.record(action, actor=actor, subject_type="text", subject=f"{text.kind} {_subject(text)}", details=details)

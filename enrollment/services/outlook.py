@@ -93,7 +93,8 @@ def spoken(said: Sayings, family: str = "", kind: Enrollment.Kind | None = None)
         yield _spoken(_("Oldest allowed system"), said.minimum(family), lambda text: text or _("any"))
     if kind != Enrollment.Kind.AAUE:  # the employee's, whatever rules say
         yield _spoken(_("Owner"), said.owner(), lambda owner: str(Device.Owner(owner).label))
-    yield _spoken(_("Terms"), said.terms(), _terms_text)
+    terms = said.terms()
+    yield _spoken(_("Terms"), terms, lambda value: terms_text(terms.rule) if terms.rule else _settings_text(value))
 
 
 def _spoken(subject: str, said: Said[T], text: Callable[[T], str]) -> Spoken:
@@ -118,6 +119,10 @@ def limit_text(limit: int | None) -> str:
     return _("none") if limit is None else str(limit)
 
 
-def _terms_text(text: str) -> str:
+def terms_text(rule: Rule) -> str:
+    return rule.terms_name or (_("own text") if rule.terms else "")
+
+
+def _settings_text(text: str) -> str:
     mode = consent.mode_of(text)
     return _("none") if mode == "off" else _("built-in text") if mode == "on" else _("own text")

@@ -60,7 +60,8 @@ class Sayings:
         return self._first(lambda rule: rule.owner, settings_store.read(options.DEFAULT_OWNER))
 
     def terms(self) -> Said[str]:
-        return self._first(lambda rule: rule.terms, settings_store.read(options.TERMS))
+        """The name or the text of a rule, or what the settings say."""
+        return self._first(lambda rule: rule.terms_name or rule.terms, settings_store.read(options.TERMS))
 
     def limit(self) -> Said[int | None]:
         """Of several either the highest or the first; a limit in the settings may go before all of them."""

@@ -21,7 +21,7 @@ from users.models import Group, Membership, User
 
 MOST_RULES: Final = 200
 MOST_DEVICES: Final = 50
-SUBJECTS: Final = ("kinds", "device_limit", "families", "minimum_os", "owner", "terms")
+SUBJECTS: Final = ("kinds", "device_limit", "families", "minimum_os", "owner", "terms", "terms_name")
 
 
 class RuleRefused(Exception):
@@ -39,6 +39,7 @@ class Written:
     minimum_os: Mapping[str, str] = field(default_factory=dict)  # by family
     owner: str = ""
     terms: str = ""
+    terms_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,7 @@ def save(written: Written, *, actor: str, row: Rule | None = None) -> Rule:
     rule.families = _listed(written.families, FAMILIES)
     rule.device_limit, rule.minimum_os = _limit(written.device_limit), _minima(written.minimum_os)
     rule.owner, rule.terms = _owner(written.owner), _terms(written.terms)
+    rule.terms_name = _terms_name(written.terms_name)
     rule.changed_at, rule.changed_by = timezone.now(), actor[:255]
     if not any(_told(rule).values()) and rule.device_limit is None:
         raise RuleRefused(_("The rule says nothing. Fill in what is to be different for these people."))
@@ -179,6 +181,12 @@ def _terms(text: str) -> str:
     if len(cleaned) > local_texts.LONGEST:
         raise RuleRefused(_("A text has 1 to {n} characters.").format(n=local_texts.LONGEST))
     return cleaned
+
+
+def _terms_name(name: str) -> str:
+    if name and name not in local_texts.names():
+        raise RuleRefused(_("There are no terms of this name."))
+    return name
 
 
 def _told(rule: Rule) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _said(rule: Rule) -> list[tuple[str, str]]:
         (_("Kinds of device"), outlook.families_text(rule.listed("families"))),
         (_("Oldest allowed system"), minima.replace(*RENAMED)),
         (_("Owner"), str(Device.Owner(rule.owner).label) if rule.owner else ""),
-        (_("Terms"), _("own text") if rule.terms else ""),
+        (_("Terms"), outlook.terms_text(rule)),
     )
     return [(subject, text) for subject, text in told if text]
 

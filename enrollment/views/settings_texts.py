@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from enrollment.models import LocalText, PolicyText
+from enrollment.models.consent import LONGEST_NAME
 from enrollment.services import consent, local_texts
 from enrollment.services.local_texts import CHOICES, LANGUAGES, TextRefused, Written
 from epmm import markup, settings_store
@@ -63,6 +64,13 @@ class TextForm(forms.Form):
 
 
 class LocalForm(forms.Form):
+    name = forms.CharField(
+        label=gettext_lazy("Name of the terms"),
+        required=False,
+        max_length=LONGEST_NAME,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text=gettext_lazy("Empty: for everybody. Terms with a name are for whom an enrollment rule names them."),
+    )
     language = forms.ChoiceField(label=gettext_lazy("Language"), choices=CHOICES)
     country = forms.CharField(
         label=gettext_lazy("Country/Region"),
@@ -81,6 +89,11 @@ class LocalForm(forms.Form):
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
         help_text=gettext_lazy("Who is told by mail of each acceptance of this text."),
     )
+
+    def __init__(self, kind: PolicyText.Kind, data: Any, *, row: LocalText | None) -> None:
+        super().__init__(data, initial={name: getattr(row, name) for name in self.base_fields} if row else {})
+        if kind != PolicyText.Kind.TERMS:
+            del self.fields["name"]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -102,7 +115,7 @@ def texts(request: HttpRequest) -> HttpResponse:
     context = settings_tree.context(settings_tree.TEXTS) | {"can_change": may_change(request)}
     if settings_form.is_bound and "kind" in request.POST:
         settings_form = SettingsForm(settings_tree.TEXTS, is_read_only=not may_change(request))
-    written = list(LocalText.objects.order_by("language", "country"))
+    written = list(LocalText.objects.order_by("name", "language", "country"))
     shown = [
         (kind, TITLES[kind], form, [(LANGUAGES.get(each.language), each) for each in written if each.kind == kind],
          consent.versions(kind)[:VERSIONS])
@@ -116,9 +129,7 @@ def edit(request: HttpRequest) -> HttpResponse:
     """A dialog: a new text, or the one that `number` names."""
     row = asked_row(request, LocalText)
     kind = PolicyText.Kind(row.kind) if row else _kind(request)
-    fields = ("language", "country", "content", "notice_email")
-    initial = {name: getattr(row, name) for name in fields} if row else {}
-    form = LocalForm(request.POST if GO in request.POST else None, initial=initial)
+    form = LocalForm(kind, request.POST if GO in request.POST else None, row=row)
     if form.is_valid():
         try:
             local_texts.save(Written(kind=kind, **form.cleaned_data), actor=administrator(request).user_id, row=row)
@@ -134,8 +145,12 @@ def edit(request: HttpRequest) -> HttpResponse:
 def delete(request: HttpRequest) -> HttpResponse:
     row = asked_row(request, LocalText)
     if row is not None:
-        local_texts.delete(row, actor=administrator(request).user_id)
-        messages.success(request, _("The text is deleted. What people have accepted of it stays below."))
+        try:
+            local_texts.delete(row, actor=administrator(request).user_id)
+        except TextRefused as refused:
+            messages.error(request, str(refused))
+        else:
+            messages.success(request, _("The text is deleted. What people have accepted of it stays below."))
     return redirect("portal:settings-texts")
 
 

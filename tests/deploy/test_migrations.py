@@ -29,6 +29,7 @@ BECAUSE = {
     ("devices.0022_label_names_folded", "AddConstraint"): "labels are few",
     ("users.0025_index_of_accounts", "AddConstraint"): "100,000 people are looked through in a tenth of a second",
     ("users.0025_index_of_accounts", "AlterField"): "the index is dropped; SQLite copies the people in a second",
+    ("enrollment.0006_named_terms", "AddConstraint"): "texts are few",
     ("users.0006_encrypt_second_factors", "RunPython"): "administrators with a second factor are few",
     ("users.0002_administrators", "RunPython"): "administrators are few, and what it fills is a new table",
 }
