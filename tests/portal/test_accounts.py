@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -12,6 +13,7 @@ from users.models import Directory, DirectoryEntry, IdentityProvider, User
 from users.services import account_conflicts
 from users.services.accounts import State
 from users.services.directory import sync
+from users.views import account_preview
 
 OURS = "localhost.example"
 HERE = "/admin/services/accounts"
@@ -60,6 +62,34 @@ def test_every_value_is_shown_before_a_mapping_is_used(signed_in: SignedIn) -> N
     assert len(lines) == 61
     assert next(line for line in lines if line.startswith("p055")).split(",")[3] == "Another person has it"
     assert not User.objects.filter(user_id__startswith="p0").exclude(managed_apple_account=None).exists()
+
+
+def test_those_that_would_fail_are_looked_for_some_people_at_a_time_until_there_is_a_page_of_them(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in()
+    domains()
+    monkeypatch.setattr(account_preview, "SCANNED", 10)
+    monkeypatch.setattr(account_preview, "SIZE", 2)
+    corp = directory(people=45)
+    for n in (15, 22, 31):
+        factories.user(f"holder{n}", managed_apple_account=f"p0{n}@{OURS}")
+    there = f"/admin/services/ldap/{corp.pk}/accounts"
+    address, told = "?failing=1", []
+
+    while address:
+        page = client.get(there + address)
+        rows = [each.wanted.user.user_id for each, _badge in page.context["rows"]]
+        told.append((page.context["looked_at"], rows, 'hx-trigger="load"' in page.content.decode()))
+        address = page.context["next_address"]
+
+    assert told == [
+        ("10", [], True),
+        ("20", ["p015"], True),
+        ("30", ["p022"], False),
+        ("40", ["p031"], True),
+        ("45", [], False),
+    ]
 
 
 def test_a_mapping_is_tried_out_and_then_used(signed_in: SignedIn) -> None:

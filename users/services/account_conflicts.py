@@ -17,6 +17,10 @@ CHUNK: Final = 500
 KIND: Final = "users.settle_accounts"
 SOLVABLE: Final = sorted(TOLD)  # what may have gone since, without anything new from the origin
 ORIGINS: Final = ("directory", "provider")
+LOOKED_AT: Final = (
+    *ORIGINS, "attributes", "account", "account_state", "user__user_id", "user__first_name", "user__last_name",
+    "user__full_name", "user__email", "user__upn", "user__managed_apple_account",
+)  # fmt: skip
 HEAVY: Final = ("directory__bind_password", "directory__certificates", "provider__client_secret")
 
 
@@ -55,8 +59,8 @@ def adopt(entries: Iterable[DirectoryEntry], *, actor: str) -> Iterator[tuple[Di
 
 
 def of_origin(origin: Directory | IdentityProvider) -> QuerySet[DirectoryEntry]:
-    """All of its people, for a preview."""
-    return origin.entries.filter(gone_at=None).select_related("user").order_by("pk")
+    """All of its people, for a preview, and of them what it looks at: there may be a hundred thousand."""
+    return origin.entries.filter(gone_at=None).select_related("user").only(*LOOKED_AT).order_by("pk")
 
 
 def foretold(

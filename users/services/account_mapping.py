@@ -18,6 +18,7 @@ from users.services.accounts import State
 CLAIM: Final = "account"  # under which name the attributes of an entry hold what a provider says
 TOLD: Final = frozenset({State.TAKEN, State.INVALID, State.FOREIGN, State.ENROLLED})  # an administrator has to act
 Holder = tuple[int, str]  # the key and the name of who has an account
+NAMED: Final = ("managed_apple_account", "user_id", "first_name", "last_name", "full_name")
 FAILING: Final = TOLD | {State.MISSING}
 
 
@@ -107,8 +108,12 @@ def plan(wanted: Sequence[Wanted], given: dict[str, Holder] | None = None) -> It
     Of two who want the same the first has it; `given` says who got what in an earlier part of the same plan.
     """
     given = {} if given is None else given
-    values = [each.mapped.text for each in wanted if each.mapped.text and each.mapped.state == State.FINE]
-    theirs = User.objects.filter(managed_apple_account__in=values) if values else ()
+    values = [
+        each.mapped.text
+        for each in wanted
+        if each.mapped.state == State.FINE and each.mapped.text not in ("", each.user.managed_apple_account)
+    ]
+    theirs = User.objects.filter(managed_apple_account__in=values).only(*NAMED) if values else ()
     holders: dict[str | None, Holder] = {user.managed_apple_account: (user.pk, user.display_name) for user in theirs}
     enrolled = accounts.enrolled(
         each.user for each in wanted if each.user.managed_apple_account not in (None, each.mapped.text)

@@ -14,19 +14,16 @@ from epmm.client_address import client_address
 from epmm.models import AuditEntry
 from users.errors import NoAdministrator, PasswordMustChange, SamePassword, WrongCode
 from users.models import IdentityProvider, PortalSession, User
-from users.services import people, second_factor
+from users.services import half_way, people, second_factor
 from users.services import sign_in as credentials
 from users.services.oidc import doors, providers
 from users.services.oidc import people as provider_people
 from users.services.sign_in import Requirement
 from users.sessions import ADDRESS, keep_roles
 
-PENDING: Final = "pending_user"
-MUST_CHANGE: Final = "must_change_password"
 CONFIRMED: Final = "confirmed_at"
 PREVIOUS: Final = "previous_sign_in"
 CONFIRMED_SECONDS: Final = 300
-PENDING_SECONDS: Final = 600
 BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -46,8 +43,7 @@ def begin(request: HttpRequest, name: str, password: str) -> Step:
     except PasswordMustChange:
         user, is_over = _known(name), True
     if is_over:
-        _wait(request, user)
-        request.session[MUST_CHANGE] = True
+        half_way.wait(request, user, must_change=True)
         return Step.NEW_PASSWORD
     return go_on(request, user)
 
@@ -61,24 +57,13 @@ def choose_password(request: HttpRequest, user: User, password: str) -> Step:
     return go_on(request, user)
 
 
-def must_change(request: HttpRequest) -> bool:
-    return bool(request.session.get(MUST_CHANGE))
-
-
 def go_on(request: HttpRequest, user: User) -> Step:
     """With whoever has proved who they are."""
     if second_factor.is_on(user):
-        _wait(request, user)
+        half_way.wait(request, user)
         return Step.CODE
     _enter(request, user)
     return Step.DONE
-
-
-def _wait(request: HttpRequest, user: User) -> None:
-    """Nobody is signed in meanwhile, and not for long."""
-    request.session.flush()
-    request.session[PENDING] = user.pk
-    request.session.set_expiry(PENDING_SECONDS)
 
 
 def _known(name: str) -> User:
@@ -86,12 +71,6 @@ def _known(name: str) -> User:
     if user is None or not user.is_admin:
         raise NoAdministrator
     return user
-
-
-def pending(request: HttpRequest) -> User | None:
-    """Who gave the right password and owes a code."""
-    user_id = request.session.get(PENDING)
-    return User.objects.enabled().filter(pk=user_id).first() if user_id else None
 
 
 def finish(request: HttpRequest, user: User, code: str) -> None:

@@ -13,18 +13,15 @@ from epmm import audit, options, settings_store
 from epmm.models import AuditEntry
 from users.errors import InvalidPerson, NoUserPortal, PasswordMustChange, SamePassword, WrongCode, WrongCredentials
 from users.models import PersonSession, Role, User
-from users.services import people, second_factor
+from users.services import half_way, people, second_factor
 from users.services import sign_in as credentials
 from users.services.oidc import doors
 from users.services.sign_in import Requirement
 from users.sessions import keep_roles
 
-PENDING: Final = "pending_user"
 PROVED: Final = "proved_user"  # to web registration: no sign-in, which needs a role
-MUST_CHANGE: Final = "must_change_password"
 CONFIRMED: Final = "confirmed_at"
 CONFIRMED_SECONDS: Final = 300
-PENDING_SECONDS: Final = 600
 BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -46,8 +43,7 @@ def begin(request: HttpRequest, name: str, password: str, *, address: str | None
         user, is_over = _known(name), True
     if not is_over:
         return go_on(request, user)
-    _wait(request, user)
-    request.session[MUST_CHANGE] = True
+    half_way.wait(request, user, must_change=True)
     return Step.NEW_PASSWORD
 
 
@@ -58,17 +54,6 @@ def choose_password(request: HttpRequest, user: User, password: str) -> Step:
     people.set_password(user, password, actor=user.user_id)
     request.session.flush()  # whatever comes of the rest, this is done
     return go_on(request, user)
-
-
-def pending(request: HttpRequest, *, must_change: bool) -> User | None:
-    """Who gave the right password and owes something else."""
-    if bool(request.session.get(MUST_CHANGE)) is not must_change:
-        return None
-    return _enabled(request.session.get(PENDING))
-
-
-def _enabled(number: int | None) -> User | None:
-    return User.objects.enabled().filter(pk=number).first() if number else None
 
 
 def finish(request: HttpRequest, user: User, code: str, *, address: str | None) -> None:
@@ -95,11 +80,11 @@ def prove(request: HttpRequest, user: User) -> None:
     """Who they are is known for a while, and no more than that."""
     request.session.flush()
     request.session[PROVED] = user.pk
-    request.session.set_expiry(PENDING_SECONDS)
+    request.session.set_expiry(half_way.SECONDS)
 
 
 def proved(request: HttpRequest) -> User | None:
-    return _enabled(request.session.get(PROVED))
+    return half_way.enabled(request.session.get(PROVED))
 
 
 def leave(request: HttpRequest) -> None:
@@ -159,16 +144,10 @@ def go_on(request: HttpRequest, user: User) -> Step:
     """A second factor that somebody has for the Admin Portal is asked for here, too."""
     if second_factor.is_on(user):
         _check_role(user)
-        _wait(request, user)
+        half_way.wait(request, user)
         return Step.CODE
     enter(request, user)
     return Step.DONE
-
-
-def _wait(request: HttpRequest, user: User) -> None:
-    request.session.flush()
-    request.session[PENDING] = user.pk
-    request.session.set_expiry(PENDING_SECONDS)
 
 
 def _known(name: str) -> User:

@@ -1,7 +1,6 @@
 """Services > Managed Apple Accounts: people whose account is not in step with what is mapped for them."""
 
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from django.contrib import messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -13,12 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from epmm.portal.lists import MOST_TICKED, Action, Badge, Cell, Column, Link, Listing, grouped, ticked
+from epmm.portal.lists import MOST_TICKED, Action, Badge, Cell, Column, Link, Listing, grouped
 from users import permissions
 from users.models import AdminRole, DirectoryEntry, User
 from users.services import account_conflicts
 from users.services.accounts import State
-from users.views.chosen import keys
+from users.views.chosen import asked_for
 from users.views.dialogs import GO, administrator, refused
 
 HERE: Final = "portal:services-accounts"
@@ -124,9 +123,10 @@ def adopt(request: HttpRequest) -> HttpResponse:
 
 def _chosen(request: HttpRequest) -> QuerySet[DirectoryEntry]:
     """The ticked, or all that match the list's address; from dialog to answer they stay the same."""
-    found = account_conflicts.everything()
-    if "chosen" not in request.POST and request.POST.get("all") == "1":
-        asked = dict(parse_qsl(request.POST.get("matching", "")[:4000]))
-        return _narrowed(found, asked.get("state", ""))
-    given = request.POST["chosen"].split(",") if "chosen" in request.POST else ticked(request)
-    return found.filter(pk__in=keys(given[: MOST_TICKED + 1]))
+    return asked_for(
+        request,
+        account_conflicts.everything(),
+        find=LISTING.find,
+        narrow=lambda found, asked: _narrowed(found, asked.get("state", "")),
+        most=MOST_TICKED + 1,
+    )

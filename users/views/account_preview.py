@@ -1,8 +1,7 @@
 """What Managed Apple Accounts a directory or an identity provider would give its people, before it does."""
 
-import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -18,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from epmm import audit
-from epmm.portal.lists import Badge, grouped, plain
+from epmm.portal.lists import Badge, Cell, csv_answer, grouped
 from users.directory_forms import ATTRIBUTE, PLAIN
 from users.models import AccountSource, Directory, DirectoryEntry, IdentityProvider
 from users.services import account_conflicts, account_patterns, directories
@@ -30,7 +29,9 @@ from users.views.chosen import keys
 from users.views.dialogs import GO, administrator
 
 SIZE: Final = 50
-SCANNED: Final = 2_000  # people at once, who are counted and among whom those that would fail are looked for
+SCANNED: Final = 500  # people of one request, who are counted and among whom those that would fail are looked for
+EXPORTED_AT_ONCE: Final = 2_000
+ANEW: Final = {"after": "", "failing": "", "looked": "", "found": ""}
 Origin = Directory | IdentityProvider
 
 
@@ -103,19 +104,24 @@ def _page(request: HttpRequest, origin: Origin, back: str) -> HttpResponseBase:
         return redirect(request.path)
     if request.GET.get("format") == "csv":
         return _csv(request, origin, form.rule)
-    asked = request.GET.dict()
-    window = _window(origin, form.rule, asked.get("after", ""), is_failing="failing" in asked)
+    asked, is_failing = request.GET.dict(), "failing" in request.GET
+    window = _window(origin, form.rule, _number(asked, "after"), is_failing=is_failing)
+    # those that would fail are looked for until there is a page of them
+    looked_at, found = _number(asked, "looked") + window.looked_at, _number(asked, "found") + len(window.shown)
+    is_seeking = is_failing and found < SIZE and bool(window.after)
+    sought = {"looked": str(looked_at) if is_failing else "", "found": str(found) if is_seeking else ""}
     context |= {
         "rows": [(each, _badge(each)) for each in window.shown],
         "counts": window.counts,
-        "looked_at": grouped(window.looked_at),
-        "is_failing": "failing" in asked,
+        "looked_at": grouped(looked_at),
+        "is_failing": is_failing,
+        "is_seeking": is_seeking,
         "is_unread": _is_unread(origin, form.rule, form.cleaned_data["name"]),
         "is_changed": form.has_changed(),
-        "next_address": _address(asked, after=str(window.after)) if window.after else "",
-        "all_address": _address(asked, after="", failing=""),
-        "failing_address": _address(asked, after="", failing="1"),
-        "csv_address": _address(asked, after="", failing="", format="csv"),
+        "next_address": _address(asked, after=str(window.after), **sought) if window.after else "",
+        "all_address": _address(asked, **ANEW),
+        "failing_address": _address(asked, **ANEW | {"failing": "1"}),
+        "csv_address": _address(asked, **ANEW, format="csv"),
     }
     return render(request, "portal/services/accounts_preview.html", context)
 
@@ -128,8 +134,11 @@ class _Window:
     after: int  # where to go on; 0: that was all
 
 
-def _window(origin: Origin, rule: Rule, after: str, *, is_failing: bool) -> _Window:
-    start = next(iter(keys([after])), 0)
+def _number(asked: dict[str, str], name: str) -> int:
+    return next(iter(keys([asked.get(name, "")])), 0)
+
+
+def _window(origin: Origin, rule: Rule, start: int, *, is_failing: bool) -> _Window:
     entries = list(account_conflicts.of_origin(origin).filter(pk__gt=start)[:SCANNED])
     outcomes = account_conflicts.foretold(origin, rule, entries)
     wanted = [each for each in outcomes if each.state in FAILING] if is_failing else outcomes
@@ -176,29 +185,19 @@ def _csv(request: HttpRequest, origin: Origin, rule: Rule) -> StreamingHttpRespo
         subject=f"accounts of {origin}"[:255],
         details={"source": rule.source, "name": rule.name, "pattern": rule.pattern},
     )
-    headers = {"Content-Disposition": 'attachment; filename="accounts.csv"'}
-    return StreamingHttpResponse(_lines(origin, rule), content_type="text/csv; charset=utf-8", headers=headers)
+    headings = (_("User ID"), _("Mapped"), _("Account"), _("State"), _("Problem"))
+    return csv_answer("accounts.csv", headings, _tables(origin, rule))
 
 
-def _lines(origin: Origin, rule: Rule) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield "\N{BYTE ORDER MARK}" + str(
-        writer.writerow([_("User ID"), _("Mapped"), _("Account"), _("State"), _("Problem")])
-    )
+def _tables(origin: Origin, rule: Rule) -> Iterator[list[list[Cell]]]:
     given: dict[str, tuple[int, str]] = {}
     last = 0
-    while some := list(account_conflicts.of_origin(origin).filter(pk__gt=last)[:SCANNED]):
+    while some := list(account_conflicts.of_origin(origin).filter(pk__gt=last)[:EXPORTED_AT_ONCE]):
         last = some[-1].pk
-        for each in account_conflicts.foretold(origin, rule, some, given):
-            yield str(writer.writerow([plain(cell) for cell in _cells(each)]))
+        yield [_cells(each) for each in account_conflicts.foretold(origin, rule, some, given)]
 
 
-def _cells(outcome: Outcome) -> Sequence[str]:
+def _cells(outcome: Outcome) -> list[Cell]:
     entry: DirectoryEntry = outcome.wanted.entry
     state = str(State(outcome.state).label)
-    return entry.user.user_id, outcome.wanted.mapped.text, outcome.account or "", state, outcome.problem
-
-
-class _Echo:
-    def write(self, line: str) -> str:
-        return line
+    return [entry.user.user_id, outcome.wanted.mapped.text, outcome.account, state, outcome.problem]

@@ -20,7 +20,7 @@ from users.errors import InvalidPerson, NoUserPortal, SignInRefused, TooManyAtte
 from users.forms import CodeForm, NewPasswordForm, OwnPasswordForm, SignInForm
 from users.models import IdentityProvider
 from users.self_permissions import person, person_of
-from users.services import self_provider, self_sign_in
+from users.services import half_way, self_provider, self_sign_in
 from users.services.oidc import providers
 from users.services.portal_sign_in import safe
 from users.services.self_sign_in import Step
@@ -64,7 +64,7 @@ def sign_in_page(request: HttpRequest, form: SignInForm, *, status: int, **conte
 @limited
 @require_http_methods(["GET", "HEAD", "POST"])
 def code(request: HttpRequest) -> HttpResponse:
-    user = self_sign_in.pending(request, must_change=False)
+    user = half_way.person(request, must_change=False)
     if user is None:
         return redirect(_with("self:sign-in", asked_for(request)))
     form, status = CodeForm(request.POST or None), 200
@@ -83,7 +83,7 @@ def code(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def first_password(request: HttpRequest) -> HttpResponse:
     """For whoever signed in with a password that somebody else has thought of, or that is over."""
-    user = self_sign_in.pending(request, must_change=True)
+    user = half_way.person(request, must_change=True)
     if user is None:
         return redirect(_with("self:sign-in", asked_for(request)))
     form = NewPasswordForm(request.POST or None)

@@ -26,7 +26,7 @@ from users.errors import (
 )
 from users.forms import CodeForm, ConfirmForm, NewPasswordForm, SignInForm
 from users.models import User
-from users.services import portal_sign_in, provider_sign_in
+from users.services import half_way, portal_sign_in, provider_sign_in
 from users.services.oidc import providers
 from users.services.portal_sign_in import Step
 
@@ -62,8 +62,8 @@ def _elsewhere(request: HttpRequest, refused: str = "") -> dict[str, Any]:
 @limited
 @require_http_methods(["GET", "HEAD", "POST"])
 def second_factor(request: HttpRequest) -> HttpResponse:
-    user = portal_sign_in.pending(request)
-    if user is None or portal_sign_in.must_change(request):
+    user = half_way.person(request, must_change=False)
+    if user is None:
         return redirect(_with_next("portal:sign-in", request))
     form = CodeForm(request.POST or None)
     status = 200
@@ -82,8 +82,8 @@ def second_factor(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_password(request: HttpRequest) -> HttpResponse:
     """For whoever signed in with a password that somebody else has thought of."""
-    user = portal_sign_in.pending(request)
-    if user is None or not portal_sign_in.must_change(request):
+    user = half_way.person(request, must_change=True)
+    if user is None:
         return redirect(_with_next("portal:sign-in", request))
     form = NewPasswordForm(request.POST or None)
     if form.is_valid():

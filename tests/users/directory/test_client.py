@@ -1,8 +1,10 @@
 """Asking a directory: whom we trust, whom we ask next, and what is never sent."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from socket import create_server
+from socket import SHUT_RDWR, create_server, socket
 from threading import Thread
 
 import pytest
@@ -109,26 +111,62 @@ def test_while_both_are_down_nobody_waits_for_them_anew(directory: Directory, mo
         found(directory)
 
 
-@pytest.mark.parametrize("starts", ["ldap", "ldaps"])
-def test_nobody_waits_for_a_server_that_takes_the_connection_and_says_nothing(starts: str) -> None:
-    """In a thread, for whoever waited would wait for ever."""
-    refused: list[str] = []
-    with create_server(("127.0.0.1", 0)) as mute:
-        directory = Directory(
-            name="Mute", url=f"{starts}://127.0.0.1:{mute.getsockname()[1]}", allows_plain=True,
-            bind_name="cn=reader", bind_password=b"secret", connect_seconds=0.2, search_seconds=0.2,
-        )  # fmt: skip
+@contextmanager
+def mute(*, after: bytes = b"") -> Iterator[int]:
+    """The port of a server that takes connections and says this one thing, or nothing."""
+    with create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    taken.append(server.accept()[0])
+                    if after:
+                        taken[-1].recv(1024)
+                        taken[-1].sendall(after)
+
+        taken: list[socket] = []
+        Thread(target=answer, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(SHUT_RDWR)
+    for each in taken:
+        each.close()
+
+
+AGREED = bytes.fromhex("300c02010178070a010004000400")  # to StartTLS: success
+WAY_TOO_LONG = 60.0
+
+
+@pytest.mark.parametrize(
+    ("scheme", "says", "seconds"),  # None: StartTLS is not asked for
+    [
+        ("ldap", None, 0.2),
+        ("ldaps", None, WAY_TOO_LONG),
+        ("ldap", b"", WAY_TOO_LONG),
+        ("ldap", AGREED, WAY_TOO_LONG),
+    ],
+    ids=["plain", "tls", "no answer to StartTLS", "StartTLS and no TLS"],
+)
+def test_nobody_waits_for_a_server_that_takes_the_connection_and_says_nothing(
+    server: Slapd, scheme: str, says: bytes | None, seconds: float
+) -> None:
+    """No longer than for a connection; the other one is asked then.  In a thread, for whoever waited would wait for
+    ever."""
+    answered: list[str] = []
+    with mute(after=says or b"") as port:
+        directory = directories.directory(server)
+        directory.url, directory.failover_url = f"{scheme}://127.0.0.1:{port}", server.url
+        directory.starts_tls, directory.allows_plain = says is not None, says is None
+        directory.connect_seconds, directory.search_seconds = 0.2, seconds
 
         def ask() -> None:
-            with pytest.raises(DirectoryDown) as away, client.connected(directory):
-                pass
-            refused.append(str(away.value))
+            with client.connected(directory) as connection:
+                answered.append(connection.url)
 
         asking = Thread(target=ask, daemon=True)
         asking.start()
         asking.join(20)
 
-    assert len(refused) == 1
+    assert answered == [server.url]
 
 
 def test_more_than_a_page_is_read_page_by_page(server: Slapd, directory: Directory) -> None:

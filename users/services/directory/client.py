@@ -31,7 +31,11 @@ PAGE: Final = 500
 AVOIDED_SECONDS: Final = 60.0  # a server that was away is asked after the other one for so long
 RESTING_SECONDS: Final = 5.0  # when all were away, nobody waits for them anew
 SCOPES: Final = {"base": 0, "one": 1, "sub": 2}  # RFC 4511, 4.5.1.2
+LDAP: Final = 389
 LDAPS: Final = 636
+# RFC 4511, 4.14.1: message 1, an extended request of this name; and the result code of an answer to it
+START_TLS: Final = bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"
+SUCCESS: Final = b"\x0a\x01\x00"
 GUID: Final = "objectguid"
 GUID_BYTES: Final = 16
 LONGEST_TEXT: Final = 1024
@@ -216,24 +220,29 @@ def account(directory: Directory, url: str) -> tuple[str, str]:
 def knock(directory: Directory, url: str) -> None:
     """Is there anybody?  Raises DirectoryDown.
 
-    libldap waits for ever, and at full speed, for a server that takes the connection and then never begins TLS.
-    Nothing is sent and nothing believed here: the certificate is libldap's to look at.
+    libldap waits for ever, and at full speed, for a server that takes the connection and then never begins TLS; and
+    for the search's time where it does not answer StartTLS.  Nothing is believed here: the certificate is libldap's to
+    look at.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "ldaps":
+    parts, is_first_plain = urlsplit(url), starts_tls(directory, url)
+    if parts.scheme != "ldaps" and not is_first_plain:
         return
+    port = parts.port or (LDAP if is_first_plain else LDAPS)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with (
-            socket.create_connection((parts.hostname, parts.port or LDAPS), directory.connect_seconds) as plain,
-            context.wrap_socket(plain, server_hostname=parts.hostname),
-        ):
-            pass
+        with socket.create_connection((parts.hostname, port), directory.connect_seconds) as plain:
+            if not is_first_plain or _agrees_to_tls(plain):
+                context.wrap_socket(plain, server_hostname=parts.hostname).close()
     except TimeoutError as error:
         raise DirectoryDown(_("It does not answer.")) from error
     except (OSError, ValueError):
         return  # what is the matter libldap says
+
+
+def _agrees_to_tls(plain: socket.socket) -> bool:
+    plain.sendall(START_TLS)
+    return SUCCESS in plain.recv(4096)
 
 
 def starts_tls(directory: Directory, url: str) -> bool:

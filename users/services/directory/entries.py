@@ -11,7 +11,7 @@ from users.models import AccountSource, Directory, User
 from users.services import account_mapping
 from users.services.account_mapping import Mapped, Rule
 from users.services.accounts import State
-from users.services.directory import client, filters, schema
+from users.services.directory import client, filters, primary_group, schema
 from users.services.directory.client import Entry
 from users.services.directory.schema import Schema
 
@@ -54,6 +54,12 @@ def attribute_names(directory: Directory) -> list[str]:
     wanted = [names.user_id, names.external_id, names.first_name, names.last_name, names.display_name, names.email]
     wanted += [names.upn, names.sam, directory.account_attribute, *directory.searched_attributes]
     return list({name.lower(): name for name in wanted if name}.values())
+
+
+def asked_of_one(directory: Directory) -> list[str]:
+    """What is read of somebody whose groups are looked for as well."""
+    apart = primary_group.ATTRIBUTES if primary_group.is_kept_apart(directory) else ()
+    return [*attribute_names(directory), *apart]
 
 
 class Reader:

@@ -240,7 +240,7 @@ def names_around(connection: Connection, entry: Entry, user_id: str) -> dict[str
         return {}
     wanted = [names.group_name, names.external_id]
     around = backend.groups_around(connection, entry.dn, user_id, names, wanted)
-    if (primary := primary_group.of(connection, entry.dn, names.group_filter, wanted)) is not None:
+    if (primary := primary_group.of(connection, entry, names.group_filter, wanted)) is not None:
         around += [primary]
         if names.nesting != Nesting.NONE:
             around += backend.groups_around(connection, primary.dn, user_id, names, wanted)

@@ -37,10 +37,10 @@ def number(group_sid: bytes) -> str:
     return str(int.from_bytes(group_sid[-NUMBER_BYTES:], "little"))
 
 
-def of(connection: Connection, dn: str, group_filter: str, wanted: Sequence[str]) -> Entry | None:
-    """The primary group of the person with this name."""
+def of(connection: Connection, person: Entry, group_filter: str, wanted: Sequence[str]) -> Entry | None:
+    """The primary group of somebody who was read with `ATTRIBUTES`."""
     directory = connection.directory
-    if not is_kept_apart(directory) or not (group := sid_of_primary(connection.read(dn, ATTRIBUTES))):
+    if not is_kept_apart(directory) or not (group := sid_of_primary(person)):
         return None
     asked = filters.all_of(group_filter, filters.equals(SID, group))
     return next(iter(connection.some(directory.group_base, directory.group_scope, asked, wanted, 1)), None)

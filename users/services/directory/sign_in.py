@@ -51,7 +51,7 @@ def read(directory: Directory, name: str) -> User | None:
 def look_up(connection: Connection, typed: str) -> list[Entry]:
     """Who is called so."""
     directory = connection.directory
-    wanted = entries.attribute_names(directory)
+    wanted = entries.asked_of_one(directory)
     return connection.some(directory.user_base, directory.user_scope, _called(directory, typed), wanted, _NOBODY)
 
 
@@ -77,7 +77,7 @@ def _ask(directory: Directory, user: User, known: DirectoryEntry | None, passwor
     asked = Question(
         directory,
         _called(directory, typed, known),
-        entries.attribute_names(directory),
+        entries.asked_of_one(directory),
         lambda found: _meant(directory, user, known, found),
     )
     nobody = f"cn={secrets.token_hex(8)},{directory.user_base}"

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from epmm import audit
+from epmm.folding import fold
 from users.errors import InvalidPerson
 from users.models import Group, IdentityProvider, SpentSignIn
 from users.services.oidc import known
@@ -79,7 +80,9 @@ def _choose(provider: IdentityProvider, names: Iterable[str]) -> dict[str, list[
     held = frozenset(provider.groups.values_list("external_id", flat=True))
     provider.groups.exclude(external_id__in=wanted).delete()
     new = sorted(wanted - held)
-    Group.objects.bulk_create([Group(provider=provider, external_id=name, name=name) for name in new])
+    Group.objects.bulk_create(
+        Group(provider=provider, external_id=name, name=name, name_folded=fold(name)) for name in new
+    )
     changes = {"added": new, "removed": sorted(held - wanted)}
     return changes if any(changes.values()) else {}
 
