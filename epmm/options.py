@@ -114,6 +114,11 @@ PIN_EXPIRY_HOURS: Final = number(
     high=4320,
     help=gettext_lazy("Passcode Expiry (hours). A PIN that stays valid longer than 4 hours is easier to misuse."),
 )
+QR_CODE: Final = flag(
+    "registration.qr_code",
+    default=True,
+    help=gettext_lazy("Show a QR code for the phone in invitations and on the pages that say how to enroll a device."),
+)
 DEVICE_LIMIT: Final[Setting[int | None]] = parsed(
     "registration.device_limit",
     default=None,
@@ -291,77 +296,77 @@ ACCOUNT_ATTEMPTS: Final = number(
     default=20,
     low=5,
     high=1000,
-    help=gettext_lazy("So many sign-ins of strangers to one account may fail at once, wherever they come from."),
+    help=gettext_lazy("How many sign-ins to one account may fail at once when strangers try, wherever they come from."),
 )
 ACCOUNT_ATTEMPTS_HOURLY: Final = number(
     "security.account_attempts_hourly",
     default=12,
     low=1,
     high=3600,
-    help=gettext_lazy("Of these so many come back in an hour, for each account."),
+    help=gettext_lazy("How many of these come back in an hour, for each account."),
 )
 ADDRESS_ATTEMPTS: Final = number(
     "security.address_attempts",
     default=100,
     low=10,
     high=100_000,
-    help=gettext_lazy("So many sign-ins from one address may fail at once, whatever the accounts. An office is one."),
+    help=gettext_lazy("How many sign-ins from one address may fail at once, whatever the accounts. An office is one."),
 )
 ADDRESS_ATTEMPTS_HOURLY: Final = number(
     "security.address_attempts_hourly",
     default=600,
     low=10,
     high=36_000,
-    help=gettext_lazy("Of these so many come back in an hour, for each address."),
+    help=gettext_lazy("How many of these come back in an hour, for each address."),
 )
 STRANGER_ATTEMPTS: Final = number(
     "security.stranger_attempts",
     default=600,
     low=50,
     high=100_000,
-    help=gettext_lazy("So many sign-ins of all strangers together may fail at once."),
+    help=gettext_lazy("How many sign-ins of all strangers together may fail at once."),
 )
 STRANGER_ATTEMPTS_HOURLY: Final = number(
     "security.stranger_attempts_hourly",
     default=7200,
     low=60,
     high=36_000,
-    help=gettext_lazy("Of these so many come back in an hour. Each of them takes a tenth of a second of a processor."),
+    help=gettext_lazy("How many of these come back in an hour. Each takes a tenth of a second of a processor."),
 )
 KNOWN_BROWSER_DAYS: Final = number(
     "security.known_browser_days",
     default=365,
     low=1,
     high=400,  # browsers keep no cookie for longer
-    help=gettext_lazy("For so many days after a sign-in a browser is no stranger for whoever signed in."),
+    help=gettext_lazy("How many days after a sign-in a browser is no stranger's for whoever signed in."),
 )
 KNOWN_NETWORK_DAYS: Final = number(
     "security.known_network_days",
     default=90,
     low=0,
     high=365,
-    help=gettext_lazy("For so many days after anybody's sign-in nobody from that address is a stranger; 0: never."),
+    help=gettext_lazy("How many days after anybody's sign-in nobody from that address is a stranger; 0: never."),
 )
 KNOWN_NETWORKS: Final = number(
     "security.known_networks",
     default=20,
     low=1,
     high=100,
-    help=gettext_lazy("How many addresses one person makes known; the one seen last counts."),
+    help=gettext_lazy("How many addresses one person makes known: those of the last sign-ins."),
 )
 PIN_REQUESTS: Final = number(
     "security.pin_requests",
     default=5,
     low=1,
     high=50,
-    help=gettext_lazy("So many PINs one person may ask for at once in the user portal."),
+    help=gettext_lazy("How many PINs one person may ask for at once in the user portal."),
 )
 PIN_REQUESTS_HOURLY: Final = number(
     "security.pin_requests_hourly",
     default=6,
     low=1,
     high=60,
-    help=gettext_lazy("Of these so many come back in an hour, for each person."),
+    help=gettext_lazy("How many of these come back in an hour, for each person."),
 )
 HIDDEN_FIELDS: Final = several(
     "privacy.hidden_fields",

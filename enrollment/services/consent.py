@@ -66,6 +66,12 @@ def _here() -> str:
     return get_language() or settings.LANGUAGE_CODE
 
 
+def is_asked(user: int = 0) -> bool:
+    """Whether there is anything to accept before an enrollment, as far as that is known of somebody."""
+    general = any(mode_of(settings_store.read(setting)) != "off" for _policy, setting in CONFIGURED)
+    return general or (bool(user) and rules.of(user).terms().rule is not None)
+
+
 def best(policy: PolicyText.Kind, languages: Sequence[str], name: str = "") -> LocalText | None:
     """`de-AT` wants the text for Austria, else the German one, else a German one for another country."""
     asked = {tag.partition("-")[0] for tag in languages}

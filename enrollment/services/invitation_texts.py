@@ -165,9 +165,10 @@ def fill(written: Written, known: Mapping[str, str]) -> Filled:
 
 
 def letter(user: User, filled: Filled, help_address: str, language: str) -> Letter:
+    code = CODE if settings_store.read(options.QR_CODE) else ""
     html = render_to_string(
         "mail/letter.html",
-        {"subject": filled.subject, "content": filled.html, "code": CODE, "help_address": help_address,
+        {"subject": filled.subject, "content": filled.html, "code": code, "help_address": help_address,
          "language": language, "is_from_right": language in settings.LANGUAGES_BIDI},
     )  # fmt: skip
     return Letter(
@@ -176,7 +177,7 @@ def letter(user: User, filled: Filled, help_address: str, language: str) -> Lett
         subject=filled.subject[: mail.LONGEST_SUBJECT],
         text=f"{filled.text}\n",
         html=html,
-        pictures=[Picture(name=CODE, kind="png", content=_code(help_address))],
+        pictures=[Picture(name=CODE, kind="png", content=_code(help_address))] if code else [],
         language=language,
     )
 

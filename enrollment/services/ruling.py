@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, Max, OuterRef, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -130,7 +130,8 @@ def groups_above(rule: Rule | None) -> list[int | None]:
 
 def without_rule() -> QuerySet[Group]:
     """Groups that may get one."""
-    there = Group.objects.filter(enrollment_rule=None).select_related("directory", "provider")
+    is_used = Q(directory__is_enabled=True) | Q(provider__is_enabled=True)
+    there = Group.objects.filter(is_used, enrollment_rule=None).select_related("directory", "provider")
     return there.defer("directory__bind_password", "directory__certificates", "provider__client_secret").order_by(
         "name", "pk"
     )

@@ -44,14 +44,18 @@ def steps(request: HttpRequest, device: Met | None, person: User | None, **more:
         address=own_address.of(person) if person else own_address.example(),
         is_own=person is not None,
         account=(person.managed_apple_account or "") if person else "",
-        # whoever reads it on the phone already needs no camera
-        code=qr.picture(scanned) if met(request) is None or met(request) == BY_SLUG["mac"] else "",
+        code=qr.picture(scanned) if _is_scanned(request) else "",
         scanned=scanned,
         requirement=settings_store.read(options.REQUIREMENT),
         enabled=settings_store.read(options.ADDE) or settings_store.read(options.AAUE),
-        asks_consent=any(consent.mode_of(settings_store.read(each)) != "off" for _kind, each in consent.CONFIGURED),
+        asks_consent=consent.is_asked(person.pk if person else 0),
         **more,
     )
+
+
+def _is_scanned(request: HttpRequest) -> bool:
+    """Whoever reads it on the phone already needs no camera."""
+    return settings_store.read(options.QR_CODE) and met(request) in (None, BY_SLUG["mac"])
 
 
 def named(request: HttpRequest) -> User | None:

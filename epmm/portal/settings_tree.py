@@ -279,6 +279,7 @@ _TREE: Final = (
                     ),
                     Row(setting=options.ALLOWED_FAMILIES, label=_("Allowed kinds of device")),
                     Row(setting=options.MINIMUM_OS, label=_("Oldest allowed systems")),
+                    Row(setting=options.QR_CODE, label=_("QR code registration")),
                     Row(setting=options.ALLOW_TAKEOVER, label=_("Allow takeover by another person")),
                 ),
             ),

@@ -313,6 +313,9 @@ def test_groups_hold_roles_that_are_shown_with_their_origin(signed_in: SignedIn)
     kept = chosen | {"was": ["portal", "portal.lock", "apple.adde"]}
     assert client.post("/admin/users/groups/roles", kept).status_code == 204
     assert anna.role_keys() == frozenset()
+    Directory.objects.update(is_enabled=False)
+    assert "West" not in page(client, "/admin/users?to=ldap&entities=group"), "nor is it offered for a rule"
+    assert "West" not in client.get("/admin/settings/rules/edit").content.decode()
 
 
 def test_all_groups_that_match_are_meant(signed_in: SignedIn) -> None:

@@ -76,7 +76,7 @@ def test_what_is_left_empty_stays_and_a_group_may_go(signed_in: SignedIn) -> Non
     assert answer.status_code == 302
     provider.refresh_from_db()
     assert (bytes(provider.client_secret or b""), provider.is_enabled) == (b"first secret", False)
-    assert Group.objects.get().name == "Staff"
+    assert Group.objects.values_list("name", "name_folded").get() == ("Staff", "staff")
     assert AuditEntry.objects.get(action="identity_provider.changed").details["groups"]["removed"] == ["Managers"]
 
 

@@ -6,7 +6,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from enrollment.models import Rule
+from enrollment.models import LocalText, Rule
 from enrollment.services import ruling
 from enrollment.services.ruling import Written
 from epmm import settings_store
@@ -70,6 +70,25 @@ def test_a_rule_is_written_put_in_order_and_deleted(signed_in: SignedIn) -> None
     assert names(client) == ["Sales (Corp)", "Local people"]
     actions = AuditEntry.objects.filter(subject_type="rule", actor="admin").values_list("action", flat=True)
     assert {*actions} == {"rule.saved", "rule.moved", "rule.deleted"}
+
+
+def test_terms_with_a_name_are_written_in_a_language_and_named_by_a_rule(signed_in: SignedIn) -> None:
+    client = signed_in()
+    (sales,) = groups("Sales")
+    anna = person(sales)
+    texts = "/admin/settings/texts"
+    text = {"go": "1", "kind": "terms", "name": "Staff", "language": "de", "content": "Seien Sie gut."}
+
+    assert client.post(f"{texts}/edit", text).status_code == 204
+    assert "<td>Staff</td>" in client.get(texts).content.decode()
+    assert 'name="name"' not in client.get(f"{texts}/edit?kind=privacy").content.decode()
+    assert send(client, "edit", audience=sales.pk, terms_name="Staff").status_code == 204
+    assert "Terms: Staff" in client.get(HERE).content.decode()
+    assert "Staff" in client.get(f"/admin/users/{anna.pk}/prospect", {"family": "iPad"}).content.decode()
+    refused = client.post(f"{texts}/delete", {"number": LocalText.objects.get().pk}, follow=True).content.decode()
+    assert "names these terms" in refused
+    saved = AuditEntry.objects.get(action="rule.saved")
+    assert saved.details["terms_name"] == {"from": None, "to": "Staff"}
 
 
 def test_what_is_wrong_is_said_in_the_dialog_and_changes_nothing(signed_in: SignedIn) -> None:

@@ -8,7 +8,7 @@ from django.test import Client
 from devices.protocol.target import Kind, Platform
 from devices.services import reach
 from enrollment.models import Acceptance, Attempt
-from enrollment.services import own_address, registration
+from enrollment.services import own_address, registration, trace
 from epmm.models import AuditEntry
 from tests.flows.house import PASSWORD, House, person, record_of, switch
 from tests.self.conftest import EVERYTHING, SignedIn, enter, phone
@@ -55,6 +55,8 @@ def test_at_another_computer_one_chooses_and_finds_a_code_for_the_phone(anna: Us
     assert "Choose the kind of device above." in page
     assert 'class="qr"' in page
     assert phone(WINDOWS).get("/help/enroll/watch").status_code == 404
+    switch("registration.qr_code", "off")
+    assert 'class="qr"' not in text(phone(WINDOWS).get("/help/enroll"))
 
 
 def test_what_to_beware_of_stands_on_each(anna: User) -> None:
@@ -217,6 +219,33 @@ def test_guesses_are_slowed_down_and_unknown_names_told_like_known_ones(anna: Us
     statuses = [phone().post("/go", SIGNED_IN | {"password": "wrong"}).status_code for _ in range(10)]
     assert statuses[-1] == 429
     assert "Too many attempts" in go(phone())
+
+
+def test_a_sign_in_that_fails_stands_in_the_enrollment_log_until_it_is_right(anna: User) -> None:
+    page = go(phone(IPHONE), password="wrong")
+    go(phone(IPHONE), password="wrong")
+    go(phone(IPHONE), user_id="my secret password")
+
+    known, unknown = Attempt.objects.order_by("pk")
+    assert known.last_code in page
+    assert (known.identifier, known.state, known.last_code, known.model_family) == (
+        "anna", Attempt.State.FAILED, "E-201", "iPhone"
+    )  # fmt: skip
+    assert [step.details for step in known.steps.all()] == [{"where": "/go"}] * 2
+    assert (unknown.identifier, unknown.last_code) == ("", "E-201")
+    assert "secret" not in str([*Attempt.objects.values()])
+    assert "You may enroll a device." in go(phone(IPHONE))
+    known.refresh_from_db()
+    assert (known.state, known.last_code) == (Attempt.State.OPEN, "")
+
+
+def test_strangers_write_so_many_attempts_and_no_more(anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace, "PER_NETWORK_AND_HOUR", 2)
+    for name in ("one", "two", "three", "one"):
+        go(phone(), user_id=name, password="wrong")
+
+    assert Attempt.objects.count() == 2
+    assert [attempt.steps.count() for attempt in Attempt.objects.order_by("pk")] == [2, 1]
 
 
 def test_who_has_signed_in_is_not_asked_again(signed_in: SignedIn) -> None:

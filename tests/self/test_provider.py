@@ -136,6 +136,11 @@ def lies(pretender: Pretender) -> None:
     pretender.changed = lambda claims: claims | {"nonce": "another"}
 
 
+def a_stranger(pretender: Pretender) -> None:
+    IdentityProvider.objects.update(creates_people=False)
+    pretender.person = {"sub": "s-eve", "preferred_username": "eve", "groups": ["Staff"]}
+
+
 def without_role(pretender: Pretender) -> None:
     user = people.arrive(IdentityProvider.objects.get(), Claimed(subject="s-anna", user_id="anna"))
     roles.remove(user, [Role.PORTAL], actor="test")
@@ -143,23 +148,30 @@ def without_role(pretender: Pretender) -> None:
 
 
 @pytest.mark.parametrize(
-    ("obstacle", "status", "sentence"),
+    ("door", "obstacle", "status", "sentence", "code"),
     [
-        (down, 503, "cannot be reached"),
-        (says_no, 403, "did not let you in"),
-        (lies, 403, "could not be trusted"),
-        (without_role, 403, "may not use the user portal"),
+        ("/my/sign-in", down, 503, "cannot be reached", "E-221"),
+        ("/my/sign-in", lies, 403, "could not be trusted", "E-222"),
+        ("/my/sign-in", a_stranger, 403, "not known here", "E-225"),
+        ("/my/sign-in", without_role, 403, "may not use the user portal", ""),
+        ("/go", down, 503, "cannot be reached", "E-221"),
+        ("/go", says_no, 403, "did not let you in", "E-223"),
+        ("/go", a_stranger, 403, "Ask your administrator", "E-225"),
     ],
 )
 def test_why_nobody_came_in(
     pretender: Pretender,
     provider: IdentityProvider,
+    door: str,
     obstacle: Callable[[Pretender], None],
     status: int,
     sentence: str,
+    code: str,
 ) -> None:
-    client = phone()
-    gone = client.get(way_in(client))["Location"]
+    """On the page with a code that stands in the enrollment log, as after a sign-in on a device."""
+    switch("registration.requirement", "identity_provider")
+    client = phone("Mozilla/5.0 (iPad; CPU OS 18_2 like Mac OS X)")
+    gone = client.get(way_in(client, door))["Location"]
     if obstacle is not down:
         obstacle(pretender)
     answer = pretender.handle_request(httpx2.Request("GET", gone))
@@ -169,8 +181,12 @@ def test_why_nobody_came_in(
     page = client.get(back.path, dict(parse_qsl(back.query)))
 
     assert (page.status_code, sentence in page.content.decode()) == (status, True)
-    assert way_in(client)
+    assert way_in(client, door)
     assert not is_in(client)
+    attempts = Attempt.objects.values_list("last_code", "identifier", "model_family", "steps__details__where")
+    named = "eve" if obstacle is a_stranger else ""
+    assert [*attempts] == ([(code, named, "iPad", door)] if code else [])
+    assert (f"<code>{code}</code>" in page.content.decode()) is bool(code)
 
 
 def test_a_callback_of_another_browser_leads_nowhere(pretender: Pretender, provider: IdentityProvider) -> None:
@@ -178,7 +194,8 @@ def test_a_callback_of_another_browser_leads_nowhere(pretender: Pretender, provi
     gone = mallory.get(way_in(mallory))["Location"]
     back = urlsplit(pretender.handle_request(httpx2.Request("GET", gone)).headers["Location"])
 
-    assert anna.get(back.path, dict(parse_qsl(back.query))).status_code == 403
+    refused = anna.get(back.path, dict(parse_qsl(back.query)))
+    assert (refused.status_code, b"E-206" in refused.content) == (403, True)
     assert not is_in(anna)
     portal = f"/admin/sign-in/provider/{provider.pk}/callback"
     assert mallory.get(portal, dict(parse_qsl(back.query))).status_code == 403, "nor does one for another door"

@@ -156,10 +156,8 @@ def _group(outcome: Outcome) -> str:
 
 
 def _badge(outcome: Outcome) -> Badge:
-    if outcome.state in FAILING:
-        return Badge(State(outcome.state).label, "bad", note=outcome.problem)
     if outcome.state != State.FINE:
-        return Badge(State(outcome.state).label, "waiting", note=outcome.problem)
+        return Badge(State(outcome.state).label, "bad" if outcome.state in FAILING else "waiting")
     return Badge(_("New or another"), "good") if outcome.changes else Badge(_("As it is"))
 
 

@@ -43,7 +43,7 @@ LISTING: Final = Listing[Group](
 
 
 def everything(kind: str) -> QuerySet[Group]:
-    """What is used here, with its roles and how many people are in it."""
-    found = Group.objects.filter(kind=kind, directory__isnull=False).select_related("directory")
+    """What is used here, with its roles and how many people are in it; of a disabled directory nothing is."""
+    found = Group.objects.filter(kind=kind, directory__is_enabled=True).select_related("directory")
     found = found.defer("directory__bind_password", "directory__certificates")  # one is decrypted, the other long
     return found.prefetch_related("roles")

@@ -44,7 +44,7 @@ def assign(request: HttpRequest) -> HttpResponse:
 
 
 def _chosen(request: HttpRequest) -> list[Group]:
-    rows = Group.objects.filter(directory__isnull=False).prefetch_related("roles").order_by("name_folded")
+    rows = Group.objects.filter(directory__is_enabled=True).prefetch_related("roles").order_by("name_folded")
     return list(asked_for(request, rows, find=find, narrow=_of_kind)[:MOST_TICKED])
 
 

@@ -77,6 +77,12 @@ def test_the_text_that_fits_best_is_shown(header: str, text: str) -> None:
     assert read(header) == text
 
 
+def test_a_name_is_for_terms_alone() -> None:
+    german = {"language": "de", "country": "", "content": "Gut.", "notice_email": ""}
+    with pytest.raises(TextRefused, match="Only terms"):
+        local_texts.save(Written(kind=PolicyText.Kind.PRIVACY, name="Staff", **german), actor="root")
+
+
 def test_a_text_for_all_others_stands_for_what_is_not_written() -> None:
     settings_store.change("registration.terms", "For everybody.", actor="test")
     write("de")

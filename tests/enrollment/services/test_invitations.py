@@ -11,13 +11,14 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone, translation
+from django.utils.safestring import mark_safe
 from pytest_django import DjangoAssertNumQueries
 
 import enrollment.tasks  # noqa: F401 - the handlers of its jobs
 from devices.models import Device, Enrollment
 from enrollment.models import Invitation, InvitationTemplate
 from enrollment.services import invitation_texts, invitations, registration
-from enrollment.services.invitation_texts import TextRefused, Written
+from enrollment.services.invitation_texts import Filled, TextRefused, Written
 from enrollment.services.invitations import Draft, Uninvited
 from enrollment.services.registration import Announced
 from epmm import jobs, mail_outbox, settings_store
@@ -105,6 +106,9 @@ def test_an_invitation_says_what_to_type_and_leads_to_the_help(box: Letterbox) -
     (code,) = [part for part in message.walk() if part.get_content_type() == "image/png"]
     assert code["Content-ID"] == "<code>"
     assert code.get_content().startswith(b"\x89PNG")
+    settings_store.change("registration.qr_code", "off", actor="test")
+    again = invitation_texts.letter(anna, Filled("Hello", "Hello", mark_safe("<p>Hello</p>")), address, "en")
+    assert (again.pictures, "<img" in again.html) == ([], False)
     record = anna.devices.get()
     assert (record.status, record.pin) == (Device.Status.VERIFICATION_PENDING, None)
     assert of(anna).device == record

@@ -8,8 +8,9 @@ from django.test.utils import CaptureQueriesContext
 
 from devices.models import Device, Enrollment
 from enrollment import reasons
-from enrollment.models import Attempt, Rule
-from enrollment.services import consent, discovery, doctor, outlook, policy, rules, ruling
+from enrollment.models import Attempt, LocalText, PolicyText, Rule
+from enrollment.services import consent, discovery, doctor, local_texts, outlook, policy, rules, ruling
+from enrollment.services.local_texts import TextRefused
 from enrollment.services.policy import Facts, Refused
 from enrollment.services.ruling import RuleRefused, Written
 from epmm.models import AuditEntry
@@ -156,9 +157,51 @@ def test_the_terms_of_a_rule_take_the_place_of_all_others(anna: User, switch: Sw
 
     assert [text.text for text in consent.due(ADDE, ["de"], anna.pk)] == ["Sell **well**."]
     assert consent.due(ADDE, ["de"], ben.pk) == []
+    assert [consent.is_asked(user.pk) for user in (anna, ben)] == [True, False]
     switch("registration.terms", "on")
     assert [text.text for text in consent.due(ADDE, ["de"], anna.pk)] == ["Sell **well**."]
     assert consent.due(ADDE, ["de"], ben.pk)[0].text != "Sell **well**."
+
+
+def test_terms_that_rules_name_are_read_in_each_persons_language(anna: User, switch: Switch) -> None:
+    """By several groups; those without a name are for everybody else."""
+    ben, cleo = make_person("ben"), make_person("cleo")
+    for name, tag in (("Staff", "de"), ("Staff", "de-AT"), ("Staff", "fr"), ("", "de")):
+        language, _dash, country = tag.partition("-")
+        written = {"language": language, "country": country, "content": f"{name or 'All'} {tag}", "notice_email": ""}
+        local_texts.save(local_texts.Written(kind=PolicyText.Kind.TERMS, name=name, **written), actor="root")
+    switch("registration.terms", "on")
+    rule(group("Sales", anna), terms_name="Staff")
+    rule(group("Board", ben), terms_name="Staff", terms="For all others")
+
+    def read(user: User, *languages: str) -> str:
+        (text,) = consent.due(ADDE, languages, user.pk)
+        return text.text
+
+    assert [read(anna, tag) for tag in ("de-AT", "de-CH", "fr-CA", "it")] == [
+        "Staff de-AT", "Staff de", "Staff fr", "Staff de"
+    ]  # fmt: skip
+    assert [read(ben, tag, tag[:2]) for tag in ("de-CH", "it")] == ["Staff de", "For all others"]
+    assert read(cleo, "de-AT", "de") == "All de"
+
+
+def test_terms_that_a_rule_names_do_not_go_under_it(anna: User) -> None:
+    german = {"kind": PolicyText.Kind.TERMS, "language": "de", "country": "", "content": "Gut.", "notice_email": ""}
+    local_texts.save(local_texts.Written(name="Staff", **german), actor="root")
+    made = rule(group("Sales", anna), terms_name="Staff")
+
+    def renamed() -> None:
+        guests = local_texts.Written(name="Guests", **german)
+        local_texts.save(guests, actor="root", row=LocalText.objects.get())
+
+    for take_away in (lambda: local_texts.delete(LocalText.objects.get(), actor="root"), renamed):
+        with pytest.raises(TextRefused, match="Sales"):
+            take_away()
+    assert LocalText.objects.get().name == "Staff"
+    ruling.save(Written(group=made.group, device_limit=1), actor="root", row=made)
+    local_texts.delete(LocalText.objects.get(), actor="root")
+    with pytest.raises(RuleRefused, match="no terms of this name"):
+        ruling.save(Written(group=made.group, terms_name="Staff"), actor="root", row=made)
 
 
 def test_discovery_heeds_the_kinds_and_tells_no_more_than_before(switch: Switch, adde: None) -> None:
