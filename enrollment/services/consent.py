@@ -75,8 +75,8 @@ def is_asked(user: int = 0) -> bool:
 def best(policy: PolicyText.Kind, languages: Sequence[str], name: str = "") -> LocalText | None:
     """`de-AT` wants the text for Austria, else the German one, else a German one for another country."""
     asked = {tag.partition("-")[0] for tag in languages}
-    found = LocalText.objects.filter(kind=policy, name=name, language__in=asked)
-    written = list(found.order_by("language", "country"))
+    fitting = LocalText.objects.filter(kind=policy, name=name, language__in=asked)
+    written = list(fitting.order_by("language", "country"))
     by_tag = {text.tag: text for text in written}
     for tag in languages:
         language, _dash, country = tag.partition("-")

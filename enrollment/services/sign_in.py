@@ -184,7 +184,7 @@ def refuse(state: State, error: ProviderRefused) -> Refused:
     return refused
 
 
-def record(attempt: Attempt | None, refused: Refused, **details: str) -> None:
+def record(attempt: Attempt | None, refused: Refused, **details: object) -> None:
     details |= refused.details
     trace.step(attempt, _step_of(refused), result=trace.REFUSED, reason=refused.reason, **details)
 

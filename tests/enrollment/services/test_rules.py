@@ -1,5 +1,6 @@
 """What groups allow their people, and that everything that asks gets one answer."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -186,17 +187,16 @@ def test_terms_that_rules_name_are_read_in_each_persons_language(anna: User, swi
 
 
 def test_terms_that_a_rule_names_do_not_go_under_it(anna: User) -> None:
-    german = {"kind": PolicyText.Kind.TERMS, "language": "de", "country": "", "content": "Gut.", "notice_email": ""}
-    local_texts.save(local_texts.Written(name="Staff", **german), actor="root")
+    german = local_texts.Written(
+        kind=PolicyText.Kind.TERMS, name="Staff", language="de", country="", content="Gut.", notice_email=""
+    )
+    local_texts.save(german, actor="root")
     made = rule(group("Sales", anna), terms_name="Staff")
 
-    def renamed() -> None:
-        guests = local_texts.Written(name="Guests", **german)
-        local_texts.save(guests, actor="root", row=LocalText.objects.get())
-
-    for take_away in (lambda: local_texts.delete(LocalText.objects.get(), actor="root"), renamed):
-        with pytest.raises(TextRefused, match="Sales"):
-            take_away()
+    with pytest.raises(TextRefused, match="Sales"):
+        local_texts.delete(LocalText.objects.get(), actor="root")
+    with pytest.raises(TextRefused, match="Sales"):
+        local_texts.save(replace(german, name="Guests"), actor="root", row=LocalText.objects.get())
     assert LocalText.objects.get().name == "Staff"
     ruling.save(Written(group=made.group, device_limit=1), actor="root", row=made)
     local_texts.delete(LocalText.objects.get(), actor="root")
