@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from devices.services import label_files
 from devices.services.labels import LabelRefused
+from epmm.imports import ImportRefused
 from users.views import imports
 from users.views.imports import Importable
 
@@ -20,7 +21,7 @@ LABELS: Final = Importable(
     columns=label_files.COLUMNS,
     rows=label_files.rows,
     run=label_files.run,
-    refusals=(LabelRefused,),
+    refusals=(ImportRefused, LabelRefused),
     asks_who=False,
 )
 labels = imports.page(LABELS)

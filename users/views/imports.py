@@ -22,8 +22,8 @@ from django.views.decorators.http import require_http_methods
 
 from epmm import audit, row_files
 from epmm.imports import ImportRefused, Report, Value, shown
-from epmm.portal.lists import Link, plain
-from epmm.row_files import Column, Form
+from epmm.portal.lists import Link
+from epmm.row_files import Column, Form, harmless
 from users import permissions
 from users.errors import InvalidPerson
 from users.import_forms import ImportForm
@@ -34,7 +34,7 @@ SHOWN: Final = 200  # lines; all of them come as a file
 CHANGES: Final = "changes"
 FORMS: Final = {form.value: form for form in Form}
 MEDIA: Final = {Form.CSV: "text/csv; charset=utf-8", Form.JSON: "application/json"}
-Line = tuple[int, str, str | Promise, str, str, str]
+Line = tuple[int, str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +88,9 @@ def _answer(request: HttpRequest, what: Importable) -> HttpResponse:
     form = ImportForm(request.POST, request.FILES)
     try:
         if not form.is_valid():
-            return _told(request, problems=[error for errors in form.errors.values() for error in errors])
+            return _told(request, problems=[str(error) for errors in form.errors.values() for error in errors])
         return _looked(request, what, form.content(), partial=form.cleaned_data["partial"])
-    except (ImportRefused, *what.refusals) as refused:
+    except what.refusals as refused:
         return _told(request, problems=[str(refused)])
 
 
@@ -110,11 +110,10 @@ def _looked(request: HttpRequest, what: Importable, content: str, *, partial: bo
     report = run(dry_run=True)
     if CHANGES in request.GET:
         return _file(what, report)
-    identity = step_up.form if step_up else None
-    status = step_up.status if GO in request.POST and identity is not None else 200
-    context = {"report": report, "seen": _seen(content, report), "identity": identity, "asks": report.rows > 0}
+    refused = step_up.status if step_up and step_up.form else 422
+    context = {"report": report, "seen": _seen(content, report), "identity": step_up.form if step_up else None}
     context["may_go"] = (partial or not report.faults) and bool(report.created + report.changed)
-    return _told(request, problems=problems, status=422 if problems else status, **context)
+    return _told(request, problems=problems, status=refused if GO in request.POST else 200, **context)
 
 
 def _applied(run: Callable[..., Report[Any]], seen: str, content: str) -> Report[Any]:
@@ -148,7 +147,7 @@ def _told(request: HttpRequest, *, problems: Sequence[str], status: int = 422, *
 def _lines(report: Report[Any]) -> Iterator[Line]:
     """One for each value that changes."""
     for change in report.changes:
-        what = gettext_lazy("new") if change.is_new else gettext_lazy("changed")
+        what = _("new") if change.is_new else _("changed")
         if not change.fields:
             yield change.line, change.name, what, "", "", ""
         for field in change.fields:
@@ -159,8 +158,8 @@ def _file(what: Importable, report: Report[Any]) -> HttpResponse:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([_("Line"), _("Row"), _("What"), _("Column"), _("Before"), _("After")])
-    writer.writerows([[number, *map(plain, texts)] for number, *texts in _lines(report)])
-    writer.writerows([[fault.line, "", _("left out"), "", "", plain(fault.sentence)] for fault in report.faults])
+    writer.writerows([str(number), *map(harmless, texts)] for number, *texts in _lines(report))
+    writer.writerows([fault.line, "", _("left out"), "", "", harmless(fault.sentence)] for fault in report.faults)
     headers = {"Content-Disposition": f'attachment; filename="{what.name}-changes.csv"'}
     return HttpResponse(out.getvalue(), content_type=MEDIA[Form.CSV], headers=headers)
 
@@ -176,7 +175,7 @@ USERS: Final = Importable(
     columns=people_files.COLUMNS,
     rows=people_files.rows,
     run=people_import.run,
-    refusals=(InvalidPerson,),
+    refusals=(ImportRefused, InvalidPerson),
     asks_who=True,
 )
 users = page(USERS)
