@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,9 @@ from epmm.imports import Fault, ImportRefused, Row, Value
 
 MOST: Final = 50_000
 LONGEST_CELL: Final = 20_000
+LONGEST: Final = 16 << 20  # of a file that was packed
+PACKED: Final = b"\x1f\x8b"  # how what gzip makes begins
+_GZIP: Final = 31  # of zlib's window bits: 15, with the header of gzip
 MARK: Final = "\N{BYTE ORDER MARK}"
 # A spreadsheet takes what begins like this for a formula, whoever wrote it.  Marked is also what looks marked already.
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
@@ -37,6 +41,34 @@ class Kind(StrEnum):
 class Column:
     name: str
     kind: Kind = Kind.TEXT
+
+
+class TooLong(ImportRefused):
+    pass
+
+
+def unpacked(raw: bytes) -> bytes:
+    """What gzip has packed.  Raises ImportRefused."""
+    reader = zlib.decompressobj(_GZIP)
+    try:
+        found = reader.decompress(raw, LONGEST + 1)
+    except zlib.error as error:
+        raise ImportRefused(_("The body is not what gzip makes.")) from error
+    if len(found) > LONGEST:
+        raise TooLong(_("The file is longer than {n} MB.").format(n=LONGEST >> 20))
+    return found
+
+
+def text(raw: bytes) -> str:
+    """Of a file as somebody has it, packed or not.  Raises ImportRefused."""
+    try:
+        return (unpacked(raw) if raw.startswith(PACKED) else raw).decode()
+    except UnicodeDecodeError as error:
+        raise ImportRefused(_("The file is no text in UTF-8.")) from error
+
+
+def form_of(content: str) -> Form:
+    return Form.JSON if content.removeprefix(MARK).lstrip().startswith(("[", "{")) else Form.CSV
 
 
 def read(content: str, form: Form, columns: Sequence[Column], key: str) -> Iterator[Row | Fault]:

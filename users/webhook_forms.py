@@ -11,12 +11,13 @@ from epmm import masking, webhooks
 from epmm.models import Webhook
 from users.provider_forms import PLAIN
 
+LONGEST_NAME: Final = 100
 LONGEST_ADDRESS: Final = 500
 COLUMNS: Final = {"name": "name", "url": "url", "kinds": "kinds", "personal": "hidden_fields"}
 
 
 class WebhookForm(forms.Form):
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=100, widget=forms.TextInput(attrs=PLAIN))
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=LONGEST_NAME, widget=forms.TextInput(attrs=PLAIN))
     url = forms.CharField(
         label=gettext_lazy("Address"),
         max_length=LONGEST_ADDRESS,

@@ -1,11 +1,11 @@
 """Devices: found by an expression, looked at, acted upon."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from epmm_client.connection import Connection, Json
-from epmm_client.errors import Ambiguous
+from epmm_client.errors import Ambiguous, Refused
 
 SHOWN: Final = (
     "common.uuid",
@@ -18,7 +18,13 @@ SHOWN: Final = (
     "common.last_connected_at",
 )
 PAGE: Final = 200
-SUCCESSFUL: Final = ".successful"
+OF_THE_DEVICE: Final = frozenset({404, 409, 422})  # statuses that speak of one device, and not of the call
+
+
+class Outcome(NamedTuple):
+    uuid: str
+    is_done: bool
+    said: str  # for people
 
 
 class Devices:
@@ -59,16 +65,22 @@ class Devices:
             raise Ambiguous(f"{count[0].upper()}{count[1:]} with the serial number {name}. Name it by its UUID.")
         return found[0]
 
-    def act(self, action: str, uuids: Sequence[str], *, note: str = "", **more: Any) -> Mapping[str, str]:
-        """What became of each, as the last word of its message: `successful`, `failed`, `not.found` ..."""
-        additional = {name: value for name, value in more.items() if value}
-        body = {"deviceUuids": list(uuids), "note": note, "additionalParameters": additional}
-        told = self._connection.call("POST", "devices/action", query={"actionType": action}, body=body)
-        said = {each["localizedMessage"].partition(": ")[0]: each for each in told.get("messages", ())}
-        return {
-            uuid: "done" if key.endswith(SUCCESSFUL) else _why(said.get(uuid), key)
-            for uuid, key in told["deviceResults"].items()
-        }
+    def act(self, action: str, uuids: Iterable[str], *, note: str = "", **values: Any) -> Sequence[Outcome]:
+        """`lock`, `wipe` and what else the document has; one after the other, each once however often it is tried.
+
+        What one device refuses keeps nothing from the next.  Raises Refused where the caller may not, Unreachable.
+        """
+        body = {"action": action, "values": {name: value for name, value in values.items() if value}, "note": note}
+        return [self._outcome(uuid, body) for uuid in uuids]
+
+    def _outcome(self, uuid: str, body: Json) -> Outcome:
+        try:
+            said = self._connection.call("POST", f"x/devices/{uuid}/actions", body=body)["said"]
+        except Refused as refused:
+            if refused.status not in OF_THE_DEVICE:
+                raise
+            return Outcome(uuid, is_done=False, said=str(refused))
+        return Outcome(uuid, is_done=True, said=said)
 
     def exported_labels(self) -> Iterator[Json]:
         """As an import takes them."""
@@ -95,12 +107,6 @@ def quoted(text: str) -> str:
     """As the query language has it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _why(message: Mapping[str, str] | None, key: str) -> str:
-    if message is None:
-        return key.rpartition("action.")[2]
-    return message["localizedMessage"].partition(": ")[2]
 
 
 def _is_uuid(name: str) -> bool:

@@ -24,6 +24,9 @@ ENVELOPE_OF_ERRORS: Final[Json] = {
 }
 
 
+STATUSES: Final = (400, 401, 403, 404, 413, 429, 500, 503)
+
+
 def one(properties: Json | None = None) -> Json:
     """An object in `results`."""
     results = OBJECT if properties is None else {"type": "object", "properties": properties}
@@ -369,7 +372,3 @@ CALLS: Final[Mapping[str, Call]] = {
     ),
     "appstore-apps-one GET": Call(summary="Never there.", parameters=(SPACE,)),
 }
-
-
-def of(call: str) -> Call:
-    return CALLS[call]

@@ -222,6 +222,24 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
+// --- Files: a long one goes packed, for the server takes a megabyte; an answer that is a file leaves the page as it is ---
+document.addEventListener("change", async (event) => {
+  const input = event.target;
+  const file = input.matches("[data-pack]") && input.files[0];
+  if (!file || file.size < 500000 || file.name.endsWith(".gz")) return;
+  const packed = await new Response(file.stream().pipeThrough(new CompressionStream("gzip"))).blob();
+  const files = new DataTransfer();
+  files.items.add(new File([packed], `${file.name}.gz`));
+  if (input.files[0] === file) input.files = files.files;
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-file]");
+  if (!button) return;
+  button.form.action = button.dataset.file;
+  button.form.submit(); // which tells nobody, so that the answer is not taken for a part of the page
+});
+
 // --- Pages that look for news stop while nobody sees them ---
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.detail.elt.matches("[data-poll]") && document.hidden) event.preventDefault();

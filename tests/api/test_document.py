@@ -16,10 +16,11 @@ from schemathesis.specs.openapi import checks
 
 from devices.models import Device
 from devices.services import configurations, declarations, labels, seeding
-from enrollment.api.x import domains as domains_view
+from enrollment.events import FAILED
 from enrollment.services import domain_check, trace
 from enrollment.services.findings import Finding
-from epmm import options
+from epmm import options, webhooks
+from epmm.models import Event, Webhook, WebhookDelivery
 from epmm.rate_limit import Buckets
 from epmm.wsgi import application
 from tests import factories
@@ -55,7 +56,7 @@ def token(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> str:
     # which Django asks after each request, unless a client of its own has made it
     monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
     monkeypatch.setattr(domain_check, "check", lambda _domain: [Finding.ok("Answer")])
-    monkeypatch.setattr(domains_view, "_tests", Buckets(per_second=1000, burst=1000))
+    monkeypatch.setattr(throttling, "_elsewhere", Buckets(per_second=1000, burst=1000))
     monkeypatch.setattr(throttling, "_calls", Buckets(per_second=1000, burst=10_000))
     monkeypatch.setattr(api_credentials, "_checks", Buckets(per_second=1000, burst=10_000))
     # wrong credentials, again and again
@@ -78,18 +79,26 @@ def known() -> dict[str, Any]:
     }
 
 
-def known_of_devices() -> dict[str, dict[str, Any]]:
-    """The same by resource, where a device or what goes to devices is meant."""
+def known_by_resource() -> dict[str, dict[str, Any]]:
+    """The same by resource, where something else is meant."""
     seeding.seed(devices=20, users=3)
     device = Device.objects.filter(status=Device.Status.ACTIVE).first()
     assert device is not None
     configuration = configurations.upload(profile(), actor="test").configuration
     declarations.put("code", "com.apple.configuration.passcode.settings", {"MinimumLength": 6}, actor="test")
+    webhook = Webhook(name="SIEM", url="https://127.0.0.1/", kinds=[FAILED.name])
+    webhooks.save(webhook, actor="test")
+    event = Event.objects.create(kind=FAILED.name, is_spread=True)
+    delivery = webhook.deliveries.create(event=event, state=WebhookDelivery.State.DEAD)
+    label = labels.create("mia", actor="test").pk  # EPMM's calls name people and labels alike
     return {
+        "": {"uuid": str(device.uuid), "name": "mia", "number": label},  # of EPMM's calls
         "devices": {"uuid": str(device.uuid)},
-        "labels": {"number": labels.create("Pilot", actor="test").pk},
+        "labels": {"number": label},
         "configurations": {"number": configuration.pk},
         "declarations": {"identifier": "code", "uuid": str(device.uuid)},
+        "webhooks": {"uuid": str(webhook.uuid)},
+        "webhook_deliveries": {"number": delivery.pk},
         "certificates": {"number": device.enrollments.get().identities.get().pk},
     }
 
@@ -101,24 +110,24 @@ def test_the_document_is_one_and_tells_every_call(db: None) -> None:
     validate_schema(found)  # type: ignore[no-untyped-call] # untyped there
     assert not GENERATOR_STATS
     operations = [each for path in found["paths"].values() for each in path.values()]
-    assert len(operations) == sum(not name.startswith(document.OLD) for name in permissions.NEEDED)
+    assert len(operations) == len(permissions.NEEDED)
     names = [each["operationId"] for each in operations]
     assert len(set(names)) == len(names)
     assert [each["operationId"] for each in operations if not each.get("summary")] == []
 
 
 def test_nothing_answers_otherwise_than_the_document_says(token: str) -> None:
-    authorization = {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}  # else V1 speaks XML
     schema = schemathesis.openapi.from_dict(json.loads(json.dumps(document.document())))
     schema.app = application
     schema.config.update(base_url=HOST)
     found = known()
-    of_devices = known_of_devices()
+    by_resource = known_by_resource()
     for result in schema.get_all_operations():
         assert isinstance(result, Ok)
         operation = result.ok()
         resource = operation.path.removeprefix(X).partition("/")[0]
-        _hold(operation, authorization, found | of_devices.get(resource, {}))
+        _hold(operation, headers, found | by_resource.get(resource, {}))
 
 
 def _hold(operation: Any, headers: dict[str, str], found: dict[str, Any]) -> None:

@@ -34,13 +34,12 @@ def devices(_request: httpx2.Request) -> httpx2.Response:
 
 
 def acted(request: httpx2.Request) -> httpx2.Response:
-    uuids = json.loads(request.content)["deviceUuids"]
-    key = "com.mobileiron.vsp.messages.device.action."
-    told: dict[str, Any] = {"deviceResults": dict.fromkeys(uuids, key + "successful")}
-    if len(uuids) > 1:
-        told["deviceResults"][uuids[1]] = key + "not.found"
-        told["messages"] = [{"localizedMessage": f"{uuids[1]}: There is no such device."}]
-    return httpx2.Response(200, json=told)
+    assert request.headers["Idempotency-Key"]
+    if UUID not in request.url.path:
+        return httpx2.Response(404, json={"detail": "There is no such device."})
+    if json.loads(request.content)["note"] == "forbidden":
+        return httpx2.Response(403, json={"detail": "This needs a role."})
+    return httpx2.Response(200, json={"action": "lock", "said": "Queued"})
 
 
 def test_rows_are_a_table_that_no_terminal_obeys(signed_in: None) -> None:
@@ -67,13 +66,16 @@ def test_rows_are_json(signed_in: None) -> None:
 @pytest.mark.parametrize(
     ("words", "typed", "status", "said"),
     [
-        (["lock", UUID], "", 0, "done"),
-        (["lock", UUID, UUID.replace("9", "8")], "", 1, "There is no such device."),
-        (["wipe", UUID], "2\n", 1, "Aborted!"),
-        (["wipe", UUID], "1\n", 0, "done"),
-        (["wipe", UUID, "--yes"], "", 0, "done"),
+        (["lock", UUID], "", 0, "Queued"),
+        (["lock", UUID.replace("9", "8"), UUID], "", 1, "There is no such device."),
+        (["lock", UUID.replace("9", "8"), UUID], "", 1, "Queued"),
+        (["lock", UUID, "--note", "forbidden"], "", 3, "This needs a role."),
+        (["wipe", UUID, "--note", "lost"], "2\n", 1, "Aborted!"),
+        (["wipe", UUID, "--note", "lost"], "1\n", 0, "Queued"),
+        (["wipe", UUID, "--note", "lost", "--yes"], "", 0, "Queued"),
+        (["wipe", UUID, "--yes"], "", 2, "--note"),
         (["retire", UUID], "n\n", 1, "Aborted!"),
-        (["retire", UUID], "y\n", 0, "done"),
+        (["retire", UUID], "y\n", 0, "Queued"),
         (["retire", UUID], "", 1, "Aborted!"),
     ],
 )

@@ -65,7 +65,7 @@ def test_a_device_is_found_and_locked(server: None) -> None:
     assert (wrong.exit_code, wrong.stderr.startswith("Error: ")) == (1, True)
 
     locked = epmm("devices", "lock", serial, "--note", "lost")
-    assert (locked.exit_code, "done" in locked.stdout) == (0, True), locked.output
+    assert (locked.exit_code, "true" in locked.stdout) == (0, True), locked.output
     assert Command.objects.count() == before + 1
     assert AuditEntry.objects.filter(actor="script", details__note="lost").exists()
 

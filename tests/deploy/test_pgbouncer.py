@@ -15,6 +15,7 @@ import pytest
 
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.mdm_link import Proof
+from tests.deploy.lost_answers import a_call_is_done_once
 from tests.deploy.production import DEPLOY, PASSWORD, PROXIES, Production, production
 from tests.epmm.processes import eventually
 from tests.migrated import new_database
@@ -83,6 +84,7 @@ def pooled() -> Iterator[Production]:
 def test_a_whole_installation_works_through_it(pooled: Production) -> None:
     devices_enroll_and_work(pooled)
     nothing_stays_behind(pooled)
+    a_call_is_done_once(pooled, pooled.environment["EPMM_DATABASE_URL"])
     the_worker_works(pooled)
 
 

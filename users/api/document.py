@@ -12,7 +12,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from epmm.api import compat_document, etags, problems
+from epmm.api import compat_document, etags, problems, v1_document
 from epmm.api.fields import Told
 from users.api import permissions
 from users.api.checks import routes
@@ -22,8 +22,8 @@ from users.models import AdminRole
 JSON: Final = "application/json"
 TEXT: Final = {"type": "string"}
 BASE: Final = "/api/v2/x/"
-OLD: Final = "v1-"
-OURS: Final = "x-"  # how the names of addresses of our own API begin
+OURS, OLD = "x-", "v1-"  # how the names of addresses of our own API begin, and those of the Web Services API
+OF_EPMM: Final = {**compat_document.CALLS, **v1_document.CALLS}
 HEADERS: Final[Mapping[str, tuple[str, str]]] = {
     "RateLimit-Policy": ("", 'How many calls in how many seconds: `"calls";q=1000;w=20`.'),
     "RateLimit": ("", "How many are left, and in how many seconds all are."),
@@ -36,6 +36,7 @@ WHEN: Final[Mapping[int, str]] = {
     401: "No credentials, or wrong ones.",
     403: "A role or the device space is missing.",
     404: "No such row.",
+    405: "Not by this method.",
     409: "A call with this Idempotency-Key is being carried out.",
     412: "Changed since it was read.",
     413: "The body is too large.",
@@ -81,7 +82,7 @@ class _Token(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] #
 
 
 class Schema(AutoSchema):
-    """Of a view; which of the two surfaces it belongs to decides who describes it."""
+    """Of a view; which of the surfaces it belongs to decides who describes it."""
 
     @property
     def said(self) -> Any:
@@ -99,15 +100,21 @@ class Schema(AutoSchema):
 
     @property
     def compat(self) -> compat_document.Call:
-        return compat_document.of(self.call)
+        return OF_EPMM[self.call]
+
+    @property
+    def is_old(self) -> bool:
+        return self.call.startswith(OLD)
 
     def get_operation_id(self) -> str:
         name, _space, method = self.call.partition(" ")
-        words = f"{method.lower()}-{name.removeprefix(OURS) if self.is_ours else 'v2-' + name}"
-        return words.replace("-", "_")
+        named = name if self.is_old else name.removeprefix(OURS) if self.is_ours else f"v2-{name}"
+        return f"{method.lower()}-{named}".replace("-", "_")
 
     def get_tags(self) -> list[str]:
-        return [self.path.removeprefix(BASE).partition("/")[0] if self.is_ours else "EPMM V2"]
+        if self.is_ours:
+            return [self.path.removeprefix(BASE).partition("/")[0]]
+        return ["EPMM V1" if self.is_old else "EPMM V2"]
 
     def get_summary(self) -> str | None:
         return str(self.said.says.get(self.method, "")) if self.is_ours else self.compat.summary
@@ -196,11 +203,15 @@ class Schema(AutoSchema):
     def _of_compat(self) -> Any:
         call = self.compat
         examples = [OpenApiExample("Example", call.example)] if call.example is not None else []
-        failures = {
-            (str(status), JSON): OpenApiResponse(compat_document.ENVELOPE_OF_ERRORS, WHEN[status])
-            for status in (400, 401, 403, 404, 413, 429, 500, 503)
+        media = v1_document.MEDIA if self.is_old else (call.media_type,)
+        statuses = v1_document.STATUSES if self.is_old else compat_document.STATUSES
+        failure = v1_document.SAID if self.is_old else compat_document.ENVELOPE_OF_ERRORS
+        told = {("200", each): OpenApiResponse(call.response, "OK", examples) for each in media}
+        return told | {
+            (str(status), each): OpenApiResponse(failure, WHEN[status])
+            for status in statuses
+            for each in (v1_document.MEDIA if self.is_old else (JSON,))
         }
-        return {("200", call.media_type): OpenApiResponse(call.response, "OK", examples)} | failures
 
     def get_examples(self) -> list[OpenApiExample]:
         kind = self.get_request_serializer() if self.method in ("POST", "PUT", "PATCH") else None
@@ -242,9 +253,7 @@ class Generator(SchemaGenerator):
 
     def _initialise_endpoints(self) -> None:
         super()._initialise_endpoints()  # type: ignore[no-untyped-call] # untyped there
-        # the older Web Services API is as old as what speaks it, which reads no document
-        named = {route.callback: str(route.name) for route in routes() if route.name != permissions.UNKNOWN}
-        self._names = {callback: name for callback, name in named.items() if not name.startswith(OLD)}
+        self._names = {route.callback: str(route.name) for route in routes() if route.name != permissions.UNKNOWN}
         self.endpoints = [each for each in self.endpoints or () if each[3] in self._names]  # type: ignore[misc] # four, not three
 
     def create_view(self, callback: Any, method: str, request: Any = None) -> Any:

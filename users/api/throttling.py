@@ -4,9 +4,11 @@ import math
 import time
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from epmm.api.errors import ApiError
 from epmm.rate_limit import Buckets
 from users.api.caller import Caller
 
@@ -15,6 +17,9 @@ BURST: Final = 1000.0
 WAIT_SECONDS: Final = 1.0
 POLICY: Final = "calls"
 _calls: Final = Buckets(per_second=PER_SECOND, burst=BURST)
+# Calls that ask a server elsewhere while the caller waits, for as long as fifteen seconds; those of all callers.
+_elsewhere: Final = Buckets(per_second=0.5, burst=10)
+ELSEWHERE_SECONDS: Final = 5
 
 
 class Calls(BaseThrottle):
@@ -39,6 +44,14 @@ def headers(caller: Caller) -> dict[str, str]:
     }
 
 
+def admit_elsewhere() -> None:
+    """Raises ApiError."""
+    if not _elsewhere.admit("", time.monotonic()):
+        headers = {"Retry-After": str(ELSEWHERE_SECONDS)}
+        raise ApiError(429, "too.many.calls", _("Too many calls. Try again later."), headers)
+
+
 def forget() -> None:
     """Begin anew, as a fresh process does."""
     _calls.forget()
+    _elsewhere.forget()

@@ -7,7 +7,7 @@ import click
 from epmm_client import output
 from epmm_client.commands import files
 from epmm_client.commands.context import FAILED, Context, passed
-from epmm_client.devices import SHOWN
+from epmm_client.devices import SHOWN, Outcome
 
 EXPORTED = ("name", "description", "kind", "criteria")
 LABEL_COLUMNS = ("name", "isStatic", "deviceCount", "description", "criteria")
@@ -68,25 +68,40 @@ YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @passed
 def lock(context: Context, names: Sequence[str], note: str, message: str, phone: str, pin: str) -> None:
     """Lock devices."""
-    _act(context, "LOCK_DEVICE", names, note, message=message, phoneNumber=phone, pin=pin)
+    _carry_out(context, "lock", _uuids(context, names), note, message=message, phone_number=phone, pin=pin)
+
+
+def _simple(action: str, about: str) -> click.Command:
+    @click.command(action, help=about)
+    @NAMED
+    @NOTE
+    @passed
+    def command(context: Context, names: Sequence[str], note: str) -> None:
+        _carry_out(context, action, _uuids(context, names), note)
+
+    return command
+
+
+for _action, _about in (
+    ("unlock", "Take the passcode away."),
+    ("check-in", "Have devices come and fetch what waits for them."),
+    ("push-profiles", "Give devices anew what is assigned to them."),
+    ("update-os", "Have devices install the newest system that they are offered."),
+    ("lost", "Note that devices are lost."),
+    ("found", "Note that they are found."),
+):
+    devices.add_command(_simple(_action, _about))
 
 
 @devices.command()
 @NAMED
 @NOTE
+@click.option("--subject", required=True)
+@click.option("--message", required=True)
 @passed
-def unlock(context: Context, names: Sequence[str], note: str) -> None:
-    """Take the passcode away."""
-    _act(context, "UNLOCK_DEVICE_ONLY", names, note)
-
-
-@devices.command("check-in")
-@NAMED
-@NOTE
-@passed
-def check_in(context: Context, names: Sequence[str], note: str) -> None:
-    """Have devices come and fetch what waits for them."""
-    _act(context, "WAKE_UP", names, note)
+def message(context: Context, names: Sequence[str], note: str, subject: str, message: str) -> None:
+    """Write an email to the users of devices."""
+    _carry_out(context, "message", _uuids(context, names), note, subject=subject, message=message)
 
 
 @devices.command()
@@ -99,12 +114,12 @@ def retire(context: Context, names: Sequence[str], note: str, yes: bool) -> None
     uuids = _uuids(context, names)
     if not yes:
         click.confirm(f"Retire {_counted(names)}?", abort=True, err=True)
-    _carry_out(context, "RETIRE", uuids, note)
+    _carry_out(context, "retire", uuids, note)
 
 
 @devices.command()
 @NAMED
-@NOTE
+@click.option("--note", required=True, help="Why; it stands in the audit log.")
 @click.option("--pin", default="", help="Of a Mac: with which it starts again.")
 @YES
 @passed
@@ -115,7 +130,7 @@ def wipe(context: Context, names: Sequence[str], note: str, pin: str, yes: bool)
         typed = click.prompt(f"This erases {_counted(names)}. Type their number to go on", err=True)
         if typed.strip() != str(len(uuids)):
             raise click.Abort
-    _carry_out(context, "WIPE_DEVICE", uuids, note, pin=pin)
+    _carry_out(context, "wipe", uuids, note, reason=note, pin=pin)
 
 
 @click.group()
@@ -147,20 +162,20 @@ def bring(context: Context, file: TextIO, form: str, dry_run: bool, partial: boo
     files.tell(context, told, dry_run=dry_run)
 
 
-def _act(context: Context, action: str, names: Sequence[str], note: str, **more: Any) -> None:
-    _carry_out(context, action, _uuids(context, names), note, **more)
-
-
 def _uuids(context: Context, names: Sequence[str]) -> dict[str, str]:
     """Of each name; before anything is done, so that a misspelt one changes nothing."""
     return {context.client.devices.uuid_of(name): name for name in names}
 
 
-def _carry_out(context: Context, action: str, uuids: dict[str, str], note: str, **more: Any) -> None:
-    became = context.client.devices.act(action, list(uuids), note=note, **more)
-    rows = [{"device": uuids.get(uuid, uuid), "uuid": uuid, "result": word} for uuid, word in became.items()]
-    context.rows(rows, ("device", "result"))
-    if any(word != "done" for word in became.values()):
+def _carry_out(context: Context, action: str, uuids: dict[str, str], note: str, **values: Any) -> None:
+    became: list[Outcome] = []
+    try:
+        for uuid in uuids:
+            became += context.client.devices.act(action, [uuid], note=note, **values)
+    finally:  # what was done before the server went away is told all the same
+        rows = [{"device": uuids[each.uuid], **each._asdict()} for each in became]
+        context.rows(rows, ("device", "is_done", "said"))
+    if not all(each.is_done for each in became):
         click.get_current_context().exit(FAILED)
 
 

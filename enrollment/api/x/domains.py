@@ -1,8 +1,6 @@
 """Enrollment domains: what people may type after the @, and whether a device of theirs would find us."""
 
-import time
 from collections.abc import Sequence
-from typing import Final
 
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -14,17 +12,12 @@ from enrollment.services import domain_check, domains
 from enrollment.services.findings import Verdict
 from epmm import options
 from epmm.api import problems
-from epmm.api.errors import ApiError
 from epmm.api.fields import Given, Text, Told
 from epmm.client_address import client_address
-from epmm.rate_limit import Buckets
 from epmm.settings_store import InvalidSetting
+from users.api import throttling
 from users.api.x.base import All, Done, XView
 from users.services.idempotency import Answer
-
-# Each asks a server elsewhere, for as long as fifteen seconds.
-_tests: Final = Buckets(per_second=0.5, burst=10)
-RETRY_SECONDS: Final = 5
 
 
 class DomainTold(Told):
@@ -98,9 +91,7 @@ class TestDomain(XView):
     def post(self, _request: Request, domain: str) -> Response:
         if domain not in options.enrollment_domains():
             raise Http404
-        if not _tests.admit("", time.monotonic()):
-            headers = {"Retry-After": str(RETRY_SECONDS)}
-            raise ApiError(429, "too.many.calls", _("Too many calls. Try again later."), headers)
+        throttling.admit_elsewhere()
         found = domain_check.test(domain, actor=self.actor, address=client_address(self.request._request))
         good = all(finding.verdict is Verdict.OK for finding in found)
         return Response(self.shown({"good": good, "findings": found}))

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from enrollment import reasons
-from enrollment.api.x import domains as domains_view
 from enrollment.models import AttemptStep, Step
 from enrollment.services import domain_check, trace
 from enrollment.services.findings import Finding
@@ -15,6 +14,7 @@ from epmm.rate_limit import Buckets
 from tests import factories
 from tests.api.conftest import Script
 from tests.api.x.conftest import problem
+from users.api import throttling
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,7 +37,7 @@ def test_domains_come_and_go(script: Script) -> None:
 def test_a_domain_is_tested_as_often_as_it_helps(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     finding = Finding.stops("Answer", "The name does not resolve.")
     monkeypatch.setattr(domain_check, "check", lambda _domain: [finding])
-    monkeypatch.setattr(domains_view, "_tests", Buckets(per_second=0.001, burst=1))
+    monkeypatch.setattr(throttling, "_elsewhere", Buckets(per_second=0.001, burst=1))
     [domain] = options.enrollment_domains()
 
     problem(script.ask("POST", "enrollment_domains/elsewhere.test/test"), 404)

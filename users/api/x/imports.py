@@ -1,6 +1,5 @@
 """People and their roles as a file: brought in, after a look at what would change, and taken out."""
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,20 +10,19 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from epmm import row_files
 from epmm.api.errors import ApiError, tells
 from epmm.api.fields import Flag, Given, Told
 from epmm.imports import ImportRefused, Report, Value
 from epmm.portal.keyset import Order
-from epmm.row_files import Form
+from epmm.row_files import Form, TooLong
 from users.api.x.base import Done, Listed
 from users.models import User
 from users.services import people_files, people_import
 from users.services.idempotency import Answer
 
 MOST_SENT: Final = 1 << 20  # as the front door has it
-LONGEST: Final = 16 << 20
 MOST_TOLD: Final = 1000  # faults of a refused import
-GZIP: Final = 31  # of zlib's window bits: 15, with the header of gzip
 
 tells(ImportRefused, 400, "request.refused")
 
@@ -138,14 +136,12 @@ def _unpacked(http: HttpRequest) -> bytes:
         raise RequestDataTooBig
     if http.headers.get("Content-Encoding", "").strip().lower() != "gzip":
         return sent
-    reader = zlib.decompressobj(GZIP)
     try:
-        found = reader.decompress(sent, LONGEST + 1)
-    except zlib.error as error:
-        raise ApiError(400, "body.invalid", _("The body is not what gzip makes.")) from error
-    if len(found) > LONGEST:
-        raise RequestDataTooBig
-    return found
+        return row_files.unpacked(sent)
+    except TooLong as error:
+        raise RequestDataTooBig from error
+    except ImportRefused as error:
+        raise ApiError(400, "body.invalid", str(error)) from error
 
 
 class ExportedUser(Told):

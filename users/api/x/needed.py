@@ -38,6 +38,19 @@ NEEDED: Final[Mapping[str, str]] = {
     "x-settings GET": AdminRole.SETTINGS_VIEW,
     "x-settings-one GET": AdminRole.SETTINGS_VIEW,
     "x-settings-one PUT": AdminRole.SETTINGS_MANAGE,
+    "x-webhooks GET": AdminRole.SETTINGS_VIEW,
+    "x-webhooks POST": AdminRole.SETTINGS_MANAGE,
+    "x-webhooks-one GET": AdminRole.SETTINGS_VIEW,
+    "x-webhooks-one PATCH": AdminRole.SETTINGS_MANAGE,
+    "x-webhooks-one DELETE": AdminRole.SETTINGS_MANAGE,
+    "x-webhooks-secret POST": AdminRole.SETTINGS_MANAGE,
+    "x-webhooks-former-secret DELETE": AdminRole.SETTINGS_MANAGE,
+    "x-webhooks-test POST": AdminRole.SETTINGS_MANAGE,
+    "x-webhooks-redeliver POST": AdminRole.SETTINGS_MANAGE,
+    "x-webhook-events GET": AdminRole.SETTINGS_VIEW,
+    "x-webhook-deliveries GET": AdminRole.SETTINGS_VIEW,
+    "x-webhook-delivery GET": AdminRole.SETTINGS_VIEW,
+    "x-webhook-delivery-redeliver POST": AdminRole.SETTINGS_MANAGE,
     "x-enrollment-domains GET": AdminRole.SETTINGS_VIEW,
     "x-enrollment-domains POST": AdminRole.SETTINGS_MANAGE,
     "x-enrollment-domains-one DELETE": AdminRole.SETTINGS_MANAGE,
@@ -46,5 +59,19 @@ NEEDED: Final[Mapping[str, str]] = {
     "x-enrollment-attempts-one GET": AdminRole.LOGS_VIEW,
 }
 MASKED: Final = needed_devices.MASKED | frozenset(
-    {"x-audit-chain GET", "x-settings GET", "x-settings-one GET", "x-enrollment-domains GET"}
+    {
+        "x-audit-chain GET",
+        "x-settings GET",
+        "x-settings-one GET",
+        "x-enrollment-domains GET",
+        "x-webhooks GET",
+        "x-webhooks POST",
+        "x-webhooks-one GET",
+        "x-webhooks-one PATCH",
+        "x-webhooks-one DELETE",
+        "x-webhooks-secret POST",
+        "x-webhooks-former-secret DELETE",
+        "x-webhooks-test POST",
+        "x-webhook-events GET",
+    }
 )

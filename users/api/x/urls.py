@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 
 from users.api.permissions import UNKNOWN
-from users.api.x import audit, imports, openapi, pins, roles, settings, users
+from users.api.x import audit, imports, openapi, pins, roles, settings, users, webhook_deliveries, webhooks
 from users.api.x.base import XUnknown
 
 urlpatterns = [
@@ -24,6 +24,20 @@ urlpatterns = [
     path("x/audit/chain/check", audit.CheckChain.as_view(), name="x-audit-chain-check"),
     path("x/settings", settings.Settings.as_view(), name="x-settings"),
     path("x/settings/<str:name>", settings.OneSetting.as_view(), name="x-settings-one"),
+    path("x/webhooks", webhooks.Webhooks.as_view(), name="x-webhooks"),
+    path("x/webhooks/<uuid:uuid>", webhooks.OneWebhook.as_view(), name="x-webhooks-one"),
+    path("x/webhooks/<uuid:uuid>/secret", webhooks.NewSecret.as_view(), name="x-webhooks-secret"),
+    path("x/webhooks/<uuid:uuid>/secret/former", webhooks.FormerSecret.as_view(), name="x-webhooks-former-secret"),
+    path("x/webhooks/<uuid:uuid>/test", webhooks.TestWebhook.as_view(), name="x-webhooks-test"),
+    path("x/webhooks/<uuid:uuid>/redeliver", webhook_deliveries.Redeliver.as_view(), name="x-webhooks-redeliver"),
+    path("x/webhook_events", webhooks.Kinds.as_view(), name="x-webhook-events"),
+    path("x/webhook_deliveries", webhook_deliveries.Deliveries.as_view(), name="x-webhook-deliveries"),
+    path("x/webhook_deliveries/<int:number>", webhook_deliveries.OneDelivery.as_view(), name="x-webhook-delivery"),
+    path(
+        "x/webhook_deliveries/<int:number>/redeliver",
+        webhook_deliveries.RedeliverOne.as_view(),
+        name="x-webhook-delivery-redeliver",
+    ),
 ]
 # after those of all other apps
 last = [re_path(r"^x(?:/.*)?\Z", XUnknown.as_view(), name=UNKNOWN)]

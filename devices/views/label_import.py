@@ -1,0 +1,27 @@
+"""Devices & Users > Labels > Import."""
+
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+
+from devices.services import label_files
+from devices.services.labels import LabelRefused
+from epmm.imports import ImportRefused
+from users.views import imports
+from users.views.imports import Importable
+
+LABELS: Final = Importable(
+    name="labels",
+    title=_("Import labels"),
+    about=_(
+        "Adds and changes labels. What is not in the file stays as it is, and so does who belongs to a manual label; a"
+        " column that is not there says nothing, and an empty cell empties."
+    ),
+    list_title=_("Labels"),
+    columns=label_files.COLUMNS,
+    rows=label_files.rows,
+    run=label_files.run,
+    refusals=(ImportRefused, LabelRefused),
+    asks_who=False,
+)
+labels = imports.page(LABELS)
