@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from epmm import masking, options, settings_store
+from epmm import mail_options, masking, options, settings_store
 from epmm.settings_store import Setting
 
 TIME_TO_MISUSE: Final = _("A PIN that stays valid longer than {default} hours is easier to misuse.")
@@ -153,10 +153,10 @@ MAIL: Final = Node(
     label=_("Outgoing mail"),
     page="settings-mail",
     rows=(
-        Row(setting=options.MAIL_HOST, label=_("Mail server")),
-        Row(setting=options.MAIL_PORT, label=_("Port")),
+        Row(setting=mail_options.HOST, label=_("Mail server")),
+        Row(setting=mail_options.PORT, label=_("Port")),
         Row(
-            setting=options.MAIL_SECURITY,
+            setting=mail_options.SECURITY,
             label=_("Encryption"),
             values={
                 "starttls": _("STARTTLS"),
@@ -164,11 +164,11 @@ MAIL: Final = Node(
                 "none": _("None: everybody on the way can read along"),
             },
         ),
-        Row(setting=options.MAIL_USER, label=_("User")),
-        Row(setting=options.MAIL_PASSWORD, label=_("Password")),
-        Row(setting=options.MAIL_FROM, label=_("Sender")),
-        Row(setting=options.MAIL_REPLY_TO, label=_("Answers go to")),
-        Row(setting=options.MAIL_AUTHORITIES, label=_("Trusted authorities"), is_long=True),
+        Row(setting=mail_options.USER, label=_("User")),
+        Row(setting=mail_options.PASSWORD, label=_("Password")),
+        Row(setting=mail_options.FROM, label=_("Sender")),
+        Row(setting=mail_options.REPLY_TO, label=_("Answers go to")),
+        Row(setting=mail_options.AUTHORITIES, label=_("Trusted authorities"), is_long=True),
     ),
 )
 ENTERPRISE: Final = Node(
