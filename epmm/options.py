@@ -53,6 +53,28 @@ DUPLICATES: Final = {
     )
     for platform in PLATFORMS
 }
+MDM_PROFILE: Final = flag(
+    "ios.mdm.profile",
+    default=True,
+    help=gettext_lazy(
+        "Hand enrollment profiles to devices. Off: no device enrolls in any way; those that are enrolled stay managed."
+    ),
+)
+PROFILE_NOTICE: Final = flag(
+    "ios.mdm.profile_notice",
+    default=False,
+    help=gettext_lazy(
+        "Who has signed in on a device, and whose device is not enrolled an hour later, is told by mail how to go on."
+    ),
+)
+DENY_EXPIRED: Final = flag(
+    "ios.mdm.deny_expired_identities",
+    default=True,
+    help=gettext_lazy(
+        "Off: a device whose certificate has expired goes on as before, until it has a new one. On is safer: who finds"
+        " an old device or its backup cannot speak in its place."
+    ),
+)
 ADDE: Final = flag(
     "ios.mdm.account_driven_device_enrollment",
     default=False,
@@ -139,6 +161,14 @@ DEFAULT_OWNER: Final = choice(
     values=("COMPANY", "EMPLOYEE"),
     help=gettext_lazy(
         "Who owns a device that enrolls by Account-Driven Device Enrollment. Any other is the employee's."
+    ),
+)
+CHOOSE_OWNER: Final = flag(
+    "registration.choose_owner",
+    default=False,
+    help=gettext_lazy(
+        "At Account-Driven Device Enrollment people say after their sign-in whose device it is, unless an invitation or"
+        " an enrollment rule does."
     ),
 )
 ALLOWED_FAMILIES: Final[Setting[tuple[str, ...]]] = parsed(

@@ -95,7 +95,7 @@ def template(kind: str, language: str, *, has_pin: bool = False) -> Written:
 def built_in(kind: str, language: str, *, has_pin: bool) -> Written:
     with translation.override(language):
         pin = [_("When you are asked for a registration PIN, type **{pin}**. It serves once, until {pin_expires}.")]
-        parts = [_opening(kind), _steps(), *(pin if has_pin else []), _good_to_know()]
+        parts = [_opening(kind), steps(), *(pin if has_pin else []), _good_to_know()]
         subject = _("Enroll your device with {enterprise}")
         if kind == KINDS.REMINDER:
             subject = _("Reminder: enroll your device with {enterprise}")
@@ -113,7 +113,7 @@ def _opening(kind: str) -> str:
     )
 
 
-def _steps() -> str:
+def steps() -> str:
     return _(
         "# iPhone, iPad and Apple Vision Pro\n"
         "1. Open **Settings** and there **General**, **VPN & Device Management**.\n"

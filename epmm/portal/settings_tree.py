@@ -54,8 +54,14 @@ IOS_MDM: Final = Node(
     label=_("MDM"),
     page="settings-ios-mdm",
     rows=(
+        Row(setting=options.MDM_PROFILE, label=_("Enable MDM Profile")),
         Row(setting=options.ADDE, label=_("Enable Account Driven Device Enrollment")),
         Row(setting=options.AAUE, label=_("Enable Account Driven User Enrollment")),
+        Row(setting=options.PROFILE_NOTICE, label=_("Send email to device user if MDM profile is not installed")),
+        Row(
+            setting=options.DENY_EXPIRED,
+            label=_("Deny check-in for devices whose MDM identity certificate has expired"),
+        ),
         Row(
             setting=options.MACHINE_INFO_SIGNATURE,
             label=_("First message without Apple's signature"),
@@ -277,6 +283,7 @@ _TREE: Final = (
                         label=_("Default owner"),
                         values={"COMPANY": _("Company"), "EMPLOYEE": _("Employee")},
                     ),
+                    Row(setting=options.CHOOSE_OWNER, label=_("Users may choose the owner")),
                     Row(setting=options.ALLOWED_FAMILIES, label=_("Allowed kinds of device")),
                     Row(setting=options.MINIMUM_OS, label=_("Oldest allowed systems")),
                     Row(setting=options.ALLOW_TAKEOVER, label=_("Allow takeover by another person")),

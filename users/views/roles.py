@@ -15,11 +15,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from epmm import options, settings_store
+from epmm import options
 from users import permissions
 from users.errors import InvalidPerson
 from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, AdminRole, Role, RoleGrant, User
-from users.services import people_actions, role_plan
+from users.services import people_actions, role_plan, roles
 from users.services.account_patterns import DEFAULT_PATTERN, VALUES
 from users.services.role_plan import ATTRIBUTES, UPN, Change, Planned, Source
 from users.views import chosen, people_runs
@@ -205,23 +205,12 @@ def _previewed(request: HttpRequest, whom: Chosen, planned: Sequence[Planned], f
         "going": len(planned) - len(failing),
         "not_shown": len(failing) + len(fine) - len(shown),
         "asks_account": bool(filled.ticks.on & ACCOUNT_DRIVEN),
-        "notes": _switched_off(planned),
+        "notes": roles.without_effect(frozenset[str]().union(*(each.after for each in planned))),
         "switch_address": _switch_address(),
         "has_both": any(each.after >= ACCOUNT_DRIVEN for each in planned),
         "retirements": _retirements(request, whom, filled),
         "skips": filled.skips,
     }
-
-
-def _switched_off(planned: Sequence[Planned]) -> list[str]:
-    switches = (
-        (Role.ADDE, options.ADDE, _("Account-driven device enrollment is switched off.")),
-        (Role.AAUE, options.AAUE, _("Account-driven user enrollment is switched off.")),
-    )
-    held: frozenset[str] = frozenset().union(*(each.after for each in planned))
-    off = [sentence for role, switch, sentence in switches if role in held and not settings_store.read(switch)]
-    effect = _("The role is saved but has no effect until it is switched on.")
-    return [f"{sentence} {effect}" for sentence in off]
 
 
 def _switch_address() -> str:
