@@ -26,6 +26,7 @@ from enrollment.services import own_address
 from epmm import mail, markup, options, settings_store
 from epmm.mail import Letter, MailRefused, Picture
 from epmm.markup import MarkupRefused
+from epmm.numbers import grouped
 from users.models import User
 
 LONGEST: Final = 10_000
@@ -76,7 +77,7 @@ def checked(written: Written) -> Written:
     except (MailRefused, MarkupRefused) as error:
         raise TextRefused(str(error)) from error
     if not 0 < len(text) <= LONGEST:
-        raise TextRefused(_("A text has 1 to {n} characters.").format(n=LONGEST))
+        raise TextRefused(_("A text has 1 to {n} characters.").format(n=grouped(LONGEST)))
     if unknown := sorted(set(_PLACE.findall(subject + text)) - PLACES.keys()):
         raise TextRefused(_("There is no {name}. These are replaced: {names}.").format(
             name=f"{{{unknown[0]}}}", names=", ".join(f"{{{name}}}" for name in PLACES)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from enrollment.models import LocalText, PolicyText
 from epmm import audit, markup
 from epmm.markup import MarkupRefused
+from epmm.numbers import grouped
 
 LONGEST: Final = 20_000
 COUNTRY: Final = re.compile(r"[A-Z]{2}|[0-9]{3}")
@@ -72,7 +73,7 @@ def _checked(content: str) -> str:
     except MarkupRefused as error:
         raise TextRefused(str(error)) from error
     if not 0 < len(cleaned) <= LONGEST:
-        raise TextRefused(_("A text has 1 to {n} characters.").format(n=LONGEST))
+        raise TextRefused(_("A text has 1 to {n} characters.").format(n=grouped(LONGEST)))
     return cleaned
 
 

@@ -18,7 +18,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from epmm import audit
-from epmm.portal.lists import Badge, grouped, plain
+from epmm.numbers import grouped
+from epmm.portal.lists import Badge, plain
 from users.directory_forms import ATTRIBUTE, PLAIN
 from users.models import AccountSource, Directory, DirectoryEntry, IdentityProvider
 from users.services import account_conflicts, account_patterns, directories

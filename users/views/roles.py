@@ -16,6 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from epmm import options
+from epmm.numbers import grouped
 from users import permissions
 from users.errors import InvalidPerson
 from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, AdminRole, Role, RoleGrant, User
@@ -231,7 +232,7 @@ def _retirements(request: HttpRequest, whom: Chosen, filled: Filled) -> list[tup
     for key in sorted(revoked):
         if n := devices.filter(enrollment_type=key.rpartition(".")[2]).count():
             sentence = _("Also retire the devices that were enrolled with the role “{role}”: {n}")
-            offered.append((key, sentence.format(n=n, role=Role(key).label), key in filled.retires))
+            offered.append((key, sentence.format(n=grouped(n), role=Role(key).label), key in filled.retires))
     return offered
 
 
@@ -243,7 +244,7 @@ def _saved(request: HttpRequest, whom: Chosen, change: Change, planned: Sequence
         return done(request, _("The roles of {name} are saved.").format(name=whom.people[0].display_name))
     saved = len(results) - failed
     context = whom.context() | {
-        "heading": _("Roles saved for people: {n}").format(n=saved),
+        "heading": _("Roles saved for people: {n}").format(n=grouped(saved)),
         "results": [(each.user, problem, each.account or "") for each, problem in results],
         "failed": failed,
     }
