@@ -24,12 +24,16 @@ SIGN_IN: Final = "/my/sign-in"
 WITH_VALUE: Final = frozenset({"sort", "status", "to", "entities", "retired", "what", "state", "kind"})
 # Lists of devices to which no link leads by itself: searches as people write them, and orders of a part of the devices.
 STORY: Final = '"ios.account_driven_device_enrolled" = "true"'
+LOW: Final = '"common.battery_level" < 5'
+THREE: Final = f'{STORY} AND "common.platform" = "iOS" AND "common.model_name" "contains" "iPhone"'
 RARE: Final = '"common.platform" = "macOS" AND "common.os_version" < "15.0"'
 OF_DEVICES: Final = {
     told: f"{HERE}devices?{urlencode(query)}"
     for told, query in {
         "the story's search": {"search": STORY},
         "a search that finds nothing": {"search": RARE},
+        "batteries that are nearly empty": {"search": LOW},
+        "Advanced Search with three rows": {"search": THREE, "advanced": "1"},
         "retired, last seen first": {"status": "RETIRED", "sort": "-seen"},
         "with retired, last seen first": {"retired": "1", "sort": "-seen"},
         "with retired, registered last": {"retired": "1", "sort": "-registered"},

@@ -14,6 +14,7 @@ from devices.services.actions import Subject
 from devices.services.labels import LONGEST_DESCRIPTION, LONGEST_NAME
 from epmm import mail
 from epmm.mail import MailRefused
+from epmm.numbers import grouped, is_typed
 from users.errors import UnknownPerson
 from users.models import User
 from users.services import people
@@ -80,7 +81,7 @@ class WipeForm(PinForm):
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self.wanted = self.going[0].name if self.number == 1 else str(self.number)
+        self.wanted = self.going[0].name if self.number == 1 else grouped(self.number)
         if self.number == 1:
             says = _("This erases {device} completely and cannot be undone. Type the device name to continue.")
             self.fields["typed"].help_text = says.format(device=self.wanted)
@@ -90,7 +91,8 @@ class WipeForm(PinForm):
 
     def clean_typed(self) -> str:
         typed = str(self.cleaned_data["typed"])
-        if typed.strip().casefold() != self.wanted.strip().casefold():
+        is_number = self.number > 1 and is_typed(typed, self.number)
+        if not is_number and typed.strip().casefold() != self.wanted.strip().casefold():
             raise forms.ValidationError(_("This is not “{text}”.").format(text=self.wanted))
         return typed
 

@@ -37,7 +37,8 @@ NOT_OFFERED: Final = _reason(
     "E-101",
     _(
         "Account-driven enrollment is switched off. Switch it on under Settings > iOS > MDM"
-        " (manage.py setting ios.mdm.account_driven_device_enrollment on)."
+        " (manage.py setting ios.mdm.account_driven_device_enrollment on; and ios.mdm.profile, without which there is"
+        " none)."
     ),
     _("Your organization has not enabled work enrollment for this account."),
 )
@@ -140,7 +141,8 @@ FEATURE_OFF: Final = _reason(
     "E-302",
     _(
         "This kind of enrollment is switched off. Switch it on under Settings > iOS > MDM (manage.py setting"
-        " ios.mdm.account_driven_device_enrollment on, or ios.mdm.account_driven_user_enrollment)."
+        " ios.mdm.account_driven_device_enrollment on, or ios.mdm.account_driven_user_enrollment; and ios.mdm.profile,"
+        " without which there is none)."
     ),
     _("Your organization has not switched on this kind of enrollment. Ask your administrator, code {code}."),
 )

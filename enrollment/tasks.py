@@ -35,8 +35,9 @@ def inventory_read(enrollment: int) -> None:
 
 @jobs.handles("enrollment.tidy", every=timedelta(minutes=5))
 def tidy() -> None:
-    from enrollment.services import cleanup, invitations, oauth, registration, tokens, trace
+    from enrollment.services import cleanup, invitations, oauth, profile_notice, registration, tokens, trace
 
+    profile_notice.post_due(timezone.now())
     trace.tidy()
     registration.expire_pins()
     invitations.expire(timezone.now())

@@ -9,7 +9,8 @@ class EpmmConfig(AppConfig):
         # these read the settings, which are not ready when this module is imported
         from epmm import (
             failover,
-            options,  # noqa: F401 - the settings register themselves
+            mail_options,  # noqa: F401 - the settings register themselves
+            options,  # noqa: F401
         )
         from epmm.celery import app
         from epmm.checks import installation

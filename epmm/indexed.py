@@ -1,4 +1,6 @@
-"""Words that lead to a partial index: one over the rows where a column is set."""
+"""Words that lead to a partial index, as over the rows where a column is set."""
+
+from typing import Any
 
 from django.db.models import BooleanField, Func
 
@@ -10,3 +12,15 @@ class IsSet(Func):
     conditional = True
     arity = 1
     template = "NOT (%(expressions)s = '')"
+
+
+class IsBelow(Func):
+    """Of a column of numbers, and a limit that stands in the condition of the index."""
+
+    output_field = BooleanField()
+    conditional = True
+    arity = 1
+    template = "(%(expressions)s < %(limit)s)"
+
+    def __init__(self, expression: Any, *, limit: float, **extra: Any) -> None:
+        super().__init__(expression, limit=repr(limit), **extra)

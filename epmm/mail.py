@@ -19,7 +19,7 @@ from django.core.validators import EmailValidator
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from epmm import options, settings_store
+from epmm import mail_options, options, settings_store
 from epmm.models import Mail
 
 SMTP: Final = SMTP_POLICY.clone(cte_type="7bit")  # old servers take nothing else
@@ -54,7 +54,7 @@ class Letter:
 
 def is_set_up() -> bool:
     """Whether there is a server to hand mail to, and a sender."""
-    return bool(settings_store.read(options.MAIL_HOST) and settings_store.read(options.MAIL_FROM))
+    return bool(settings_store.read(mail_options.HOST) and settings_store.read(mail_options.FROM))
 
 
 def post(letter: Letter, *, kind: str) -> Mail:
@@ -82,9 +82,9 @@ def compose(letter: Letter) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
     message["Message-ID"] = f"<{secrets.token_hex(16)}@{ascii_host(settings.PUBLIC_HOST)}>"
     message["Date"] = format_datetime(timezone.now())
-    message["From"] = address(settings_store.read(options.MAIL_FROM), settings_store.read(options.ENTERPRISE_NAME))
+    message["From"] = address(settings_store.read(mail_options.FROM), settings_store.read(options.ENTERPRISE_NAME))
     message["To"] = address(letter.recipient, letter.recipient_name)
-    if reply_to := settings_store.read(options.MAIL_REPLY_TO):
+    if reply_to := settings_store.read(mail_options.REPLY_TO):
         message["Reply-To"] = address(reply_to)
     message["Subject"] = subject(letter.subject)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5: no robot answers it

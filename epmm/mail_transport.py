@@ -22,7 +22,7 @@ from typing import Final
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from epmm import options, settings_store
+from epmm import mail_options, settings_store
 from epmm.mail import Letter, address, ascii_host, compose
 from epmm.mail_models import LONGEST_ANSWER
 
@@ -76,7 +76,7 @@ def try_out(letter: Letter) -> Verdict:
 
 
 def hand_over(server: SMTP, recipient: str, content: bytes) -> Verdict:
-    sender = address(settings_store.read(options.MAIL_FROM)).addr_spec
+    sender = address(settings_store.read(mail_options.FROM)).addr_spec
     try:
         with _in_time(server):
             server.sendmail(sender, [address(recipient).addr_spec], content)
@@ -111,8 +111,8 @@ def _hang_up(server: SMTP) -> None:
 
 
 def _connected() -> SMTP:
-    host, port = settings_store.read(options.MAIL_HOST), settings_store.read(options.MAIL_PORT)
-    security, name = settings_store.read(options.MAIL_SECURITY), ascii_host(settings.PUBLIC_HOST)
+    host, port = settings_store.read(mail_options.HOST), settings_store.read(mail_options.PORT)
+    security, name = settings_store.read(mail_options.SECURITY), ascii_host(settings.PUBLIC_HOST)
     if security == "tls":
         server: SMTP = SMTP_SSL(host, port, local_hostname=name, timeout=TIMEOUT_SECONDS, context=_trust())
     else:
@@ -121,8 +121,8 @@ def _connected() -> SMTP:
         server.ehlo_or_helo_if_needed()
         if security == "starttls":
             server.starttls(context=_trust())  # raises where the server does not offer it: never on in the clear
-        if user := settings_store.read(options.MAIL_USER):
-            server.login(user, settings_store.reveal(options.MAIL_PASSWORD))
+        if user := settings_store.read(mail_options.USER):
+            server.login(user, settings_store.reveal(mail_options.PASSWORD))
     except BaseException:
         server.close()
         raise
@@ -132,7 +132,7 @@ def _connected() -> SMTP:
 def _trust() -> ssl.SSLContext:
     """The system's authorities, and those that the administrator entered; the name is checked."""
     context = ssl.create_default_context()
-    if entered := settings_store.read(options.MAIL_AUTHORITIES):
+    if entered := settings_store.read(mail_options.AUTHORITIES):
         context.load_verify_locations(cadata=entered)
     return context
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from epmm import masking, option_texts, settings_store
 from epmm.option_texts import FAMILIES, PLATFORMS, RIGHTS
-from epmm.settings_store import Setting, Several, choice, flag, number, parsed, secret, several
+from epmm.settings_store import Setting, Several, choice, flag, number, parsed, several
 
 COMMAND_HISTORY_DAYS: Final = number(
     "devices.command_history_days",
@@ -53,6 +53,28 @@ DUPLICATES: Final = {
     )
     for platform in PLATFORMS
 }
+MDM_PROFILE: Final = flag(
+    "ios.mdm.profile",
+    default=True,
+    help=gettext_lazy(
+        "Hand enrollment profiles to devices. Off: no device enrolls in any way; those that are enrolled stay managed."
+    ),
+)
+PROFILE_NOTICE: Final = flag(
+    "ios.mdm.profile_notice",
+    default=False,
+    help=gettext_lazy(
+        "Who has signed in on a device, and whose device is not enrolled an hour later, is told by mail how to go on."
+    ),
+)
+DENY_EXPIRED: Final = flag(
+    "ios.mdm.deny_expired_identities",
+    default=True,
+    help=gettext_lazy(
+        "Off: a device whose certificate has expired goes on as before, until it has a new one. On is safer: who finds"
+        " an old device or its backup cannot speak in its place."
+    ),
+)
 ADDE: Final = flag(
     "ios.mdm.account_driven_device_enrollment",
     default=False,
@@ -144,6 +166,14 @@ DEFAULT_OWNER: Final = choice(
     values=("COMPANY", "EMPLOYEE"),
     help=gettext_lazy(
         "Who owns a device that enrolls by Account-Driven Device Enrollment. Any other is the employee's."
+    ),
+)
+CHOOSE_OWNER: Final = flag(
+    "registration.choose_owner",
+    default=False,
+    help=gettext_lazy(
+        "At Account-Driven Device Enrollment people say after their sign-in whose device it is, unless an invitation or"
+        " an enrollment rule does."
     ),
 )
 ALLOWED_FAMILIES: Final[Setting[tuple[str, ...]]] = parsed(
@@ -373,55 +403,6 @@ HIDDEN_FIELDS: Final = several(
     default=tuple(masking.FIELDS),
     values=tuple(masking.FIELDS),
     help=gettext_lazy("What administrators with the GDPR profile do not see. Admin > Admins says who they are."),
-)
-MAIL_HOST: Final = parsed(
-    "mail.host",
-    default="",
-    parse=option_texts.host,
-    accepts=gettext_lazy("a host name or an address; empty means that no mail is sent"),
-    help=gettext_lazy("The mail server (SMTP) that takes what this server sends."),
-)
-MAIL_PORT: Final = number(
-    "mail.port",
-    default=587,
-    low=1,
-    high=65535,
-    help=gettext_lazy("Usually 587 with STARTTLS, 465 with TLS from the start, 25 between servers."),
-)
-MAIL_SECURITY: Final = choice(
-    "mail.security",
-    default="starttls",
-    values=("starttls", "tls", "none"),
-    help=gettext_lazy("With either, the server's certificate has to be valid for its name; nothing is sent otherwise."),
-)
-MAIL_USER: Final = parsed(
-    "mail.user",
-    default="",
-    parse=lambda text: text[:320],
-    accepts=gettext_lazy("a name; empty means that the server asks for none"),
-    help=gettext_lazy("Whom this server signs in to the mail server as."),
-)
-MAIL_PASSWORD: Final = secret("mail.password", help=gettext_lazy("The password of that user."))
-MAIL_FROM: Final = parsed(
-    "mail.from",
-    default="",
-    parse=option_texts.email,
-    accepts=gettext_lazy("an email address, or nothing"),
-    help=gettext_lazy("The sender. What cannot be delivered comes back to it."),
-)
-MAIL_REPLY_TO: Final = parsed(
-    "mail.reply_to",
-    default="",
-    parse=option_texts.email,
-    accepts=gettext_lazy("an email address, or nothing"),
-    help=gettext_lazy("Where answers of people go, if not to the sender."),
-)
-MAIL_AUTHORITIES: Final = parsed(
-    "mail.authorities",
-    default="",
-    parse=option_texts.certificates,
-    accepts=gettext_lazy("certificates in PEM, or nothing"),
-    help=gettext_lazy("Authorities that are trusted for the mail server besides those of the operating system."),
 )
 INVITATION_DAYS: Final = number(
     "invitation.days",

@@ -13,6 +13,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from epmm.imports import Fault, ImportRefused, Row, Value
+from epmm.numbers import grouped
 
 MOST: Final = 50_000
 LONGEST_CELL: Final = 20_000
@@ -77,7 +78,7 @@ def read(content: str, form: Form, columns: Sequence[Column], key: str) -> Itera
     lines = _csv_rows(content, known, key) if form is Form.CSV else _json_rows(content, known, key)
     for place, each in enumerate(lines):
         if place >= MOST:
-            raise ImportRefused(_("One file has at most {n} rows.").format(n=MOST))
+            raise ImportRefused(_("One file has at most {n} rows.").format(n=grouped(MOST)))
         yield each
 
 

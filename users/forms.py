@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from epmm.numbers import grouped, is_typed
 from users.password_policy import PasswordPolicy
 from users.services.people import LONGEST_NAME, LONGEST_PASSWORD
 
@@ -167,14 +168,15 @@ class TypedForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
     )
 
-    def __init__(self, data: Any, *, label: str, wanted: str) -> None:
+    def __init__(self, data: Any, *, label: str, wanted: str | int) -> None:
         super().__init__(data)
         self.fields["typed"].label = label
         self._wanted = wanted
 
     def clean_typed(self) -> str:
         typed: str = self.cleaned_data["typed"]
-        if typed != self._wanted:
+        is_right = typed == self._wanted if isinstance(self._wanted, str) else is_typed(typed, self._wanted)
+        if not is_right:
             raise forms.ValidationError(_("This is not what is to be typed."))
         return typed
 
@@ -184,12 +186,12 @@ class DeleteForm(TypedForm):
 
     retire = forms.BooleanField(required=False)
 
-    def __init__(self, data: Any, *, label: str, wanted: str, devices: int) -> None:
+    def __init__(self, data: Any, *, label: str, wanted: str | int, devices: int) -> None:
         super().__init__(data, label=label, wanted=wanted)
         if not devices:
             del self.fields["retire"]
             return
-        self.fields["retire"].label = gettext("Retire their devices first: {n}").format(n=devices)
+        self.fields["retire"].label = gettext("Retire their devices first: {n}").format(n=grouped(devices))
         self.fields["retire"].help_text = _(
             "Who has devices is not deleted now, but can be as soon as the devices are gone."
         )

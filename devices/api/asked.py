@@ -14,6 +14,7 @@ from devices.services.record_pages import BY_ID
 from epmm import masking
 from epmm.api.errors import ApiError, bad_parameter, tells
 from epmm.api.parameters import Parameters
+from epmm.numbers import grouped
 from epmm.portal.keyset import Order
 from users.models import User
 
@@ -70,7 +71,7 @@ def uuids(parameters: Parameters, most: int = MOST_NAMED) -> list[str]:
     if not given:
         raise bad_parameter("deviceUuids", _("deviceUuids names at least one device."))
     if len(given) > most:
-        raise bad_parameter("deviceUuids", _("deviceUuids names at most {n} devices.").format(n=most))
+        raise bad_parameter("deviceUuids", _("deviceUuids names at most {n} devices.").format(n=grouped(most)))
     return given
 
 

@@ -16,6 +16,7 @@ from epmm.api.envelope import Json
 from epmm.api.errors import ApiError, bad_parameter, tells
 from epmm.api.paging import FARTHEST, Window, cut
 from epmm.client_address import client_address
+from epmm.numbers import grouped
 from users.api.base import ApiView
 from users.models import GLOBAL_SPACE
 
@@ -85,7 +86,7 @@ class Labels(ApiView):
             labels.check_editable(label)
         for label in found:
             labels.delete(label, actor=self.actor)
-        said = envelope.message("labels.deleted", _("Labels deleted: {n}").format(n=len(found)))
+        said = envelope.message("labels.deleted", _("Labels deleted: {n}").format(n=grouped(len(found))))
         return Response({"results": [each.name for each in found], "successful": True, "messages": [said]})
 
 

@@ -30,7 +30,8 @@ _CHANNEL: Final = f"""
 WITH channel AS (
     UPDATE devices_channel AS channel SET last_seen_at = {_NOW}{{also}}
     FROM devices_identity AS identity JOIN devices_enrollment AS enrollment ON enrollment.id = identity.enrollment_id
-    WHERE identity.sha256 = $1 AND identity.state = {Identity.State.CURRENT} AND identity.not_after > {_NOW}
+    WHERE identity.sha256 = $1 AND identity.state = {Identity.State.CURRENT}
+      AND (identity.not_after > {_NOW} OR {store.EXPIRED_GOES_ON})
       AND enrollment.state = {Enrollment.State.ACTIVE} AND enrollment.device_key = $2
       AND ($4 IS NULL OR enrollment.bearer_sha256 = $4
            AND (enrollment.bearer_lapses_at IS NULL OR enrollment.bearer_lapses_at > {_NOW}))

@@ -20,7 +20,8 @@ CHANNEL: Final = f"""
 UPDATE devices_channel AS channel SET last_seen_at = :now,
     idle_at = iif(:idle OR channel.idle_at > :now, :now, channel.idle_at)
 FROM devices_identity AS identity JOIN devices_enrollment AS enrollment ON enrollment.id = identity.enrollment_id
-WHERE identity.sha256 = :sha256 AND identity.state = {Identity.State.CURRENT} AND identity.not_after > :now
+WHERE identity.sha256 = :sha256 AND identity.state = {Identity.State.CURRENT}
+  AND (identity.not_after > :now OR {store.EXPIRED_GOES_ON})
   AND enrollment.state = {Enrollment.State.ACTIVE} AND enrollment.device_key = :device_key
   AND (:bearer_sha256 IS NULL OR enrollment.bearer_sha256 = :bearer_sha256
        AND (enrollment.bearer_lapses_at IS NULL OR enrollment.bearer_lapses_at > :now))

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from devices.models import Command
 from devices.protocol.result import Status
+from epmm import options
 
 # After a NotNow the device comes back by itself, unless something else followed: then a push must bring it back, after
 # a pause that grows (protocol reference, 4.6).  Seconds.
@@ -24,6 +25,10 @@ STATE_AFTER: Final[Mapping[Status, int]] = {
     Status.ERROR: Command.State.ERROR.value,
     Status.COMMAND_FORMAT_ERROR: Command.State.FORMAT_ERROR.value,
 }
+# Where a certificate may be out of date; looked up for one that is, and for no other.
+EXPIRED_GOES_ON: Final = f"""EXISTS (
+    SELECT 1 FROM epmm_settingrow WHERE name = '{options.DENY_EXPIRED.name}' AND lower(value) IN ('off', 'false')
+)"""  # noqa: S608 -- a name of our own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

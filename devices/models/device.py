@@ -22,6 +22,7 @@ OWN_DESCRIPTION: Final = frozenset({"name_folded", "search_text"})
 DESCRIPTION: Final = OWN_DESCRIPTION | {"user_id_folded", "user_name_folded", "user_email_folded"}
 BETWEEN: Final = "\x1f"  # in no expression, so nothing is found across two of them
 _STANDING: Final = ~Q(status="RETIRED")
+BATTERY_LOW: Final = 0.2
 
 VERSION_PARTS: Final = 3
 VERSION_BASE: Final = 1000
@@ -193,6 +194,10 @@ class Device(models.Model):
             # whose records are deleted some time after they left
             models.Index(
                 fields=["retired_at", "status"], condition=Q(retired_at__isnull=False), name="device_retired_at"
+            ),
+            # which are about to go out
+            models.Index(
+                fields=["battery_level"], condition=Q(battery_level__lt=BATTERY_LOW), name="device_battery_low"
             ),
             # whose system is old, which is asked for most, and is rare
             models.Index(fields=["platform", "os_version_number"], condition=_STANDING, name="device_systems"),

@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device
+from devices.models.device import BATTERY_LOW
 from devices.search import directory
 from devices.search.fields import Field, Group, Kind, Registry
 from devices.search.sources import (
@@ -17,6 +18,7 @@ from devices.search.sources import (
     Moment,
     Nowhere,
     Number,
+    Recent,
     Source,
     Uuid,
     Version,
@@ -73,7 +75,7 @@ def _choice(
 
 
 def _version(key: str, label: Label) -> Field:
-    source = Version(machine_text(F("os_version")), Number("os_version_number"))
+    source = Version(machine_text(F("os_version")), Recent("os_version_number"))
     return _field(Kind.VERSION, key, label, source)
 
 
@@ -154,7 +156,7 @@ def _condition() -> Iterator[Field]:
     yield _number("common.storage_free", _("Free storage (GB)"), Number("storage_free"))
     yield _number("common.memory_capacity", _("Memory capacity"))
     yield _number("common.memory_free", _("Free memory"))
-    yield _number("common.battery_level", _("Battery level (%)"), Number("battery_level", scale=100))
+    yield _number("common.battery_level", _("Battery level (%)"), Number("battery_level", scale=100, low=BATTERY_LOW))
     yield _text("common.client_name", _("Client name"))
     yield _text("common.client_version", _("Client version"))
     yield _date("common.client_build_date", _("Client build date"))

@@ -10,17 +10,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from math import inf
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from django.db.models import F, Q
-from django.db.models.lookups import Exact
 
-from devices.search.sql import EVERYTHING, NOTHING, AsciiLower, BesideIndex, UuidText, begins, holds, is_text, may_hold
+from devices.search.sql import EVERYTHING, NOTHING, AsciiLower, UuidText, begins, compared, holds, is_text, may_hold
 from devices.search.tree import Operator
 from devices.search.values import Period
 from epmm.folding import fold
-from epmm.indexed import IsSet
+from epmm.indexed import IsBelow, IsSet
 
 # A field's value as its kind reads it.
 Value: TypeAlias = str | float | bool | Period | None
@@ -31,6 +31,7 @@ _LOOKUPS: Final = {
     Operator.AT_MOST: "lte",
     Operator.EQUALS: "exact",
 }
+_RECENT: Final = {Operator.GREATER: ">", Operator.AT_LEAST: ">="}
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 # What pg_trgm finds a text by, wherever it stands: three letters or digits together, or how a word begins.
 _TRIGRAM: Final = re.compile(r"[^\W_]{3}|[\W_][^\W_]")
@@ -158,13 +159,19 @@ def as_uuid(text: str) -> UUID | None:
 
 @dataclass(frozen=True, slots=True)
 class Number(Source):
+    """`low`: few rows are below it, and an index holds those alone."""
+
     column: str
     scale: float = 1
+    low: float = -inf
 
     def matches(self, operator: Operator, value: Value) -> Q:
         if not isinstance(value, float):
             return Q((f"{self.column}__isnull", False))
-        return Q((f"{self.column}__{_LOOKUPS[operator]}", value / self.scale))
+        number = value / self.scale
+        found = Q((f"{self.column}__{_LOOKUPS[operator]}", number))
+        is_low = {Operator.LESS: number <= self.low, Operator.AT_MOST: number < self.low}.get(operator)
+        return Q(IsBelow(F(self.column), limit=self.low)) & found if is_low else found
 
     def misses(self, operator: Operator, value: Value) -> Q:
         unset = Q((f"{self.column}__isnull", True))
@@ -227,7 +234,7 @@ def condition(true: Q) -> Flag:
 class Choice(Source):
     """One of a few values; `stored`: what stands in the column for each, where that is something else.
 
-    `is_common`: an index begins with it, which leads to few together with what comes behind alone.
+    `is_common`: with some values an index leads to few.
     """
 
     column: str
@@ -241,11 +248,21 @@ class Choice(Source):
         if value not in self.stored:
             return NOTHING
         if self.is_common:
-            return Q(Exact(BesideIndex(self.column), self.stored[str(value)]))
+            return compared(self.column, "=", self.stored[str(value)])
         return Q((self.column, self.stored[str(value)]))
 
     def misses(self, operator: Operator, value: Value) -> Q:
         return ~self.matches(operator, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Recent(Number):
+    """Of which the low are rare, and the high may be nearly all."""
+
+    def matches(self, operator: Operator, value: Value) -> Q:
+        if isinstance(value, float) and operator in _RECENT:
+            return compared(self.column, _RECENT[operator], int(value))
+        return Number.matches(self, operator, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ for, the search answers the same, and takes longer.
 """
 
 import logging
-import time
 from typing import Any, Final
 
 from django.db import OperationalError, connections
 
+from devices.search.few import counted
+
 logger = logging.getLogger(__name__)
 SHORTEST: Final = 3  # characters
-FEW: Final = 10_000
 # Of more devices a page is full sooner by looking through all in their order.
 FEW_IN_ORDER: Final = 1_000
 _TABLE: Final = "device_search_text"
@@ -40,9 +40,6 @@ _MADE: Final = """
 _FILLED: Final = "INSERT INTO device_search_text (device_search_text) VALUES ('rebuild')"
 FOUND: Final = "SELECT rowid FROM device_search_text WHERE device_search_text MATCH %s"
 _is_there: Final[dict[str, bool]] = {}  # by the name of the database
-COUNTS_FOR: Final = 5  # seconds
-MOST_COUNTED: Final = 256
-_counted: Final[dict[tuple[str, str], tuple[float, int]]] = {}
 
 
 def keep(*, using: str, **_signal: Any) -> None:
@@ -77,22 +74,7 @@ def phrase_of_few(connection: Any, text: str, most: int) -> str | None:
     if len(text) < SHORTEST or "\0" in text or not _has_table(connection):
         return None
     phrase = '"' + text.replace('"', '""') + '"'
-    return phrase if _number(connection, phrase) <= most else None
-
-
-def _number(connection: Any, phrase: str) -> int:
-    """Up to FEW and one more.  Counted once for all the statements of a page: which way is taken changes no answer."""
-    key = (str(connection.settings_dict["NAME"]), phrase)
-    now = time.monotonic()
-    known = _counted.get(key)
-    if known is None or known[0] < now:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT count(*) FROM ({FOUND} LIMIT %s)", [phrase, FEW + 1])  # noqa: S608 - ours
-            known = (now + COUNTS_FOR, cursor.fetchone()[0])
-        if len(_counted) >= MOST_COUNTED:
-            _counted.clear()
-        _counted[key] = known
-    return known[1]
+    return phrase if counted(connection, FOUND, [phrase]) <= most else None
 
 
 def _has_table(connection: Any) -> bool:

@@ -15,6 +15,7 @@ from devices.protocol.push_certificate import Facts
 from devices.services import push, push_certificates, push_requests, push_topics
 from devices.services.push_requests import PushCertificateRefused
 from epmm import audit
+from epmm.numbers import grouped
 from epmm.wire.errors import WireError
 from epmm.wire.x509 import sha256
 
@@ -172,10 +173,10 @@ def _check_topic(facts: Facts, present: PushCertificate | None) -> None:
         raise PushCertificateRefused(
             _(
                 "This certificate has another topic (%(new)s), which would leave devices under the present one "
-                "(%(old)s) out of reach for ever; enrolled now: %(count)d. At Apple's portal, renew the existing "
+                "(%(old)s) out of reach for ever; enrolled now: %(count)s. At Apple's portal, renew the existing "
                 "certificate under the same Apple Account instead of making another."
             )
-            % {"new": facts.topic, "old": present.topic, "count": count}
+            % {"new": facts.topic, "old": present.topic, "count": grouped(count)}
         )
 
 
@@ -197,7 +198,7 @@ def _devices_left_behind(topic: str) -> Iterator[str]:
     left = push_topics.left_behind(topic)
     if left.count:
         yield _(
-            "Devices enrolled under another topic cannot be woken until they enroll again: %(count)d (%(names)s)."
+            "Devices enrolled under another topic cannot be woken until they enroll again: %(count)s (%(names)s)."
         ) % {
             "count": left.count,
             "names": left.names,

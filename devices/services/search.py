@@ -19,9 +19,9 @@ from devices.search.language import NEVER_IN_TEXT, parse
 from devices.search.patience import SearchTooSlow, limited
 from devices.search.tree import EVERYTHING, All, AnyOf, Node, Operator, Test, Word, write
 from devices.services import hidden_fields
+from epmm.numbers import grouped
 from epmm.portal import keyset
 from epmm.portal.keyset import Order
-from epmm.portal.lists import grouped
 from users.models import User
 
 PAGE: Final = 50

@@ -59,7 +59,7 @@ RESULTS: Final = Listing[ActionResult](
     name="logs-actions-one",
     title=gettext_lazy("Action"),
     columns=(
-        Column(key="number", label=gettext_lazy("Number"), value=lambda result: result.pk, order="id", is_shown=False),
+        Column(key="number", label=gettext_lazy("Number"), value=lambda row: str(row.pk), order="id", is_shown=False),
         Column(key="device", label=gettext_lazy("Device"), value=_device),
         Column(key="result", label=gettext_lazy("Result"), value=run_pages.result),
     ),

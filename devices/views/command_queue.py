@@ -15,6 +15,7 @@ from devices.models import Broadcast, Command
 from devices.services import broadcast
 from devices.services.broadcast import Progress
 from epmm.client_address import client_address
+from epmm.numbers import grouped
 from epmm.portal.filters import Filter, Filters
 from epmm.portal.keyset import Page
 from epmm.portal.lists import Action, Badge, Column, Listing, View, ticked
@@ -61,7 +62,7 @@ QUEUE: Final = Listing[Command](
     name="logs-queue",
     title=gettext_lazy("MDM command queue"),
     columns=(
-        Column(key="number", label=gettext_lazy("Number"), value=lambda command: command.pk, order="id"),
+        Column(key="number", label=gettext_lazy("Number"), value=lambda command: str(command.pk), order="id"),
         Column(key="created", label=gettext_lazy("Queued at"), value=lambda command: command.created_at),
         Column(key="command", label=gettext_lazy("Command"), value=lambda command: command.request_type),
         Column(key="device", label=gettext_lazy("Device"), value=_device),
@@ -118,7 +119,7 @@ BROADCASTS: Final = Listing[Broadcast](
     title=gettext_lazy("Broadcasts"),
     columns=(
         Column(key="command", label=gettext_lazy("Command"), value=lambda row: row.request_type),
-        Column(key="number", label=gettext_lazy("Number"), value=lambda row: row.pk, order="id", is_shown=False),
+        Column(key="number", label=gettext_lazy("Number"), value=lambda row: str(row.pk), order="id", is_shown=False),
         Column(key="created", label=gettext_lazy("Begun at"), value=lambda row: row.created_at),
         Column(key="actor", label=gettext_lazy("Actor"), value=lambda row: row.actor),
         Column(key="state", label=gettext_lazy("State"), value=_broadcast_state),
@@ -162,7 +163,7 @@ def call_back(request: HttpRequest) -> HttpResponse:
         names = ", ".join(row.request_type for row in rows[:NAMED])
         return render(request, "portal/logs/call_back.html", {"rows": rows, "names": names, "named": NAMED})
     called_back = sum(broadcast.cancel(row, actor=str(request.user), address=client_address(request)) for row in rows)
-    messages.success(request, _("Open commands that are called back: %(count)d.") % {"count": called_back})
+    messages.success(request, _("Open commands that are called back: {n}.").format(n=grouped(called_back)))
     return HttpResponse(headers={"HX-Redirect": reverse("portal:logs-broadcasts")})
 
 

@@ -24,6 +24,7 @@ from devices.services.listing import MOST_CHOSEN
 from devices.services.search import SearchRefused
 from devices.views import device_list
 from epmm.client_address import client_address
+from epmm.numbers import grouped
 from epmm.portal.lists import ticked
 from epmm.runs import NumberChanged
 from users import permissions
@@ -173,7 +174,7 @@ def _names(subjects: Sequence[Subject], number: int | None = None) -> str:
     shown = subjects[:NAMES_SHOWN]
     names = ", ".join(subject.name for subject in shown)
     more = (len(subjects) if number is None else number) - len(shown)
-    return names if more <= 0 else f"{names} " + _("and {n} more").format(n=more)
+    return names if more <= 0 else f"{names} " + _("and {n} more").format(n=grouped(more))
 
 
 def _by_reason(whys: Iterable[tuple[Subject, str | None]]) -> list[Skipped]:
@@ -193,9 +194,9 @@ def summary(action: Action, outcomes: Sequence[Outcome]) -> str:
         said = _("{action} sent to 1 device") if done == 1 else _("{action} sent to {n} devices")
     else:
         said = _("{action}: done for 1 device") if done == 1 else _("{action}: done for {n} devices")
-    said = said.format(action=action.label, n=done)
+    said = said.format(action=action.label, n=grouped(done))
     if not skipped:
         return f"{said}."
     told = " ".join(why for why, _number in reasons.most_common(REASONS_TOLD))
     left_out = _("1 was skipped: {reason}") if skipped == 1 else _("{m} were skipped: {reason}")
-    return f"{said}; {left_out.format(m=skipped, reason=told)}"
+    return f"{said}; {left_out.format(m=grouped(skipped), reason=told)}"

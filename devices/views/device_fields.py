@@ -64,7 +64,7 @@ def _enrollment(device: Device, enrollment: Enrollment | None) -> Fields:
             str(STATES[Enrollment.State(enrollment.state)]) if enrollment else "",
         ),
         (gettext_lazy("Supervised"), device.is_supervised),
-        (gettext_lazy("Access rights"), enrollment.access_rights if enrollment else None),
+        (gettext_lazy("Access rights"), str(enrollment.access_rights or "") if enrollment else None),
         (gettext_lazy("Push topic"), enrollment.topic if enrollment else ""),
     ]
 

@@ -19,6 +19,7 @@ from devices.services import retired_records
 from devices.views.wording import model_of, status_badge, system_of
 from epmm import options, schedules, settings_store
 from epmm.models import ScheduledRun
+from epmm.numbers import grouped
 from epmm.portal import settings_tree
 from epmm.portal.lists import Column, Link, Listing
 from epmm.portal.settings_tree import Node
@@ -77,7 +78,7 @@ def delete_retired(request: HttpRequest) -> HttpResponse:
         request,
         found=retired_records.due(days),
         heading=_("Delete retired devices"),
-        explanation=_("Records of devices that were retired or wiped more than {n} days ago go, with their inventory. Audit entries stay. This cannot be undone.").format(n=days),  # noqa: E501 - one sentence
+        explanation=_("Records of devices that were retired or wiped more than {n} days ago go, with their inventory. Audit entries stay. This cannot be undone.").format(n=grouped(days)),  # noqa: E501 - one sentence
         button=_("Delete"),
         begin=lambda actor: retired_records.begin(actor=actor),
     )  # fmt: skip
@@ -101,8 +102,8 @@ def _run_now(
 ) -> HttpResponse:
     """How many, typed out by who is at the keyboard; the worker does it."""
     number, is_sent, step_up = found.count(), GO in request.POST, StepUp(request)
-    label = _("Type the number of devices, {n}, to continue.").format(n=number)
-    typed = TypedForm(request.POST if is_sent else None, label=label, wanted=str(number))
+    label = _("Type the number of devices, {n}, to continue.").format(n=grouped(number))
+    typed = TypedForm(request.POST if is_sent else None, label=label, wanted=number)
     is_typed = is_sent and typed.is_valid()
     if is_typed and number and step_up.is_passed():
         if begin(administrator(request).user_id):

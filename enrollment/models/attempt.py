@@ -37,6 +37,7 @@ class Attempt(models.Model):
     product = models.CharField(max_length=64, blank=True)
     os_version = models.CharField(max_length=32, blank=True)
     kind = models.CharField(max_length=8, choices=Enrollment.Kind.choices, blank=True)
+    owner = models.CharField(max_length=8, blank=True, default="", db_default="")  # of the device, as its person said
     user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="attempts")
     enrollment = models.ForeignKey(Enrollment, on_delete=models.SET_NULL, null=True, related_name="attempts")
     last_code = models.CharField(max_length=8, blank=True, db_index=True)
@@ -64,6 +65,7 @@ class Step(models.TextChoices):
     PROVIDER = "provider", _("Sent to the identity provider")
     CREDENTIALS = "credentials", _("Credentials")
     POLICY = "policy", _("Checks of person and device")
+    OWNER = "owner", _("Owner of the device chosen")
     CONSENT = "consent", _("Text accepted")
     TOKEN = "token", _("Access token issued")
     PROFILE = "profile", _("Enrollment profile")
@@ -73,6 +75,7 @@ class Step(models.TextChoices):
     TOKEN_UPDATE = "token_update", _("Device can be reached (TokenUpdate)")
     FIRST_INVENTORY = "first_inventory", _("First device information")
     CHECK_OUT = "check_out", _("Management removed (CheckOut)")
+    NOTICE = "notice", _("Mail to the person: not enrolled yet")
     WEB_REGISTRATION = "web_registration", _("Checks before an enrollment, at /go")
 
 

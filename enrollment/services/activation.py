@@ -50,7 +50,8 @@ def complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
     trace.step(attempt, Step.TOKEN_UPDATE, first=first)
     if first:
         _end_others(enrollment, now)
-        _activate_record(enrollment, said, now)
+        chosen = invitations.enrolled(enrollment.user) or trace.owner_of(attempt)
+        _activate_record(enrollment, policy.owner_of(said, enrollment.kind, chosen), now)
         queue.queue_first_inventory(enrollment)
         if enrollment.device_id is not None:
             configuration_plan.plan_device_soon(enrollment.device_id)
@@ -74,7 +75,7 @@ def _end_others(enrollment: Enrollment, now: datetime) -> None:
         tokens.revoke_of(other)
 
 
-def _activate_record(enrollment: Enrollment, said: Sayings, now: datetime) -> None:
+def _activate_record(enrollment: Enrollment, owner: Device.Owner, now: datetime) -> None:
     device = enrollment.device
     if device is None:  # deleted by an administrator in between
         device = enrollment.device = Device.objects.create(user=enrollment.user, enrollment_type=enrollment.kind)
@@ -82,7 +83,7 @@ def _activate_record(enrollment: Enrollment, said: Sayings, now: datetime) -> No
     device.refresh_from_db()
     device.status, device.mdm_managed = Device.Status.ACTIVE, True
     device.enrollment_type = enrollment.kind
-    device.owner = policy.owner_of(said, enrollment.kind, invitations.enrolled(enrollment.user))
+    device.owner = owner
     device.managed_apple_account = enrollment.managed_apple_account
     device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
     device.registered_at, device.last_seen_at = enrollment.active_at, now

@@ -19,6 +19,7 @@ from enrollment.models import InvitationTemplate
 from enrollment.services import invitation_texts, invitations
 from enrollment.services.invitations import Draft
 from enrollment.services.registration import Announced
+from epmm.numbers import grouped
 from users.models import User
 
 COLUMNS: Final = ("user_id", "platform", "owner", "country", "phone_number")
@@ -69,7 +70,7 @@ def read(content: bytes) -> list[Expected]:
         raise AnnouncementRefused(_("The first line names the columns: {names}.").format(names=", ".join(COLUMNS)))
     rows = [(number, dict(zip(heading, line, strict=False))) for number, line in enumerate(lines[1:], 2) if any(line)]
     if not 0 < len(rows) <= MOST:
-        raise AnnouncementRefused(_("A file has 1 to {n} devices.").format(n=MOST))
+        raise AnnouncementRefused(_("A file has 1 to {n} devices.").format(n=grouped(MOST)))
     return _read(rows)
 
 

@@ -143,7 +143,7 @@ def identity_of(request: DeviceRequest) -> Identity:
     )
     if identity is None:
         raise DeviceRefused("the certificate was not issued here")
-    if identity.not_after <= timezone.now():
+    if identity.not_after <= timezone.now() and settings_store.read(options.DENY_EXPIRED):
         raise DeviceRefused("the certificate has expired")
     return identity
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from devices.models import Device, Enrollment
 from enrollment.models import Acceptance, LocalText, PolicyText
-from enrollment.services import policy, rules
+from enrollment.services import invitations, policy, rules, trace
 from epmm import mail, options, settings_store
 from epmm.mail import Letter, MailRefused
 
@@ -44,7 +44,8 @@ def _subject(text: PolicyText) -> str:
 def _text(acceptance: Acceptance) -> str:
     user, text, attempt = acceptance.user, acceptance.policy, acceptance.attempt
     family, kind = (attempt.model_family, attempt.kind) if attempt is not None else ("", "")
-    owner = policy.owner_of(rules.of(user.pk), kind or Enrollment.Kind.ADDE)
+    chosen = invitations.owner_for(user, kind) or trace.owner_of(attempt)
+    owner = policy.owner_of(rules.of(user.pk), kind or Enrollment.Kind.ADDE, chosen)
     version = _("version")
     facts = (
         (_("User name"), user.user_id),

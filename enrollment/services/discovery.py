@@ -11,7 +11,7 @@ from enrollment.models import Attempt, Step
 from enrollment.protocol.discovery import DiscoveryRequest, Version
 from enrollment.services import policy, rules, trace
 from enrollment.services.policy import Refused
-from epmm import options, settings_store
+from epmm import options
 from users.models import User
 from users.services import people
 
@@ -50,7 +50,7 @@ def _kind(request: DiscoveryRequest) -> Enrollment.Kind:
 
 def kind_for(identifier: str) -> Enrollment.Kind:
     """What whoever types this is led to.  Raises Refused."""
-    offered = [kind for kind, setting in policy.FEATURE.items() if settings_store.read(setting)]
+    offered = policy.offered()
     if not offered:
         raise Refused(reasons.NOT_OFFERED)
     return offered[0] if len(offered) == 1 else _by_role(identifier)

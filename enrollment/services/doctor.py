@@ -104,12 +104,10 @@ def clock() -> Finding:
 
 
 def features() -> Finding:
-    names = [setting.name for setting in policy.FEATURE.values() if settings_store.read(setting)]
-    if names:
+    if names := [policy.FEATURE[kind].name for kind in policy.offered()]:
         return Finding.ok("feature", ", ".join(names))
-    return Finding.stops(
-        "feature", f"Account-driven enrollment is off. Switch it on: manage.py setting {options.ADDE.name} on"
-    )
+    name = options.ADDE.name if settings_store.read(options.MDM_PROFILE) else options.MDM_PROFILE.name
+    return Finding.stops("feature", f"Account-driven enrollment is off. Switch it on: manage.py setting {name} on")
 
 
 def identity_providers() -> Iterator[Finding]:

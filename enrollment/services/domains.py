@@ -72,13 +72,9 @@ def _write(domains: tuple[str, ...], *, actor: str, address: str | None) -> None
     settings_store.change(options.ENROLLMENT_DOMAINS.name, text, actor=actor, address=address)
 
 
-def offered() -> list[Enrollment.Kind]:
-    return [kind for kind, setting in policy.FEATURE.items() if settings_store.read(setting)]
-
-
 def files() -> list[tuple[str, str]]:
     """The document as a file, one for each kind that is switched on: a file cannot tell people apart."""
-    kinds = offered() or [Enrollment.Kind.ADDE]
+    kinds = policy.offered() or [Enrollment.Kind.ADDE]
     base = f"{settings.PUBLIC_URL}/enroll"
     return [
         (discovery.VERSION[kind], protocol.document(discovery.VERSION[kind], f"{base}/{kind.value}").decode())

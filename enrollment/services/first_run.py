@@ -28,7 +28,7 @@ def steps() -> Iterator[Step]:
     yield Step(label=_("Name your enterprise"), is_done=is_named, page="settings-page", of=("enterprise",))
     has_certificate = PushCertificate.objects.filter(not_after__gt=timezone.now()).exists()
     yield Step(label=_("Install the MDM certificate"), is_done=has_certificate, page="settings-ios-mdm")
-    on = [policy.ROLE[kind] for kind, switch in policy.FEATURE.items() if settings_store.read(switch)]
+    on = [policy.ROLE[kind] for kind in policy.offered()]
     yield Step(label=_("Enable account-driven enrollment"), is_done=bool(on), page="settings-ios-mdm")
     yield Step(
         label=_("Give a person a role for enrollment and a Managed Apple Account"),
@@ -40,7 +40,7 @@ def steps() -> Iterator[Step]:
 
 def is_ready() -> bool:
     """For a device that brings its person along."""
-    return health.worker_beats() and any(settings_store.read(switch) for switch in policy.FEATURE.values())
+    return health.worker_beats() and bool(policy.offered())
 
 
 def _is_somebody_ready(roles: Sequence[str]) -> bool:

@@ -26,6 +26,7 @@ from enrollment.services import own_address
 from epmm import mail, markup, options, settings_store
 from epmm.mail import Letter, MailRefused, Picture
 from epmm.markup import MarkupRefused
+from epmm.numbers import grouped
 from users.models import User
 
 LONGEST: Final = 10_000
@@ -76,7 +77,7 @@ def checked(written: Written) -> Written:
     except (MailRefused, MarkupRefused) as error:
         raise TextRefused(str(error)) from error
     if not 0 < len(text) <= LONGEST:
-        raise TextRefused(_("A text has 1 to {n} characters.").format(n=LONGEST))
+        raise TextRefused(_("A text has 1 to {n} characters.").format(n=grouped(LONGEST)))
     if unknown := sorted(set(_PLACE.findall(subject + text)) - PLACES.keys()):
         raise TextRefused(_("There is no {name}. These are replaced: {names}.").format(
             name=f"{{{unknown[0]}}}", names=", ".join(f"{{{name}}}" for name in PLACES)
@@ -95,7 +96,7 @@ def template(kind: str, language: str, *, has_pin: bool = False) -> Written:
 def built_in(kind: str, language: str, *, has_pin: bool) -> Written:
     with translation.override(language):
         pin = [_("When you are asked for a registration PIN, type **{pin}**. It serves once, until {pin_expires}.")]
-        parts = [_opening(kind), _steps(), *(pin if has_pin else []), _good_to_know()]
+        parts = [_opening(kind), steps(), *(pin if has_pin else []), _good_to_know()]
         subject = _("Enroll your device with {enterprise}")
         if kind == KINDS.REMINDER:
             subject = _("Reminder: enroll your device with {enterprise}")
@@ -113,7 +114,7 @@ def _opening(kind: str) -> str:
     )
 
 
-def _steps() -> str:
+def steps() -> str:
     return _(
         "# iPhone, iPad and Apple Vision Pro\n"
         "1. Open **Settings** and there **General**, **VPN & Device Management**.\n"

@@ -16,6 +16,7 @@ from enrollment.models.consent import LONGEST_NAME
 from enrollment.services import rules
 from epmm import audit, markup
 from epmm.markup import MarkupRefused
+from epmm.numbers import grouped
 
 LONGEST: Final = 20_000
 COUNTRY: Final = re.compile(r"[A-Z]{2}|[0-9]{3}")
@@ -102,7 +103,7 @@ def _checked(content: str) -> str:
     except MarkupRefused as error:
         raise TextRefused(str(error)) from error
     if not 0 < len(cleaned) <= LONGEST:
-        raise TextRefused(_("A text has 1 to {n} characters.").format(n=LONGEST))
+        raise TextRefused(_("A text has 1 to {n} characters.").format(n=grouped(LONGEST)))
     return cleaned
 
 

@@ -15,7 +15,7 @@ from enrollment.services.rules import PLATFORM_OF, Sayings
 from epmm import options, settings_store
 from users.models import Role, User
 
-__all__ = ["PLATFORM_OF", "Facts", "Refused", "examine", "require"]
+__all__ = ["PLATFORM_OF", "Facts", "Refused", "examine", "offered", "require"]
 
 FEATURE: Final = {Enrollment.Kind.ADDE: options.ADDE, Enrollment.Kind.AAUE: options.AAUE}
 ROLE: Final = {Enrollment.Kind.ADDE: Role.ADDE, Enrollment.Kind.AAUE: Role.AAUE}
@@ -54,8 +54,15 @@ def account_enabled(user: User, _: Facts, __: Sayings) -> None:
         raise Refused(reasons.ACCOUNT_DISABLED)
 
 
+def offered() -> list[Enrollment.Kind]:
+    """What is switched on."""
+    if not settings_store.read(options.MDM_PROFILE):
+        return []
+    return [kind for kind, switch in FEATURE.items() if settings_store.read(switch)]
+
+
 def feature_on(_: User, facts: Facts, __: Sayings) -> None:
-    if not settings_store.read(FEATURE[facts.kind]):
+    if facts.kind not in offered():
         raise Refused(reasons.FEATURE_OFF)
 
 
@@ -170,7 +177,7 @@ def examine(user: User, facts: Facts, said: Sayings) -> Iterator[tuple[Check, Re
 
 
 def owner_of(said: Sayings, kind: str, chosen: str = "") -> Device.Owner:
-    """Of a device that enrolls, perhaps as an administrator chose before; they may say otherwise afterwards."""
+    """Of a device that enrolls, perhaps as somebody chose before; administrators may say otherwise afterwards."""
     if kind == Enrollment.Kind.AAUE:
         return Device.Owner.EMPLOYEE
     return Device.Owner(chosen or said.owner().value)

@@ -15,6 +15,7 @@ from enrollment.models.rule import RuleQuerySet
 from enrollment.services import local_texts, rules
 from epmm import audit, markup
 from epmm.markup import MarkupRefused
+from epmm.numbers import grouped
 from epmm.option_texts import FAMILIES
 from epmm.portal.lists import COUNT_CAP
 from users.models import Group, Membership, User
@@ -180,7 +181,7 @@ def _terms(text: str) -> str:
     except MarkupRefused as error:
         raise RuleRefused(str(error)) from error
     if len(cleaned) > local_texts.LONGEST:
-        raise RuleRefused(_("A text has 1 to {n} characters.").format(n=local_texts.LONGEST))
+        raise RuleRefused(_("A text has 1 to {n} characters.").format(n=grouped(local_texts.LONGEST)))
     return cleaned
 
 

@@ -166,7 +166,7 @@ def _admitted(state: State, who: Callable[[], tuple[User, RegistrationPin | None
         user, pin = who()
         if not state.enrollment:
             attempt = attempt or trace.open_known(state.reference, identifier=state.identifier, address=address)
-            trace.move(attempt, Attempt.State.OPEN, user=user, kind=state.kind)
+            trace.move(attempt, Attempt.State.OPEN, user=user, kind=state.kind, owner="")
         trace.step(attempt, Step.CREDENTIALS)
         _check_same_person(state, user)
         _require(state, user)
@@ -362,7 +362,7 @@ def _provisional_device(
     device = _waiting_record(state, pin, attempt, user, platform) or Device(user=user)
     device.status = Device.Status.IENROLL_VERIFIED
     device.enrollment_type = kind.value
-    device.owner = invitations.owner_for(user, kind) or policy.owner_of(said, kind)
+    device.owner = policy.owner_of(said, kind, invitations.owner_for(user, kind) or trace.owner_of(attempt))
     device.managed_apple_account = user.managed_apple_account or ""
     device.family = state.family
     device.platform = platform

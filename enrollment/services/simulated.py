@@ -64,7 +64,7 @@ def _person(password: str, actor: str) -> User:
     if user is None:
         user = people.create(NewPerson(user_id=NAME, display_name="Simulated person"), actor=actor)
     people.set_password(user, password, actor=actor)
-    wanted = [policy.ROLE[kind] for kind, switch in policy.FEATURE.items() if settings_store.read(switch)]
+    wanted = [policy.ROLE[kind] for kind in policy.offered()]
     account = user.managed_apple_account or f"{NAME}@{urlsplit(settings.PUBLIC_URL).hostname}"
     roles.grant(user, wanted, actor=actor, managed_apple_account=account)
     user.refresh_from_db()

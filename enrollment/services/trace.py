@@ -109,6 +109,11 @@ def of(enrollment: Enrollment) -> Attempt | None:
     return enrollment.attempts.order_by("-pk").first()
 
 
+def owner_of(attempt: Attempt | None) -> str:
+    """Of the device, as its person said; empty: they were not asked."""
+    return attempt.owner if attempt is not None else ""
+
+
 def step(
     attempt: Attempt | None,
     name: Step,

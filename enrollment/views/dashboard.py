@@ -20,7 +20,8 @@ from enrollment.services import charts, first_run, health, overview, simulated
 from enrollment.services.first_run import Step
 from enrollment.services.overview import Expiry, Fleet
 from epmm import audit_checks, masking, webhooks
-from epmm.portal.lists import COUNT_CAP, Badge, grouped
+from epmm.numbers import grouped
+from epmm.portal.lists import COUNT_CAP, Badge
 from users import permissions
 from users.models import AdminRole
 from users.views.dialogs import administrator

@@ -15,6 +15,7 @@ from enrollment.services import announcing, registration
 from enrollment.services.announcing import COLUMNS, AnnouncementRefused, Expected
 from epmm import mail
 from epmm.mail import MailRefused
+from epmm.numbers import grouped
 from users.errors import UnknownPerson
 from users.services import people
 from users.views.dialogs import administrator, done
@@ -80,7 +81,7 @@ class ManyForm(_Notifying):
     def clean_file(self) -> "UploadedFile[bytes]":
         file: UploadedFile[bytes] = self.cleaned_data["file"]
         if (file.size or 0) > LARGEST:
-            raise forms.ValidationError(_("A file has 1 to {n} devices.").format(n=announcing.MOST))
+            raise forms.ValidationError(_("A file has 1 to {n} devices.").format(n=grouped(announcing.MOST)))
         return file
 
 
@@ -120,7 +121,7 @@ def many(request: HttpRequest) -> HttpResponse:
         except MailRefused as refused:
             form.add_error(None, str(refused))
         else:
-            return done(request, _("Devices that are expected now: {n}").format(n=len(expected)))
+            return done(request, _("Devices that are expected now: {n}").format(n=grouped(len(expected))))
     context = {"form": form, "columns": COLUMNS, "most": announcing.MOST}
     return render(request, "portal/device/add_many.html", context, status=422 if form.errors else 200)
 

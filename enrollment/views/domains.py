@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from enrollment.services import domain_check, domains
+from enrollment.services import domain_check, domains, policy
 from enrollment.services.findings import Verdict
 from epmm import options
 from epmm.client_address import client_address
@@ -37,7 +37,7 @@ def _page(request: HttpRequest, *, typed: str = "", error: str = "") -> HttpResp
     rows = [(domain, domains.is_own(domain)) for domain in options.enrollment_domains()]
     context = settings_tree.context(settings_tree.DOMAINS) | {
         "domains": rows,
-        "offered": domains.offered(),
+        "offered": policy.offered(),
         "can_change": may_change(request),
         "typed": typed,
         "error": error,

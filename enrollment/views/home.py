@@ -9,9 +9,8 @@ from django.views.decorators.http import require_safe
 
 from devices.models import Device
 from devices.views.wording import TONES, icon_of, system_of
-from enrollment.services import authorities, own_address, pin_requests
+from enrollment.services import authorities, own_address, pin_requests, policy
 from enrollment.views import self_texts
-from epmm import options, settings_store
 from epmm.rate_limit import limited
 from users import self_permissions
 from users.models import User
@@ -34,7 +33,7 @@ def home(request: HttpRequest) -> HttpResponse:
         return redirect("self:texts") if self_texts.is_due(request, user) else _own(request, user)
     context = {
         "organization": authorities.organization(),
-        "enabled": settings_store.read(options.ADDE) or settings_store.read(options.AAUE),
+        "enabled": bool(policy.offered()),
         "example_address": own_address.example(),
     }
     return render(request, "enrollment/home.html", context)

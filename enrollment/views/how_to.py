@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from devices.protocol.target import Kind
 from devices.services import reach
-from enrollment.services import consent, own_address
+from enrollment.services import consent, own_address, policy
 from enrollment.views.devices_met import BY_SLUG, MET, Met, met
 from epmm import options, qr, settings_store
 from epmm.rate_limit import limited
@@ -17,10 +17,7 @@ from users import self_permissions
 from users.models import Role, User
 from users.views.self_account import page
 
-KINDS: Final = {
-    Kind.ADDE: (options.ADDE, _("Device of the organization")),
-    Kind.AAUE: (options.AAUE, _("Device of your own")),
-}
+KINDS: Final = {Kind.ADDE: _("Device of the organization"), Kind.AAUE: _("Device of your own")}
 
 
 @limited
@@ -47,7 +44,7 @@ def steps(request: HttpRequest, device: Met | None, person: User | None, **more:
         code=qr.picture(scanned) if _is_scanned(request) else "",
         scanned=scanned,
         requirement=settings_store.read(options.REQUIREMENT),
-        enabled=settings_store.read(options.ADDE) or settings_store.read(options.AAUE),
+        enabled=bool(policy.offered()),
         asks_consent=consent.is_asked(person.pk if person else 0),
         **more,
     )
@@ -68,8 +65,8 @@ def named(request: HttpRequest) -> User | None:
 @require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
     device = BY_SLUG.get(request.GET.get("device", "")) or met(request) or MET[0]
-    offered = {kind: label for kind, (setting, label) in KINDS.items() if settings_store.read(setting)}
-    kinds: Mapping[Kind, Any] = offered or {kind: label for kind, (_setting, label) in KINDS.items()}
+    offered = policy.offered()
+    kinds: Mapping[Kind, Any] = {kind: label for kind, label in KINDS.items() if kind in offered} or KINDS
     kind = _kind(request, kinds)
     return page(
         request,

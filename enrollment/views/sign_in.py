@@ -19,7 +19,7 @@ from enrollment.models import PolicyText, Step
 from enrollment.protocol import languages
 from enrollment.protocol.challenge import CALLBACK_SCHEME
 from enrollment.protocol.discovery import typed_identifier
-from enrollment.services import authorities, sign_in, trace
+from enrollment.services import authorities, ownership, sign_in, trace
 from enrollment.services.policy import Refused
 from enrollment.services.sign_in import Entered, SignInExpired, State, Ticket
 from enrollment.views.wording import TEXTS
@@ -99,6 +99,8 @@ def _credentials(request: HttpRequest, state: State) -> HttpResponse:
 
 def _accepted(request: HttpRequest, state: State) -> HttpResponse:
     ticket = Ticket.unseal(_field(request, "ticket"), state=state)
+    if owner := _field(request, "owner"):
+        ownership.choose(state, ticket, owner)
     shown = _field(request, "policy")
     if shown.isdecimal():
         address = trace.address_or_none(client_address(request))
@@ -107,11 +109,18 @@ def _accepted(request: HttpRequest, state: State) -> HttpResponse:
 
 
 def _next(request: HttpRequest, state: State, ticket: Ticket) -> HttpResponse:
-    """The next text to accept; after the last one, back to the device with its token."""
+    """What is still to be asked; after the last of it, back to the device with its token."""
+    return _asking(request, state, ticket) or HttpResponse(
+        status=308, headers={"Location": sign_in.finish(state, ticket)}
+    )
+
+
+def _asking(request: HttpRequest, state: State, ticket: Ticket) -> HttpResponse | None:
+    """Whose device it is, then each text that is to be accepted."""
+    if owners := ownership.choices(state, ticket):
+        return _render(request, "owner", state, owners=owners, hidden={"ticket": ticket.seal()})
     due = sign_in.next_policy(state, ticket, _languages(request, state))
-    if due is not None:
-        return _policy_page(request, state, ticket, due)
-    return HttpResponse(status=308, headers={"Location": sign_in.finish(state, ticket)})
+    return None if due is None else _policy_page(request, state, ticket, due)
 
 
 def _languages(request: HttpRequest, state: State) -> list[str]:
@@ -121,9 +130,8 @@ def _languages(request: HttpRequest, state: State) -> list[str]:
 
 def next_page(request: HttpRequest, state: State, ticket: Ticket) -> HttpResponse:
     """After a provider: its own page may let nothing lead from there to the device, so a page of ours comes first."""
-    due = sign_in.next_policy(state, ticket, _languages(request, state))
-    if due is not None:
-        return _policy_page(request, state, ticket, due)
+    if asking := _asking(request, state, ticket):
+        return asking
     hidden = {"ticket": ticket.seal()}
     return _render(request, "signed_in", state, name=sign_in.name_of(ticket), hidden=hidden, button=_button(state))
 

@@ -15,11 +15,12 @@ TEXTS: Final[dict[str, str | Promise]] = {
     PolicyText.Kind.PRIVACY: _("Your Privacy Matters"),
     PolicyText.Kind.TERMS: _("Terms of Service"),
 }
-VALUES: Final[dict[str, str | Promise]] = {**KINDS, **TEXTS}
+VALUES: Final[dict[str, str | Promise]] = {**KINDS, **TEXTS, **dict(Device.Owner.choices)}
 DETAILS: Final[dict[str, str | Promise]] = {
     "first": _("for the first time"),
     "kind": _("kind"),
     "os_version": _("OS version"),
+    "owner": _("owner"),
     "rule": _("rule"),
     "serial": _("serial number of the certificate"),
     "version": _("version"),

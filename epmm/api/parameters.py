@@ -8,6 +8,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from epmm.api.errors import ApiError, bad_parameter
+from epmm.numbers import grouped
 
 FORM: Final = "application/x-www-form-urlencoded"
 LONGEST_NUMBER: Final = 18
@@ -59,7 +60,9 @@ class Parameters:
             raise bad_parameter(name, _("{name} is a text.").format(name=name))
         text = str(value)
         if not _is_text(text) or len(text) > longest:
-            raise bad_parameter(name, _("{name} is a text of at most {n} characters.").format(name=name, n=longest))
+            raise bad_parameter(
+                name, _("{name} is a text of at most {n} characters.").format(name=name, n=grouped(longest))
+            )
         return text
 
     def number(self, name: str, default: int | None = None, *, low: int = 0, high: int = 10**LONGEST_NUMBER) -> int:

@@ -15,10 +15,10 @@ from urllib.parse import urlencode
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.functional import Promise
 
 from epmm import audit, masking
+from epmm.numbers import grouped
 from epmm.portal import keyset
 from epmm.portal.keyset import Order, Page
 
@@ -28,11 +28,6 @@ SIZES: Final = (25, 50, 100, 200)
 EXPORTED_AT_ONCE: Final = 1_000
 LONGEST_SEARCH: Final = 200
 MOST_TICKED: Final = 1_000
-
-
-def grouped(number: int) -> str:
-    """With the separators of the reader's language."""
-    return number_format(number, force_grouping=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from epmm import masking, options, settings_store
+from epmm import mail_options, masking, options, settings_store
 from epmm.settings_store import Setting
 
 TIME_TO_MISUSE: Final = _("A PIN that stays valid longer than {default} hours is easier to misuse.")
@@ -54,8 +54,14 @@ IOS_MDM: Final = Node(
     label=_("MDM"),
     page="settings-ios-mdm",
     rows=(
+        Row(setting=options.MDM_PROFILE, label=_("Enable MDM Profile")),
         Row(setting=options.ADDE, label=_("Enable Account Driven Device Enrollment")),
         Row(setting=options.AAUE, label=_("Enable Account Driven User Enrollment")),
+        Row(setting=options.PROFILE_NOTICE, label=_("Send email to device user if MDM profile is not installed")),
+        Row(
+            setting=options.DENY_EXPIRED,
+            label=_("Deny check-in for devices whose MDM identity certificate has expired"),
+        ),
         Row(
             setting=options.MACHINE_INFO_SIGNATURE,
             label=_("First message without Apple's signature"),
@@ -153,10 +159,10 @@ MAIL: Final = Node(
     label=_("Outgoing mail"),
     page="settings-mail",
     rows=(
-        Row(setting=options.MAIL_HOST, label=_("Mail server")),
-        Row(setting=options.MAIL_PORT, label=_("Port")),
+        Row(setting=mail_options.HOST, label=_("Mail server")),
+        Row(setting=mail_options.PORT, label=_("Port")),
         Row(
-            setting=options.MAIL_SECURITY,
+            setting=mail_options.SECURITY,
             label=_("Encryption"),
             values={
                 "starttls": _("STARTTLS"),
@@ -164,11 +170,11 @@ MAIL: Final = Node(
                 "none": _("None: everybody on the way can read along"),
             },
         ),
-        Row(setting=options.MAIL_USER, label=_("User")),
-        Row(setting=options.MAIL_PASSWORD, label=_("Password")),
-        Row(setting=options.MAIL_FROM, label=_("Sender")),
-        Row(setting=options.MAIL_REPLY_TO, label=_("Answers go to")),
-        Row(setting=options.MAIL_AUTHORITIES, label=_("Trusted authorities"), is_long=True),
+        Row(setting=mail_options.USER, label=_("User")),
+        Row(setting=mail_options.PASSWORD, label=_("Password")),
+        Row(setting=mail_options.FROM, label=_("Sender")),
+        Row(setting=mail_options.REPLY_TO, label=_("Answers go to")),
+        Row(setting=mail_options.AUTHORITIES, label=_("Trusted authorities"), is_long=True),
     ),
 )
 ENTERPRISE: Final = Node(
@@ -277,6 +283,7 @@ _TREE: Final = (
                         label=_("Default owner"),
                         values={"COMPANY": _("Company"), "EMPLOYEE": _("Employee")},
                     ),
+                    Row(setting=options.CHOOSE_OWNER, label=_("Users may choose the owner")),
                     Row(setting=options.ALLOWED_FAMILIES, label=_("Allowed kinds of device")),
                     Row(setting=options.MINIMUM_OS, label=_("Oldest allowed systems")),
                     Row(setting=options.QR_CODE, label=_("QR code registration")),

@@ -10,6 +10,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from epmm import markup as formatting
+from epmm.numbers import grouped
 from epmm.portal.lists import Badge, Cell, Link
 
 register = template.Library()
@@ -34,7 +35,7 @@ def cell(value: Cell) -> SafeString | str:
             kind = format_html(' class="{}"', "edit") if value.is_edit else ""
             return format_html('<a href="{}"{}{}>{}</a>{}', value.address, kind, panel, value.text, note)
         case _:
-            return str(value)
+            return grouped(value) if isinstance(value, int) else str(value)
 
 
 @register.filter

@@ -8,7 +8,7 @@ import pytest
 
 from devices.models import Command, Device, Enrollment
 from devices.services import seeding
-from epmm import options, settings_store
+from epmm import mail_options, options, settings_store
 from epmm.models import AuditEntry, Mail
 from tests.api.conftest import Script, basic, make_caller
 from users.models import AdminRole
@@ -116,8 +116,8 @@ def test_waking_without_a_push_certificate_fails_for_each(script: Script, phones
 
 
 def test_a_message_by_mail_and_a_change_of_owner(script: Script, phones: list[str]) -> None:
-    settings_store.change(options.MAIL_HOST.name, "mail.example.test", actor="test")
-    settings_store.change(options.MAIL_FROM.name, "mdm@example.test", actor="test")
+    settings_store.change(mail_options.HOST.name, "mail.example.test", actor="test")
+    settings_store.change(mail_options.FROM.name, "mdm@example.test", actor="test")
     letter = {"additionalParameters": {"message": "Hello", "mode": "email", "subject": "News"}}
 
     assert order(script, "SEND_MESSAGE", phones[:1], **letter)["successful"] is True

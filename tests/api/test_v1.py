@@ -7,7 +7,7 @@ import pytest
 
 from devices.models import Command, Device, Enrollment
 from devices.services import labels, seeding
-from epmm import options, settings_store
+from epmm import mail_options, options, settings_store
 from epmm.models import AuditEntry, Mail
 from tests.api.conftest import Script, basic
 from users.models import User
@@ -138,8 +138,8 @@ def test_a_registration_that_cannot_be_changes_nothing(connector: Script, query:
 
 
 def test_a_message_to_many(connector: Script, phone: Device) -> None:
-    settings_store.change(options.MAIL_HOST.name, "mail.example.test", actor="test")
-    settings_store.change(options.MAIL_FROM.name, "mdm@example.test", actor="test")
+    settings_store.change(mail_options.HOST.name, "mail.example.test", actor="test")
+    settings_store.change(mail_options.FROM.name, "mdm@example.test", actor="test")
     form: Any = f"mode=email&message=Hello&subject=News&deviceUuid={phone.uuid}&deviceUuid={NOBODY}".encode()
     response = connector.ask(
         "POST", "dm/bulk/sendmessage/", form, content_type="application/x-www-form-urlencoded", **JSON

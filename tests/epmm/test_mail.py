@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from epmm import dev_tls, mail, mail_outbox, mail_transport, options, settings_store
+from epmm import dev_tls, mail, mail_options, mail_outbox, mail_transport, settings_store
 from epmm.mail import Letter, MailRefused, Picture
 from epmm.models import AuditEntry, Mail, SettingRow
 from tests import smtp
@@ -295,8 +295,8 @@ def test_old_mail_is_forgotten(box: Letterbox) -> None:
 def test_the_password_is_sealed_shown_to_nobody_and_in_no_audit_entry() -> None:
     settings_store.change("mail.password", smtp.PASSWORD, actor="root")
 
-    assert settings_store.reveal(options.MAIL_PASSWORD) == smtp.PASSWORD
-    assert settings_store.shown(options.MAIL_PASSWORD) == settings_store.read(options.MAIL_PASSWORD) == "set"
+    assert settings_store.reveal(mail_options.PASSWORD) == smtp.PASSWORD
+    assert settings_store.shown(mail_options.PASSWORD) == settings_store.read(mail_options.PASSWORD) == "set"
     assert AuditEntry.objects.get().details == {"from": "", "to": "set"}
     with connection.cursor() as cursor:
         cursor.execute("SELECT value, sealed FROM epmm_settingrow WHERE name = 'mail.password'")
@@ -305,7 +305,7 @@ def test_the_password_is_sealed_shown_to_nobody_and_in_no_audit_entry() -> None:
         )
 
     settings_store.change("mail.password", "", actor="root")
-    assert settings_store.reveal(options.MAIL_PASSWORD) == ""
+    assert settings_store.reveal(mail_options.PASSWORD) == ""
     assert SettingRow.objects.get().sealed is None
 
 

@@ -116,8 +116,8 @@ def test_many_are_added_by_a_file(signed_in: SignedIn) -> None:
     [
         ("", "The first line names the columns"),
         ("name\nanna\n", "The first line names the columns"),
-        ("user_id\n", "A file has 1 to 1000 devices."),
-        ("user_id\n" + "anna\n" * 1001, "A file has 1 to 1000 devices."),
+        ("user_id\n", "A file has 1 to 1,000 devices."),
+        ("user_id\n" + "anna\n" * 1001, "A file has 1 to 1,000 devices."),
         (b"user_id\n\xff\n", "not in UTF-8"),
         ("user_id\nanna\nANNA\n", "Line 3: anna stands here twice."),
         ("user_id\nnobody\n", "Line 2: There is no enabled user nobody."),
@@ -134,7 +134,7 @@ def test_one_line_that_is_wrong_and_nothing_is_added(signed_in: SignedIn, conten
 
 
 def test_a_large_file_is_not_read(signed_in: SignedIn) -> None:
-    assert "A file has 1 to 1000 devices." in upload(signed_in(), "x" * 1_000_001)
+    assert "A file has 1 to 1,000 devices." in upload(signed_in(), "x" * 1_000_001)
 
 
 @pytest.mark.usefixtures("_mail")

@@ -176,4 +176,4 @@ def test_devices_that_are_or_will_be_shut_out_are_listed(
         page = text(client.get(IDENTITIES))
     assert ("Device 0" in page, "Device 1" in page, "Device 2" in page) == (True, True, False)
     assert page.index("Expired") < page.index("Expires soon")
-    assert "always on" in text(client.get("/admin/settings/ios-mdm"))
+    assert "Deny check-in for devices" in text(client.get("/admin/settings/ios-mdm"))

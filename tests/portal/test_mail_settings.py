@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from epmm import mail, options, settings_store
+from epmm import mail, mail_options, settings_store
 from epmm.mail import Letter
 from epmm.models import AuditEntry, Mail
 from tests import smtp
@@ -23,13 +23,13 @@ def test_a_server_is_entered_and_its_password_is_never_shown(signed_in: SignedIn
     answer = client.post(MAIL, filled(client, MAIL, **entered, **{"mail.from": smtp.SENDER}))
 
     assert answer.status_code == 302, text(answer)
-    assert settings_store.reveal(options.MAIL_PASSWORD) == "hunter2 hunter2"
+    assert settings_store.reveal(mail_options.PASSWORD) == "hunter2 hunter2"
     page = text(client.get(MAIL))
     assert "hunter2" not in page
     assert "One is stored. An empty field keeps it." in page
     assert "hunter2" not in str(list(AuditEntry.objects.values_list("details")))
     client.post(MAIL, filled(client, MAIL, **{"mail.from": "other@mail.example.test"}))
-    assert settings_store.reveal(options.MAIL_PASSWORD) == "hunter2 hunter2"
+    assert settings_store.reveal(mail_options.PASSWORD) == "hunter2 hunter2"
 
 
 @pytest.mark.parametrize("moved", [{"mail.host": "elsewhere.test"}, {"mail.security": "none"}, {"mail.port": "25"}])
@@ -40,9 +40,9 @@ def test_a_stored_password_is_not_handed_to_another_server(signed_in: SignedIn, 
 
     refused = client.post(MAIL, filled(client, MAIL, **moved))
     assert "Enter the password again" in text(refused)
-    assert settings_store.read(options.MAIL_HOST) == "mail.example.test"
+    assert settings_store.read(mail_options.HOST) == "mail.example.test"
     assert client.post(MAIL, filled(client, MAIL, **moved, **{"mail.password": "hunter3"})).status_code == 302
-    assert settings_store.reveal(options.MAIL_PASSWORD) == "hunter3"
+    assert settings_store.reveal(mail_options.PASSWORD) == "hunter3"
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ LISTEN: Final = """() => {
   });
 }"""
 STEPS_AT_MOST: Final = 200
+CUT: Final = """[...document.querySelectorAll("#rows")].some((list) => list.scrollWidth > list.clientWidth)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +90,16 @@ def window(portal: Portal, **options: Any) -> Iterator[Page]:
         yield page
 
 
-def test_axe_finds_nothing(portal: Portal, places: list[Place]) -> None:
-    seen = {}
+def test_axe_finds_nothing_and_no_list_is_cut_on_a_desk(portal: Portal, places: list[Place]) -> None:
+    seen, cut = {}, {}
     with window(portal) as page:
         for place in places:
             page.set_viewport_size(chromium.DESK)
             place.open(page, portal.url)
+            cut[place.address] = page.evaluate(CUT)
             seen[place.address] = both_ways(page, "#dialog" if place.is_dialog else "")
 
+    assert [address for address, is_cut in cut.items() if is_cut] == []
     assert {address: lines for address, lines in seen.items() if lines} == {}
 
 

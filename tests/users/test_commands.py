@@ -98,16 +98,16 @@ def test_assign_role_grants_and_removes() -> None:
 )
 def test_assign_role_notes_a_feature_that_is_off_and_grants_all_the_same(key: str, feature: str, kind: str) -> None:
     alice = factories.user("alice")
-    note = (
-        f"Account-driven {kind} enrollment is switched off. "
-        "The role is saved but has no effect until it is switched on.\n"
-    )
+    effect = "The role is saved but has no effect until it is switched on.\n"
+    note = f"Account-driven {kind} enrollment is switched off. {effect}"
 
     assert run("assign_role", "alice", key, "--managed-apple-account", ACCOUNT)[1] == note
     assert key in alice.role_keys()
     assert run("assign_role", "alice", key, "--remove")[1] == ""
     settings_store.change(feature, "on", actor="root")
     assert run("assign_role", "alice", key)[1] == ""
+    settings_store.change("ios.mdm.profile", "off", actor="root")
+    assert run("assign_role", "alice", key)[1] == f"Enable MDM Profile is switched off. {effect}"
 
 
 @pytest.mark.django_db

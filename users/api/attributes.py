@@ -11,6 +11,7 @@ from epmm.api import envelope
 from epmm.api.errors import ApiError, bad_parameter
 from epmm.api.paging import FARTHEST, LARGEST_PAGE, Window
 from epmm.api.parameters import Parameters
+from epmm.numbers import grouped
 from users.api.base import ApiView
 from users.api.people import people_of
 from users.models import CustomAttribute
@@ -58,7 +59,7 @@ class OfUsers(ApiView):
         self.space  # noqa: B018 - looked at before anything else
         uuids = self.parameters.several("userUuids")
         if not 0 < len(uuids) <= LARGEST_PAGE:
-            raise bad_parameter("userUuids", _("userUuids names 1 to {n} users.").format(n=LARGEST_PAGE))
+            raise bad_parameter("userUuids", _("userUuids names 1 to {n} users.").format(n=grouped(LARGEST_PAGE)))
         known, results = people_of(uuids), {}
         for uuid in uuids:
             user = known.get(uuid)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from epmm import audit
 from epmm.folding import fold
 from epmm.models import Job
+from epmm.numbers import grouped
 from users.attribute_models import LONGEST_TEXT
 from users.errors import InvalidPerson
 from users.models import AttributeValue, CustomAttribute, User, UserAttribute
@@ -95,7 +96,9 @@ def stored(attribute: CustomAttribute, text: str) -> Stored | None:
             return _flag(attribute, text)
     if len(text) > LONGEST_TEXT or not text.isprintable():
         raise InvalidAttribute(
-            _("{name} has at most {n} characters and no line breaks.").format(name=attribute.name, n=LONGEST_TEXT)
+            _("{name} has at most {n} characters and no line breaks.").format(
+                name=attribute.name, n=grouped(LONGEST_TEXT)
+            )
         )
     return Stored(text=text, folded=fold(text))
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from epmm import audit
+from epmm.numbers import grouped
 from users.errors import DirectoryError, DirectoryRefused, InvalidAccount, InvalidPerson, NoLdap
 from users.models import Directory, DirectoryEntry, Group, GroupRole, Role, User, acting
 from users.services import accounts
@@ -36,7 +37,9 @@ def delete(directory: Directory, *, actor: str) -> None:
     count = DirectoryEntry.objects.filter(directory=directory).count()
     if count:
         raise InvalidPerson(
-            _("People who come from this directory: {n}. Disable it, delete them, then delete it.").format(n=count)
+            _("People who come from this directory: {n}. Disable it, delete them, then delete it.").format(
+                n=grouped(count)
+            )
         )
     _record("directory.deleted", directory, actor)
     directory.delete()
@@ -119,7 +122,7 @@ def _counted(subject: str, found: list[str], wanted: str) -> Finding:
         return Finding(subject, _("None matches {filter}.").format(filter=wanted))
     number = f"{COUNTED}+" if len(found) == COUNTED else str(len(found))
     some = ", ".join(named[:3])
-    sentence = _("{n} found, for example {some}.").format(n=number, some=some or "?")
+    sentence = _("{n} found, for example {some}.").format(n=grouped(number), some=some or "?")
     return Finding(subject, sentence, is_good=bool(named))
 
 

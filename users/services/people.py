@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from epmm import audit, options, settings_store
+from epmm.numbers import grouped
 from users.errors import InvalidPerson, UnknownPerson
 from users.models import AdminRole, PersonSession, PortalSession, Role, User
 from users.services import accounts, administrators, former_passwords, roles
@@ -189,7 +190,7 @@ def check_user_id(user_id: str) -> None:
 
 def _check_password(password: str, user: User) -> None:
     if len(password) > LONGEST_PASSWORD:
-        raise InvalidPerson(_("A password has at most {n} characters.").format(n=LONGEST_PASSWORD))
+        raise InvalidPerson(_("A password has at most {n} characters.").format(n=grouped(LONGEST_PASSWORD)))
     try:
         password.encode()
     except UnicodeEncodeError as error:

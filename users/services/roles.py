@@ -1,6 +1,6 @@
 """Who may do what.  Roles are read at each use, so a change acts at once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F, Value
 from django.utils.translation import gettext as _
 
-from epmm import audit
+from epmm import audit, options, settings_store
 from users.errors import InvalidAccount, InvalidGrant
 from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, GroupRole, Role, RoleGrant, User, acting
 from users.services import accounts
@@ -35,6 +35,18 @@ def effective(user: User) -> list[Held]:
     held, order = acting(each.key for each in found), list(Role.values)
     shown = [each for each in found if each.key in held]
     return sorted(shown, key=lambda each: (order.index(each.key), each.origin))
+
+
+def without_effect(held: Collection[str]) -> list[str]:
+    """What to say of those that are granted while their feature is off."""
+    switches = (
+        (ACCOUNT_DRIVEN, options.MDM_PROFILE, _("Enable MDM Profile is switched off.")),
+        ({Role.ADDE}, options.ADDE, _("Account-driven device enrollment is switched off.")),
+        ({Role.AAUE}, options.AAUE, _("Account-driven user enrollment is switched off.")),
+    )
+    effect = _("The role is saved but has no effect until it is switched on.")
+    off = [said for keys, switch, said in switches if not keys.isdisjoint(held) and not settings_store.read(switch)]
+    return [f"{said} {effect}" for said in off]
 
 
 @transaction.atomic

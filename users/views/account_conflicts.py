@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from epmm.portal.lists import MOST_TICKED, Action, Badge, Cell, Column, Link, Listing, grouped
+from epmm.numbers import grouped
+from epmm.portal.lists import MOST_TICKED, Action, Badge, Cell, Column, Link, Listing
 from users import permissions
 from users.models import AdminRole, DirectoryEntry, User
 from users.services import account_conflicts
@@ -108,7 +109,7 @@ def adopt(request: HttpRequest) -> HttpResponse:
         return refused(request, _("Nobody is selected. Tick the people first."))
     if len(entries) > MOST_TICKED:
         sentence = _("This is done for at most {n} people at once. Narrow the selection.")
-        return refused(request, sentence.format(n=MOST_TICKED))
+        return refused(request, sentence.format(n=grouped(MOST_TICKED)))
     if GO not in request.POST:
         context: dict[str, Any] = {"entries": entries[:NAMES_SHOWN], "more": max(0, len(entries) - NAMES_SHOWN)}
         context["chosen"] = ",".join(str(entry.pk) for entry in entries)
@@ -116,7 +117,7 @@ def adopt(request: HttpRequest) -> HttpResponse:
     found = list(account_conflicts.adopt(entries, actor=administrator(request).user_id))
     results = [(entry.user, problem, entry.user.managed_apple_account or "") for entry, problem in found]
     failed = sum(1 for _entry, problem in found if problem)
-    heading = _("Accounts taken over: {n}").format(n=len(found) - failed)
+    heading = _("Accounts taken over: {n}").format(n=grouped(len(found) - failed))
     context = {"heading": heading, "results": results, "failed": failed}
     return render(request, "portal/people/results.html", context)
 

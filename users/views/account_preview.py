@@ -17,7 +17,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from epmm import audit
-from epmm.portal.lists import Badge, Cell, csv_answer, grouped
+from epmm.numbers import grouped
+from epmm.portal.lists import Badge, Cell, csv_answer
 from users.directory_forms import ATTRIBUTE, PLAIN
 from users.models import AccountSource, Directory, DirectoryEntry, IdentityProvider
 from users.services import account_conflicts, account_patterns, directories

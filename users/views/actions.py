@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from epmm.numbers import grouped
 from users import permissions
 from users.errors import InvalidPerson
 from users.forms import DeleteForm
@@ -126,12 +127,12 @@ def _typed(request: HttpRequest, deed: Deed, whom: Chosen) -> DeleteForm | None:
     """What cannot be undone is typed out: the user ID of one, the number of several."""
     if not deed.is_typed:
         return None
+    wanted: str | int = whom.number
     if whom.number == 1:
         wanted = whom.people[0].user_id
         label = _("Type the user ID {user_id} to continue.").format(user_id=wanted)
     else:
-        wanted = str(whom.number)
-        label = _("Type the number of people, {n}, to continue.").format(n=wanted)
+        label = _("Type the number of people, {n}, to continue.").format(n=grouped(whom.number))
     devices = _devices(whom) if permissions.may(request, AdminRole.DEVICE_MANAGE) else 0
     return DeleteForm(request.POST if whom.is_sent else None, label=label, wanted=wanted, devices=devices)
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
+from epmm.numbers import grouped
 from epmm.portal.lists import Action, Badge, Column, Link, Listing
 from users.errors import InvalidPerson, UnknownPerson
 from users.models import AdminGrant, AdminRole, User
@@ -144,7 +145,7 @@ def gdpr_profile(request: HttpRequest) -> HttpResponse:
         status = step_up.status if GO in request.POST else 200
         return render(request, "portal/people/gdpr_profile.html", context, status=status)
     number = sum(administrators.set_gdpr_profile(user, hides=hides, actor=actor) for user in whom.people)
-    return done(request, _("GDPR profile changed for administrators: {n}").format(n=number))
+    return done(request, _("GDPR profile changed for administrators: {n}").format(n=grouped(number)))
 
 
 def _chosen(request: HttpRequest) -> Chosen:
@@ -179,7 +180,7 @@ def _saved(request: HttpRequest, whom: Chosen, ticks: Ticks) -> HttpResponse:
         name = whom.people[0].display_name
         return done(request, _("The administrator roles of {name} are saved.").format(name=name))
     saved = len(results) - failed
-    heading = _("Roles saved for people: {n}").format(n=saved)
+    heading = _("Roles saved for people: {n}").format(n=grouped(saved))
     context = whom.context() | {"heading": heading, "results": results, "failed": failed}
     return render(request, "portal/people/results.html", context)
 

@@ -12,6 +12,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from epmm.numbers import grouped
 from epmm.portal.lists import LONGEST_SEARCH, MOST_TICKED, Listing, ticked
 from users.errors import InvalidPerson
 from users.models import User
@@ -76,7 +77,9 @@ def of(
         raise InvalidPerson(_("Nobody is selected. Tick the people first."))
     is_many = len(people) > most
     if is_many and not may_be_many:
-        raise InvalidPerson(_("This is done for at most {n} people at once. Narrow the selection.").format(n=most))
+        raise InvalidPerson(
+            _("This is done for at most {n} people at once. Narrow the selection.").format(n=grouped(most))
+        )
     return Chosen(
         people=people[:most],
         everyone=found,

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from epmm.numbers import grouped
 from epmm.portal.lists import Badge
 from users import permissions
 from users.directory_forms import DirectoryForm, PersonNameForm
@@ -66,7 +67,7 @@ def _state(directory: Directory) -> Badge:
     if row.phase != DirectorySync.Phase.DONE:
         return Badge(row.get_phase_display(), "waiting")
     return (
-        Badge(_("Problems: {n}").format(n=row.problem_count), "waiting")
+        Badge(_("Problems: {n}").format(n=grouped(row.problem_count)), "waiting")
         if row.problem_count
         else Badge(_("Synced"), "good")
     )

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from epmm import audit, mail, options, settings_store
+from epmm import audit, mail, mail_options, settings_store
 from epmm.mail import Letter, MailRefused
 from epmm.mail_transport import Outcome, Verdict, try_out
 from epmm.models import AuditEntry, Mail
@@ -21,9 +21,9 @@ from epmm.rate_limit import limited
 from users.views.dialogs import GO, administrator
 from users.views.settings import form_of, may_change, saved
 
-PASSWORD: Final = options.MAIL_PASSWORD.name
+PASSWORD: Final = mail_options.PASSWORD.name
 # A stored password is for the server it was entered for, on the way that it was entered for.
-WHERE_IT_GOES: Final = frozenset({options.MAIL_HOST.name, options.MAIL_PORT.name, options.MAIL_SECURITY.name})
+WHERE_IT_GOES: Final = frozenset({mail_options.HOST.name, mail_options.PORT.name, mail_options.SECURITY.name})
 
 
 class TestForm(forms.Form):
@@ -55,7 +55,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def _keep_password_at_home(form: SettingsForm) -> None:
     """Who may change settings could else have it sent to a server of their own."""
-    is_stored = bool(settings_store.read(options.MAIL_PASSWORD))
+    is_stored = bool(settings_store.read(mail_options.PASSWORD))
     if is_stored and WHERE_IT_GOES & set(form.changed_data) and PASSWORD not in form.changed_data:
         form.add_error(PASSWORD, _("Enter the password again: the stored one is not handed to another server."))
 

@@ -87,7 +87,7 @@ RESULTS: Final = Listing[PeopleResult](
     name="logs-actions-people-one",
     title=gettext_lazy("Action"),
     columns=(
-        Column(key="number", label=gettext_lazy("Number"), value=lambda result: result.pk, order="id", is_shown=False),
+        Column(key="number", label=gettext_lazy("Number"), value=lambda row: str(row.pk), order="id", is_shown=False),
         Column(key="user", label=gettext_lazy("Name"), value=_person),
         Column(
             key="user_id",

@@ -15,11 +15,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from epmm import options, settings_store
+from epmm import options
+from epmm.numbers import grouped
 from users import permissions
 from users.errors import InvalidPerson
 from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, AdminRole, Role, RoleGrant, User
-from users.services import people_actions, role_plan
+from users.services import people_actions, role_plan, roles
 from users.services.account_patterns import DEFAULT_PATTERN, VALUES
 from users.services.role_plan import ATTRIBUTES, UPN, Change, Planned, Source
 from users.views import chosen, people_runs
@@ -205,23 +206,12 @@ def _previewed(request: HttpRequest, whom: Chosen, planned: Sequence[Planned], f
         "going": len(planned) - len(failing),
         "not_shown": len(failing) + len(fine) - len(shown),
         "asks_account": bool(filled.ticks.on & ACCOUNT_DRIVEN),
-        "notes": _switched_off(planned),
+        "notes": roles.without_effect(frozenset[str]().union(*(each.after for each in planned))),
         "switch_address": _switch_address(),
         "has_both": any(each.after >= ACCOUNT_DRIVEN for each in planned),
         "retirements": _retirements(request, whom, filled),
         "skips": filled.skips,
     }
-
-
-def _switched_off(planned: Sequence[Planned]) -> list[str]:
-    switches = (
-        (Role.ADDE, options.ADDE, _("Account-driven device enrollment is switched off.")),
-        (Role.AAUE, options.AAUE, _("Account-driven user enrollment is switched off.")),
-    )
-    held: frozenset[str] = frozenset().union(*(each.after for each in planned))
-    off = [sentence for role, switch, sentence in switches if role in held and not settings_store.read(switch)]
-    effect = _("The role is saved but has no effect until it is switched on.")
-    return [f"{sentence} {effect}" for sentence in off]
 
 
 def _switch_address() -> str:
@@ -242,7 +232,7 @@ def _retirements(request: HttpRequest, whom: Chosen, filled: Filled) -> list[tup
     for key in sorted(revoked):
         if n := devices.filter(enrollment_type=key.rpartition(".")[2]).count():
             sentence = _("Also retire the devices that were enrolled with the role “{role}”: {n}")
-            offered.append((key, sentence.format(n=n, role=Role(key).label), key in filled.retires))
+            offered.append((key, sentence.format(n=grouped(n), role=Role(key).label), key in filled.retires))
     return offered
 
 
@@ -254,7 +244,7 @@ def _saved(request: HttpRequest, whom: Chosen, change: Change, planned: Sequence
         return done(request, _("The roles of {name} are saved.").format(name=whom.people[0].display_name))
     saved = len(results) - failed
     context = whom.context() | {
-        "heading": _("Roles saved for people: {n}").format(n=saved),
+        "heading": _("Roles saved for people: {n}").format(n=grouped(saved)),
         "results": [(each.user, problem, each.account or "") for each, problem in results],
         "failed": failed,
     }

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from epmm import masking
+from epmm.numbers import grouped
 from epmm.portal.filters import Filter, Filters
 from epmm.portal.lists import Badge, Cell, Column, Listing
 from epmm.run_models import Result, ResultState, Run
@@ -33,7 +34,7 @@ def columns(action: Callable[[Any], Cell], whom: str | Promise) -> tuple[Column[
     """Of a list of runs."""
     return (
         Column(key="action", label=gettext_lazy("Action"), value=action),
-        Column(key="number", label=gettext_lazy("Number"), value=lambda run: run.pk, order="id", is_shown=False),
+        Column(key="number", label=gettext_lazy("Number"), value=lambda run: str(run.pk), order="id", is_shown=False),
         Column(key="created", label=gettext_lazy("Begun at"), value=lambda run: run.created_at),
         Column(key="actor", label=gettext_lazy("Actor"), value=lambda run: run.actor),
         Column(key="state", label=gettext_lazy("State"), value=state),
@@ -71,7 +72,8 @@ def one(
     """A run: how far it has come, and below it what came of each.  `told`: title, progress, page, may_stop."""
     over = run.done + run.skipped
     numbers = {"over": over, "n": run.number, "done": run.done, "skipped": run.skipped}
-    told = told | {"run": run, "state": state(run), "over": over, "progress": told["progress"].format(**numbers)}
+    progress = told["progress"].format(**{name: grouped(number) for name, number in numbers.items()})
+    told = told | {"run": run, "state": state(run), "over": over, "progress": progress}
     told |= {"list_page": told["page"], "one_page": f"{told['page']}-one", "stop_page": f"{told['page']}-stop"}
     told["file_page"] = f"{told['page']}-file"
     if "HX-Request" in request.headers:

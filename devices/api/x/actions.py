@@ -22,6 +22,7 @@ from epmm.api import problems
 from epmm.api.errors import ApiError
 from epmm.api.fields import Cursor, Given, Text, Told, Whole
 from epmm.client_address import client_address
+from epmm.numbers import grouped
 from epmm.portal import keyset
 from epmm.runs import NumberChanged
 from users.api.base import LONGEST_REASON
@@ -154,7 +155,7 @@ class Runs(Listed[ActionRun], _Ordering):
                     language=get_language() or "",
                 )
         except NumberChanged as changed:
-            sentence = _("By now {n} devices match. Look at them, and say it again.").format(n=changed.number)
+            sentence = _("By now {n} devices match. Look at them, and say it again.").format(n=grouped(changed.number))
             raise ApiError(409, "number.changed", sentence) from changed
         if action.key == "wipe":
             hold_to_limit(run.number)  # what is refused here was never begun

@@ -8,7 +8,7 @@ from enrollment import reasons
 from enrollment.models import AttemptStep, Step
 from enrollment.services import domain_check, trace
 from enrollment.services.findings import Finding
-from epmm import options, settings_store
+from epmm import mail_options, options, settings_store
 from epmm.models import AuditEntry, Job
 from epmm.rate_limit import Buckets
 from tests import factories
@@ -138,7 +138,7 @@ def test_a_secret_is_written_and_never_read(script: Script) -> None:
     answer = script.ask("PUT", "settings/mail.password", {"value": "hush hush"}, **{"If-Match": "*"})
 
     assert (answer.json()["kind"], answer.json()["value"], answer.json()["set"]) == ("secret", None, True)
-    assert settings_store.reveal(options.MAIL_PASSWORD) == "hush hush"
+    assert settings_store.reveal(mail_options.PASSWORD) == "hush hush"
     everything = script.ask("GET", "settings").content + script.ask("GET", "audit").content
     assert b"hush" not in everything
 

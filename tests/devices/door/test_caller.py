@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from devices.errors import DeviceRefused, ReauthenticationNeeded, UnrecognizedDevice
 from devices.models import Command, Enrollment, Identity
+from epmm import options, settings_store
 from tests import pki
 from tests.devices.door.fakes import LAPTOP, PROXY, FakeDevice, Reply, Site
 
@@ -158,6 +159,15 @@ def test_an_expired_certificate_is_not_served(device: FakeDevice) -> None:
     assert device.idle().status == 200
 
     Identity.objects.update(not_after=timezone.now() - timedelta(milliseconds=1))
+    assert is_refused(device.idle())
+
+
+def test_an_expired_certificate_is_served_where_administrators_let_it(device: FakeDevice) -> None:
+    Identity.objects.update(not_after=timezone.now() - timedelta(days=1))
+    settings_store.change(options.DENY_EXPIRED.name, "False", actor="test")
+    assert device.idle().status == 200
+
+    settings_store.change(options.DENY_EXPIRED.name, "on", actor="test")
     assert is_refused(device.idle())
 
 

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from devices.models import Device
-from devices.search import trigrams
+from devices.search import few, trigrams
 from devices.services import search
 from tests.devices.services.rows import person
 
@@ -44,7 +44,7 @@ def test_a_text_is_found_by_its_trigrams_and_one_that_is_shorter_all_the_same() 
 
 def test_what_many_hold_is_looked_for_in_the_order_of_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trigrams, "FEW_IN_ORDER", 1)
-    monkeypatch.setattr(trigrams, "_counted", {})
+    monkeypatch.setattr(few, "_counted", {})
     phone("phone one"), phone("phone two")
 
     assert "VIRTUAL TABLE" not in plan("phone")

@@ -51,6 +51,12 @@ SIGNED_IN: Final[dict[str, Any]] = ORGANIZATION | {
     "button": _("Continue"),
     "kind": "adde",
 }
+OWNER: Final[dict[str, Any]] = ORGANIZATION | {
+    "owners": ["COMPANY", "EMPLOYEE"],
+    "action": "/enroll/sign-in/7f3a",
+    "hidden": {"ticket": "9c1e"},
+    "kind": "adde",
+}
 HOME: Final[dict[str, Any]] = ORGANIZATION | {"example_address": "name@mdm.example.test", "enabled": True}
 
 # name -> template, context
@@ -64,6 +70,7 @@ SAMPLES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "sign-in-byod": ("enrollment/sign_in.html", SIGN_IN | {"kind": "aaue"}),
     "privacy": ("enrollment/policy.html", POLICY),
     "terms": ("enrollment/policy.html", POLICY | {"kind": "terms", "title": _("Terms of Service")}),
+    "owner": ("enrollment/owner.html", OWNER),
     "refused": ("enrollment/refused.html", REFUSED),
     "refused-advised": ("enrollment/refused.html", REFUSED | {"advice": PARAGRAPH}),
     "providers": ("enrollment/providers.html", PROVIDERS),

@@ -144,10 +144,16 @@ def test_the_certificate_of_another_device_is_refused_and_traced(phone: Phone, a
     assert phone.reload().state == Enrollment.State.ACTIVE
 
 
-def test_an_expired_certificate_is_refused(phone: Phone) -> None:
+def test_an_expired_certificate_is_refused_unless_administrators_let_its_device_go_on(
+    phone: Phone, switch: Switch
+) -> None:
+    phone.enroll()
     Identity.objects.update(not_after=timezone.now() - timedelta(seconds=1))
     with pytest.raises(DeviceRefused):
-        phone.send("authenticate-adde-ios")
+        phone.send("tokenupdate-adde-ios")
+
+    switch("ios.mdm.deny_expired_identities", "off")
+    phone.send("tokenupdate-adde-ios")
 
 
 @pytest.mark.parametrize(

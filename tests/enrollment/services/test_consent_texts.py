@@ -110,7 +110,7 @@ def test_a_changed_text_is_a_new_version_of_its_own_language() -> None:
         ({"tag": "de-Wien"}, "Choose a language"),
         ({"notice": "nobody"}, "valid email"),
         ({"content": "[x](javascript:alert)"}, "A link begins with"),
-        ({"content": "\0"}, "1 to 20000 characters"),
+        ({"content": "\0"}, "1 to 20,000 characters"),
         ({"tag": "en"}, "There is a text for en already."),
     ],
 )

@@ -154,7 +154,7 @@ def everything() -> str:
         (Written("Hello", "Dear {name}"), False, "There is no {name}. These are replaced: {display_name}"),
         (Written("Hello\nBcc: eve@example.test", "x"), False, "line breaks"),
         (Written("", "x"), False, "1 to 200 characters"),
-        (Written("Hello", ""), False, "1 to 10000 characters"),
+        (Written("Hello", ""), False, "1 to 10,000 characters"),
         (Written("Hello", "[x](javascript:alert)"), False, "A link begins with"),
     ],
 )

@@ -70,7 +70,10 @@ def test_what_cannot_enrol_is_rejected_with_apples_code(client: Client, adde: No
     assert body["message"]
 
 
-def test_feature_off_is_rejected_and_traced(client: Client) -> None:
+@pytest.mark.parametrize("feature", ["off", "on"])
+def test_feature_or_profile_off_is_rejected_and_traced(client: Client, switch: Switch, feature: str) -> None:
+    switch("ios.mdm.account_driven_device_enrollment", feature)
+    switch("ios.mdm.profile", "off")
     status, body = ask(client, "user-identifier=anna@mdm.example.test&model-family=iPhone")
 
     assert (status, body["code"]) == (403, "com.apple.well-known.failed")

@@ -4,10 +4,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from devices.models import Device
+from devices.models import Device, Enrollment
 from enrollment.models import AccessToken, Attempt
+from enrollment.services import invitations, ruling
+from enrollment.services.registration import Announced
+from enrollment.services.ruling import Written
 from epmm import rate_limit
 from tests.enrollment.conftest import MACHINE_INFO, PASSWORD, Sheet, Switch, make_person
+from tests.enrollment.phone import Phone, identity_for
 from users.models import Role, User
 from users.services import roles
 
@@ -127,11 +131,43 @@ def test_a_person_without_the_role_is_refused(sheet: Sheet, anna: User) -> None:
     assert "E-303" in text(answer)
 
 
-def test_the_feature_switched_off_in_between_refuses(sheet: Sheet, switch: Switch) -> None:
+@pytest.mark.parametrize("name", ["ios.mdm.account_driven_device_enrollment", "ios.mdm.profile"])
+def test_the_feature_switched_off_in_between_refuses(sheet: Sheet, switch: Switch, name: str) -> None:
     ready(sheet)
-    switch("ios.mdm.account_driven_device_enrollment", "off")
+    switch(name, "off")
 
     assert "E-302" in text(sheet.sign_in())
+
+
+def test_the_person_says_whose_device_it_is_where_they_may(sheet: Sheet, anna: User, switch: Switch) -> None:
+    switch("registration.choose_owner", "on")
+    switch("registration.terms", "on")
+    page = text(ready(sheet).sign_in())
+    assert page.index('value="COMPANY"') < page.index('value="EMPLOYEE"')
+
+    assert "Whose device is this?" in text(sheet.submit(owner="NOBODY"))
+    terms = sheet.submit(owner="EMPLOYEE")
+    assert "Terms of Service" in text(terms)
+    sheet.submit(owner="COMPANY")  # not asked any more
+    assert Device.objects.get().owner == Device.Owner.EMPLOYEE
+    sheet.post(sheet.token)
+    enrollment = Enrollment.objects.get()
+    Phone(enrollment=enrollment, identity=identity_for(enrollment, 41), bearer=None).enroll()
+    assert Device.objects.get().owner == Device.Owner.EMPLOYEE
+    assert Attempt.objects.get().steps.get(step="owner").details == {"owner": "EMPLOYEE"}
+
+
+@pytest.mark.parametrize("who", ["rule", "invitation", "nobody"])
+def test_whose_device_it_is_said_already_is_not_asked(sheet: Sheet, anna: User, switch: Switch, who: str) -> None:
+    switch("registration.choose_owner", "off" if who == "nobody" else "on")
+    if who == "rule":
+        ruling.save(Written(group=None, owner="EMPLOYEE"), actor="test")
+    if who == "invitation":
+        invitations.announce(anna, Announced(owner="EMPLOYEE"), actor="test")
+
+    assert ready(sheet).sign_in().status_code == 308
+    expected = Device.Owner.COMPANY if who == "nobody" else Device.Owner.EMPLOYEE
+    assert Device.objects.get().owner == expected
 
 
 def test_the_device_limit_refuses_the_next_device(sheet: Sheet, anna: User, switch: Switch) -> None:

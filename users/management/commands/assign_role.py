@@ -1,10 +1,7 @@
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.translation import gettext as _
 
-from epmm import options as settings_options
-from epmm import settings_store
 from users.errors import PeopleError
 from users.models import Role
 from users.services import people, roles
@@ -35,22 +32,5 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"{user.user_id} has: {', '.join(sorted(user.role_keys())) or 'no role'}")
         if not options["remove"]:
-            self._note_what_is_off(keys)
-
-    def _note_what_is_off(self, keys: list[str]) -> None:
-        if Role.ADDE in keys and not settings_store.read(settings_options.ADDE):
-            self.stderr.write(
-                _(
-                    "Account-driven device enrollment is switched off. "
-                    "The role is saved but has no effect until it is switched on."
-                ),
-                self.style.WARNING,
-            )
-        if Role.AAUE in keys and not settings_store.read(settings_options.AAUE):
-            self.stderr.write(
-                _(
-                    "Account-driven user enrollment is switched off. "
-                    "The role is saved but has no effect until it is switched on."
-                ),
-                self.style.WARNING,
-            )
+            for said in roles.without_effect(keys):
+                self.stderr.write(said, self.style.WARNING)
