@@ -65,7 +65,7 @@ def named(request: HttpRequest) -> User | None:
 @require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
     device = BY_SLUG.get(request.GET.get("device", "")) or met(request) or MET[0]
-    offered = policy.offered()
+    offered = {Kind(kind) for kind in policy.offered()}
     kinds: Mapping[Kind, Any] = {kind: label for kind, label in KINDS.items() if kind in offered} or KINDS
     kind = _kind(request, kinds)
     return page(
