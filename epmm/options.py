@@ -104,6 +104,11 @@ REQUIREMENT: Final = choice(
     values=("password", "pin", "password_and_pin", "identity_provider"),
     help=gettext_lazy("What people sign in with when they enroll a device."),
 )
+QR_CODE: Final = flag(
+    "registration.qr_code",
+    default=True,
+    help=gettext_lazy("On a computer, the page that explains how to enroll shows a QR code that leads a phone to it."),
+)
 PIN_LENGTH: Final = number(
     "registration.pin_length", default=6, low=6, high=12, help=gettext_lazy("Registration PIN Code Length.")
 )

@@ -264,7 +264,7 @@ _TREE: Final = (
                 rows=(
                     Row(
                         setting=options.REQUIREMENT,
-                        label=_("Registration Requirement"),
+                        label=_("iOS (Apple) Web-Based Registration Requirement"),
                         values={
                             "password": _("Password"),
                             "pin": _("Registration PIN"),
@@ -272,6 +272,7 @@ _TREE: Final = (
                             "identity_provider": _("Identity provider"),
                         },
                     ),
+                    Row(setting=options.QR_CODE, label=_("QR code registration")),
                     Row(
                         setting=options.DEFAULT_OWNER,
                         label=_("Default owner"),

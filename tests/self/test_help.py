@@ -54,6 +54,8 @@ def test_at_another_computer_one_chooses_and_finds_a_code_for_the_phone(anna: Us
 
     assert "Choose the kind of device above." in page
     assert 'class="qr"' in page
+    switch("registration.qr_code", "off")
+    assert 'class="qr"' not in text(phone(WINDOWS).get("/help/enroll"))
     assert phone(WINDOWS).get("/help/enroll/watch").status_code == 404
 
 
