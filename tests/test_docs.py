@@ -42,6 +42,13 @@ def test_every_code_is_in_the_manual_in_the_products_words() -> None:
     assert [code for code, reason in BY_CODE.items() if f"| {code} | {reason.operator} |" not in manual] == []
 
 
+def test_each_decision_has_a_number_of_its_own() -> None:
+    titles = {path.name[:4]: path.read_text().splitlines()[0] for path in (ROOT / "docs/decisions").glob("*.md")}
+
+    assert len(titles) == len(list((ROOT / "docs/decisions").glob("*.md")))
+    assert [title for number, title in titles.items() if not title.startswith(f"# {int(number)}. ")] == []
+
+
 @pytest.mark.parametrize("page", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md"))])
 def test_links_lead_somewhere(page: str) -> None:
     targets = [target for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text(page)) if not target.startswith("https:")]
