@@ -58,14 +58,18 @@ def at_the_sheet(house: House, pretender: Pretender) -> SimulatedDevice:
     return device
 
 
-def test_somebody_new_enrolls(house: House, pretender: Pretender, provider: IdentityProvider) -> None:
+@pytest.mark.parametrize("role", [Role.ADDE, Role.AAUE])
+def test_somebody_new_enrolls(house: House, pretender: Pretender, provider: IdentityProvider, role: Role) -> None:
+    switch("ios.mdm.account_driven_device_enrollment", "on" if role == Role.ADDE else "off")
+    switch("ios.mdm.account_driven_user_enrollment", "on" if role == Role.AAUE else "off")
+    GroupRole.objects.update(key=role)
     device = phone(house, pretender)
 
     device.enroll(password=PASSWORD)
 
     anna = User.objects.get(user_id="anna")
     record = record_of(device)
-    assert (record.status, record.user) == (Device.Status.ACTIVE, anna)
+    assert (record.status, record.user, record.enrollment_type) == (Device.Status.ACTIVE, anna, role.split(".")[1])
     assert record.managed_apple_account == f"anna@{HOST}"
     assert pretender.asked[0]["login_hint"] == f"anna@{HOST}"
     steps = [step.step for step in Attempt.objects.get().steps.all()]
