@@ -25,7 +25,7 @@ SAME_KEY: Final = """
 INSERT INTO users_idempotentcall (user_id, key, request_sha256, status, answer, created_at)
 SELECT id, %s, '', 200, '', now() FROM users_user WHERE user_id = 'script'
 """
-STOPPED: Final = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+STOPPED: Final = "SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
 UNDER_WAY: Final = "urn:problem-type:epmm:call.under.way"
 
 
@@ -45,7 +45,7 @@ class Script:
     @contextmanager
     def stopped(self, url: str, door: str, name: str) -> Iterator["Future[httpx2.Response]"]:
         """The call has done all it is for, and is about to keep its answer; it goes on when this ends."""
-        with ThreadPoolExecutor(1) as pool, psycopg.connect(url) as session:
+        with ThreadPoolExecutor(1) as pool, psycopg.connect(url, prepare_threshold=None) as session:
             session.execute(SAME_KEY, [name])
             call = pool.submit(self.add, door, name)
             eventually(lambda: session.execute(STOPPED).fetchone() == (1,))
