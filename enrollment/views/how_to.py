@@ -61,8 +61,7 @@ def named(request: HttpRequest) -> User | None:
 @require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
     device = BY_SLUG.get(request.GET.get("device", "")) or met(request) or MET[0]
-    offered = policy.offered()
-    kinds: Mapping[Kind, Any] = {kind: label for kind, label in KINDS.items() if kind in offered} or KINDS
+    kinds: Mapping[Kind, Any] = {kind: KINDS[kind] for kind in map(Kind, policy.offered())} or KINDS
     kind = _kind(request, kinds)
     return page(
         request,

@@ -120,9 +120,9 @@ def _counted(subject: str, found: list[str], wanted: str) -> Finding:
     named = [text for text in found if text]
     if not found:
         return Finding(subject, _("None matches {filter}.").format(filter=wanted))
-    number = f"{COUNTED}+" if len(found) == COUNTED else str(len(found))
+    number = f"{grouped(COUNTED)}+" if len(found) == COUNTED else grouped(len(found))
     some = ", ".join(named[:3])
-    sentence = _("{n} found, for example {some}.").format(n=grouped(number), some=some or "?")
+    sentence = _("{n} found, for example {some}.").format(n=number, some=some or "?")
     return Finding(subject, sentence, is_good=bool(named))
 
 
