@@ -41,18 +41,14 @@ def steps(request: HttpRequest, device: Met | None, person: User | None, **more:
         address=own_address.of(person) if person else own_address.example(),
         is_own=person is not None,
         account=(person.managed_apple_account or "") if person else "",
-        code=qr.picture(scanned) if _is_scanned(request) else "",
+        # whoever reads it on the phone already needs no camera
+        code=qr.picture(scanned) if met(request) is None or met(request) == BY_SLUG["mac"] else "",
         scanned=scanned,
         requirement=settings_store.read(options.REQUIREMENT),
         enabled=bool(policy.offered()),
-        asks_consent=consent.is_asked(person.pk if person else 0),
+        asks_consent=any(consent.mode_of(settings_store.read(each)) != "off" for _kind, each in consent.CONFIGURED),
         **more,
     )
-
-
-def _is_scanned(request: HttpRequest) -> bool:
-    """Whoever reads it on the phone already needs no camera."""
-    return settings_store.read(options.QR_CODE) and met(request) in (None, BY_SLUG["mac"])
 
 
 def named(request: HttpRequest) -> User | None:
@@ -65,8 +61,7 @@ def named(request: HttpRequest) -> User | None:
 @require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
     device = BY_SLUG.get(request.GET.get("device", "")) or met(request) or MET[0]
-    offered = {Kind(kind) for kind in policy.offered()}
-    kinds: Mapping[Kind, Any] = {kind: label for kind, label in KINDS.items() if kind in offered} or KINDS
+    kinds: Mapping[Kind, Any] = {kind: KINDS[kind] for kind in map(Kind, policy.offered())} or KINDS
     kind = _kind(request, kinds)
     return page(
         request,
