@@ -159,6 +159,20 @@ class RetireForm(ActionForm):
     )
 
 
+class RoamingForm(ActionForm):
+    switch = forms.ChoiceField(
+        label=gettext_lazy("Setting"),
+        choices=[
+            ("ENABLE_DATA_ROAMING", gettext_lazy("Enable data roaming")),
+            ("DISABLE_DATA_ROAMING", gettext_lazy("Disable data roaming")),
+            ("ENABLE_VOICE_ROAMING", gettext_lazy("Enable voice roaming")),
+            ("DISABLE_VOICE_ROAMING", gettext_lazy("Disable voice roaming")),
+            ("ENABLE_PERSONAL_HOTSPOT", gettext_lazy("Enable personal hotspot")),
+            ("DISABLE_PERSONAL_HOTSPOT", gettext_lazy("Disable personal hotspot")),
+        ],
+    )
+
+
 class OwnershipForm(ActionForm):
     owner = forms.ChoiceField(label=gettext_lazy("Owner"), choices=Device.Owner.choices)
 
@@ -208,6 +222,7 @@ FORMS: Final[Mapping[str, type[ActionForm]]] = {
     "lock": LockForm,
     "message": MessageForm,
     "update-os": UpdateForm,
+    "roaming": RoamingForm,
     "wipe": WipeForm,
     "retire": RetireForm,
     "ownership": OwnershipForm,

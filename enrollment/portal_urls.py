@@ -3,6 +3,7 @@
 from django.urls import path
 
 from enrollment.views import (
+    certificates,
     dashboard,
     device_add,
     device_trace,
@@ -14,6 +15,7 @@ from enrollment.views import (
     invite,
     prospect,
     rules,
+    services,
     settings_texts,
 )
 
@@ -51,5 +53,7 @@ urlpatterns = [
     path("invitations/stop", invitations.stop, name="invitations-stop"),
     path("logs/enrollment", enrollment_log.attempts, name="logs-enrollment"),
     path("logs/enrollment/<int:number>", enrollment_log.attempt, name="logs-enrollment-attempt"),
+    path("services", services.overview, name="services-overview"),
+    path("services/certificates", certificates.certificates, name="services-certificates"),
     path("devices/<uuid:uuid>/enrollment", device_trace.trace, name="devices-enrollment"),
 ]

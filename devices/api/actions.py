@@ -12,7 +12,7 @@ from devices.api import asked
 from devices.models import Device
 from devices.services import actions, listing
 from devices.services.actions import BY_KEY, Action, Order, Subject
-from devices.services.actions.remote import SwitchSetting, UpdateSystem
+from devices.services.actions.remote import SWITCHES, UpdateSystem
 from epmm import masking, options, settings_store
 from epmm.api.envelope import Json
 from epmm.api.errors import ApiError, bad_parameter
@@ -95,12 +95,7 @@ KNOWN: Final[Mapping[str, Known]] = {
     "PUSH_PROFILES": Known(BY_KEY["push-profiles"]),
     "CHANGE_OWNERSHIP": Known(BY_KEY["ownership"], _owner),
     "UPDATE_OS": Known(UpdateSystem(), _version),
-    "ENABLE_VOICE_ROAMING": Known(SwitchSetting("VoiceRoaming", is_on=True)),
-    "DISABLE_VOICE_ROAMING": Known(SwitchSetting("VoiceRoaming", is_on=False)),
-    "ENABLE_DATA_ROAMING": Known(SwitchSetting("DataRoaming", is_on=True)),
-    "DISABLE_DATA_ROAMING": Known(SwitchSetting("DataRoaming", is_on=False)),
-    "ENABLE_PERSONAL_HOTSPOT": Known(SwitchSetting("PersonalHotspot", is_on=True)),
-    "DISABLE_PERSONAL_HOTSPOT": Known(SwitchSetting("PersonalHotspot", is_on=False)),
+    **{name: Known(switch) for name, switch in SWITCHES.items()},
     "LOCATE": Known(None),
     "UNLOCK_APP_CONNECT_CONTAINER": Known(None),
 }

@@ -4,19 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from devices.models import Device, Enrollment, Identity
-from devices.views.wording import STATES, family_of, model_of, owner_of, status_badge, system_of
-from epmm.portal.lists import Badge, Cell
+from devices.views.wording import STATES, family_of, identity_badge, model_of, owner_of, status_badge, system_of
+from epmm.portal.lists import Cell
 from users.models import User
 
 Fields: TypeAlias = list[tuple[str | Promise, Cell]]
-EXPIRES_SOON: Final = 30  # days
 CELLULAR: Final = {0: gettext_lazy("None"), 1: "GSM", 2: "CDMA", 3: "GSM, CDMA"}
 ENCRYPTION: Final = {
     0: gettext_lazy("None"),
@@ -75,19 +72,8 @@ def _certificate(identity: Identity | None) -> Fields:
     return [
         (gettext_lazy("Serial number"), identity.serial_number),
         (gettext_lazy("Expires"), identity.not_after),
-        (gettext_lazy("State"), _state(identity)),
+        (gettext_lazy("State"), identity_badge(identity)),
     ]
-
-
-def _state(identity: Identity) -> Badge:
-    days = (identity.not_after - timezone.now()).days
-    if identity.state == Identity.State.REVOKED:
-        return Badge(_("Revoked"), "bad")
-    if days < 0:
-        return Badge(_("Expired"), "bad")
-    if days < EXPIRES_SOON:
-        return Badge(_("Expires soon"), "waiting")
-    return Badge(_("Valid"), "good") if identity.state == Identity.State.CURRENT else Badge(_("Not in use"), "plain")
 
 
 def _device(device: Device) -> Fields:

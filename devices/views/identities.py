@@ -1,7 +1,9 @@
 """Settings > iOS > MDM > Identity certificates: whose device is shut out, or will be soon (specification, 9.4)."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -13,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from devices.models import Identity
 from devices.services import identity_expiry
-from devices.views.wording import status_badge
+from devices.views.wording import identity_badge, status_badge
 from epmm.portal.lists import Badge, Column, Link, Listing
 
 
@@ -27,21 +29,18 @@ def _status(identity: Identity) -> Badge | None:
     return status_badge(device) if device else None
 
 
-def _state(identity: Identity) -> Badge:
-    if identity.not_after <= timezone.now():
-        return Badge(gettext_lazy("Expired"), "bad")
-    return Badge(gettext_lazy("Expires soon"), "waiting")
-
-
+WHOSE: Final[Sequence[Column[Identity]]] = (
+    Column(key="device", label=gettext_lazy("Device"), value=_device),
+    Column(key="user", label=gettext_lazy("User"), value=lambda row: row.enrollment.user.display_name),
+    Column(key="status", label=gettext_lazy("Status"), value=_status),
+    Column(key="serial", label=gettext_lazy("Serial number"), value=lambda row: row.serial_number),
+    Column(key="state", label=gettext_lazy("State"), value=identity_badge),
+)
 LISTING: Final = Listing[Identity](
     name="settings-ios-mdm-identities",
     title=gettext_lazy("MDM identity certificates"),
     columns=(
-        Column(key="device", label=gettext_lazy("Device"), value=_device),
-        Column(key="user", label=gettext_lazy("User"), value=lambda row: row.enrollment.user.display_name),
-        Column(key="status", label=gettext_lazy("Status"), value=_status),
-        Column(key="serial", label=gettext_lazy("Serial number"), value=lambda row: row.serial_number),
-        Column(key="state", label=gettext_lazy("State"), value=_state),
+        *WHOSE,
         Column(key="expires", label=gettext_lazy("Expires"), value=lambda row: row.not_after, order="not_after"),
     ),
     sorted_by="expires",
@@ -49,11 +48,14 @@ LISTING: Final = Listing[Identity](
 )  # fmt: skip
 
 
+def with_whose(rows: QuerySet[Identity]) -> QuerySet[Identity]:
+    heavy = ("der", "enrollment__unlock_token", "enrollment__bootstrap_token", "enrollment__device__details")
+    return rows.select_related("enrollment__device__user", "enrollment__user").defer(*heavy)
+
+
 @require_safe
 def identities(request: HttpRequest) -> HttpResponseBase:
-    ending = identity_expiry.ending(timezone.now()).select_related("enrollment__device__user", "enrollment__user")
-    heavy = ("der", "enrollment__unlock_token", "enrollment__bootstrap_token", "enrollment__device__details")
-    view = LISTING.view(request, ending.defer(*heavy))
+    view = LISTING.view(request, with_whose(identity_expiry.ending(timezone.now())))
     if request.GET.get("format") == "csv":
         return view.csv()
     back = Link(_("MDM"), reverse("portal:settings-ios-mdm"))

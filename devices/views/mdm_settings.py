@@ -158,7 +158,7 @@ def _facts() -> dict[str, Any]:
     topic = row.topic if row else push_topics.lab_topic()
     return settings_tree.context(settings_tree.IOS_MDM) | {
         "push": row,
-        "push_badge": Badge(*_badge(state)),
+        "push_badge": push_badge(state),
         "is_present": row is not None,
         "days_left": row.days_left(now) if row else None,
         "topic": topic,
@@ -168,10 +168,10 @@ def _facts() -> dict[str, Any]:
     }
 
 
-def _badge(state: State) -> tuple[str, str]:
+def push_badge(state: State) -> Badge:
     return {
-        State.NONE: (_("Not installed"), "bad"),
-        State.VALID: (_("Valid"), "good"),
-        State.EXPIRES: (_("Expires soon"), "waiting"),
-        State.EXPIRED: (_("Expired"), "bad"),
+        State.NONE: Badge(_("Not installed"), "bad"),
+        State.VALID: Badge(_("Valid"), "good"),
+        State.EXPIRES: Badge(_("Expires soon"), "waiting"),
+        State.EXPIRED: Badge(_("Expired"), "bad"),
     }[state]

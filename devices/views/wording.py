@@ -1,11 +1,14 @@
 """How the portal words what a device is."""
 
+from datetime import timedelta
 from typing import Final
 
+from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
-from devices.models import Device, Label
+from devices.models import Device, Identity, Label
 from devices.models import Enrollment as Standing
+from devices.services import identity_expiry
 from epmm.portal.lists import Badge
 
 S = Device.Status
@@ -73,6 +76,18 @@ def family_of(device: Device) -> str:
 def icon_of(device: Device) -> str:
     by_platform = {Device.Platform.MACOS.value: "laptop", Device.Platform.VISIONOS.value: "glasses"}
     return ICONS.get(family_of(device)) or by_platform.get(device.platform, "smartphone")
+
+
+def identity_badge(identity: Identity) -> Badge:
+    left = identity.not_after - timezone.now()
+    if identity.state == Identity.State.REVOKED:
+        return Badge(gettext("Revoked"), "bad")
+    if left <= timedelta():
+        return Badge(gettext("Expired"), "bad")
+    if identity.state != Identity.State.CURRENT:
+        return Badge(gettext("Not in use"))
+    is_soon = left < identity_expiry.SOON
+    return Badge(gettext("Expires soon"), "waiting") if is_soon else Badge(gettext("Valid"), "good")
 
 
 def description_of(label: Label) -> str:

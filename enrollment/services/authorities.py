@@ -44,6 +44,12 @@ def profile_signer() -> Signer:
     return _current(Authority.Purpose.PROFILE_SIGNER)
 
 
+def known() -> list[tuple[Authority.Purpose, x509.Certificate]]:
+    """Those that have been made; no key is read."""
+    rows = Authority.objects.filter(is_current=True).order_by("pk").values_list("purpose", "certificate")
+    return [(Authority.Purpose(purpose), x509.load_der_x509_certificate(bytes(der))) for purpose, der in rows]
+
+
 @cache
 def _current(purpose: Authority.Purpose) -> Signer:
     row = Authority.objects.filter(purpose=purpose, is_current=True).first() or _make(purpose)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from devices.models import PushCertificate
-from enrollment.models import Authority
+from enrollment.services import authorities
 from epmm import figures
 from epmm.figures import Figure
 
@@ -24,8 +24,8 @@ def certificates() -> Iterator[Figure]:
 
 
 def ends() -> Iterator[tuple[str, datetime | None]]:
-    for purpose, der in Authority.objects.filter(is_current=True).values_list("purpose", "certificate"):
-        yield purpose, x509.load_der_x509_certificate(bytes(der)).not_valid_after_utc
+    for purpose, certificate in authorities.known():
+        yield purpose, certificate.not_valid_after_utc
     for not_after in PushCertificate.objects.values_list("not_after", flat=True):
         yield "push", not_after
     for name, path in (("tls", settings.TLS_CERTIFICATE), ("signing", settings.SIGNING_CERTIFICATE)):

@@ -1,7 +1,7 @@
 """The Dashboard: what the fleet is, how enrollments go, and what will need somebody soon."""
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -9,7 +9,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -19,21 +18,12 @@ from enrollment.reasons import BY_CODE
 from enrollment.services import charts, first_run, health, overview, simulated
 from enrollment.services.first_run import Step
 from enrollment.services.overview import Expiry, Fleet
+from enrollment.views.wording import CERTIFICATES, validity
 from epmm import audit_checks, masking, webhooks
 from epmm.portal.lists import COUNT_CAP, Badge, grouped
 from users import permissions
 from users.models import AdminRole
 from users.views.dialogs import administrator
-
-SOON_DAYS: Final = 30
-CERTIFICATES: Final[dict[str, str | Promise]] = {
-    "device_ca": _("Device CA"),
-    "scep_ra": _("SCEP registration authority"),
-    "profile_signer": _("Profile signer"),
-    "push": _("MDM certificate"),
-    "tls": "HTTPS",
-    "signing": _("Profile signing certificate"),
-}
 
 
 @require_safe
@@ -62,6 +52,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "failures": [_failure(code, count) for code, count in overview.failures(now)],
         "certificates": [_certificate(each) for each in overview.expiries()],
         "may_see_log": may_open("logs-enrollment"),
+        "may_see_certificates": may_open("services-certificates"),
     }
     return render(request, "portal/dashboard.html", context)
 
@@ -137,6 +128,4 @@ def _identities(now: datetime) -> list[Badge]:
 
 def _certificate(expiry: Expiry) -> dict[str, Any]:
     days = int(expiry.days // 1)
-    tone = "bad" if days < 0 else "waiting" if days < SOON_DAYS else "good"
-    text = _("Expired") if days < 0 else _("Expires soon") if days < SOON_DAYS else _("Valid")
-    return {"name": CERTIFICATES.get(expiry.certificate, expiry.certificate), "days": days, "badge": Badge(text, tone)}
+    return {"name": CERTIFICATES.get(expiry.certificate, expiry.certificate), "days": days, "badge": validity(days)}

@@ -49,9 +49,11 @@ TABS: Final = (
     Tab(
         _("Services"),
         (
+            Page(_("Overview"), "services-overview"),
             Page("LDAP", "services-ldap"),
             Page(_("Identity providers"), "services-providers"),
             Page(_("Managed Apple Accounts"), "services-accounts"),
+            Page(_("Certificates"), "services-certificates"),
             Page("Webhooks", "services-webhooks"),
         ),
     ),

@@ -264,7 +264,7 @@ _TREE: Final = (
                 rows=(
                     Row(
                         setting=options.REQUIREMENT,
-                        label=_("Registration Requirement"),
+                        label=_("iOS (Apple) Web-Based Registration Requirement"),
                         values={
                             "password": _("Password"),
                             "pin": _("Registration PIN"),

@@ -4,7 +4,7 @@
 const one = (selector, inside = document) => inside.querySelector(selector);
 const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
 
-// --- Menus: one open at a time, closed by Escape or a click elsewhere ---
+// --- Menus: one open at a time, gone through with the arrow keys, closed by Escape, a click or the focus elsewhere ---
 document.addEventListener("click", (event) => {
   const disabled = event.target.closest("summary[aria-disabled='true']");
   if (disabled) event.preventDefault();
@@ -25,6 +25,23 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     one("[data-search]").focus();
   }
+});
+
+const MENU_STEPS = { ArrowDown: 1, ArrowUp: -1 };
+document.addEventListener("keydown", (event) => {
+  const menu = event.target.closest("details.menu");
+  const step = MENU_STEPS[event.key];
+  if (!step || !menu || one("summary[aria-disabled='true']", menu)) return;
+  event.preventDefault();
+  menu.open = true;
+  const items = all("a[href], button, input", menu).filter((item) => !item.disabled && item.checkVisibility());
+  const next = items[items.indexOf(event.target) + step] ?? items.at(step > 0 ? 0 : -1);
+  next?.focus();
+});
+
+document.addEventListener("focusout", (event) => {
+  const menu = event.target.closest("details.menu[open]");
+  if (menu && event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
 });
 
 // --- Ticked rows ---
@@ -93,11 +110,16 @@ const frames = new ResizeObserver((entries) => {
 const watch = (inside) => all("div.table-frame:not([role]), pre:not([tabindex])", inside).forEach((frame) => frames.observe(frame));
 document.addEventListener("htmx:load", (event) => watch(event.detail.elt));
 
-// --- Dialogs: what the server sends into #dialog is shown at once ---
+// --- Dialogs: what the server sends into #dialog is shown at once, and goes on where something is to be done ---
 document.addEventListener("htmx:afterSwap", (event) => {
   const dialog = event.detail.target;
-  if (dialog.matches("dialog") && dialog.childElementCount && !dialog.open) {
-    for (const menu of all("details.menu[open]")) menu.open = false;
+  if (!dialog.matches("dialog")) return;
+  if (dialog.open && !dialog.contains(document.activeElement)) one("[aria-invalid='true'], .dialog-buttons .primary, [data-close]", dialog)?.focus();
+  if (dialog.childElementCount && !dialog.open) {
+    for (const menu of all("details.menu[open]")) {
+      if (menu.contains(document.activeElement)) one("summary", menu).focus(); // which the dialog gives the focus back to
+      menu.open = false;
+    }
     dialog.showModal();
   }
 });

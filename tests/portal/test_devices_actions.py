@@ -101,6 +101,8 @@ def test_what_a_viewer_may_not_do_is_grey_and_says_why(signed_in: SignedIn) -> N
         ("push-profiles", {"state": Enrollment.State.ENDED}, "not under management"),
         ("update-os", {"kind": Enrollment.Kind.AAUE}, "not allowed on a device that is enrolled as a user"),
         ("update-os", {"os_version": "16.7"}, "needs iOS 17.0; this device has 16.7."),
+        ("roaming", {"kind": Enrollment.Kind.AAUE}, "not allowed on a device that is enrolled as a user"),
+        ("roaming", {"platform": Device.Platform.MACOS}, "macOS"),
         ("ownership", {"status": Device.Status.RETIRED}, "This device is retired."),
         ("apply-label", {"status": Device.Status.WIPED}, "This device is wiped."),
         ("lost", {"status": Device.Status.IENROLL_VERIFIED}, "Only an active device can be lost."),
@@ -142,6 +144,18 @@ def test_an_update_is_enforced_on_phones_that_nobody_supervises(signed_in: Signe
         "TargetOSVersion": "18.3", "TargetLocalDateTime": "2026-12-01T20:00:00",
     }  # fmt: skip
     assert set(DeclarationAssignment.objects.values_list("device", flat=True)) == {first.pk, second.pk}
+
+
+def test_roaming_and_the_hotspot_are_switched(signed_in: SignedIn) -> None:
+    able, less, client = phone("a"), phone("b", access_rights=2048 + 19), signed_in()
+
+    assert go(client, "roaming", able, switch="ENABLE_WIFI").status_code == 422
+    said = go(client, "roaming", able, less, switch="DISABLE_PERSONAL_HOTSPOT").content.decode()
+    assert "Roaming and hotspot sent to 1 device; 1 was skipped: " in said
+    assert "needs the access right 32" in said
+    command = Command.objects.get()
+    assert command.channel.enrollment.device == able
+    assert command.request_type == "Settings"
 
 
 def test_one_that_cannot_holds_up_no_other(signed_in: SignedIn) -> None:

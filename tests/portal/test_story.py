@@ -12,6 +12,7 @@ from enrollment.simulator.hardware import Family
 from enrollment.simulator.refusal import DeviceRefused
 from tests.epmm.processes import eventually
 from tests.migrated import DATABASE_URL, new_database
+from tests.portal import keyboard_story
 from tests.portal.hands import (
     act,
     dialog,
@@ -32,7 +33,8 @@ pytestmark = [pytest.mark.service("chromium", "database")]
 
 NEW_PASSWORD: Final = "a long one of my own"
 PEOPLE: Final[list[dict[str, Any]]] = [
-    {"user_id": name.lower(), "first_name": name, "last_name": "Adler"} for name in ("Anna", "Ben", "Carl", "Dora")
+    {"user_id": name.lower(), "first_name": name, "last_name": "Adler"}
+    for name in ("Anna", "Ben", "Carl", "Dora", "Emil")
 ]
 POLLED: Final = 10_000  # a page looks for news each five seconds
 SEARCH: Final = '"ios.account_driven_device_enrolled" = "true"'
@@ -59,6 +61,7 @@ def test_from_sign_in_to_retired(product: Product) -> None:
         sign_out(page, mac, search)
         retire(page, phone)
         refuse(page, product)
+        keyboard_story.play(page, product)
 
 
 def sign_in(page: Page, product: Product) -> None:

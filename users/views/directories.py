@@ -40,7 +40,7 @@ COUNTS: Final = {
 @require_safe
 def listed(request: HttpRequest) -> HttpResponse:
     found = Directory.objects.select_related("sync").order_by("name")
-    rows = [(directory, _state(directory)) for directory in found]
+    rows = [(directory, state_of(directory)) for directory in found]
     return render(request, "portal/services/ldap.html", _common(request) | {"rows": rows})
 
 
@@ -55,7 +55,7 @@ def _sync(directory: Directory) -> DirectorySync | None:
     return getattr(directory, "sync", None)
 
 
-def _state(directory: Directory) -> Badge:
+def state_of(directory: Directory) -> Badge:
     row = _sync(directory)
     if not directory.is_enabled:
         return Badge(_("Disabled"))
@@ -109,7 +109,7 @@ def _standing(directory: Directory) -> dict[str, Any]:
     chosen = Group.objects.filter(directory=directory).order_by("name")
     return {
         "sync": row,
-        "state": _state(directory),
+        "state": state_of(directory),
         "counts": [(label, counts[what]) for what, label in COUNTS.items() if what in counts],
         "problems": row.problems[:MOST_PROBLEMS] if row is not None else [],
         "chosen": list(chosen.prefetch_related("roles")[:100]),

@@ -31,7 +31,7 @@ def _name(provider: IdentityProvider) -> Cell:
     return Link(provider.name, reverse("portal:services-providers-edit", args=[provider.pk]))
 
 
-def _state(provider: IdentityProvider) -> Badge:
+def state_of(provider: IdentityProvider) -> Badge:
     return Badge(_("On"), "good") if provider.is_enabled else Badge(_("Off"), "plain")
 
 
@@ -54,7 +54,7 @@ LISTING: Final = Listing[IdentityProvider](
     columns=(
         Column(key="name", label=gettext_lazy("Name"), value=_name, order="name"),
         Column(key="issuer", label=gettext_lazy("Issuer"), value=lambda row: row.issuer),
-        Column(key="state", label=gettext_lazy("State"), value=_state),
+        Column(key="state", label=gettext_lazy("State"), value=state_of),
         Column(key="purposes", label=gettext_lazy("Signs in to"), value=_purposes),
         Column(key="people", label=gettext_lazy("People"), value=lambda row: getattr(row, "people", 0)),
     ),

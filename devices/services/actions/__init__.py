@@ -11,6 +11,7 @@ from devices.services.actions.labelling import ApplyLabel, RemoveLabel
 from devices.services.actions.message import SendMessage
 from devices.services.actions.person import ChangeUser
 from devices.services.actions.records import ChangeOwnership, Comment, DeleteRetired, MarkFound, MarkLost
+from devices.services.actions.remote import Roaming
 from devices.services.actions.updates import UpdateOs
 from devices.services.labels import LabelRefused
 from devices.services.queue import CommandRefused
@@ -21,6 +22,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Unlock(),
     PushProfiles(),
     UpdateOs(),
+    Roaming(),
     SendMessage(),
     ChangeOwnership(),
     ChangeUser(),

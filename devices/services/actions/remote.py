@@ -1,4 +1,4 @@
-"""Actions of the API that no dialog of the portal offers."""
+"""Actions by a command whose payload is known before anybody is asked."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -18,8 +18,6 @@ ACTION: Final = "InstallASAP"
 
 
 class Preset(CommandAction):
-    """A command whose payload is known before anybody is asked."""
-
     explanation: ClassVar[str | Promise] = ""
     button: ClassVar[str | Promise] = ""
     icon = "send"
@@ -49,6 +47,34 @@ class SwitchSetting(Preset):
     def payload(self, device: Device, values: Mapping[str, Any]) -> Mapping[str, Any]:
         del device, values
         return self.preset()
+
+
+SWITCHES: Final = {  # as the API calls them
+    f"{verb}_{name}": SwitchSetting(item, is_on=is_on)
+    for name, item in (
+        ("VOICE_ROAMING", "VoiceRoaming"),
+        ("DATA_ROAMING", "DataRoaming"),
+        ("PERSONAL_HOTSPOT", "PersonalHotspot"),
+    )
+    for verb, is_on in (("ENABLE", True), ("DISABLE", False))
+}
+
+
+class Roaming(Preset):
+    """One of them, chosen in a dialog."""
+
+    key = "roaming"
+    label = gettext_lazy("Roaming and hotspot")
+    explanation = gettext_lazy("The setting is switched once; the person can switch it back.")
+    button = gettext_lazy("Switch")
+    icon = "radio-tower"
+    request_type = "Settings"
+
+    def preset(self) -> Mapping[str, Any]:
+        return SWITCHES["ENABLE_DATA_ROAMING"].preset()  # a phone that takes one takes all, as far as its rights go
+
+    def payload(self, device: Device, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        return SWITCHES[values["switch"]].payload(device, values)
 
 
 class UpdateSystem(Preset):

@@ -1,0 +1,133 @@
+"""The story of the portal once more, without a mouse: from the sign-in to a retired device."""
+
+from typing import Final
+
+from playwright.sync_api import Page, expect
+
+from enrollment.simulator.device import SimulatedDevice
+from tests.portal.hands import dialog, result, row, settled
+from tests.portal.keys import choose, focused, press, reach, write
+from tests.portal.product import HOST, PASSWORD, Product
+
+NEW_PASSWORD: Final = "a long one of my own"
+NAME: Final = "Emil Adler"
+ADDE: Final = "Account Driven Device Enrollment"
+POLLED: Final = 10_000
+
+
+def play(page: Page, product: Product) -> None:
+    sign_in(page)
+    switch_on(page)
+    assign(page)
+    phone = enroll(page, product)
+    search(page)
+    lock(page, phone)
+    retire(page, phone)
+    look_into_the_log(page)
+
+
+def sign_in(page: Page) -> None:
+    choose(page, page.locator("details.account"), "Sign out")
+    page.wait_for_url("**/sign-in*")
+    write(page.get_by_label("User ID"), "admin")
+    write(page.get_by_label("Password"), NEW_PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/dashboard")
+
+
+def open_page(page: Page, tab: str, name: str = "") -> None:
+    press(page.get_by_role("navigation", name="Main").get_by_role("link", name=tab, exact=True))
+    if name:
+        press(page.get_by_role("navigation", name=tab, exact=True).get_by_role("link", name=name, exact=True))
+
+
+def switch_on(page: Page) -> None:
+    open_page(page, "Settings")
+    press(page.get_by_role("navigation", name="System Settings").get_by_role("link", name="MDM"))
+    press(page.get_by_label(f"Enable {ADDE}"), "Space")
+    page.keyboard.press("Space")
+    press(page.get_by_role("button", name="Save"))
+    expect(page.get_by_label(f"Enable {ADDE}")).to_be_checked()
+
+
+def act(page: Page, name: str) -> None:
+    """On the person's row.  Given up with Escape first, which leads back to where it began."""
+    press(row(page, NAME).get_by_role("checkbox"), "Space")
+    for is_meant in (False, True):
+        choose(page, page.locator("[data-actions]"), name)
+        expect(dialog(page)).to_be_visible()
+        if not is_meant:
+            page.keyboard.press("Escape")
+            expect(dialog(page)).to_have_count(0)
+            focused(page.locator("[data-actions] > summary"))
+
+
+def assign(page: Page) -> None:
+    open_page(page, "Devices & Users", "Users")
+    act(page, "Assign Roles")
+    press(dialog(page).get_by_label("Allow Account Driven Apple Device Enrollment"), "Space")
+    write(dialog(page).get_by_role("textbox", name="Managed Apple Account"), "emil@elsewhere.example")
+    page.keyboard.press("Enter")
+    expect(dialog(page).get_by_role("alert")).to_contain_text("does not belong to an enrollment domain")
+    write(dialog(page).get_by_role("textbox", name="Managed Apple Account"), f"emil@{HOST}")
+    press(dialog(page).get_by_role("button", name="Save"))
+    expect(page.get_by_role("status").first).to_have_text(f"The roles of {NAME} are saved.")
+
+
+def enroll(page: Page, product: Product) -> SimulatedDevice:
+    phone = product.device("emil")
+    phone.enroll(password=PASSWORD)
+    phone.connect()
+    return phone
+
+
+def search(page: Page) -> None:
+    """Found by rows, and looked at in the panel, which Escape closes."""
+    open_page(page, "Devices & Users", "Devices")
+    press(page.get_by_role("link", name="Advanced Search"))
+    page.wait_for_url("**advanced=1")
+    settled(page)
+    field = page.get_by_label("Field", exact=True)
+    expect(field.locator("option", has_text=f"{ADDE[:21]} Enrolled").first).to_be_attached()
+    write(field, "Account Driven Device")
+    expect(page.get_by_label("Value", exact=True)).to_have_value("true")
+    expect(page.get_by_text("1 device matches")).to_be_visible()
+    press(page.get_by_role("button", name="Search", exact=True))
+    page.wait_for_url("**search=*")
+    name = row(page, NAME).get_by_role("link", name=NAME)
+    press(name)
+    expect(dialog(page)).to_contain_text("Account Driven Device Enrolled")
+    page.keyboard.press("Escape")
+    focused(name)
+
+
+def lock(page: Page, phone: SimulatedDevice) -> None:
+    act(page, "Lock")
+    focused(dialog(page).get_by_label("Message"))
+    page.keyboard.type("Lost. Please call.")
+    press(dialog(page).get_by_role("button", name="Lock", exact=True))
+    leave(page, phone)
+    assert ("DeviceLock", "Acknowledged") in [(each.request_type, each.status) for each in phone.connect()]
+
+
+def leave(page: Page, phone: SimulatedDevice) -> None:
+    """What came of it is told where the focus is, and Enter goes on."""
+    expect(result(page, phone)).to_contain_text("Queued")
+    focused(dialog(page).locator(".dialog-buttons .primary"))
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def retire(page: Page, phone: SimulatedDevice) -> None:
+    act(page, "Retire")
+    press(dialog(page).get_by_role("button", name="Retire"))
+    leave(page, phone)
+    phone.connect()
+    assert not phone.enrolled
+    expect(row(page, NAME)).to_contain_text("Retired", timeout=POLLED)
+
+
+def look_into_the_log(page: Page) -> None:
+    open_page(page, "Logs", "Enrollment log")
+    press(row(page, f"emil@{HOST}").get_by_role("link"))
+    reach(page.get_by_role("link", name="Enrollment log").last)

@@ -1,0 +1,71 @@
+"""Services > Overview and Certificates: what this server is connected to, signs with, and has issued to whom."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from devices.models import Identity
+from enrollment.services import authorities
+from tests.devices.services import rows
+from tests.flows.house import switch
+from tests.portal import inhabited
+from tests.portal.conftest import SignedIn
+from tests.portal.pages import text
+from users.models import AdminRole
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PAGE = "/admin/services/certificates"
+OVERVIEW = "/admin/services"
+
+
+@pytest.fixture(autouse=True)
+def fresh_authorities() -> Iterator[None]:
+    """A process remembers its keys; no test may inherit them."""
+    authorities.forget_cached()
+    yield
+    authorities.forget_cached()
+
+
+def test_connections_and_whether_they_stand(signed_in: SignedIn, django_assert_max_num_queries: Any) -> None:
+    client = signed_in()
+    inhabited.directory()
+    inhabited.webhook()
+    authorities.device_ca()
+
+    with django_assert_max_num_queries(12):
+        page = text(client.get(OVERVIEW))
+    told = ("Apple&#x27;s push service", "Not installed", "Not set up", "Not reached", "contact LDAP server", "SIEM")
+    assert [each for each in told if each not in page] == []
+    assert f'href="{PAGE}"' in page
+
+    switch("mail.host", "mail.example.test")
+    switch("mail.from", "epmm@example.test")
+    reader = signed_in("reader", [AdminRole.SETTINGS_VIEW])
+    page = text(reader.get(OVERVIEW))
+    assert "Not set up" not in page
+    assert f'href="{PAGE}"' not in page
+
+
+def test_authorities_and_each_certificate_with_its_device(
+    signed_in: SignedIn, django_assert_max_num_queries: Any
+) -> None:
+    client = signed_in()
+    assert "No certificate has been issued yet" in text(client.get(PAGE))
+
+    authorities.scep_ra()
+    phone, gone = (rows.enrolled(udid=name, device_name=f"Device {name}") for name in ("a", "b"))
+    Identity.objects.filter(enrollment=gone).update(state=Identity.State.REVOKED)
+    serial = Identity.objects.get(enrollment=phone).serial_number
+    with django_assert_max_num_queries(12):
+        page = text(client.get(PAGE))
+    assert "CN=EPMM Device CA" in page
+    assert "CN=EPMM SCEP RA" in page
+    assert serial in page
+    assert "Revoked" in page
+
+    found = text(client.get(PAGE, {"serial": serial.upper()}))
+    assert ("Device a" in found, "Device b" in found) == (True, False)
+    person = phone.user.user_id
+    assert "Device a" in text(client.get(PAGE, {"user": person}))
+    assert "Nothing matches these filters" in text(client.get(PAGE, {"user": f"not-{person}"}))
