@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, Flag, IntFlag, auto
 from typing import Final
 
+from devices.protocol.sentence import Sentence, gettext_noop, sentence
 from devices.protocol.target import Kind, Platform, Target, version_of
 
 
@@ -44,6 +45,10 @@ class Right(IntFlag):
 
 ANY, DEVICE, SUPERVISED, AUTOMATED, SHARED_IPAD = Reach
 USER: Final = Channels.USER
+NOT_ON_OWN: Final = gettext_noop("{subject} is not allowed on a device that is enrolled as a user's own.")
+NOT_SUPERVISED: Final = gettext_noop(
+    "{subject} needs a supervised device; account-driven enrollment supervises Macs only."
+)
 EITHER: Final = Channels.DEVICE | Channels.USER
 
 
@@ -70,47 +75,59 @@ class Facts:
         return {Platform.IOS: self.ios, Platform.MACOS: self.macos, Platform.VISIONOS: self.visionos}[platform]
 
 
-def objection(subject: str, at: At | None, target: Target) -> str | None:
+def objection(subject: str, at: At | None, target: Target) -> Sentence | None:
     """Why `subject` cannot go there, as a sentence; its access right is another question."""
     if at is None:
-        return f"{target.platform} does not know {subject}."
+        return unknown(subject, target.platform)
     return (
         _unreachable(subject, at.reach, target) or _too_new(subject, at.since, target) or _no_user(subject, at, target)
     )
 
 
-def lacks_right(subject: str, right: Right | None, target: Target) -> str | None:
+def unknown(subject: str, platform: Platform) -> Sentence:
+    return sentence(gettext_noop("{platform} does not know {subject}."), platform=platform, subject=subject)
+
+
+def lacks_right(subject: str, right: Right | None, target: Target) -> Sentence | None:
     """User enrollments ignore access rights."""
     if right is None or target.access_rights is None or target.kind is Kind.AAUE or right & target.access_rights:
         return None
-    return f"{_first(subject)} needs the access right {right.value}, which the enrollment profile did not ask for."
+    told = gettext_noop("{subject} needs the access right {right}, which the enrollment profile did not ask for.")
+    return sentence(told, subject=_first(subject), right=right.value)
 
 
-def _unreachable(subject: str, reach: Reach, target: Target) -> str | None:
+def _unreachable(subject: str, reach: Reach, target: Target) -> Sentence | None:
+    told = _why_unreachable(reach, target)
+    return sentence(told, subject=_first(subject)) if told else None
+
+
+def _why_unreachable(reach: Reach, target: Target) -> str | None:
     match reach:
         case Reach.SHARED_IPAD:
-            return f"{_first(subject)} is for a Shared iPad, which account-driven enrollment does not make."
+            return gettext_noop("{subject} is for a Shared iPad, which account-driven enrollment does not make.")
         case Reach.AUTOMATED:
-            return f"{_first(subject)} needs Automated Device Enrollment."
+            return gettext_noop("{subject} needs Automated Device Enrollment.")
         case Reach.DEVICE | Reach.SUPERVISED if target.kind is Kind.AAUE:
-            return f"{_first(subject)} is not allowed on a device that is enrolled as a user's own."
+            return NOT_ON_OWN
         case Reach.SUPERVISED if not target.is_supervised:
             if target.platform is Platform.MACOS:
-                return f"{_first(subject)} needs a supervised device, and this Mac says that it is not."
-            return f"{_first(subject)} needs a supervised device; account-driven enrollment supervises Macs only."
+                return gettext_noop("{subject} needs a supervised device, and this Mac says that it is not.")
+            return NOT_SUPERVISED
     return None
 
 
-def _too_new(subject: str, since: str, target: Target) -> str | None:
+def _too_new(subject: str, since: str, target: Target) -> Sentence | None:
     introduced, has = version_of(since), target.os_version
     if introduced is None or has is None or introduced <= has:
         return None
-    return f"{_first(subject)} is new in {target.platform} {since}, and this device has {'.'.join(map(str, has))}."
+    told = gettext_noop("{subject} is new in {platform} {since}, and this device has {version}.")
+    version = ".".join(map(str, has))
+    return sentence(told, subject=_first(subject), platform=target.platform, since=since, version=version)
 
 
-def _no_user(subject: str, at: At, target: Target) -> str | None:
+def _no_user(subject: str, at: At, target: Target) -> Sentence | None:
     if target.user_channel and not at.on_user_channel:
-        return f"{_first(subject)} goes to the Mac, not to one of its users."
+        return sentence(gettext_noop("{subject} goes to the Mac, not to one of its users."), subject=_first(subject))
     return None
 
 

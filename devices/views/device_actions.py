@@ -75,7 +75,7 @@ class Dialog:
             has_mac = self._is_many and self._chosen.filter(platform=Device.Platform.MACOS).exists()
         self._is_cut = len(devices) > MOST_CHOSEN and not self._is_many
         self._subjects = actions.subjects(devices[:MOST_CHOSEN])
-        self._whys = [(subject, action.why_not(subject)) for subject in self._subjects]
+        self._whys = [(subject, _why_not(action, subject)) for subject in self._subjects]
         self._going = [subject for subject, why in self._whys if why is None]
         self._number = self._number or len(self._going)
         # what was agreed to as many is looked at anew when few are left of it
@@ -182,6 +182,11 @@ def _by_reason(whys: Iterable[tuple[Subject, str | None]]) -> list[Skipped]:
         if why is not None:
             found[why].append(subject)
     return [Skipped(why, _names(subjects), len(subjects)) for why, subjects in found.items()]
+
+
+def _why_not(action: Action, subject: Subject) -> str | None:
+    sentence = action.why_not(subject)
+    return None if sentence is None else actions.worded(sentence)
 
 
 def summary(action: Action, outcomes: Sequence[Outcome]) -> str:

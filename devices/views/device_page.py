@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from devices.models import Device, Enrollment
-from devices.services.actions import ACTIONS, subjects
+from devices.services.actions import ACTIONS, subjects, worded
 from devices.views.device_list import menu_item
 from devices.views.wording import icon_of, model_of, owner_of, status_badge, system_of
 from epmm import masking
@@ -89,7 +89,7 @@ def _buttons(request: HttpRequest, device: Device) -> list[ActionButton]:
     buttons = []
     for action in ACTIONS:
         item = menu_item(request, action)
-        why_not = item.why_not or action.why_not(subject) or ""
+        why_not = item.why_not or worded(action.why_not(subject) or "")
         address = reverse(f"portal:{item.name}")
         is_in_sight = action.key in IN_SIGHT
         buttons.append(ActionButton(action.label, action.icon, address, action.is_dangerous, why_not, is_in_sight))

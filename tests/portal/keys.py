@@ -29,8 +29,8 @@ def press(wanted: Locator, key: str = "Enter") -> None:
 
 
 def write(field: Locator, text: str) -> None:
-    """Whoever comes with the Tab key has what is there selected, and types over it."""
-    reach(field)
+    """Over what is there."""
+    press(field, "ControlOrMeta+a")
     field.page.keyboard.type(text)
 
 

@@ -102,7 +102,7 @@ def test_what_a_viewer_may_not_do_is_grey_and_says_why(signed_in: SignedIn) -> N
         ("update-os", {"kind": Enrollment.Kind.AAUE}, "not allowed on a device that is enrolled as a user"),
         ("update-os", {"os_version": "16.7"}, "needs iOS 17.0; this device has 16.7."),
         ("roaming", {"kind": Enrollment.Kind.AAUE}, "not allowed on a device that is enrolled as a user"),
-        ("roaming", {"platform": Device.Platform.MACOS}, "macOS"),
+        ("roaming", {"platform": Device.Platform.MACOS}, "Only an iPhone or an iPad has this setting."),
         ("ownership", {"status": Device.Status.RETIRED}, "This device is retired."),
         ("apply-label", {"status": Device.Status.WIPED}, "This device is wiped."),
         ("lost", {"status": Device.Status.IENROLL_VERIFIED}, "Only an active device can be lost."),

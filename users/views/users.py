@@ -171,6 +171,7 @@ def users(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         "may_add": permissions.may_open(request, "users-add"),
         "is_directory": is_directory,
         "is_gone": asked.get("gone") == "1",
+        "is_filtered": asked.get("gone") == "1",
         "entities": [
             (_("Authorized Users"), request.path, not is_directory),
             (_("LDAP Entities"), f"{request.path}?to={DIRECTORY}", is_directory),

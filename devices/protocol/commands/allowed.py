@@ -84,5 +84,6 @@ def _payload(request: Request, target: Target) -> str | None:
     try:
         made.parse(request.payload, target)
     except Mistake as mistake:
-        return str(mistake)
+        told: str = mistake.args[0]  # a `Sentence`, perhaps
+        return told
     return None

@@ -1,14 +1,17 @@
 """Passcodes, passwords and keys: what opens a device."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from devices.protocol import system
 from devices.protocol.commands.base import URGENT, Command, command
 from devices.protocol.commands.keys import Mistake, data, flag, table, text
 from devices.protocol.reading import kept
+from devices.protocol.sentence import gettext_noop, sentence
 from devices.protocol.support import DEVICE, SUPERVISED, At, Facts, Right
 from devices.protocol.target import Target
+
+NO_TOKEN: Final = gettext_noop("ClearPasscode needs the unlock token of the device, and it has given us none.")
 
 
 @command
@@ -30,7 +33,7 @@ class ClearPasscode(Command):
     @classmethod
     def parse(cls, payload: Mapping[str, Any], target: Target) -> Self:
         if not payload:
-            raise Mistake("ClearPasscode needs the unlock token of the device, and it has given us none.")
+            raise Mistake(sentence(NO_TOKEN))
         return super().parse(payload, target)
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from devices.protocol.support import Channels, Reach
+from devices.protocol.sentence import gettext_noop, sentence
+from devices.protocol.support import NOT_ON_OWN, NOT_SUPERVISED, Channels, Reach, unknown
 from devices.protocol.target import Kind, Platform
 
 EITHER: Final = Channels.DEVICE | Channels.USER
@@ -70,14 +71,15 @@ def why_unreachable(name: str, facts: Facts, holder: Holder) -> str | None:
     """One sentence for the administrator, or None when nothing in the schema speaks against it."""
     at = facts.on(holder.platform)
     if at is None:
-        return f"{holder.platform} does not know {name}."
+        return unknown(name, holder.platform)
     if holder.kind is Kind.AAUE and at.reach is not Reach.ANY:
-        return f"{name} is not allowed on a device that is enrolled as a user's own."
+        return sentence(NOT_ON_OWN, subject=name)
     # a device enrollment supervises a Mac, and nothing else
     if at.reach is Reach.SUPERVISED and holder.platform is not Platform.MACOS:
-        return f"{name} needs a supervised device; account-driven enrollment supervises Macs only."
+        return sentence(NOT_SUPERVISED, subject=name)
     if is_older(holder.os_version, at.version):
-        return f"{name} needs {holder.platform} {at.version}; this device has {holder.os_version}."
+        told = gettext_noop("{subject} needs {platform} {since}; this device has {version}.")
+        return sentence(told, subject=name, platform=holder.platform, since=at.version, version=holder.os_version)
     return _channel(name, facts, holder)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from devices.services.actions.attributes import AssignAttributes
-from devices.services.actions.base import Action, Order, Subject, Unmet, Values, subjects
+from devices.services.actions.base import Action, Order, Subject, Unmet, Values, subjects, worded
 from devices.services.actions.commands import ForceCheckIn, Lock, PushProfiles, Retire, Unlock, Wipe
 from devices.services.actions.labelling import ApplyLabel, RemoveLabel
 from devices.services.actions.message import SendMessage
@@ -38,7 +38,19 @@ ACTIONS: Final[tuple[Action, ...]] = (
 )
 BY_KEY: Final = {action.key: action for action in ACTIONS}
 
-__all__ = ["ACTIONS", "BY_KEY", "Action", "Order", "Outcome", "Subject", "Unmet", "Values", "carry_out", "subjects"]
+__all__ = [
+    "ACTIONS",
+    "BY_KEY",
+    "Action",
+    "Order",
+    "Outcome",
+    "Subject",
+    "Unmet",
+    "Values",
+    "carry_out",
+    "subjects",
+    "worded",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +64,11 @@ def carry_out(action: Action, chosen: Iterable[Subject], order: Order) -> Iterat
     """One after the other, each by itself: what one device refuses keeps nothing from the next."""
     for subject in chosen:
         if sentence := action.why_not(subject):
-            yield Outcome(subject, is_done=False, said=sentence)
+            yield Outcome(subject, is_done=False, said=worded(sentence))
             continue
         try:
             said = action.run(subject.device, order)
         except (Unmet, CommandRefused, LabelRefused) as refused:
-            yield Outcome(subject, is_done=False, said=str(refused))
+            yield Outcome(subject, is_done=False, said=worded(refused.args[0]))
         else:
             yield Outcome(subject, is_done=True, said=said)

@@ -70,6 +70,11 @@ class Roaming(Preset):
     icon = "radio-tower"
     request_type = "Settings"
 
+    def why_not(self, subject: Subject) -> str | None:
+        if subject.target is not None and subject.target.platform is not commands.Platform.IOS:
+            return unmanaged(subject) or _("Only an iPhone or an iPad has this setting.")
+        return super().why_not(subject)
+
     def preset(self) -> Mapping[str, Any]:
         return SWITCHES["ENABLE_DATA_ROAMING"].preset()  # a phone that takes one takes all, as far as its rights go
 
