@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from epmm.imports import Fault, ImportRefused, Row, Value
 from epmm.numbers import grouped
+from epmm.texts import is_storable
 
 MOST: Final = 50_000
 LONGEST_CELL: Final = 20_000
@@ -208,9 +209,4 @@ def _value(given: Any, kind: Kind) -> Value | None:
 
 
 def _is_text(text: str) -> bool:
-    """No database keeps a NUL, and JSON can write half a character."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text and len(text) <= LONGEST_CELL
+    return is_storable(text) and len(text) <= LONGEST_CELL

@@ -50,6 +50,8 @@ class Count(ApiView):
 
 
 class SearchFields(ApiView):
+    """Also at `device_spaces/criteria`, where connectors ask for it."""
+
     def get(self, _request: Request) -> Response:
         found = [_field(each) for each in search.registry().fields if not hidden_fields.is_hidden(each.key)]
         return Response(envelope.page(found, total=len(found), has_more=False))

@@ -151,6 +151,11 @@ READ: Final[Mapping[str, Read]] = {
 }
 
 
+def model_of(device: Device) -> str:
+    """In the words that tell most."""
+    return device.model_name or device.product_name or device.model or device.family
+
+
 def values(devices: Sequence[Device], fields: Collection[Field]) -> list[dict[str, Any]]:
     """Of each device all of these, by their keys: by as many statements for a thousand devices as for one."""
     beside = _Beside(devices, fields)

@@ -86,10 +86,9 @@ def page(found: QuerySet[Device], *, name: Hashable, order: Order, offset: int, 
     """`name`: whoever asks, and what for; two of the same name are the same search.  Raises SearchRefused."""
     known = _memory.of(name)
     with search.patiently(COUNTING):
-        keys = None if known.total is not None and known.total > FEW else _first_keys(found)
-        if keys is not None and len(keys) <= FEW:
+        if (known.total or 0) <= FEW and len(keys := _first_keys(found)) <= FEW:
             return _of_few(keys, order, offset, limit)
-        total = _total(found, known, keys)
+        total = _total(found, known, remembered=FEW)
         rows = _rows(found, known, order, offset, limit) if limit else []
         devices = rows[:limit]
         prefetch_related_objects(devices, "user")
@@ -109,8 +108,7 @@ def following(
 ) -> keyset.Page[Device]:
     """By cursor.  Few are found first, and put in order then.  Raises SearchRefused."""
     with search.patiently(COUNTING):
-        keys = list(found.order_by().values_list("pk", flat=True)[: FEW + 1])
-        if len(keys) <= FEW:
+        if len(keys := _first_keys(found)) <= FEW:
             rows = Device.objects.filter(pk__in=keys).defer("details")
             page = keyset.page(rows, order, size=size, after=after)
         elif with_retired:
@@ -125,20 +123,18 @@ def count(found: QuerySet[Device], *, name: Hashable) -> int:
     """Exactly.  Raises SearchRefused."""
     known = _memory.of(name)
     with search.patiently(COUNTING):
-        keys = None if known.total is not None and known.total > CAP else _first_keys(found)
-        return len(keys) if keys is not None and len(keys) <= CAP else _total(found, known, keys)
+        return _total(found, known, remembered=CAP)
 
 
 def _first_keys(found: QuerySet[Device]) -> list[int]:
-    return list(found.order_by().values_list("pk", flat=True)[: CAP + 1])
+    return list(found.order_by().values_list("pk", flat=True)[: FEW + 1])
 
 
-def _total(found: QuerySet[Device], known: _Search, keys: list[int] | None) -> int:
-    if keys is not None and len(keys) <= CAP:
-        known.total = len(keys)
-    elif known.total is None:
+def _total(found: QuerySet[Device], known: _Search, *, remembered: int) -> int:
+    """Counted anew, unless more than so many were a while ago."""
+    if (known.total or 0) <= remembered:
         known.total = found.order_by().count()
-    return known.total
+    return known.total or 0
 
 
 def _of_few(keys: list[int], order: Order, offset: int, limit: int) -> RecordPage:
