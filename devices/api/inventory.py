@@ -64,7 +64,8 @@ class OfApp(ApiView):
         found = Device.objects.filter(pk__in=apps.values("device")).defer("details")
         name = (self.person.pk, "app", str(apps.query))
         page = record_pages.page(found, name=name, order=BY_ID, offset=window.offset, limit=window.limit)
-        wanted = rows.wanted(self.parameters.several("fields") or FIELDS, search.registry())
+        fields = self.parameters.several("fields") or FIELDS
+        wanted = rows.wanted(fields, search.registry(fields))
         results = rows.rows(page.devices, wanted)
         return Response(envelope.page(results, total=page.total, has_more=page.has_more, messages=wanted.messages()))
 

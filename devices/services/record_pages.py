@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import F, QuerySet, prefetch_related_objects
+from django.db.models import F, QuerySet
 
 from devices.models import Device
 from devices.services import listing, search
@@ -91,7 +91,7 @@ def page(found: QuerySet[Device], *, name: Hashable, order: Order, offset: int, 
         total = _total(found, known, remembered=FEW)
         rows = _rows(found, known, order, offset, limit) if limit else []
         devices = rows[:limit]
-        prefetch_related_objects(devices, "user")
+        search.with_users(devices)
     has_more = len(rows) > limit if limit else offset < total
     return RecordPage(devices=devices, total=_agreeing(total, offset, len(devices), has_more), has_more=has_more)
 
@@ -115,7 +115,7 @@ def following(
             page = _keyset(found.defer("details"), order, size=size, after=after)
         else:
             page = keyset.page(found.defer("details"), order, size=size, after=after)
-        prefetch_related_objects(page.rows, "user")
+        search.with_users(page.rows)
     return page
 
 
@@ -140,9 +140,10 @@ def _total(found: QuerySet[Device], known: _Search, *, remembered: int) -> int:
 def _of_few(keys: list[int], order: Order, offset: int, limit: int) -> RecordPage:
     column = F(order.column)
     first = column.desc(nulls_last=True) if order.is_descending else column.asc(nulls_last=True)
-    rows = Device.objects.filter(pk__in=keys).defer("details").prefetch_related("user")
+    rows = Device.objects.filter(pk__in=keys).defer("details")
     rows = rows.order_by(first, "-pk" if order.is_descending else "pk")
     devices = list(rows[offset : offset + limit])
+    search.with_users(devices)
     return RecordPage(devices=devices, total=len(keys), has_more=offset + len(devices) < len(keys))
 
 
