@@ -98,6 +98,7 @@ def harmless(text: str) -> str:
 def _csv_rows(content: str, known: Mapping[str, Column], key: str) -> Iterator[Row | Fault]:
     text = content.removeprefix(MARK)
     head = text.partition("\n")[0]
+    csv.field_size_limit(LONGEST)  # a label may have many devices
     # what spreadsheets write where the comma is for fractions
     reader = csv.reader(io.StringIO(text), delimiter=";" if ";" in head and "," not in head else ",", strict=True)
     try:
