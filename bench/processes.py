@@ -41,6 +41,14 @@ class Running:
     def megabytes(self) -> float:
         return sum(map(resident_megabytes, self.pids))
 
+    def peak_megabytes(self) -> float:
+        return sum(resident_megabytes(pid, "VmHWM:") for pid in self.pids)
+
+    def forget_peak(self) -> None:
+        """See proc(5), clear_refs."""
+        for pid in self.pids:
+            (_PROC / str(pid) / "clear_refs").write_text("5")
+
 
 @contextmanager
 def running(
@@ -63,11 +71,24 @@ def running(
 @contextmanager
 def gateway(site: Site, database_url: str) -> Iterator[Running]:
     """A device door behind a proxy: no TLS."""
-    port = free_port()
     environment = {**site.environment, **({"EPMM_DATABASE_URL": database_url} if database_url else {})}
-    command = [sys.executable, "manage.py", "gateway", "--bind", f"{HERE}:{port}"]
-    url = f"http://{HERE}:{port}/mdm/connect"
-    with running(command, environment=environment, log=site.directory / "gateway.log", url=url) as started:
+    with _serving("gateway", "/mdm/connect", site, environment) as started:
+        yield started
+
+
+@contextmanager
+def web(site: Site) -> Iterator[Running]:
+    """Portal and API, in the same way."""
+    with _serving("web", "/", site, site.environment) as started:
+        yield started
+
+
+@contextmanager
+def _serving(command: str, path: str, site: Site, environment: Mapping[str, str]) -> Iterator[Running]:
+    port = free_port()
+    words = [sys.executable, "manage.py", command, "--bind", f"{HERE}:{port}"]
+    log = site.directory / f"{command}.log"
+    with running(words, environment=environment, log=log, url=f"http://{HERE}:{port}{path}") as started:
         yield started
 
 
@@ -86,12 +107,12 @@ def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
     return {pid: (int(f[_USER]) + int(f[_SYSTEM])) / _TICKS for pid, f in fields.items() if f}
 
 
-def resident_megabytes(pid: int) -> float:
+def resident_megabytes(pid: int, line: str = "VmRSS:") -> float:
     try:
         status = (_PROC / str(pid) / "status").read_text()
     except FileNotFoundError:
         return 0.0
-    return int(status.partition("VmRSS:")[2].split()[0] if "VmRSS:" in status else 0) / 1024
+    return int(status.partition(line)[2].split()[0] if line in status else 0) / 1024
 
 
 def descendants(pid: int) -> list[int]:

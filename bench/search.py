@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from bench import calibration, site, telling
+from bench import calibration, search_api, site, telling
 from bench.search_rows import seed
 from bench.telling import Telling
 
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--devices", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--explain", action="store_true", help="print the plan of each page")
+    parser.add_argument("--api", action="store_true", help="the same through the API, and exports with their memory")
     telling.add_argument(parser)
 
 
@@ -61,6 +62,8 @@ def main(options: argparse.Namespace) -> None:
         for name, every in times.items():
             line = f"all of them, {name}: p95 {_written(_p95, every)} ms, budget {BUDGET[name]} ms\n"
             told.figure(line, name=f"all, {name}", p95=_told(_p95, every))
+        if options.api:
+            search_api.measure(here, EXPRESSIONS, options.rounds, told)
         told.end()
 
 

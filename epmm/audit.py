@@ -1,6 +1,6 @@
 """Who changed what.  Entries are written in the transaction of the change and never edited."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -53,11 +53,11 @@ def record(
     _entry(action, actor, subject_type, subject, address, status, details).save()
 
 
-def record_each(action: str, several: Mapping[str, dict[str, Any]], *, actor: str, subject_type: str) -> None:
-    """Details by subject, in one statement."""
+def record_each(action: str, several: Iterable[tuple[str, dict[str, Any]]], *, actor: str, subject_type: str) -> None:
+    """Subjects with their details, in one statement."""
     success = AuditEntry.Status.SUCCESS
     AuditEntry.objects.bulk_create(
-        [_entry(action, actor, subject_type, name, None, success, details) for name, details in several.items()]
+        [_entry(action, actor, subject_type, name, None, success, details) for name, details in several]
     )
 
 

@@ -120,6 +120,11 @@ def _some(rows: Iterable[Row | Fault]) -> Iterator[list[Row | Fault]]:
         yield some
 
 
+def words(values: Mapping[str, Value], name: str) -> frozenset[str]:
+    found = values[name]
+    return frozenset(found) if isinstance(found, tuple) else frozenset()
+
+
 def shown(value: Any) -> str:
     """To people."""
     return ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)

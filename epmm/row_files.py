@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from epmm.imports import Fault, ImportRefused, Row, Value
 from epmm.numbers import grouped
+from epmm.texts import is_storable
 
 MOST: Final = 50_000
 LONGEST_CELL: Final = 20_000
@@ -97,6 +98,7 @@ def harmless(text: str) -> str:
 def _csv_rows(content: str, known: Mapping[str, Column], key: str) -> Iterator[Row | Fault]:
     text = content.removeprefix(MARK)
     head = text.partition("\n")[0]
+    csv.field_size_limit(LONGEST)  # a label may have many devices
     # what spreadsheets write where the comma is for fractions
     reader = csv.reader(io.StringIO(text), delimiter=";" if ";" in head and "," not in head else ",", strict=True)
     try:
@@ -208,9 +210,4 @@ def _value(given: Any, kind: Kind) -> Value | None:
 
 
 def _is_text(text: str) -> bool:
-    """No database keeps a NUL, and JSON can write half a character."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text and len(text) <= LONGEST_CELL
+    return is_storable(text) and len(text) <= LONGEST_CELL

@@ -8,10 +8,12 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from devices.models import Device, Label
-from devices.services import hidden_fields, listing, search
+from devices.models import Device
+from devices.protocol.inventory import hardware_address
+from devices.services import hidden_fields, labels, listing, search
 from devices.services.record_pages import BY_ID
 from epmm import masking
+from epmm.api import paging
 from epmm.api.errors import ApiError, bad_parameter, tells
 from epmm.api.parameters import Parameters
 from epmm.numbers import grouped
@@ -19,10 +21,11 @@ from epmm.portal.keyset import Order
 from users.models import User
 
 NO_LABEL: Final = "-1"
-ORDERS: Final = ("ASC", "DESC")
 MOST_NAMED: Final = 5_000
 
 tells(search.SearchRefused, 400, "query.invalid")
+tells(labels.LabelRefused, 400, "label.refused")
+tells(labels.UnknownLabel, 404, "label.not.found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Asked:
 def chosen(parameters: Parameters, person: User) -> Asked:
     """By query, label or both.  Retired devices are among them: clients say when they mean others.
 
-    Raises ApiError, SearchRefused.
+    Raises ApiError, SearchRefused, UnknownLabel.
     """
     if "query" not in parameters and "labelId" not in parameters:
         raise bad_parameter("query", _("Either query or labelId is needed; an empty query means all devices."))
@@ -47,14 +50,13 @@ def _label(parameters: Parameters) -> int | None:
     if parameters.text("labelId").strip() in ("", NO_LABEL):
         return None
     key = parameters.number("labelId")
-    if not Label.objects.filter(pk=key).exists():
-        raise ApiError(404, "label.not.found", _("There is no label with this number."))
+    labels.numbered([key])
     return key
 
 
 def order(parameters: Parameters) -> Order:
     """By the number of the record, if nothing else is said: nothing that changes moves a device to another page."""
-    is_descending = parameters.choice("sortOrder", ORDERS, "ASC") == "DESC"
+    is_descending = paging.is_descending(parameters)
     name = parameters.text("sortField").strip()
     if not name:
         return Order(BY_ID.column, is_descending)
@@ -78,6 +80,12 @@ def uuids(parameters: Parameters, most: int = MOST_NAMED) -> list[str]:
 def known(uuids: Iterable[str]) -> dict[str, Device]:
     """Those that are there, by their UUIDs in small letters; with their users."""
     return {str(each.uuid): each for each in listing.by_uuid(uuids).select_related("user").defer("details")}
+
+
+def with_macs(addresses: Iterable[str]) -> QuerySet[Device]:
+    """By their hardware addresses, however written; what is none names nothing.  With their users."""
+    digits = [known for address in addresses if (known := hardware_address(address))]
+    return Device.objects.filter(wifi_mac__in=digits).select_related("user").defer("details")
 
 
 def device(uuid: str) -> Device:

@@ -44,14 +44,14 @@ class OfDevices(ApiView):
 
     def _devices(self) -> list[Device]:
         """In the order in which they were named."""
-        macs = [mac.replace(":", "").replace("-", "").upper() for mac in self.parameters.several("wifimacs")]
+        macs = self.parameters.several("wifimacs")
         if not macs:
             uuids = asked.uuids(self.parameters, MOST)
             known = asked.known(uuids)
             return [known[uuid.lower()] for uuid in uuids if uuid.lower() in known]
         if len(macs) > MOST:
             raise bad_parameter("wifimacs", _("At most {n} devices are asked for at once.").format(n=MOST))
-        return list(Device.objects.filter(wifi_mac__in=macs).defer("details").order_by("pk"))
+        return list(asked.with_macs(macs).order_by("pk"))
 
 
 class OfApp(ApiView):
@@ -64,7 +64,8 @@ class OfApp(ApiView):
         found = Device.objects.filter(pk__in=apps.values("device")).defer("details")
         name = (self.person.pk, "app", str(apps.query))
         page = record_pages.page(found, name=name, order=BY_ID, offset=window.offset, limit=window.limit)
-        wanted = rows.wanted(self.parameters.several("fields") or FIELDS, search.registry())
+        fields = self.parameters.several("fields") or FIELDS
+        wanted = rows.wanted(fields, search.registry(fields))
         results = rows.rows(page.devices, wanted)
         return Response(envelope.page(results, total=page.total, has_more=page.has_more, messages=wanted.messages()))
 

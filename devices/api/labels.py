@@ -13,8 +13,8 @@ from devices.services import actions, label_members, labels, listing
 from devices.services.actions import BY_KEY, Order, Outcome
 from epmm.api import envelope
 from epmm.api.envelope import Json
-from epmm.api.errors import ApiError, bad_parameter, tells
-from epmm.api.paging import FARTHEST, Window, cut
+from epmm.api.errors import bad_parameter
+from epmm.api.paging import FARTHEST, Window, cut, order_by
 from epmm.client_address import client_address
 from epmm.numbers import grouped
 from users.api.base import ApiView
@@ -22,11 +22,8 @@ from users.models import GLOBAL_SPACE
 
 SPACE: Final = {"deviceSpaceId": GLOBAL_SPACE, "deviceSpaceName": "Global", "deviceSpacePath": f"/{GLOBAL_SPACE}/"}
 SORTS: Final = {"name": "name", "id": "pk", "description": "description"}
-ORDERS: Final = ("ASC", "DESC")
 COUNTING: Final = 10.0  # seconds; whatever takes longer has no number
 REFUSED: Final = 1  # the code of whatever a device does not take
-
-tells(labels.LabelRefused, 400, "label.refused")
 
 
 class Summary(ApiView):
@@ -38,22 +35,15 @@ class Summary(ApiView):
         found = Label.objects.all()
         if query := self.parameters.text("query").strip():
             found = found.filter(name__icontains=query)
-        shown, total, has_more = cut(found.order_by(*self._order()), window)
+        shown, total, has_more = cut(found.order_by(*order_by(self.parameters, SORTS, "name")), window)
         sizes = label_members.counts(shown, seconds=COUNTING, cap=FARTHEST)
         results = [_summary(label, sizes[label.pk]) for label in shown]
         return Response(envelope.page(results, total=total, has_more=has_more))
 
-    def _order(self) -> tuple[str, str]:
-        name = self.parameters.choice("sortField", SORTS, "name")
-        sign = "-" if self.parameters.choice("sortOrder", ORDERS, "ASC") == "DESC" else ""
-        return f"{sign}{SORTS[name]}", f"{sign}pk"
-
 
 class OneLabel(ApiView):
     def get(self, _request: Request, number: int) -> Response:
-        label = Label.objects.filter(pk=number).first()
-        if label is None:
-            raise ApiError(404, "label.not.found", _("There is no label with this number."))
+        [label] = labels.numbered([number])
         return Response(envelope.one(_label(label)))
 
 
@@ -79,9 +69,7 @@ class Labels(ApiView):
         keys = [int(text) for text in self.parameters.several("labelIds") if text.isdecimal() and len(text) < 19]  # noqa: PLR2004
         if not keys:
             raise bad_parameter("labelIds", _("labelIds names at least one label."))
-        found = list(Label.objects.filter(pk__in=keys))
-        if len(found) < len(set(keys)):
-            raise ApiError(404, "label.not.found", _("There is no label with this number."))
+        found = labels.numbered(keys)
         for label in found:
             labels.check_editable(label)
         for label in found:
@@ -102,7 +90,7 @@ class _Members(ApiView):
 
     def put(self, _request: Request, name: str) -> Response:
         self.space  # noqa: B018 - as above
-        label = _find(name)
+        label = labels.find(name)
         uuids = asked.uuids(self.parameters, listing.MOST_CHOSEN)
         known = asked.known(uuids)
         order = Order(values={"label": label}, actor=self.actor, address=client_address(self.request._request))
@@ -130,13 +118,6 @@ class Add(_Members):
 
 class Remove(_Members):
     action = "remove-label"
-
-
-def _find(name: str) -> Label:
-    try:
-        return labels.find(name)
-    except labels.LabelRefused as refused:
-        raise ApiError(404, "label.not.found", str(refused)) from refused
 
 
 def _done(outcome: Outcome) -> dict[str, Any]:

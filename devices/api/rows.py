@@ -89,11 +89,9 @@ def wanted(asked: Iterable[str], registry: Registry) -> Wanted:
 
 def rows(devices: Sequence[Device], asked: Wanted) -> list[Json]:
     known = {each.key: each for each in asked.fields.values() if each is not None}
+    keys = [(name, each.key if each else "") for name, each in asked.fields.items()]
     found = field_values.values(devices, known.values())
-    return [
-        {name: None if each is None else told(values[each.key]) for name, each in asked.fields.items()}
-        for values in found
-    ]
+    return [{name: told(values.get(key)) for name, key in keys} for values in found]
 
 
 def told(value: Any) -> Any:

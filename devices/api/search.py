@@ -29,7 +29,8 @@ class Devices(ApiView):
         began = time.perf_counter()
         self.space  # noqa: B018 - looked at before anything else
         window, order = Window.read(self.parameters), asked.order(self.parameters)
-        wanted = rows.wanted(self.parameters.several("fields"), search.registry())
+        fields = self.parameters.several("fields")
+        wanted = rows.wanted(fields, search.registry(fields))
         chosen = asked.chosen(self.parameters, self.person)
         page = record_pages.page(
             chosen.devices, name=chosen.name, order=order, offset=window.offset, limit=window.limit
@@ -50,6 +51,8 @@ class Count(ApiView):
 
 
 class SearchFields(ApiView):
+    """Also at `device_spaces/criteria`, where connectors ask for it."""
+
     def get(self, _request: Request) -> Response:
         found = [_field(each) for each in search.registry().fields if not hidden_fields.is_hidden(each.key)]
         return Response(envelope.page(found, total=len(found), has_more=False))

@@ -7,6 +7,7 @@ urlpatterns = [
     path("devices", search.Devices.as_view(), name="devices"),
     path("devices/count", search.Count.as_view(), name="devices-count"),
     path("devices/search_fields", search.SearchFields.as_view(), name="devices-search-fields"),
+    path("device_spaces/criteria", search.SearchFields.as_view(), name="device-spaces-criteria"),
     path("devices/action", actions.DeviceAction.as_view(), name="devices-action"),
     path("devices/wakeup", actions.WakeUp.as_view(), name="devices-wakeup"),
     path("devices/retire", actions.Retire.as_view(), name="devices-retire"),

@@ -13,10 +13,11 @@ from devices.api import asked
 from devices.api.actions import KNOWN, SUCCESSFUL, carry_out, hold_to_limit
 from devices.api.rows import moment, told
 from devices.models import Device, Label
-from devices.services import field_values, label_members, labels, listing, search
+from devices.services import field_values, label_members, labels, listing, record_pages, search
+from devices.services.record_pages import BY_ID
 from epmm import audit, masking, options, settings_store
 from epmm.api.errors import ApiError, bad_parameter
-from epmm.api.paging import LARGEST_PAGE, Window, cut
+from epmm.api.paging import LARGEST_PAGE, Window
 from epmm.client_address import client_address
 from users.api.base import LONGEST_REASON
 from users.api.v1 import SOURCES, V1View, known
@@ -38,10 +39,11 @@ class _Devices(V1View):
     def answer(self, found: QuerySet[Device]) -> Response:
         """No data is a 404 in this API."""
         window = Window.read(self.parameters, limit=LARGEST_PAGE)
-        rows, total, _has_more = cut(found.select_related("user").defer("details").order_by("pk"), window)
-        if not total:
+        name = (self.person.pk, self.request.path, *self.parameters.several("status"))
+        page = record_pages.page(found, name=name, order=BY_ID, offset=window.offset, limit=window.limit)
+        if not page.total:
             raise ApiError(404, "not.found", _("No device was found."))
-        return Response({"devices": {"device": devices(rows)}, "totalCount": total})
+        return Response({"devices": {"device": devices(page.devices)}, "totalCount": page.total})
 
 
 class Devices(_Devices):
@@ -69,11 +71,7 @@ class OfPhone(_Devices):
 
 class OfLabel(_Devices):
     def get(self, _request: Request, name: str) -> Response:
-        try:
-            label = labels.find(name)
-        except labels.LabelRefused as refused:
-            raise ApiError(404, "label.not.found", str(refused)) from refused
-        return self.answer(label_members.members(label))
+        return self.answer(label_members.members(labels.find(name)))
 
 
 class OneDevice(V1View):
@@ -83,9 +81,8 @@ class OneDevice(V1View):
 
 class OneByMac(V1View):
     def get(self, _request: Request, mac: str) -> Response:
-        digits = mac.replace(":", "").replace("-", "").upper()
-        device = Device.objects.filter(wifi_mac=digits).select_related("user").defer("details").first()
-        if device is None or not digits:
+        device = asked.with_macs([mac]).first()
+        if device is None:
             raise ApiError(404, "device.not.found", _("There is no such device."))
         return one(device)
 

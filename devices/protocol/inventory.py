@@ -46,10 +46,15 @@ def _number(lowest: float, highest: float) -> Read:
     return read
 
 
+def hardware_address(text: str) -> str | None:
+    """Twelve digits, however they are separated; None: it is none."""
+    digits = text.replace(":", "").replace("-", "").upper()
+    is_one = len(digits) == MAC_DIGITS and not set(digits) - set("0123456789ABCDEF")
+    return digits if is_one else None
+
+
 def _mac(answer: Mapping[str, Any], key: str) -> str:
-    """Twelve digits, however the device separates them."""
-    digits = required(answer, key, str).replace(":", "").replace("-", "").upper()
-    if len(digits) == MAC_DIGITS and not set(digits) - set("0123456789ABCDEF"):
+    if digits := hardware_address(required(answer, key, str)):
         return digits
     raise WireError(f"{key}: not a hardware address")
 

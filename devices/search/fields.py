@@ -96,7 +96,8 @@ class Registry:
         return self._by_key[key]
 
     def extended(self, fields: Iterable[Field]) -> "Registry":
-        return Registry((*self.fields, *fields))
+        more = tuple(fields)
+        return Registry((*self.fields, *more)) if more else self
 
     @cached_property
     def with_spaces(self) -> tuple[str, ...]:

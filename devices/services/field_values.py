@@ -34,6 +34,10 @@ def _same(column: str) -> Read:
     return lambda device: getattr(device, column)
 
 
+def _looked_up(found: Mapping[int, Any], key: str) -> Read:
+    return (lambda device: found.get(getattr(device, key))) if found else _always(None)
+
+
 def _always(value: Any) -> Read:
     return lambda _device: value
 
@@ -151,24 +155,23 @@ READ: Final[Mapping[str, Read]] = {
 }
 
 
+def model_of(device: Device) -> str:
+    """In the words that tell most."""
+    return device.model_name or device.product_name or device.model or device.family
+
+
 def values(devices: Sequence[Device], fields: Collection[Field]) -> list[dict[str, Any]]:
     """Of each device all of these, by their keys: by as many statements for a thousand devices as for one."""
     beside = _Beside(devices, fields)
-    return [_of(device, fields, beside) for device in devices]
+    reads = [(field.key, _read(field, beside)) for field in fields]
+    return [{key: read(device) for key, read in reads} for device in map(masking.seen, devices)]
 
 
-def _of(device: Device, fields: Iterable[Field], beside: "_Beside") -> dict[str, Any]:
-    seen = masking.seen(device)
-    return {field.key: _value(device, seen, field, beside) for field in fields}
-
-
-def _value(device: Device, seen: Device, field: Field, beside: "_Beside") -> Any:
+def _read(field: Field, beside: "_Beside") -> Read:
+    """What is asked of each device is found out once."""
     if masking.hidden() and (field.key == COMMENT or field.key.startswith(CUSTOM)):
-        return None  # nobody knows what people have written there
-    if (read := READ.get(field.key)) is not None:
-        return read(seen)
-    found = beside.value(device, field)
-    return [] if found is None and field.kind is Kind.LIST else found
+        return _always(None)  # nobody knows what people have written there
+    return READ.get(field.key) or beside.read(field)
 
 
 class _Beside:
@@ -190,14 +193,15 @@ class _Beside:
         if hidden_fields.GROUPS in keys:
             self._read_groups(people)
 
-    def value(self, device: Device, field: Field) -> Any:
+    def read(self, field: Field) -> Read:
+        if field.key.startswith(f"{CUSTOM}user."):
+            return _looked_up(self._custom.get(field.key, {}), "user_id")
         if field.key.startswith(CUSTOM):
-            owner = device.user_id if field.key.startswith(f"{CUSTOM}user.") else device.pk
-            return self._custom.get(field.key, {}).get(owner)
-        found = self._directory.get(field.key, {}).get(device.user_id)
-        if found is None or hidden_fields.is_hidden(field.key):
-            return None
-        return found if field.kind is Kind.LIST else found[0]
+            return _looked_up(self._custom.get(field.key, {}), "pk")
+        found: Mapping[int, Any] = {} if hidden_fields.is_hidden(field.key) else self._directory.get(field.key, {})
+        if field.kind is Kind.LIST:
+            return lambda device: found.get(device.user_id, [])
+        return _looked_up({user: values[0] for user, values in found.items()}, "user_id")
 
     def _read_custom(self, devices: Sequence[Device], keys: Collection[str]) -> None:
         asked = {each.pk: each for each in CustomAttribute.objects.all() if each.key in keys}

@@ -1,10 +1,14 @@
-"""Renaming a label, and giving it other criteria: whatever is assigned to it stays."""
+"""Renaming a label, giving it other criteria or other devices: whatever is assigned to it stays."""
+
+from collections.abc import Mapping
 
 from django.db import IntegrityError, transaction
 
-from devices.models import Label
-from devices.services import labels
+from devices.models import Label, LabelMember
+from devices.services import label_members, labels
 from epmm import audit
+
+CHUNK = 1000
 
 
 def edit(label: Label, *, name: str, description: str, criteria: str | None = None, actor: str) -> None:
@@ -22,3 +26,17 @@ def edit(label: Label, *, name: str, description: str, criteria: str | None = No
                 labels.change_criteria(label, criteria, actor=actor)
     except IntegrityError as error:
         raise labels.already_there(name) from error
+
+
+@transaction.atomic
+def exchange(label: Label, *, come: Mapping[str, int], go: Mapping[str, int], actor: str) -> None:
+    """Devices of a manual one, by UUID: by few statements, however many."""
+    new, gone = list(come.values()), list(go.values())
+    made = [LabelMember(label=label, device_id=pk) for pk in new]
+    LabelMember.objects.bulk_create(made, batch_size=CHUNK, ignore_conflicts=True)
+    for start in range(0, len(gone), CHUNK):
+        label.members.filter(device__in=gone[start : start + CHUNK]).delete()
+    for action, devices in (("label.device_added", come), ("label.device_removed", go)):
+        said = ((label.name, {"device": uuid}) for uuid in devices)
+        audit.record_each(action, said, actor=actor, subject_type="label")
+    label_members.plan(label, {*new, *gone})

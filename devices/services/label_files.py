@@ -1,23 +1,33 @@
-"""Labels as rows of a file: what an export writes, and an import reads.  Who belongs to manual ones is not in it."""
+"""Labels as rows of a file, manual ones with their devices: what an export writes, and an import reads."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from devices.models import Label
-from devices.services import label_editing, labels
+from devices.services import label_editing, label_members, labels, listing
 from devices.services.labels import LabelRefused
 from epmm import audit, row_files
 from epmm.folding import fold
-from epmm.imports import Change, Fault, FieldChange, Report, Row, Value, carry_out
-from epmm.row_files import Column, Form
+from epmm.imports import Change, Fault, FieldChange, Report, Row, Value, carry_out, words
+from epmm.row_files import Column, Form, Kind
 
 KEY: Final = "name"
-COLUMNS: Final = (Column(KEY), Column("description"), Column("kind"), Column("criteria"))
-NEW: Final[Mapping[str, Value]] = {"description": "", "kind": Label.Kind.MANUAL.value, "criteria": ""}
+DEVICES: Final = "devices"
+COLUMNS: Final = (
+    Column(KEY),
+    Column("description"),
+    Column("kind"),
+    Column("criteria"),
+    Column(DEVICES, Kind.WORDS),
+)
+NEW: Final[Mapping[str, Value]] = {"description": "", "kind": Label.Kind.MANUAL.value, "criteria": "", DEVICES: ()}
+AT_ONCE: Final = 50  # labels, with all their devices
+ASKED: Final = 5_000  # devices by one statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +36,8 @@ class PlannedLabel:
     label: Label | None
     name: str
     after: Mapping[str, Value]
+    come: Mapping[str, int]  # devices, by their UUIDs
+    go: Mapping[str, int]
 
 
 def run(content: str, form: Form, *, actor: str, dry_run: bool, partial: bool = False, **_more: Any) -> Report[Any]:
@@ -38,12 +50,24 @@ def run(content: str, form: Form, *, actor: str, dry_run: bool, partial: bool = 
 
 
 def rows() -> Iterator[dict[str, Value]]:
-    for label in Label.objects.order_by("name", "pk").iterator(chunk_size=1000):
-        yield {KEY: label.name, **told(label)}
+    everything = Label.objects.order_by("name", "pk").iterator(chunk_size=AT_ONCE)
+    while some := list(islice(everything, AT_ONCE)):
+        yield from listed(some)
 
 
-def told(label: Label) -> dict[str, Value]:
-    return {"description": label.description.strip(), "kind": label.kind, "criteria": label.criteria}
+def listed(labels: Sequence[Label]) -> list[dict[str, Value]]:
+    """With the devices of all by one statement."""
+    members = label_members.of_manual(labels)
+    return [{KEY: label.name, **_told(label, members.get(label.pk, ()))} for label in labels]
+
+
+def _told(label: Label, devices: Iterable[str]) -> dict[str, Value]:
+    return {
+        "description": label.description.strip(),
+        "kind": label.kind,
+        "criteria": label.criteria,
+        DEVICES: tuple(sorted(devices)),
+    }
 
 
 class LabelPlan:
@@ -55,18 +79,25 @@ class LabelPlan:
         names = [str(row.values[KEY]) for row in rows]
         found = Label.objects.filter(name_folded__in=map(fold, names)) | Label.objects.filter(name__in=names)
         known = {fold(label.name): label for label in (found.select_for_update() if locked else found)}
+        # of rows that do not speak of devices nobody asks for them
+        speaking = {fold(str(row.values[KEY])) for row in rows if DEVICES in row.values}
+        members = label_members.of_manual(label for name, label in known.items() if name in speaking)
+        devices = _devices(rows)
         for row in rows:
             try:
-                yield self._planned(row, known.get(fold(str(row.values[KEY]))))
+                label = known.get(fold(str(row.values[KEY])))
+                yield self._planned(row, label, members.get(label.pk, {}) if label else {}, devices)
             except LabelRefused as refused:
                 yield Fault(row.line, str(refused))
 
     def put(self, planned: Sequence[PlannedLabel]) -> None:
         new = [each for each in planned if each.label is None]
-        made = [Label(name=each.name, name_folded=fold(each.name), **each.after) for each in new]
+        made = [_made(each) for each in new]
         Label.objects.bulk_create(made)
-        entries = {label.name: {"criteria": label.criteria} if label.is_filter else {} for label in made}
+        entries = ((label.name, {"criteria": label.criteria} if label.is_filter else {}) for label in made)
         audit.record_each("label.created", entries, actor=self._actor, subject_type="label")
+        for each, label in zip(new, made, strict=True):
+            self._exchange(each, label)
         for each in planned:
             if each.label is not None:  # what follows from it is for each to find out
                 criteria = str(each.after["criteria"]) if each.label.is_filter else None
@@ -74,20 +105,32 @@ class LabelPlan:
                 label_editing.edit(
                     each.label, name=each.label.name, description=description, criteria=criteria, actor=self._actor
                 )
+                self._exchange(each, each.label)
 
-    def _planned(self, row: Row, label: Label | None) -> PlannedLabel:
+    def _exchange(self, planned: PlannedLabel, label: Label) -> None:
+        if planned.come or planned.go:
+            label_editing.exchange(label, come=planned.come, go=planned.go, actor=self._actor)
+
+    def _planned(
+        self, row: Row, label: Label | None, members: Mapping[str, int], devices: Mapping[str, int]
+    ) -> PlannedLabel:
         """Raises LabelRefused."""
-        before = NEW if label is None else told(label)
+        before = NEW if label is None else _told(label, members)
         after = dict(before) | {key: value for key, value in row.values.items() if key != KEY}
         name = labels.proper_name(str(row.values[KEY]), str(after["description"]))
         self._once(name, row.line)
         changed = [key for key in after if after[key] != before[key]]
         if changed or label is None:
             self._judge(label, after, set(changed))
+        if unknown := words(after, DEVICES) - members.keys() - devices.keys():
+            raise LabelRefused(_("There is no device {uuid}.").format(uuid=min(unknown)))
         fields = [FieldChange(key, None if label is None else before[key], after[key]) for key in changed]
         shown = name if label is None else label.name
         change = Change(line=row.line, name=shown, is_new=label is None, fields=fields)
-        return PlannedLabel(change=change, label=label, name=name, after=after)
+        wanted = words(after, DEVICES)
+        come = {uuid: devices[uuid] for uuid in sorted(wanted - members.keys())}
+        go = {uuid: key for uuid, key in members.items() if uuid not in wanted}
+        return PlannedLabel(change=change, label=label, name=name, after=after, come=come, go=go)
 
     def _once(self, name: str, line: int) -> None:
         first = self._lines.setdefault(fold(name), line)
@@ -104,3 +147,20 @@ class LabelPlan:
             labels.checked_criteria(str(after["criteria"]))
         elif after["criteria"]:
             raise LabelRefused(_("A manual label has no criteria."))
+        if after["kind"] == Label.Kind.FILTER and after[DEVICES]:
+            raise LabelRefused(_("Criteria say which devices a filter label has."))
+
+
+def _made(planned: PlannedLabel) -> Label:
+    columns = {name: value for name, value in planned.after.items() if name != DEVICES}
+    return Label(name=planned.name, name_folded=fold(planned.name), **columns)
+
+
+def _devices(rows: Sequence[Row]) -> dict[str, int]:
+    """Those that are named, as far as they are there."""
+    named = sorted({uuid for row in rows if DEVICES in row.values for uuid in words(row.values, DEVICES)})
+    found: dict[str, int] = {}
+    for start in range(0, len(named), ASKED):
+        known = listing.by_uuid(named[start : start + ASKED]).values_list("uuid", "pk")
+        found |= {str(uuid): key for uuid, key in known}
+    return found

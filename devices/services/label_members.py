@@ -6,7 +6,7 @@ changed, some seconds later, and each hour to all of them: criteria may speak of
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Final
@@ -57,6 +57,15 @@ def _is_member(label: Label) -> Q:
     if rows[: FEW + 1].count() <= FEW:
         return Q(pk__in=rows.values("device"))
     return Q(Exists(rows.filter(device=OuterRef("pk"))))
+
+
+def of_manual(labels: Iterable[Label]) -> dict[int, dict[str, int]]:
+    """The devices of each, by their UUIDs; by one statement."""
+    found: dict[int, dict[str, int]] = {label.pk: {} for label in labels if not label.is_filter}
+    rows = LabelMember.objects.filter(label__in=found).order_by("device__uuid")
+    for label, uuid, device in rows.values_list("label", "device__uuid", "device"):
+        found[label][str(uuid)] = device
+    return found
 
 
 def count(label: Label, cap: int = search.CAP, seconds: float = patience.SECONDS) -> Count:
@@ -162,13 +171,13 @@ def follow_changes() -> None:
     """The devices that have changed, for the labels that matter."""
     for label in Label.objects.followed().filter(evaluated_at__isnull=False):
         since = label.evaluated_at and label.evaluated_at - OVERLAP
-        _plan(label, _bring_up(label, since=since))
+        plan(label, _bring_up(label, since=since))
 
 
 def follow_time() -> None:
     for label in Label.objects.filter(kind=Label.Kind.FILTER):
         if _is_followed(label):
-            _plan(label, _bring_up(label, since=None))
+            plan(label, _bring_up(label, since=None))
         elif label.evaluated_at is not None:
             _forget(label)
 
@@ -225,7 +234,7 @@ def _forget(label: Label) -> None:
     Label.objects.filter(pk=label.pk).update(evaluated_at=None)
 
 
-def _plan(label: Label, devices: set[int]) -> None:
+def plan(label: Label, devices: Collection[int]) -> None:
     if len(devices) > SINGLE:
         _plan_configurations(label)
         return

@@ -1,5 +1,6 @@
 """Labels and their members.  Whatever is assigned to a label follows its members."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -21,12 +22,24 @@ class LabelRefused(Exception):
     """Nothing was changed.  The argument is a sentence for the administrator."""
 
 
+class UnknownLabel(LabelRefused):
+    pass
+
+
 def find(name: str) -> Label:
-    """By its name, in any case; the very spelling goes first."""
+    """By its name, in any case; the very spelling goes first.  Raises UnknownLabel."""
     label = Label.objects.filter(name=name).first() or _of_any_case(name)
     if label is None:
-        raise LabelRefused(_("There is no label {name}.").format(name=name))
+        raise UnknownLabel(_("There is no label {name}.").format(name=name))
     return label
+
+
+def numbered(keys: Collection[int]) -> list[Label]:
+    """All of them.  Raises UnknownLabel."""
+    found = list(Label.objects.filter(pk__in=keys))
+    if len(found) < len({*keys}):
+        raise UnknownLabel(_("There is no label with this number."))
+    return found
 
 
 def with_their_use() -> QuerySet[Label]:

@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import F, QuerySet, prefetch_related_objects
+from django.db.models import F, QuerySet
 
 from devices.models import Device
 from devices.services import listing, search
@@ -86,13 +86,12 @@ def page(found: QuerySet[Device], *, name: Hashable, order: Order, offset: int, 
     """`name`: whoever asks, and what for; two of the same name are the same search.  Raises SearchRefused."""
     known = _memory.of(name)
     with search.patiently(COUNTING):
-        keys = None if known.total is not None and known.total > FEW else _first_keys(found)
-        if keys is not None and len(keys) <= FEW:
+        if (known.total or 0) <= FEW and len(keys := _first_keys(found)) <= FEW:
             return _of_few(keys, order, offset, limit)
-        total = _total(found, known, keys)
+        total = _total(found, known, remembered=FEW)
         rows = _rows(found, known, order, offset, limit) if limit else []
         devices = rows[:limit]
-        prefetch_related_objects(devices, "user")
+        search.with_users(devices)
     has_more = len(rows) > limit if limit else offset < total
     return RecordPage(devices=devices, total=_agreeing(total, offset, len(devices), has_more), has_more=has_more)
 
@@ -109,15 +108,14 @@ def following(
 ) -> keyset.Page[Device]:
     """By cursor.  Few are found first, and put in order then.  Raises SearchRefused."""
     with search.patiently(COUNTING):
-        keys = list(found.order_by().values_list("pk", flat=True)[: FEW + 1])
-        if len(keys) <= FEW:
+        if len(keys := _first_keys(found)) <= FEW:
             rows = Device.objects.filter(pk__in=keys).defer("details")
             page = keyset.page(rows, order, size=size, after=after)
         elif with_retired:
             page = _keyset(found.defer("details"), order, size=size, after=after)
         else:
             page = keyset.page(found.defer("details"), order, size=size, after=after)
-        prefetch_related_objects(page.rows, "user")
+        search.with_users(page.rows)
     return page
 
 
@@ -125,28 +123,27 @@ def count(found: QuerySet[Device], *, name: Hashable) -> int:
     """Exactly.  Raises SearchRefused."""
     known = _memory.of(name)
     with search.patiently(COUNTING):
-        keys = None if known.total is not None and known.total > CAP else _first_keys(found)
-        return len(keys) if keys is not None and len(keys) <= CAP else _total(found, known, keys)
+        return _total(found, known, remembered=CAP)
 
 
 def _first_keys(found: QuerySet[Device]) -> list[int]:
-    return list(found.order_by().values_list("pk", flat=True)[: CAP + 1])
+    return list(found.order_by().values_list("pk", flat=True)[: FEW + 1])
 
 
-def _total(found: QuerySet[Device], known: _Search, keys: list[int] | None) -> int:
-    if keys is not None and len(keys) <= CAP:
-        known.total = len(keys)
-    elif known.total is None:
+def _total(found: QuerySet[Device], known: _Search, *, remembered: int) -> int:
+    """Counted anew, unless more than so many were a while ago."""
+    if (known.total or 0) <= remembered:
         known.total = found.order_by().count()
-    return known.total
+    return known.total or 0
 
 
 def _of_few(keys: list[int], order: Order, offset: int, limit: int) -> RecordPage:
     column = F(order.column)
     first = column.desc(nulls_last=True) if order.is_descending else column.asc(nulls_last=True)
-    rows = Device.objects.filter(pk__in=keys).defer("details").prefetch_related("user")
+    rows = Device.objects.filter(pk__in=keys).defer("details")
     rows = rows.order_by(first, "-pk" if order.is_descending else "pk")
     devices = list(rows[offset : offset + limit])
+    search.with_users(devices)
     return RecordPage(devices=devices, total=len(keys), has_more=offset + len(devices) < len(keys))
 
 

@@ -1,6 +1,6 @@
 """Finding devices by an expression: pages by key, counts up to a cap, and no more than that."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -66,9 +66,10 @@ class Count:
         return f"{grouped(self.number)}+" if self.is_capped else grouped(self.number)
 
 
-def registry() -> Registry:
-    """The fields of this installation."""
-    return fields()
+def registry(named: Iterable[str] = ()) -> Registry:
+    """The fields of this installation; where some are named, its own as far as they are among these."""
+    text = " ".join(named)
+    return fields_for(text) if text else fields()
 
 
 def understand(expression: str) -> Node:
@@ -141,7 +142,7 @@ def find(
         raise SearchRefused(_("The place where the page begins is none of this list."))
     with patiently():
         found = keyset.page(devices, order, size=size, after=after)
-        _with_users(found.rows)
+        with_users(found.rows)
     return Page(found.rows, found.after or None)
 
 
@@ -152,7 +153,7 @@ def count(expression: str, *, exclude_retired: bool = True, cap: int = CAP, seco
     return Count(min(number, cap), is_capped=number > cap)
 
 
-def _with_users(devices: list[Device]) -> None:
+def with_users(devices: Sequence[Device]) -> None:
     """Not joined: PostgreSQL would look up the user of each device that it has yet to sort.
 
     `prefetch_related` asks for tuples of one value, which cost as much again as the devices do.

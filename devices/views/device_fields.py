@@ -9,7 +9,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from devices.models import Device, Enrollment, Identity
-from devices.views.wording import STATES, family_of, identity_badge, model_of, owner_of, status_badge, system_of
+from devices.services.field_values import model_of
+from devices.views.wording import STATES, family_of, identity_badge, owner_of, status_badge, system_of
 from epmm.portal.lists import Cell
 from users.models import User
 

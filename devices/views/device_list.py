@@ -19,9 +19,10 @@ from devices.models import Device, Label
 from devices.search.language import LONGEST
 from devices.services import listing, long_expressions, search
 from devices.services.actions import ACTIONS, Action
+from devices.services.field_values import model_of
 from devices.services.search import SORTS, SearchRefused
 from devices.views.builder import Builder, written
-from devices.views.wording import model_of, owner_of, status_badge, system_of
+from devices.views.wording import owner_of, status_badge, system_of
 from epmm.portal.keyset import Page
 from epmm.portal.lists import COUNT_CAP, LONGEST_SEARCH, SIZES, Cell, Column, Link, Listing, View, counted
 from epmm.portal.lists import Action as MenuItem

@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy
 
 from devices.models import Device, Enrollment
 from devices.services.actions import ACTIONS, subjects, worded
+from devices.services.field_values import model_of
 from devices.views.device_list import menu_item
-from devices.views.wording import icon_of, model_of, owner_of, status_badge, system_of
+from devices.views.wording import icon_of, owner_of, status_badge, system_of
 from epmm import masking
 from users import permissions
 

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from devices.models import Device
 from devices.services import duplicates as twins
 from devices.services import retired_records
-from devices.views.wording import model_of, status_badge, system_of
+from devices.services.field_values import model_of
+from devices.views.wording import status_badge, system_of
 from epmm import options, schedules, settings_store
 from epmm.models import ScheduledRun
 from epmm.numbers import grouped

@@ -52,10 +52,6 @@ def status_badge(device: Device, *, is_live: bool = False) -> Badge:
     return Badge(S(device.status).label, TONES.get(S(device.status), "plain"), key, note=why)
 
 
-def model_of(device: Device) -> str:
-    return device.model_name or device.product_name or device.model or device.family
-
-
 def system_of(device: Device) -> str:
     """`iPadOS 18.1`, as its own people call it."""
     is_ipad = device.platform == Device.Platform.IOS and family_of(device) == "iPad"

@@ -20,10 +20,11 @@ from epmm import mail, options, settings_store
 from epmm.mail import MailRefused
 from users.errors import InvalidPerson
 from users.models import PeopleRun, User
+from users.services.people_lists import everybody
 from users.views import chosen, people_runs
 from users.views.chosen import Chosen
 from users.views.dialogs import administrator, refused
-from users.views.users import LISTING, everybody, to
+from users.views.users import LISTING, to
 
 LOAD: Final = "load"  # another language, or with a PIN now: its text, unless somebody has written another
 SHOWN: Final = 50

@@ -164,20 +164,24 @@ CALLS: Final[Mapping[str, Call]] = {
         response=COUNTED,
         example={"totalCount": 17, "messages": [], "searchTimeMillis": 3},
     ),
-    "devices-search-fields GET": Call(
-        summary="Which fields are searched by.",
-        parameters=(SPACE,),
-        response=page(),
-        example=paged(
-            {
-                "name": "common.status",
-                "displayName": "Status",
-                "type": "STRING",
-                "operators": ["=", "!="],
-                "values": ["ACTIVE", "RETIRED"],
-                "category": "COMMON",
-            }
+    **either(
+        Call(
+            summary="Which fields are searched by.",
+            parameters=(SPACE,),
+            response=page(),
+            example=paged(
+                {
+                    "name": "common.status",
+                    "displayName": "Status",
+                    "type": "STRING",
+                    "operators": ["=", "!="],
+                    "values": ["ACTIVE", "RETIRED"],
+                    "category": "COMMON",
+                }
+            ),
         ),
+        "devices-search-fields GET",
+        "device-spaces-criteria GET",
     ),
     "devices-details GET": Call(
         summary="All that is known of a device, by name and value.",

@@ -1,5 +1,6 @@
 """Pages of the V2 API: so many rows from the record with this number."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -25,6 +26,17 @@ class Window:
             offset=parameters.number("offset", 0, high=FARTHEST),
             limit=parameters.number("limit", limit, high=LARGEST_PAGE),
         )
+
+
+def is_descending(parameters: Parameters) -> bool:
+    return parameters.choice("sortOrder", ("ASC", "DESC"), "ASC") == "DESC"
+
+
+def order_by(parameters: Parameters, sorts: Mapping[str, str], default: str) -> tuple[str, str]:
+    """The column that `sortField` names, and the key behind it.  Raises ApiError."""
+    column = sorts[parameters.choice("sortField", sorts, default)]
+    sign = "-" if is_descending(parameters) else ""
+    return f"{sign}{column}", f"{sign}pk"
 
 
 def cut(rows: QuerySet[M], window: Window) -> tuple[list[M], int, bool]:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from epmm.api.errors import ApiError, bad_parameter
 from epmm.numbers import grouped
+from epmm.texts import is_storable
 
 FORM: Final = "application/x-www-form-urlencoded"
 LONGEST_NUMBER: Final = 18
@@ -59,7 +60,7 @@ class Parameters:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise bad_parameter(name, _("{name} is a text.").format(name=name))
         text = str(value)
-        if not _is_text(text) or len(text) > longest:
+        if not is_storable(text) or len(text) > longest:
             raise bad_parameter(
                 name, _("{name} is a text of at most {n} characters.").format(name=name, n=grouped(longest))
             )
@@ -93,7 +94,7 @@ class Parameters:
         if not all(isinstance(each, str | int) and not isinstance(each, bool) for each in given):
             raise bad_parameter(name, _("{name} is a list of texts.").format(name=name))
         parts = [part.strip() for each in given for part in str(each).split(",")]
-        if not all(map(_is_text, parts)):
+        if not all(map(is_storable, parts)):
             raise bad_parameter(name, _("{name} is a list of texts.").format(name=name))
         return list(dict.fromkeys(part for part in parts if part))
 
@@ -118,15 +119,6 @@ class Parameters:
         if found is None:
             raise bad_parameter(name, _("{name} is one of {values}.").format(name=name, values=", ".join(known)))
         return found
-
-
-def _is_text(value: str) -> bool:
-    """No database keeps a NUL, and JSON can write half a character."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in value
 
 
 def whole(value: Any) -> int | None:

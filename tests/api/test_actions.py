@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from devices.api.actions import KNOWN
 from devices.models import Command, Device, Enrollment
 from devices.services import seeding
 from epmm import mail_options, options, settings_store
@@ -60,8 +61,9 @@ def test_the_example_of_the_specification(script: Script, phones: list[str]) -> 
 @pytest.mark.parametrize(
     ("name", "request_type"),
     [("LOCK_DEVICE", "DeviceLock"), ("RETIRE", "RemoveProfile"), ("WIPE_DEVICE", "EraseDevice"),
-     ("ENABLE_VOICE_ROAMING", "Settings"), ("disable_data_roaming", "Settings"),
-     ("DISABLE_PERSONAL_HOTSPOT", "Settings")],
+     ("UNLOCK_DEVICE_ONLY", "ClearPasscode"), ("ENABLE_VOICE_ROAMING", "Settings"),
+     ("DISABLE_VOICE_ROAMING", "Settings"), ("ENABLE_DATA_ROAMING", "Settings"), ("disable_data_roaming", "Settings"),
+     ("ENABLE_PERSONAL_HOTSPOT", "Settings"), ("DISABLE_PERSONAL_HOTSPOT", "Settings")],
 )  # fmt: skip
 def test_each_action_is_the_command_it_is_in_the_portal(
     script: Script, phones: list[str], name: str, request_type: str
@@ -72,9 +74,34 @@ def test_each_action_is_the_command_it_is_in_the_portal(
     assert types()[before:] == [request_type]
 
 
+def test_the_system_of_a_mac_is_updated_to_the_newest_that_it_has_named(script: Script, phones: list[str]) -> None:
+    mac = Device.objects.filter(status="ACTIVE", platform="macOS", enrollment_type="adde").earliest("pk")
+    for version in ("15.10", "15.9"):
+        mac.available_updates.create(product_key=version, version=version)
+
+    assert order(script, "UPDATE_OS", [str(mac.uuid)])["successful"] is True
+    command = Command.objects.latest("pk")
+    assert (command.request_type, b"15.10" in bytes(command.payload.rendered)) == ("ScheduleOSUpdate", True)
+
+
+def test_each_action_needs_its_role(script: Script, phones: list[str]) -> None:
+    """All the others are not enough."""
+    roles, person, callers = set(AdminRole.values) - {AdminRole.API}, people.by_user_id("script"), {}
+    for name, known in KNOWN.items():
+        if known.action is None:
+            continue
+        if (role := known.action.role) not in callers:
+            _row, token = api_tokens.create(person, name=role, scopes=roles - {role}, days=1, actor="test")
+            callers[role] = Script(f"Bearer {token}")
+        body = {"deviceUuids": phones[:1]}
+        assert callers[role].ask("POST", f"devices/action?actionType={name}", body).status_code == 403, name
+    assert types() == []
+
+
+@pytest.mark.parametrize("mode", ["pns", "sms"])
 @pytest.mark.parametrize("name", ["LOCATE", "UNLOCK_APP_CONNECT_CONTAINER", "SEND_MESSAGE"])
-def test_what_no_device_here_can_do(script: Script, phones: list[str], name: str) -> None:
-    more = {"additionalParameters": {"message": "Hello", "mode": "pns", "subject": ""}}
+def test_what_no_device_here_can_do(script: Script, phones: list[str], name: str, mode: str) -> None:
+    more = {"additionalParameters": {"message": "Hello", "mode": mode, "subject": ""}}
 
     told = order(script, name, phones[:1], **more)
     assert (told["deviceResults"], told["successful"]) == ({phones[0]: NOT_SUPPORTED}, False)

@@ -21,6 +21,23 @@ from users.models import AdminRole, CustomAttribute, User
 from users.services import administrators, custom_attributes, people
 
 pytestmark = pytest.mark.django_db(transaction=True)
+# Of the specification, 6.3, without custom attributes.
+DOCUMENTED = [
+    f"{group}.{name.replace('~', ' ')}"
+    for group, names in {
+        "common": """background_status battery_level client_name client_version clientId comment compliant creation_date
+            current_phone_number data_protection_enabled data_protection_reasons device_admin_enabled
+            device_is_compromised device_space_name ccm_migration_status home_country_name home_operator_name id imei
+            imsi ip_address language last_connected_at locale manufacturer mdm_managed memory_capacity memory_free
+            miclient_last_connected_at model noncompliance_reasons os_version owner platform platform_name quarantined
+            quarantined_reasons registration_date status storage_capacity storage_free uuid""",
+        "ios": """DataRoamingEnabled DeviceName iPhone~ICCID iPhone~MAC_ADDRESS_EN0 iPhone~UDID iPhone~VERSION
+            wakeup_status""",
+        "user": "display_name email_address user_id",
+        "android": "afw_capable attestation",
+    }.items()
+    for name in names.split()
+]
 QUERIES = """
 common.status = "ACTIVE" AND (common.quarantined = true OR common.compliant = false OR common.security_state != "Ok")
 "common.status"="ACTIVE" AND "common.compliant" = false
@@ -97,7 +114,7 @@ def test_values_have_the_formats_of_epmm(script: Script, devices: list[Device]) 
         "common.id", "common.registration_date", "common.last_connected_at", "common.owner", "common.status",
         "common.security_state", "common.current_phone_number", "common.wifi_mac_address", "common.compliant",
         "common.quarantined", "common.battery_level", "common.imei", "android.attestation", "common.clientId",
-        "common.noncompliance_reasons", "ios.iPhone UDID", "user.user_id", "common.location",
+        "common.noncompliance_reasons", "ios.iPhone UDID", "user.user_id", "common.location", "user.sam_account_name",
     )  # fmt: skip
     [first, second] = script.get(f"devices?adminDeviceSpaceId=1&query=retired=false&fields={quote(','.join(names))}")[
         "results"
@@ -122,7 +139,10 @@ def test_values_have_the_formats_of_epmm(script: Script, devices: list[Device]) 
         "ios.iPhone UDID": "UDID-1",
         "user.user_id": "anna",
         "common.location": None,
+        "user.sam_account_name": None,
     }
+    [person] = script.get("authorized/users?query=anna")["results"]
+    assert person["principal"] == first["user.user_id"]
     assert (second["common.current_phone_number"], second["common.owner"]) == ("PDA", "EMPLOYEE")
 
 
@@ -143,17 +163,52 @@ def test_fields_are_tolerated(
     found = script.get(f"devices?adminDeviceSpaceId=1&query=&fields={fields}")
 
     assert found["results"][0].keys() == keys
-    assert bool(found["messages"]) is unknown
+    assert [(each["type"], each["messageKey"]) for each in found["messages"]] == (
+        [("Info", "epmm.fields.unknown")] if unknown else []
+    )
 
 
 def test_without_fields_comes_the_documented_list(script: Script, devices: list[Device]) -> None:
     custom_attributes.define("device", "place", "text", actor="test")
+    custom_attributes.define("user", "room", "text", actor="test")
     found = script.get("devices?adminDeviceSpaceId=1&query=")["results"][0]
 
-    assert {"common.uuid", "common.platform_name", "ios.iPhone UDID", "android.afw_capable", "custom.device.place"} <= (
-        found.keys()
-    )
-    assert "common.SerialNumber" not in found
+    assert set(found) == {*DOCUMENTED, "custom.device.place"}
+    named = script.get(f"devices?adminDeviceSpaceId=1&query=&fields={quote(','.join(DOCUMENTED))}")
+    assert set(named["results"][0]) == set(DOCUMENTED)
+    assert named["messages"] == []
+    foreign = script.get("devices?query=&fields=windows_phone.health_data_bit_locker_status,android.security_patch")
+    assert set(foreign["results"][0].values()) == {None}
+
+
+def test_a_page_has_fifty_records_unless_another_number_is_asked_for(script: Script) -> None:
+    owner = User.objects.create(user_id="owner")
+    Device.objects.bulk_create([Device(user=owner, udid=f"UDID-{number}") for number in range(51)])
+    User.objects.bulk_create([User(user_id=f"person{number}") for number in range(200)])
+
+    sizes = [script.get(where)["resultCount"] for where in ("devices?query=", "devices?query=&limit=200")]
+    assert sizes == [50, 51]
+    people = script.get("authorized/users?adminDeviceSpaceId=1&query=")
+    assert (people["resultCount"], people["totalCount"], people["hasMore"]) == (200, 202, True)
+
+
+def test_what_somebody_typed_is_told_as_it_is_and_never_carried_out(script: Script, devices: list[Device]) -> None:
+    typed = "{0.__class__}${7*7}%s<b>"
+    [message] = script.get(f"devices?query=&fields=common.uuid,{quote(typed)}")["messages"]
+    assert typed in message["localizedMessage"]
+
+    status = f'common.status = "{typed}"'
+    refused = script.ask("GET", f"devices?query={quote(status)}")
+    assert refused.status_code == 400
+    assert "49" not in refused.json()["messages"][0]["localizedMessage"]
+    where = script.ask("GET", f"devices?query={quote('common.status = ACTIVE AND common.imei > 3')}").json()
+    assert "at character 40" in where["messages"][0]["localizedMessage"]
+
+
+def test_a_query_may_be_longer_than_epmms_255_characters(script: Script, devices: list[Device]) -> None:
+    query = " OR ".join(f'common.uuid = "{device.uuid}"' for device in devices * 60)
+
+    assert search(script, query)["totalCount"] == 3
 
 
 def test_all_field_names_on_a_line_of_32_kb(script: Script, devices: list[Device]) -> None:
@@ -167,7 +222,7 @@ def test_all_field_names_on_a_line_of_32_kb(script: Script, devices: list[Device
     "parameters",
     ["query=&limit=x", "query=&limit=-1", "query=&limit=1001", "query=&offset=10000001", "query=&sortOrder=UP",
      "query=&sortField=common.imei", "", "labelId=x", "query=(", "query=common.imei+%3E+3", "query=nofield%3D1",
-     "query=&adminDeviceSpaceId=x", "query=%00"],
+     "query=&adminDeviceSpaceId=x", "query=%00", f"query={'x' * 20_001}"],
 )  # fmt: skip
 def test_what_is_wrong_is_said(script: Script, parameters: str) -> None:
     response = script.ask("GET", f"devices?{parameters}")
@@ -240,6 +295,7 @@ def test_search_by_label(script: Script, devices: list[Device]) -> None:
 
     assert script.get(f"devices?labelId={label.pk}&fields=common.uuid")["totalCount"] == 1
     assert script.get(f"devices?labelId={label.pk}&query=SerialNumber=x&fields=common.uuid")["totalCount"] == 0
+    assert script.get(f"devices/count?labelId={label.pk}")["totalCount"] == 1
     assert script.ask("GET", "devices?labelId=99999").status_code == 404
 
 
@@ -249,7 +305,11 @@ def test_search_fields_are_those_that_can_be_searched(script: Script, devices: l
 
     assert found["totalCount"] == len(names) == len(FIELDS.fields)
     assert "common.location" not in names
-    assert next(each for each in found["results"] if each["name"] == "common.status")["operators"][:2] == ["=", "!="]
+    status = next(each for each in found["results"] if each["name"] == "common.status")
+    assert status.keys() == {"name", "displayName", "type", "operators", "values", "category"}
+    assert (status["type"], status["operators"][:2], status["category"]) == ("STRING", ["=", "!="], "COMMON")
+    assert set(Device.Status.values) <= set(status["values"])
+    assert script.get("device_spaces/criteria?adminDeviceSpaceId=1") == found  # where a connector looks for it
     for name in names:
         understand(f'"{name}" "is empty"')  # refuses what is unknown
 

@@ -78,7 +78,8 @@ def test_strangers_learn_nothing(transactional_db: None, method: str, where: str
 
 
 def test_unknown_paths_and_methods_are_told_to_callers(script: Script) -> None:
-    assert script.ask("GET", "nothing").status_code == 404
+    assert (unknown := script.ask("GET", "nothing")).status_code == 404
+    assert unknown.json()["messages"][0].keys() == {"type", "messageKey", "localizedMessage"}
     assert script.ask("DELETE", "nothing").status_code == 404
     assert (refused := script.ask("POST", "ping")).status_code == 405
     assert refused["Allow"] == "GET"

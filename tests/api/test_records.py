@@ -102,6 +102,8 @@ def test_users(script: Script) -> None:
         "displayName": "Mia Ito", "email": "mia@example.test", "enabled": True, "source": "Local", "roles": ["portal"],
     }  # fmt: skip
     assert (found["totalCount"], found["resultCount"], found["hasMore"]) == (1, 1, False)
+    for query in ("Ito", "MIA", "mia%40example.test"):
+        assert script.get(f"authorized/users?query={query}")["results"] == [mia]
     everyone = script.get("authorized/users?limit=1&sortField=principal&sortOrder=DESC")
     assert (everyone["totalCount"], everyone["hasMore"]) == (2, True)
     assert everyone["results"][0]["principal"] == "script"

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from devices.models import Command, Device, Enrollment
-from devices.services import labels, seeding
+from devices.services import labels, record_pages, seeding
 from epmm import mail_options, options, settings_store
 from epmm.models import AuditEntry, Mail
 from tests.api.conftest import Script, basic
@@ -33,6 +33,27 @@ def phone(connector: Script) -> Device:
     return device
 
 
+KEYS = set(
+    """uuid status statusCode platform platformType model name manufacturer principal userId userUUID userDisplayName
+    userFirstName userLastName emailAddress emailDomain userSource currentPhoneNumber operator homeOperator countryCode
+    countryName registeredAt createdAt lastConnectedAt mdmManaged employeeOwned compliance quarantinedStatus blockReason
+    wipeReason comment clientId regType regCount deviceCount notifyUser details""".split()  # noqa: SIM905 - a table
+)
+
+
+@pytest.mark.parametrize("few", [1000, 2], ids=["few", "many"])
+def test_pages_hold_each_device_once(connector: Script, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    monkeypatch.setattr(record_pages, "FEW", few)
+    total, found = 1, []
+    while len(found) < total:
+        page = connector.get(f"dm/devices?limit=6&offset={len(found)}", **JSON)
+        total = page["totalCount"]
+        found += [device["uuid"] for device in page["devices"]["device"]]
+
+    assert total == len(found) == Device.objects.count()
+    assert set(found) == {str(device.uuid) for device in Device.objects.all()}
+
+
 def test_devices_in_json_and_xml(connector: Script, phone: Device) -> None:
     active = Device.objects.filter(status="ACTIVE").count()
     found = connector.get("dm/devices?status=ACTIVE&limit=3", **JSON)
@@ -54,6 +75,7 @@ def test_one_device(connector: Script, phone: Device, where: str) -> None:
 
     assert found["totalCount"] == 1
     device = found["device"]
+    assert set(device) == KEYS
     assert (device["uuid"], device["status"], device["statusCode"]) == (str(phone.uuid), "ACTIVE", 97)
     assert (device["principal"], device["employeeOwned"]) == (phone.user.user_id, phone.owner == "EMPLOYEE")
     assert (device["compliance"], device["quarantinedStatus"], device["blockReason"]) == (0, 0, 0)
@@ -93,7 +115,7 @@ def test_no_data_is_a_404(connector: Script, where: str) -> None:
     [("lock", "DeviceLock"), ("wipe", "EraseDevice"), ("retire", "RemoveProfile"), ("unlock", "ClearPasscode")],
 )
 def test_orders(connector: Script, phone: Device, order: str, request_type: str) -> None:
-    where = f"dm/devices/{order}/{phone.uuid}?Reason=lost"
+    where = f"dm/devices/{order}/{phone.uuid}?{'reason' if order == 'wipe' else 'Reason'}=lost"
 
     assert connector.ask("PUT", where, **JSON).json() == {"messages": {"message": "Done."}}
     last = Command.objects.order_by("pk").last()

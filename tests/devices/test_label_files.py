@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from devices.models import Label
-from devices.services import label_files, labels
+from devices.models import Device, Label
+from devices.services import label_files, label_members, labels
 from epmm.imports import ImportRefused, Report
 from epmm.models import AuditEntry
 from epmm.row_files import Form, write
+from tests.devices.search.fleet import fleet
 
 pytestmark = pytest.mark.django_db
 OLD = '"common.os_version" < "18"'
@@ -60,6 +61,9 @@ def test_labels_are_made_and_changed_after_a_look() -> None:
     ("content", "said"),
     [
         ("name\nsales\nSALES\n", "stands in line 2"),
+        ("name,devices\nSales,9b0da853-0000-0000-0000-f4b5457299cf\n", "There is no device 9b0da853-"),
+        ("name,devices\nSales,x\n", "There is no device x."),
+        ('name,devices\n"Old, indeed",x\n', "Criteria say which devices a filter label has."),
         ("name,kind\nSales,filter\n", "stays what it is"),
         ("name,kind\nX,other\n", "manual or filter"),
         ("name,kind\nX,filter\n", "criteria"),
@@ -80,6 +84,49 @@ def test_what_is_wrong_with_a_row_is_told(content: str, said: str) -> None:
     assert set(before.splitlines()) <= set(exported().splitlines())
 
 
+@pytest.mark.parametrize("form", Form)
+def test_the_devices_of_a_manual_label_are_those_of_the_file(
+    form: Form, django_assert_max_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_members, "SINGLE", 1)
+    fleet(8)
+    every = list(Device.objects.order_by("pk"))
+    sales = labels.find("Sales")
+    for device in every[:3]:
+        labels.add(sales, device, actor="test")
+    before = exported(form)
+    labels.add(labels.create("Others", actor="test"), every[0], actor="test")
+
+    def bring_devices(some: list[Device], **more: Any) -> Report[Any]:
+        rows = [{"name": "Sales", "devices": tuple(str(each.uuid) for each in some)}]
+        columns = [column for column in label_files.COLUMNS if column.name in rows[0]]
+        content = "".join(write(rows, form, columns))  # type: ignore[arg-type] # of two kinds, as files have them
+        return label_files.run(content, form, actor="admin", **({"dry_run": False} | more))
+
+    [change] = bring_devices(every[2:], dry_run=True).changes
+    [field] = change.fields
+    assert (field.name, len(field.before or ""), len(str(field.after).split())) == ("devices", 3, 6)  # type: ignore[arg-type] # a tuple
+    assert members(sales) == {each.pk for each in every[:3]}
+    with django_assert_max_num_queries(16):  # as many for a thousand
+        assert bring_devices(every[2:]).is_applied
+    assert members(sales) == {each.pk for each in every[2:]}
+    entries = AuditEntry.objects.filter(actor="admin", subject="Sales").values_list("action", "details__device")
+    assert sorted(entries) == [
+        *sorted(("label.device_added", str(each.uuid)) for each in every[3:]),
+        *sorted(("label.device_removed", str(each.uuid)) for each in every[:2]),
+    ]
+    assert bring("name,description\nSales,other\n").is_applied  # which says nothing of devices
+    assert members(sales) == {each.pk for each in every[2:]}
+    assert label_files.run(before, form, actor="admin", dry_run=False).is_applied
+    assert members(sales) == {each.pk for each in every[:3]}
+    assert bring("name,devices\nSales,\n").is_applied
+    assert members(sales) == set()
+
+
+def members(label: Label) -> set[int]:
+    return set(label.members.values_list("device", flat=True))
+
+
 def test_a_file_with_other_columns_is_not_read() -> None:
     with pytest.raises(ImportRefused, match="'owner'"):
         bring("name,owner\nSales,me\n")
@@ -89,7 +136,7 @@ def test_the_command_exports_and_imports(tmp_path: Any) -> None:
     out, told = io.StringIO(), io.StringIO()
     call_command("label", "export", stdout=out)
     assert "'=people" in out.getvalue()
-    (file := tmp_path / "labels.csv").write_text(out.getvalue() + "More,,manual,\r\n", newline="")
+    (file := tmp_path / "labels.csv").write_text(out.getvalue() + "More,,manual,,\r\n", newline="")
     call_command("label", "import", str(file), "--dry-run", stdout=told)
     assert "1 new, 0 changed" in told.getvalue()
     call_command("label", "import", str(file), stdout=told)

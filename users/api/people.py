@@ -12,13 +12,12 @@ from rest_framework.response import Response
 
 from epmm import masking
 from epmm.api import envelope
-from epmm.api.paging import Window, cut
+from epmm.api.paging import Window, cut, order_by
 from users.api.base import ApiView
 from users.models import GLOBAL_SPACE, DirectoryValue, Group, Role, User, acting
-from users.views.users import find
+from users.services.people_lists import find
 
 PAGE: Final = 200
-ORDERS: Final = ("ASC", "DESC")
 SORTS: Final = {
     "principal": "user_id",
     "id": "pk",
@@ -37,14 +36,10 @@ class Users(ApiView):
         window = Window.read(self.parameters, limit=PAGE)
         query = self.parameters.text("query", longest=200).strip()
         people = find(User.objects.all(), query) if query else User.objects.all()
-        rows = people.order_by(*self._order()).prefetch_related("role_grants", "memberships__group__roles")
+        rows = people.order_by(*order_by(self.parameters, SORTS, "principal"))
+        rows = rows.prefetch_related("role_grants", "memberships__group__roles")
         shown, total, has_more = cut(rows, window)
         return Response(envelope.page([person(each) for each in shown], total=total, has_more=has_more))
-
-    def _order(self) -> tuple[str, str]:
-        column = SORTS[self.parameters.choice("sortField", SORTS, "principal")]
-        sign = "-" if self.parameters.choice("sortOrder", ORDERS, "ASC") == "DESC" else ""
-        return f"{sign}{column}", f"{sign}pk"
 
 
 class MySpaces(ApiView):

@@ -48,8 +48,3 @@ def told(user: User) -> Mapping[str, Value]:
         ROLES: tuple(sorted(grant.key for grant in user.role_grants.all())),
         ADMIN_ROLES: tuple(sorted(grant.key for grant in user.admin_grants.all())) if user.is_admin else (),
     }
-
-
-def words(values: Mapping[str, Value], name: str) -> frozenset[str]:
-    found = values[name]
-    return frozenset(found) if isinstance(found, tuple) else frozenset()

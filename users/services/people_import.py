@@ -14,7 +14,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
 from epmm import row_files
-from epmm.imports import Change, Fault, FieldChange, Report, Row, Value, carry_out
+from epmm.imports import Change, Fault, FieldChange, Report, Row, Value, carry_out, words
 from epmm.row_files import Form
 from users.errors import InvalidGrant, InvalidPerson
 from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, AdminGrant, AdminRole, Role, User
@@ -29,7 +29,6 @@ from users.services.people_files import (
     ROLES,
     told,
     with_roles,
-    words,
 )
 
 EMAIL: Final = "email"

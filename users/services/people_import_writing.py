@@ -5,10 +5,11 @@ from typing import Any, Final, Protocol
 
 from epmm import audit
 from epmm.folding import fold
-from epmm.imports import Change, Value
+from epmm.given import update_each
+from epmm.imports import Change, Value, words
 from epmm.models import Job
 from users.models import AdminGrant, PersonSession, PortalSession, RoleGrant, User
-from users.services.people_files import ACCOUNT, ADMIN_ROLES, ENABLED, NAMES, ROLES, words
+from users.services.people_files import ACCOUNT, ADMIN_ROLES, ENABLED, NAMES, ROLES
 
 WRITTEN: Final = (
     "first_name", "last_name", "full_name", "email", "first_name_folded", "last_name_folded",
@@ -33,7 +34,7 @@ def put(planned: Sequence[Planned], *, actor: str) -> None:
     for each in planned:
         _fill(each)
     User.objects.bulk_create([each.user for each in planned if each.change.is_new])
-    User.objects.bulk_update([each.user for each in planned if not each.change.is_new], WRITTEN)
+    update_each([each.user for each in planned if not each.change.is_new], WRITTEN)
     _grants(planned, actor)
     _admin_grants(planned, actor)
     disabled = [each.user.pk for each in planned if each.before[ENABLED] and not each.after[ENABLED]]
@@ -122,7 +123,7 @@ def _record(planned: Sequence[Planned], actor: str) -> None:
     }  # fmt: skip
     for action, several in told.items():
         if several:
-            audit.record_each(action, several, actor=actor, subject_type=USER)
+            audit.record_each(action, several.items(), actor=actor, subject_type=USER)
 
 
 def _had(planned: Planned) -> frozenset[str]:

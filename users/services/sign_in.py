@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from epmm import audit, caller
 from epmm.models import AuditEntry
+from epmm.texts import is_storable
 from users.errors import (
     AccountDisabled,
     PasswordMustChange,
@@ -115,15 +116,7 @@ def _worth_hashing(name: str, password: str, pin: str, asked: Requirement) -> bo
         return False
     if asked.asks_pin and not 0 < len(pin.strip()) <= pins.LONGEST_TYPED:
         return False
-    return not asked.asks_password or (0 < len(password) <= people.LONGEST_PASSWORD and _is_text(password))
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return not asked.asks_password or (0 < len(password) <= people.LONGEST_PASSWORD and is_storable(password))
 
 
 def _nobody() -> User:

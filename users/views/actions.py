@@ -19,10 +19,11 @@ from users.forms import DeleteForm
 from users.models import AdminRole
 from users.services import people_actions, upkeep
 from users.services.people_actions import Order, PersonAction
+from users.services.people_lists import device_count, everybody
 from users.views import chosen, people_runs
 from users.views.chosen import Chosen
 from users.views.dialogs import StepUp, administrator, refused
-from users.views.users import LISTING, device_count, everybody, to
+from users.views.users import LISTING, to
 
 HASHED_AT_ONCE: Final = 50  # a tenth of a second each
 

@@ -18,11 +18,12 @@ from epmm.portal.lists import Action, Badge, Column, Link, Listing
 from users.errors import InvalidPerson, UnknownPerson
 from users.models import AdminGrant, AdminRole, User
 from users.services import administrators, people, people_actions
+from users.services.people_lists import find
 from users.views import chosen, people_runs
-from users.views import users as users_page
 from users.views.chosen import Chosen
 from users.views.dialogs import GO, StepUp, administrator, done, refused
 from users.views.three_states import Ticks
+from users.views.users import to
 
 CATEGORIES: Final[dict[str, str | Promise]] = {
     "device": gettext_lazy("Device Management"),
@@ -81,7 +82,7 @@ LISTING: Final = Listing[User](
         ),
     ),
     sorted_by="user_id",
-    find=users_page.find,
+    find=find,
     actions=(
         Action(label=gettext_lazy("Assign administrator roles"), name="admins-roles", icon="shield-user"),
         Action(label=gettext_lazy("Assign GDPR profile"), name="admins-gdpr", icon="eye-off"),
@@ -155,7 +156,7 @@ def _chosen(request: HttpRequest) -> Chosen:
     # the list of people and that of administrators open the same dialog, each with what is ticked in it
     if request.POST.get("listed") == LISTING.name:
         return chosen.of(request, LISTING, _everybody().filter(is_admin=True))
-    return chosen.of(request, LISTING, _everybody(), narrow=users_page.to, may_be_many=True)
+    return chosen.of(request, LISTING, _everybody(), narrow=to, may_be_many=True)
 
 
 def _opened(whom: Chosen) -> Ticks:

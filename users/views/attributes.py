@@ -10,9 +10,10 @@ from users.attribute_forms import PeopleValuesForm
 from users.errors import InvalidPerson
 from users.models import CustomAttribute, User
 from users.services import custom_attributes, people_actions
+from users.services.people_lists import everybody
 from users.views import chosen, people_runs
 from users.views.dialogs import administrator, refused
-from users.views.users import LISTING, everybody, to
+from users.views.users import LISTING, to
 
 
 @require_POST

@@ -24,9 +24,10 @@ from users.models import AdminRole, CustomAttribute, ProviderLink, RegistrationP
 from users.services import custom_attributes, lock_out, people, portal_sessions, roles, second_factor, sign_in, upkeep
 from users.services.oidc import linked
 from users.services.people import NewPerson
+from users.services.people_lists import counted
 from users.services.upkeep import Facts
 from users.views.dialogs import administrator
-from users.views.users import LISTING, counted
+from users.views.users import LISTING
 
 PINS_SHOWN: Final = 5
 DEVICES_SHOWN: Final = 25

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_POST, require_safe
 from users.errors import InvalidPerson
 from users.models import RegistrationPin
 from users.services import people_actions, pin_files, pins
+from users.services.people_lists import everybody
 from users.views import chosen, people_runs
 from users.views.dialogs import administrator, refused
-from users.views.users import LISTING, everybody, to
+from users.views.users import LISTING, to
 
 
 @require_POST

@@ -22,12 +22,13 @@ from users.errors import InvalidPerson
 from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, AdminRole, Role, RoleGrant, User
 from users.services import people_actions, role_plan, roles
 from users.services.account_patterns import DEFAULT_PATTERN, VALUES
+from users.services.people_lists import everybody
 from users.services.role_plan import ATTRIBUTES, UPN, Change, Planned, Source
 from users.views import chosen, people_runs
 from users.views.chosen import Chosen
 from users.views.dialogs import StepUp, administrator, done, refused
 from users.views.three_states import Box, Ticks
-from users.views.users import LISTING, everybody, to
+from users.views.users import LISTING, to
 
 PREVIEWED: Final = 100
 MOST_TYPED: Final = 50  # a field for each

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from django.apps import apps
-from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponse
 from django.shortcuts import render
@@ -18,6 +16,7 @@ from epmm.portal.lists import Action, Badge, Column, Link, Listing, View
 from users import permissions
 from users.models import CustomAttribute, Group, Membership, Role, User, acting
 from users.services import custom_attributes
+from users.services.people_lists import device_count, everybody, find
 from users.views import group_list
 
 DIRECTORY: Final = "ldap"
@@ -28,27 +27,6 @@ _SHORT: Final = {
     Role.AAUE.value: _("User Enrollment"),
     Role.PORTAL.value: Role.PORTAL.label,
 }
-
-
-def find(people: QuerySet[User], text: str) -> QuerySet[User]:
-    """By how a name begins: that is what the indexes answer."""
-    typed = text.lower()
-    starts = Q(user_id__istartswith=typed) | Q(email__istartswith=typed) | Q(managed_apple_account__startswith=typed)
-    return people.filter(
-        starts | Q(last_name__istartswith=typed) | Q(first_name__istartswith=typed) | Q(full_name__istartswith=typed)
-    )
-
-
-def _devices() -> QuerySet[Any]:
-    """How many each has, counted for those that are shown alone; people know nothing else of devices."""
-    theirs = apps.get_model("devices", "Device").objects.filter(user=OuterRef("pk")).exclude(status="RETIRED")
-    counted: QuerySet[Any] = theirs.order_by().values("user").annotate(count=Count("pk")).values("count")
-    return counted
-
-
-def device_count(user: User) -> int:
-    count: int = getattr(user, "device_count")  # noqa: B009 - annotated
-    return count
 
 
 def _linked_count(user: User) -> Link | int:
@@ -119,16 +97,6 @@ def to(people: QuerySet[User], asked: Mapping[str, str]) -> QuerySet[User]:
         return people.exclude(source=User.Source.LDAP)
     found = people.filter(source=User.Source.LDAP)
     return found.filter(directory_entry__gone_at__isnull=False) if asked.get("gone") == "1" else found
-
-
-def counted() -> QuerySet[User]:
-    """With how many devices each has."""
-    return User.objects.annotate(device_count=Coalesce(Subquery(_devices()), 0))
-
-
-def everybody() -> QuerySet[User]:
-    """With the roles of their own, too."""
-    return counted().prefetch_related("role_grants")
 
 
 def _with_groups(people: QuerySet[User]) -> QuerySet[User]:

@@ -20,7 +20,7 @@ from devices.api.x import chosen
 from devices.api.x.chosen import Which, WhichFields
 from devices.models import Device
 from devices.services import hidden_fields, label_members, record_pages, search
-from devices.views.wording import model_of
+from devices.services.field_values import model_of
 from epmm import audit, masking
 from epmm.api import problems
 from epmm.api.fields import Cursor, Told

@@ -26,11 +26,14 @@ class ImportLabels(Imports):
 class ExportedLabel(Told):
     """As a row of an import."""
 
-    example = {"name": "Old", "description": "", "kind": "filter", "criteria": "common.os_version < 18"}
+    example = {
+        "name": "Old", "description": "", "kind": "filter", "criteria": "common.os_version < 18", "devices": [],
+    }  # fmt: skip
     name = serializers.CharField()
     description = serializers.CharField()
     kind = serializers.ChoiceField(Label.Kind.choices)
     criteria = serializers.CharField()
+    devices = serializers.ListField(child=serializers.CharField(), help_text="Of a manual one, by their UUIDs.")
 
 
 class ExportedLabels(Listed[Label]):
@@ -42,4 +45,4 @@ class ExportedLabels(Listed[Label]):
         return Label.objects.all()
 
     def told(self, rows: Any) -> list[dict[str, Any]]:
-        return [{"name": label.name, **label_files.told(label)} for label in rows]
+        return label_files.listed(rows)

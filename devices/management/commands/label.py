@@ -31,7 +31,7 @@ class Command(BaseCommand):
         listed.add_argument("name", nargs="?")
         listed.add_argument("--json", action="store_true")
         export = actions.add_parser("export", help="write all labels to the standard output")
-        imported = actions.add_parser("import", help="add and change labels; who belongs to manual ones is not in it")
+        imported = actions.add_parser("import", help="add and change labels")
         imported.add_argument("file")
         imported.add_argument("--dry-run", action="store_true", help="tell every change, and make none")
         imported.add_argument("--partial", action="store_true", help="where some rows are wrong, go on with the others")

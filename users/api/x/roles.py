@@ -18,9 +18,9 @@ from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, Role, User
 from users.services import role_plan, roles
 from users.services.account_patterns import DEFAULT_PATTERN, LONGEST_PATTERN
 from users.services.idempotency import Answer
+from users.services.people_lists import everybody
 from users.services.role_plan import ATTRIBUTES, UPN, Change, Planned, Source
 from users.services.roles import Held
-from users.views.users import everybody
 
 SOURCES: Final = [each.value for each in Source if each is not Source.KEEP]
 MOST: Final = 200  # people of one call

@@ -15,8 +15,8 @@ from users.models import User
 from users.services import people, upkeep
 from users.services.idempotency import Answer
 from users.services.people import NewPerson
+from users.services.people_lists import counted, device_count, find
 from users.services.upkeep import Facts
-from users.views.users import counted, device_count, find
 
 ORDERS: Final = {
     "user_id": Order("user_id"),
