@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
@@ -33,7 +34,12 @@ WHOSE: Final[Sequence[Column[Identity]]] = (
     Column(key="device", label=gettext_lazy("Device"), value=_device),
     Column(key="user", label=gettext_lazy("User"), value=lambda row: row.enrollment.user.display_name),
     Column(key="status", label=gettext_lazy("Status"), value=_status),
-    Column(key="serial", label=gettext_lazy("Serial number"), value=lambda row: row.serial_number),
+    Column(
+        key="serial",
+        label=gettext_lazy("Serial number"),
+        value=lambda row: Truncator(row.serial_number).chars(17),
+        told=lambda row: row.serial_number,
+    ),
     Column(key="state", label=gettext_lazy("State"), value=identity_badge),
 )
 LISTING: Final = Listing[Identity](

@@ -194,6 +194,27 @@ def services(page: Page, product: Product, take: Take) -> None:
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="Register this server there")).to_be_visible()
     take("identity-provider")
+    open_page(page, "Services", "Certificates")
+    take("certificates")
+    webhook(page, take)
+    open_page(page, "Services", "Overview")
+    take("services")
+
+
+def webhook(page: Page, take: Take) -> None:
+    """Its secret, shown once, is in no picture."""
+    open_page(page, "Services", "Webhooks")
+    page.get_by_role("link", name="Add", exact=True).click()
+    page.get_by_label("Name", exact=True).fill("Ticket system")
+    page.get_by_label("Address", exact=True).fill("https://hooks.example.com/epmm")
+    for kind in ("Device enrolled", "Device checked out", "Enrollment attempt failed"):
+        page.get_by_label(kind).check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Ticket system").first).to_be_visible()
+    open_page(page, "Services", "Webhooks")
+    row(page, "Ticket system").get_by_role("link").first.click()
+    expect(page.get_by_role("heading", name="Secret")).to_be_visible()
+    take("webhook")
 
 
 def invitations(page: Page, product: Product, take: Take) -> None:
