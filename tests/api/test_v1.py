@@ -44,7 +44,8 @@ KEYS = set(
 @pytest.mark.parametrize("few", [1000, 2], ids=["few", "many"])
 def test_pages_hold_each_device_once(connector: Script, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
     monkeypatch.setattr(record_pages, "FEW", few)
-    total, found = 1, []
+    total = 1
+    found: list[str] = []
     while len(found) < total:
         page = connector.get(f"dm/devices?limit=6&offset={len(found)}", **JSON)
         total = page["totalCount"]
