@@ -46,7 +46,7 @@ def steps(request: HttpRequest, device: Met | None, person: User | None, **more:
         scanned=scanned,
         requirement=settings_store.read(options.REQUIREMENT),
         enabled=bool(policy.offered()),
-        asks_consent=any(consent.mode_of(settings_store.read(each)) != "off" for _kind, each in consent.CONFIGURED),
+        asks_consent=consent.is_asked(person.pk if person else 0),
         **more,
     )
 
