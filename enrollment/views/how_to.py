@@ -32,6 +32,7 @@ def steps(request: HttpRequest, device: Met | None, person: User | None, **more:
     """`person`: whose address is to be typed; it is an example for nobody in particular."""
     scanned = own_address.help_address(person)
     query = f"?{request.GET.urlencode()}" if request.GET else ""
+    is_on_a_computer = met(request) is None or met(request) == BY_SLUG["mac"]  # on the phone nobody needs a camera
     return page(
         request,
         "help",
@@ -41,12 +42,11 @@ def steps(request: HttpRequest, device: Met | None, person: User | None, **more:
         address=own_address.of(person) if person else own_address.example(),
         is_own=person is not None,
         account=(person.managed_apple_account or "") if person else "",
-        # whoever reads it on the phone already needs no camera
-        code=qr.picture(scanned) if met(request) is None or met(request) == BY_SLUG["mac"] else "",
+        code=qr.picture(scanned) if is_on_a_computer and settings_store.read(options.QR_CODE) else "",
         scanned=scanned,
         requirement=settings_store.read(options.REQUIREMENT),
         enabled=bool(policy.offered()),
-        asks_consent=any(consent.mode_of(settings_store.read(each)) != "off" for _kind, each in consent.CONFIGURED),
+        asks_consent=consent.is_asked(person.pk if person else 0),
         **more,
     )
 

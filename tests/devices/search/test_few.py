@@ -34,7 +34,7 @@ def plan(expression: str) -> tuple[int, str]:
     """How many are found, in no order, and on which way."""
     with CaptureQueriesContext(connection) as queries:
         found = search.count(expression).number
-    asked = queries[-1]["sql"]
+    (asked,) = [query["sql"] for query in queries if 'FROM "devices_device"' in query["sql"]]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {'QUERY PLAN ' if connection.vendor == 'sqlite' else ''}{asked}")
         return found, " ".join(str(row[-1]) for row in cursor)
