@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
+from django.http import StreamingHttpResponse
 
 from epmm import asgi
 from epmm.asgi import FRONT_BODY, Gateway
@@ -173,9 +174,18 @@ def front_door_answers(monkeypatch: pytest.MonkeyPatch, *messages: dict[str, obj
         if message["type"] == "http.response.start":
             sent.append(message["status"])
 
-    scope = {"type": "http", "method": "POST", "path": "/healthz", "headers": [], "query_string": b""}
-    asyncio.run(asgi.FrontDoor()(scope, receive, send))
+    scope = {"type": "http", "http_version": "1.1", "method": "POST", "path": "/healthz", "headers": []}
+    asyncio.run(asgi.FrontDoor()(scope | {"query_string": b""}, receive, send))
     return sent
+
+
+def test_what_nobody_waits_for_is_not_made_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = map(str, range(1000))
+    monkeypatch.setattr(asgi, "django_application", lambda *_: StreamingHttpResponse(rows))
+
+    front_door_answers(monkeypatch, {"type": "http.request", "body": b""}, {"type": "http.disconnect"})
+
+    assert 0 < int(next(rows)) < 999
 
 
 def test_a_body_that_never_comes_takes_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
