@@ -102,7 +102,8 @@ def _suite(database: str, options: Sequence[str], environment: Mapping[str, str]
     sys.stdout.write(f"\nThe suite on {database}\n")
     sys.stdout.flush()
     workers = len(os.sched_getaffinity(0)) + 1  # one more than cores: each waits at times, for a browser or a process
-    return _python("pytest", "-n", str(workers), "-rs", *options, environment=environment)
+    dealt = ("-n", str(workers), "--maxschedchunk=8")  # else the first would get all the long ones
+    return _python("pytest", *dealt, "-rs", *options, environment=environment)
 
 
 def _coverage(environment: Mapping[str, str]) -> int:
