@@ -212,7 +212,7 @@ def test_criteria_of_a_label_are_built_in_the_same_way(site: LiveServer) -> None
         settle(page)
         page.get_by_role("button", name="Save").click()
         page.wait_for_selector(".note.success")
-        page.get_by_text("2", exact=True).wait_for()
+        page.get_by_role("row", name="Work accounts").get_by_text("2", exact=True).wait_for()
         settle(page)
 
     assert Label.objects.get(name="Work accounts").criteria == '"ios.enrollment_type" = "adde"'

@@ -105,7 +105,7 @@ def test_user_ids_that_are_refused(user_id: str) -> None:
         ({"first_name": "x" * 151}, "at most 150"),
         ({"password": ""}, "at least 8 characters"),
         ({"password": "password"}, "too common"),
-        ({"password": "x" * 1025}, "at most 1024"),
+        ({"password": "x" * 1025}, "at most 1,024"),
         ({"password": "long enough \udcff"}, "not valid text"),
         ({"managed_apple_account": "alice"}, "Managed Apple Account"),
         ({"managed_apple_account": "alice@elsewhere.example"}, "does not belong"),

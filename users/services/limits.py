@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db.models import F
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from epmm import options, settings_store
@@ -57,6 +58,7 @@ def spend(limit: Limit, whom: str, now: datetime) -> None:
     row, _is_new = SignInBudget.objects.select_for_update().get_or_create(
         key=limit.key(whom), defaults={"spent_until": now}
     )
+    now = max(now, timezone.now())  # whoever has waited for the row is not measured by when they came
     every = limit.every
     most = now + limit.at_once * every
     # what was used up of a limit that held less, or filled more slowly, is all of this one at most
