@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
+from epmm import row_files
 from epmm.imports import Report, shown
 from epmm.row_files import Form
 
@@ -13,10 +14,10 @@ ACTOR: Final = "manage.py"
 
 
 def bring(command: BaseCommand, run: Callable[..., Report[Any]], options: Mapping[str, Any]) -> None:
-    """Raises CommandError, and what `run` raises."""
+    """Raises CommandError, ImportRefused, and what `run` raises."""
     try:
-        content = Path(options["file"]).read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
+        content = row_files.text(Path(options["file"]).read_bytes())
+    except OSError as error:
         raise CommandError(f"{options['file']} cannot be read: {error}") from error
     given = {name: options[name] for name in ("dry_run", "partial")}
     report = run(content, Form(options["format"]), actor=ACTOR, **given)

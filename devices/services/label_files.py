@@ -1,6 +1,6 @@
 """Labels as rows of a file, manual ones with their devices: what an export writes, and an import reads."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -15,6 +15,7 @@ from epmm import audit, row_files
 from epmm.folding import fold
 from epmm.imports import Change, Fault, FieldChange, Report, Row, Value, carry_out, words
 from epmm.row_files import Column, Form, Kind
+from users.models import AdminRole
 
 KEY: Final = "name"
 DEVICES: Final = "devices"
@@ -40,11 +41,14 @@ class PlannedLabel:
     go: Mapping[str, int]
 
 
-def run(content: str, form: Form, *, actor: str, dry_run: bool, partial: bool = False, **_more: Any) -> Report[Any]:
+def run(
+    content: str, form: Form, *, actor: str, actor_roles: Collection[str], dry_run: bool, partial: bool = False
+) -> Report[Any]:
     """Raises ImportRefused, LabelRefused; then nothing is changed."""
     rows = row_files.read(content, form, COLUMNS, KEY)
+    plan = LabelPlan(actor, may_apply=AdminRole.LABEL_APPLY in actor_roles)
     try:
-        return carry_out(rows, LabelPlan(actor), dry_run=dry_run, partial=partial)
+        return carry_out(rows, plan, dry_run=dry_run, partial=partial)
     except IntegrityError as error:
         raise LabelRefused(_("Somebody else has just made one of these labels. Try again.")) from error
 
@@ -71,8 +75,8 @@ def _told(label: Label, devices: Iterable[str]) -> dict[str, Value]:
 
 
 class LabelPlan:
-    def __init__(self, actor: str) -> None:
-        self._actor = actor
+    def __init__(self, actor: str, *, may_apply: bool) -> None:
+        self._actor, self._may_apply = actor, may_apply
         self._lines: dict[str, int] = {}
 
     def look(self, rows: Sequence[Row], *, locked: bool) -> Iterator[PlannedLabel | Fault]:
@@ -122,6 +126,8 @@ class LabelPlan:
         changed = [key for key in after if after[key] != before[key]]
         if changed or label is None:
             self._judge(label, after, set(changed))
+        if DEVICES in changed and not self._may_apply:
+            raise LabelRefused(_("Only who may apply and remove labels may change the devices of one."))
         if unknown := words(after, DEVICES) - members.keys() - devices.keys():
             raise LabelRefused(_("There is no device {uuid}.").format(uuid=min(unknown)))
         fields = [FieldChange(key, None if label is None else before[key], after[key]) for key in changed]

@@ -14,8 +14,8 @@ LABELS: Final = Importable(
     name="labels",
     title=_("Import labels"),
     about=_(
-        "Adds and changes labels. What is not in the file stays as it is, and so does who belongs to a manual label; a"
-        " column that is not there says nothing, and an empty cell empties."
+        "Adds and changes labels. What is not in the file stays as it is; a column that is not there says nothing, and"
+        " an empty cell empties: without a device in its cell, a manual label has none."
     ),
     list_title=_("Labels"),
     columns=label_files.COLUMNS,

@@ -78,10 +78,15 @@ def identity_badge(identity: Identity) -> Badge:
     left = identity.not_after - timezone.now()
     if identity.state == Identity.State.REVOKED:
         return Badge(gettext("Revoked"), "bad")
+    if left > timedelta() and identity.state != Identity.State.CURRENT:
+        return Badge(gettext("Not in use"))
+    return validity(left)
+
+
+def validity(left: timedelta) -> Badge:
+    """Of a certificate that is good for so long."""
     if left <= timedelta():
         return Badge(gettext("Expired"), "bad")
-    if identity.state != Identity.State.CURRENT:
-        return Badge(gettext("Not in use"))
     is_soon = left < identity_expiry.SOON
     return Badge(gettext("Expires soon"), "waiting") if is_soon else Badge(gettext("Valid"), "good")
 

@@ -15,11 +15,10 @@ from django.utils import timezone
 
 from devices.models import Enrollment
 from devices.search import trigram_index
-from devices.services import push_expiry, push_topics
+from devices.services import identity_expiry, push_expiry, push_topics
 from devices.services.push_expiry import State
 from enrollment import reasons
-from enrollment.models import Authority
-from enrollment.services import domain_check, outlook, policy, rules
+from enrollment.services import authorities, domain_check, outlook, policy, rules
 from enrollment.services.findings import Finding, Verdict
 from enrollment.simulator import discovery
 from enrollment.simulator.hardware import Family
@@ -33,9 +32,6 @@ from users.services import people
 from users.services.account_mapping import FAILING
 from users.services.directory import client
 from users.services.oidc import known, providers
-
-EXPIRES_SOON: Final = timedelta(days=30)
-
 
 PUSH_VERDICT: Final = {
     State.NONE: Verdict.WARNING,
@@ -128,9 +124,8 @@ def identity_providers() -> Iterator[Finding]:
 
 
 def certificates() -> Iterator[Finding]:
-    for row in Authority.objects.filter(is_current=True).order_by("purpose"):
-        certificate = x509.load_der_x509_certificate(bytes(row.certificate))
-        yield _expiry(f"certificate {row.purpose}", certificate.not_valid_after_utc)
+    for purpose, certificate in authorities.known():
+        yield _expiry(f"certificate {purpose}", certificate.not_valid_after_utc)
     if settings.SIGNING_CERTIFICATE:
         leaf = x509.load_pem_x509_certificates(settings.SIGNING_CERTIFICATE.read_bytes())[0]
         yield _expiry("certificate that signs profiles", leaf.not_valid_after_utc)
@@ -141,11 +136,8 @@ def _expiry(subject: str, not_after: datetime) -> Finding:
     until = f"until {not_after:%Y-%m-%d}"
     if left <= timedelta():
         return Finding.stops(subject, f"It has expired: valid {until}.")
-    return (
-        Finding.warning(subject, f"It expires soon: valid {until}.")
-        if left < EXPIRES_SOON
-        else Finding.ok(subject, until)
-    )
+    is_soon = left < identity_expiry.SOON
+    return Finding.warning(subject, f"It expires soon: valid {until}.") if is_soon else Finding.ok(subject, until)
 
 
 def push() -> Iterator[Finding]:

@@ -61,6 +61,7 @@ def save(written: Written, *, actor: str, row: LocalText | None = None) -> Local
         raise TextRefused(_("Only terms have a name."))
     try:
         with transaction.atomic():
+            hold(before)
             text.save()
             _keep_named(before)
             _record("text.saved", text, actor)
@@ -72,9 +73,16 @@ def save(written: Written, *, actor: str, row: LocalText | None = None) -> Local
 @transaction.atomic
 def delete(text: LocalText, *, actor: str) -> None:
     """What people have seen and accepted of it stays, as versions.  Raises TextRefused."""
+    hold(text.name)
     _record("text.deleted", text, actor)
     text.delete()
     _keep_named(text.name)
+
+
+def hold(name: str) -> bool:
+    """Whether there are terms of this name, which nobody else takes away before the transaction ends."""
+    named = LocalText.objects.select_for_update().filter(kind=PolicyText.Kind.TERMS, name=name).order_by("pk")
+    return bool(name) and bool(named.values_list("pk"))
 
 
 def names() -> list[str]:

@@ -62,12 +62,14 @@ def save(written: Written, *, actor: str, row: Rule | None = None) -> Rule:
     rule.families = _listed(written.families, FAMILIES)
     rule.device_limit, rule.minimum_os = _limit(written.device_limit), _minima(written.minimum_os)
     rule.owner, rule.terms = _owner(written.owner), _terms(written.terms)
-    rule.terms_name = _terms_name(written.terms_name)
+    rule.terms_name = written.terms_name
     rule.changed_at, rule.changed_by = timezone.now(), actor[:255]
     if not any(_told(rule).values()) and rule.device_limit is None:
         raise RuleRefused(_("The rule says nothing. Fill in what is to be different for these people."))
     try:
         with transaction.atomic():
+            if rule.terms_name and not local_texts.hold(rule.terms_name):
+                raise RuleRefused(_("There are no terms of this name."))
             if row is None:
                 rule.position = _next_position()
             rule.save()
@@ -183,12 +185,6 @@ def _terms(text: str) -> str:
     if len(cleaned) > local_texts.LONGEST:
         raise RuleRefused(_("A text has 1 to {n} characters.").format(n=grouped(local_texts.LONGEST)))
     return cleaned
-
-
-def _terms_name(name: str) -> str:
-    if name and name not in local_texts.names():
-        raise RuleRefused(_("There are no terms of this name."))
-    return name
 
 
 def _told(rule: Rule) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_safe
 
 from devices.models import Enrollment, Identity
 from devices.views.identities import WHOSE, with_whose
+from devices.views.wording import validity
 from enrollment.models import Authority
 from enrollment.services import authorities
-from enrollment.views.wording import CERTIFICATES, validity
+from enrollment.views.wording import CERTIFICATES
 from epmm.portal.filters import Filter, Filters
 from epmm.portal.lists import COUNT_CAP, Column, Listing, counted
 
@@ -63,5 +64,5 @@ def _authority(purpose: Authority.Purpose, certificate: x509.Certificate) -> dic
         "serial": f"{certificate.serial_number:x}",
         "issued": counted(Identity.objects.order_by()[: COUNT_CAP + 1].count()) if is_ca else None,
         "expires": certificate.not_valid_after_utc,
-        "badge": validity((certificate.not_valid_after_utc - timezone.now()).days),
+        "badge": validity(certificate.not_valid_after_utc - timezone.now()),
     }

@@ -14,11 +14,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from devices.models import Device
 from devices.services import identity_expiry
+from devices.views.wording import validity
 from enrollment.reasons import BY_CODE
 from enrollment.services import charts, first_run, health, overview, simulated
 from enrollment.services.first_run import Step
 from enrollment.services.overview import Expiry, Fleet
-from enrollment.views.wording import CERTIFICATES, validity
+from enrollment.views.wording import CERTIFICATES
 from epmm import audit_checks, masking, webhooks
 from epmm.numbers import grouped
 from epmm.portal.lists import COUNT_CAP, Badge
@@ -128,5 +129,5 @@ def _identities(now: datetime) -> list[Badge]:
 
 
 def _certificate(expiry: Expiry) -> dict[str, Any]:
-    days = int(expiry.days // 1)
-    return {"name": CERTIFICATES.get(expiry.certificate, expiry.certificate), "days": days, "badge": validity(days)}
+    name, badge = CERTIFICATES.get(expiry.certificate, expiry.certificate), validity(timedelta(days=expiry.days))
+    return {"name": name, "days": int(expiry.days // 1), "badge": badge}

@@ -15,9 +15,9 @@ from django.views.decorators.http import require_safe
 from devices.models import PushCertificate
 from devices.services import push_expiry
 from devices.views.mdm_settings import push_badge
+from devices.views.wording import validity
 from enrollment.models import Authority
 from enrollment.services import authorities
-from enrollment.views.wording import validity
 from epmm import mail
 from epmm.models import Mail, Webhook
 from epmm.portal.lists import Badge
@@ -77,7 +77,7 @@ def _authority() -> Iterator[Connection]:
                 kind=_("Certificate authority"),
                 name=_("Local"),
                 page="services-certificates",
-                state=validity((certificate.not_valid_after_utc - timezone.now()).days),
+                state=validity(certificate.not_valid_after_utc - timezone.now()),
             )
 
 

@@ -9,9 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from devices.models import Device
 from enrollment.models import AttemptStep, PolicyText, Step
 from enrollment.reasons import BY_CODE
-from epmm.portal.lists import Badge
 
-SOON_DAYS: Final = 30
 KINDS: Final[dict[str, str | Promise]] = dict(Device.EnrollmentType.choices)
 TEXTS: Final[dict[str, str | Promise]] = {
     PolicyText.Kind.PRIVACY: _("Your Privacy Matters"),
@@ -35,13 +33,6 @@ DETAILS: Final[dict[str, str | Promise]] = {
     "serial": _("serial number of the certificate"),
     "version": _("version"),
 }
-
-
-def validity(days: int) -> Badge:
-    """Of a certificate with so many days left."""
-    if days < 0:
-        return Badge(_("Expired"), "bad")
-    return Badge(_("Expires soon"), "waiting") if days < SOON_DAYS else Badge(_("Valid"), "good")
 
 
 def step_name(step: AttemptStep) -> str:

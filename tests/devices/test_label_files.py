@@ -12,6 +12,7 @@ from epmm.imports import ImportRefused, Report
 from epmm.models import AuditEntry
 from epmm.row_files import Form, write
 from tests.devices.search.fleet import fleet
+from users.models import AdminRole
 
 pytestmark = pytest.mark.django_db
 OLD = '"common.os_version" < "18"'
@@ -24,7 +25,9 @@ def house() -> None:
 
 
 def bring(content: str, **more: Any) -> Report[Any]:
-    return label_files.run(content, Form.CSV, actor="admin", **({"dry_run": False} | more))
+    form = more.pop("form", Form.CSV)
+    given: dict[str, Any] = {"dry_run": False, "actor_roles": AdminRole.values} | more
+    return label_files.run(content, form, actor="admin", **given)
 
 
 def exported(form: Form = Form.CSV) -> str:
@@ -35,7 +38,7 @@ def exported(form: Form = Form.CSV) -> str:
 def test_what_was_exported_changes_nothing(form: Form) -> None:
     before, entries = exported(form), AuditEntry.objects.count()
 
-    report = label_files.run(before, form, actor="admin", dry_run=False)
+    report = bring(before, form=form)
     assert (report.rows, report.unchanged, report.is_applied) == (Label.objects.count(), report.rows, True)
     assert (exported(form), AuditEntry.objects.count()) == (before, entries)
 
@@ -101,7 +104,7 @@ def test_the_devices_of_a_manual_label_are_those_of_the_file(
         rows = [{"name": "Sales", "devices": tuple(str(each.uuid) for each in some)}]
         columns = [column for column in label_files.COLUMNS if column.name in rows[0]]
         content = "".join(write(rows, form, columns))  # type: ignore[arg-type] # of two kinds, as files have them
-        return label_files.run(content, form, actor="admin", **({"dry_run": False} | more))
+        return bring(content, form=form, **more)
 
     [change] = bring_devices(every[2:], dry_run=True).changes
     [field] = change.fields
@@ -117,7 +120,7 @@ def test_the_devices_of_a_manual_label_are_those_of_the_file(
     ]
     assert bring("name,description\nSales,other\n").is_applied  # which says nothing of devices
     assert members(sales) == {each.pk for each in every[2:]}
-    assert label_files.run(before, form, actor="admin", dry_run=False).is_applied
+    assert bring(before, form=form).is_applied
     assert members(sales) == {each.pk for each in every[:3]}
     assert bring("name,devices\nSales,\n").is_applied
     assert members(sales) == set()

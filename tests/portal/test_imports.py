@@ -138,3 +138,5 @@ def test_labels_are_brought_in_and_taken_out(signed_in: SignedIn) -> None:
     exported = client.get(f"{LABELS}?format=csv")
     assert "Old,,filter,common.os_version < 18" in b"".join(exported.streaming_content).decode()  # type: ignore[attr-defined] # a stream
     assert client.get(USERS).status_code == 403
+    devices = sent(client, LABELS, "name,devices\nNew,x\n")
+    assert "Only who may apply and remove labels may change the devices of one." in told(devices)

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_http_methods
 
 from epmm import audit, row_files
 from epmm.imports import ImportRefused, Report, Value, shown
+from epmm.numbers import grouped
 from epmm.portal.lists import Link
 from epmm.row_files import Column, Form, harmless
 from users import permissions
@@ -131,8 +132,10 @@ def _seen(content: str, report: Report[Any]) -> str:
 
 
 def _done(request: HttpRequest, what: Importable, report: Report[Any]) -> HttpResponse:
-    numbers = {"new": report.created, "changed": report.changed, "refused": len(report.faults)}
-    messages.success(request, _("Imported: {new} new, {changed} changed, {refused} left out.").format(**numbers))
+    said = _("Imported: {new} new, {changed} changed, {refused} left out.").format(
+        new=grouped(report.created), changed=grouped(report.changed), refused=grouped(len(report.faults))
+    )
+    messages.success(request, said)
     return HttpResponse(status=204, headers={"HX-Redirect": reverse(f"portal:{what.name}")})
 
 

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from epmm.numbers import grouped
 from epmm.portal.lists import Action, Badge, Column, Link, Listing, View
 from users import permissions
 from users.models import CustomAttribute, Group, Membership, Role, User, acting
@@ -32,7 +33,7 @@ _SHORT: Final = {
 def _linked_count(user: User) -> Link | int:
     """For who may see devices."""
     count = device_count(user)
-    return Link(str(count), f"{reverse('portal:devices')}?user={user.pk}") if count else count
+    return Link(grouped(count), f"{reverse('portal:devices')}?user={user.pk}") if count else count
 
 
 def _roles(user: User) -> str:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from epmm import events, webhooks
 from epmm.models import Webhook, WebhookDelivery
+from epmm.numbers import grouped
 from epmm.portal.lists import Badge, Cell, Column, Link, Listing
 from epmm.rate_limit import limited
 from epmm.webhooks import WebhookRefused
@@ -43,7 +44,7 @@ def _kinds(webhook: Webhook) -> str:
 
 def _dead(webhook: Webhook) -> Cell:
     number = getattr(webhook, "dead", 0)
-    return Link(str(number), _deliveries(webhook, "dead")) if number else number
+    return Link(grouped(number), _deliveries(webhook, "dead")) if number else number
 
 
 def _deliveries(webhook: Webhook, state: str = "") -> str:
