@@ -7,8 +7,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device
-from enrollment.models import AttemptStep, PolicyText, Step
-from enrollment.reasons import BY_CODE
+from enrollment.models import AttemptStep, PolicyText
 from epmm.portal.lists import Badge
 
 SOON_DAYS: Final = 30
@@ -42,15 +41,6 @@ def validity(days: int) -> Badge:
     if days < 0:
         return Badge(_("Expired"), "bad")
     return Badge(_("Expires soon"), "waiting") if days < SOON_DAYS else Badge(_("Valid"), "good")
-
-
-def step_name(step: AttemptStep) -> str:
-    """A key that an earlier release wrote, and nobody writes any more, is shown as it is."""
-    return str(Step(step.step).label) if step.step in Step else step.step
-
-
-def advice(step: AttemptStep) -> str:
-    return str(BY_CODE[step.code].operator) if step.code in BY_CODE else ""
 
 
 def details(step: AttemptStep) -> str:
