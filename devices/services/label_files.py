@@ -15,6 +15,7 @@ from epmm import audit, row_files
 from epmm.folding import fold
 from epmm.imports import Change, Fault, FieldChange, Report, Row, Value, carry_out, words
 from epmm.row_files import Column, Form, Kind
+from users.models import AdminRole
 
 KEY: Final = "name"
 DEVICES: Final = "devices"
@@ -40,11 +41,13 @@ class PlannedLabel:
     go: Mapping[str, int]
 
 
-def run(content: str, form: Form, *, actor: str, dry_run: bool, partial: bool = False, **_more: Any) -> Report[Any]:
+def run(
+    content: str, form: Form, *, actor: str, actor_roles: Iterable[str], dry_run: bool, partial: bool = False
+) -> Report[Any]:
     """Raises ImportRefused, LabelRefused; then nothing is changed."""
     rows = row_files.read(content, form, COLUMNS, KEY)
     try:
-        return carry_out(rows, LabelPlan(actor), dry_run=dry_run, partial=partial)
+        return carry_out(rows, LabelPlan(actor, frozenset(actor_roles)), dry_run=dry_run, partial=partial)
     except IntegrityError as error:
         raise LabelRefused(_("Somebody else has just made one of these labels. Try again.")) from error
 
@@ -71,8 +74,8 @@ def _told(label: Label, devices: Iterable[str]) -> dict[str, Value]:
 
 
 class LabelPlan:
-    def __init__(self, actor: str) -> None:
-        self._actor = actor
+    def __init__(self, actor: str, actor_roles: frozenset[str]) -> None:
+        self._actor, self._may_apply = actor, AdminRole.LABEL_APPLY in actor_roles
         self._lines: dict[str, int] = {}
 
     def look(self, rows: Sequence[Row], *, locked: bool) -> Iterator[PlannedLabel | Fault]:
@@ -122,6 +125,9 @@ class LabelPlan:
         changed = [key for key in after if after[key] != before[key]]
         if changed or label is None:
             self._judge(label, after, set(changed))
+        if DEVICES in changed and not self._may_apply:
+            sentence = _("This needs the role “{role}”. Whoever manages administrators can give it to you.")
+            raise LabelRefused(sentence.format(role=AdminRole.LABEL_APPLY.label))
         if unknown := words(after, DEVICES) - members.keys() - devices.keys():
             raise LabelRefused(_("There is no device {uuid}.").format(uuid=min(unknown)))
         fields = [FieldChange(key, None if label is None else before[key], after[key]) for key in changed]

@@ -1,7 +1,8 @@
 """Labels from a file: what would become of each row, and what becomes of it."""
 
 import io
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import pytest
 from django.core.management import call_command
@@ -12,6 +13,7 @@ from epmm.imports import ImportRefused, Report
 from epmm.models import AuditEntry
 from epmm.row_files import Form, write
 from tests.devices.search.fleet import fleet
+from users.models import AdminRole
 
 pytestmark = pytest.mark.django_db
 OLD = '"common.os_version" < "18"'
@@ -23,8 +25,11 @@ def house() -> None:
     labels.create("Old, indeed", criteria=OLD, actor="test")
 
 
+run: Final = partial(label_files.run, actor_roles=[AdminRole.LABEL_MANAGE, AdminRole.LABEL_APPLY])
+
+
 def bring(content: str, **more: Any) -> Report[Any]:
-    return label_files.run(content, Form.CSV, actor="admin", **({"dry_run": False} | more))
+    return run(content, Form.CSV, actor="admin", **({"dry_run": False} | more))
 
 
 def exported(form: Form = Form.CSV) -> str:
@@ -35,7 +40,7 @@ def exported(form: Form = Form.CSV) -> str:
 def test_what_was_exported_changes_nothing(form: Form) -> None:
     before, entries = exported(form), AuditEntry.objects.count()
 
-    report = label_files.run(before, form, actor="admin", dry_run=False)
+    report = run(before, form, actor="admin", dry_run=False)
     assert (report.rows, report.unchanged, report.is_applied) == (Label.objects.count(), report.rows, True)
     assert (exported(form), AuditEntry.objects.count()) == (before, entries)
 
@@ -101,12 +106,14 @@ def test_the_devices_of_a_manual_label_are_those_of_the_file(
         rows = [{"name": "Sales", "devices": tuple(str(each.uuid) for each in some)}]
         columns = [column for column in label_files.COLUMNS if column.name in rows[0]]
         content = "".join(write(rows, form, columns))  # type: ignore[arg-type] # of two kinds, as files have them
-        return label_files.run(content, form, actor="admin", **({"dry_run": False} | more))
+        return run(content, form, actor="admin", **({"dry_run": False} | more))
 
     [change] = bring_devices(every[2:], dry_run=True).changes
     [field] = change.fields
     assert (field.name, len(field.before or ""), len(str(field.after).split())) == ("devices", 3, 6)  # type: ignore[arg-type] # a tuple
     assert members(sales) == {each.pk for each in every[:3]}
+    [fault] = bring_devices(every[2:], actor_roles=[AdminRole.LABEL_MANAGE]).faults
+    assert AdminRole.LABEL_APPLY.label in fault.sentence
     with django_assert_max_num_queries(16):  # as many for a thousand
         assert bring_devices(every[2:]).is_applied
     assert members(sales) == {each.pk for each in every[2:]}
@@ -117,7 +124,7 @@ def test_the_devices_of_a_manual_label_are_those_of_the_file(
     ]
     assert bring("name,description\nSales,other\n").is_applied  # which says nothing of devices
     assert members(sales) == {each.pk for each in every[2:]}
-    assert label_files.run(before, form, actor="admin", dry_run=False).is_applied
+    assert run(before, form, actor="admin", dry_run=False).is_applied
     assert members(sales) == {each.pk for each in every[:3]}
     assert bring("name,devices\nSales,\n").is_applied
     assert members(sales) == set()

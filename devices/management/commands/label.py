@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -10,6 +11,7 @@ from devices.services.search import SearchRefused
 from epmm.import_command import bring
 from epmm.imports import ImportRefused
 from epmm.row_files import Form, write
+from users.models import AdminRole
 
 ACTOR: Final = "manage.py"
 
@@ -89,7 +91,7 @@ class Command(BaseCommand):
             self.stdout.write(piece, ending="")
 
     def _import(self, options: dict[str, Any]) -> None:
-        bring(self, label_files.run, options)
+        bring(self, partial(label_files.run, actor_roles=AdminRole.values), options)
 
 
 def _line(facts: dict[str, Any]) -> str:
