@@ -423,6 +423,13 @@ ACCEPT_AGAIN: Final = flag(
     default=False,
     help=gettext_lazy("A changed text is shown again at a person's next sign-in to the user portal."),
 )
+API_CALLS_PER_SECOND: Final = number(
+    "api.calls_per_second",
+    default=100,
+    low=5,
+    high=10_000,
+    help=gettext_lazy("How many calls a second each caller of the API has in the long run, in each process."),
+)
 API_WIPE_LIMIT: Final = number(
     "api.wipe_limit",
     default=50,

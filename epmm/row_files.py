@@ -19,6 +19,7 @@ from epmm.texts import is_storable
 MOST: Final = 50_000
 LONGEST_CELL: Final = 20_000
 LONGEST: Final = 16 << 20  # of a file that was packed
+NESTED: Final = 10 * MOST  # lists and objects in it: JSON makes a hundred bytes of two
 PACKED: Final = b"\x1f\x8b"  # how what gzip makes begins
 _GZIP: Final = 31  # of zlib's window bits: 15, with the header of gzip
 MARK: Final = "\N{BYTE ORDER MARK}"
@@ -58,6 +59,8 @@ def unpacked(raw: bytes) -> bytes:
         raise ImportRefused(_("The body is not what gzip makes.")) from error
     if len(found) > LONGEST:
         raise TooLong(_("The file is longer than {n} MB.").format(n=LONGEST >> 20))
+    if found.count(b"[") + found.count(b"{") > NESTED:
+        raise ImportRefused(_("One file has at most {n} rows.").format(n=grouped(MOST)))
     return found
 
 

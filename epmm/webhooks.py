@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -43,13 +43,21 @@ def save(webhook: Webhook, *, actor: str) -> str | None:
         webhook.secret = secret.encode()
     elif before.url != webhook.url or (webhook.is_enabled and not before.is_enabled):
         _forget_failures(webhook)
-    webhook.save()
+    try:
+        with transaction.atomic():
+            webhook.save()
+    except IntegrityError as error:  # somebody else has just added one
+        raise WebhookRefused(taken_sentence()) from error
     if before is not None and before.is_enabled and not webhook.is_enabled:
         _give_up_waiting(webhook)
     events.remember_wanted()
     changes = {name: _change(before, webhook, name) for name in AUDITED}
     _record("changed" if before else "added", webhook, actor, {name: each for name, each in changes.items() if each})
     return secret
+
+
+def taken_sentence() -> str:
+    return _("There is a webhook with this name.")
 
 
 def _change(before: Webhook | None, after: Webhook, name: str) -> list[Any] | None:

@@ -9,6 +9,7 @@ from django.test import TransactionTestCase
 from django.utils import translation
 
 from epmm import rate_limit
+from epmm.portal import record_pages
 from tests import emptying, plan, services
 from users.api import throttling
 from users.services import api_credentials, lock_out
@@ -25,9 +26,10 @@ def _emptied() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nobody_was_here() -> None:
-    """No caller is remembered from the tests before, nor the language of the last one."""
+    """No caller is remembered from the tests before, no page, nor the language of the last one."""
     rate_limit.forget()
     throttling.forget()
+    record_pages.forget()
     api_credentials.forget()
     translation.deactivate()
 

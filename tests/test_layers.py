@@ -109,6 +109,19 @@ def test_inside_an_app_the_edge_knows_services_and_services_know_models() -> Non
     assert wrong == []
 
 
+def test_the_api_takes_nothing_from_pages() -> None:
+    """What both show, and find by, is a service."""
+    wrong = [
+        f"{module.name} imports {name}"
+        for module in ALL
+        if module.part == "api"
+        for name in module.imports()
+        if part_of(name) == "views"
+    ]
+
+    assert wrong == []
+
+
 def test_nobody_imports_a_composition_root() -> None:
     """Celery's application is the exception: the worker runs it, the start makes it the default."""
     wrong = [

@@ -50,7 +50,7 @@ class WebhookForm(forms.Form):
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"].strip()
         if Webhook.objects.filter(name=name).exclude(pk=self.webhook.pk).exists():
-            raise forms.ValidationError(_("There is a webhook with this name."))
+            raise forms.ValidationError(webhooks.taken_sentence())
         return name
 
     def clean_url(self) -> str:

@@ -66,7 +66,7 @@ class OfApp(ApiView):
         page = record_pages.page(found, name=name, order=BY_ID, offset=window.offset, limit=window.limit)
         fields = self.parameters.several("fields") or FIELDS
         wanted = rows.wanted(fields, search.registry(fields))
-        results = rows.rows(page.devices, wanted)
+        results = rows.rows(page.rows, wanted)
         return Response(envelope.page(results, total=page.total, has_more=page.has_more, messages=wanted.messages()))
 
     def _apps(self) -> Any:

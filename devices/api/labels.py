@@ -14,7 +14,7 @@ from devices.services.actions import BY_KEY, Order, Outcome
 from epmm.api import envelope
 from epmm.api.envelope import Json
 from epmm.api.errors import bad_parameter
-from epmm.api.paging import FARTHEST, Window, cut, order_by
+from epmm.api.paging import FARTHEST, Window, ordered, page
 from epmm.client_address import client_address
 from epmm.numbers import grouped
 from users.api.base import ApiView
@@ -35,10 +35,11 @@ class Summary(ApiView):
         found = Label.objects.all()
         if query := self.parameters.text("query").strip():
             found = found.filter(name__icontains=query)
-        shown, total, has_more = cut(found.order_by(*order_by(self.parameters, SORTS, "name")), window)
-        sizes = label_members.counts(shown, seconds=COUNTING, cap=FARTHEST)
-        results = [_summary(label, sizes[label.pk]) for label in shown]
-        return Response(envelope.page(results, total=total, has_more=has_more))
+        order = ordered(self.parameters, SORTS, "name")
+        shown = page(found, order, window, name=(self.person.pk, "labels", query))
+        sizes = label_members.counts(shown.rows, seconds=COUNTING, cap=FARTHEST)
+        results = [_summary(label, sizes[label.pk]) for label in shown.rows]
+        return Response(envelope.page(results, total=shown.total, has_more=shown.has_more))
 
 
 class OneLabel(ApiView):

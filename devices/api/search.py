@@ -36,7 +36,7 @@ class Devices(ApiView):
             chosen.devices, name=chosen.name, order=order, offset=window.offset, limit=window.limit
         )
         body = envelope.page(
-            rows.rows(page.devices, wanted), total=page.total, has_more=page.has_more, messages=wanted.messages()
+            rows.rows(page.rows, wanted), total=page.total, has_more=page.has_more, messages=wanted.messages()
         )
         return Response(envelope.timed(body, began=began))
 

@@ -43,7 +43,7 @@ class _Devices(V1View):
         page = record_pages.page(found, name=name, order=BY_ID, offset=window.offset, limit=window.limit)
         if not page.total:
             raise ApiError(404, "not.found", _("No device was found."))
-        return Response({"devices": {"device": devices(page.devices)}, "totalCount": page.total})
+        return Response({"devices": {"device": devices(page.rows)}, "totalCount": page.total})
 
 
 class Devices(_Devices):

@@ -36,6 +36,8 @@ SORTS: Final = {
     "user.display_name": "user_name_folded",
     "ios.DeviceName": "name_folded",
     "common.SerialNumber": "serial_number",
+    "common.uuid": "uuid",
+    "common.modified_at": "modified_at",
 }
 WITHOUT_RETIRED: Final = Test(field="common.retired", operator=Operator.EQUALS, value="false")
 DEFAULT_SORT: Final = "-common.last_connected_at"

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from devices.views.device_page import device_or_404, tab
 from enrollment.models import Attempt
-from enrollment.views.wording import advice, step_name
+from enrollment.services.attempt_lists import advice, step_name
 from epmm.portal.lists import Badge
 
 NEWEST: Final = 5

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -10,12 +9,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from enrollment.models import Attempt, AttemptStep
-from enrollment.protocol.discovery import ModelFamily
 from enrollment.reasons import BY_CODE
-from enrollment.views.wording import KINDS, advice, details, step_name
-from epmm.portal.filters import Filter, Filters, days
+from enrollment.services.attempt_lists import FILTERS, advice, step_name
+from enrollment.views.wording import KINDS, details
+from epmm.portal.filters import Filters
 from epmm.portal.lists import Badge, Cell, Column, Link, Listing
-from users.models import User
 
 TONES: Final = {
     Attempt.State.OPEN: "waiting",
@@ -44,20 +42,6 @@ def _identifier(attempt: Attempt) -> Cell:
     return Link(shown, reverse("portal:logs-enrollment-attempt", args=[attempt.pk]))
 
 
-def _of_user(text: str) -> Q:
-    """Whom it names is looked up first: the database would look up the person of each attempt."""
-    user = User.objects.filter(user_id=text).values_list("pk", flat=True).first()
-    return Q(pk__in=[]) if user is None else Q(user=user)
-
-
-FILTERS: Final = (
-    Filter(key="user", label=_("User or address"), lookup="identifier", or_by=_of_user),
-    Filter(key="domain", label=_("Domain"), lookup="domain", is_lower=True),
-    Filter(key="model", label=_("Model"), lookup="model_family", values=[(family, family) for family in ModelFamily]),
-    Filter(key="code", label=_("Code"), lookup="last_code", values=[(code, code) for code in BY_CODE]),
-    Filter(key="state", label=_("State"), lookup="state", values=Attempt.State.choices),
-    *days("opened_at", since=_("From"), until=_("To")),
-)
 LISTING: Final = Listing[Attempt](
     name="logs-enrollment",
     title=_("Enrollment log"),

@@ -7,8 +7,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device
-from enrollment.models import AttemptStep, PolicyText, Step
-from enrollment.reasons import BY_CODE
+from enrollment.models import AttemptStep, PolicyText
 
 KINDS: Final[dict[str, str | Promise]] = dict(Device.EnrollmentType.choices)
 TEXTS: Final[dict[str, str | Promise]] = {
@@ -35,13 +34,6 @@ DETAILS: Final[dict[str, str | Promise]] = {
 }
 
 
-def step_name(step: AttemptStep) -> str:
-    """A key that an earlier release wrote, and nobody writes any more, is shown as it is."""
-    return str(Step(step.step).label) if step.step in Step else step.step
-
-
-def advice(step: AttemptStep) -> str:
-    return str(BY_CODE[step.code].operator) if step.code in BY_CODE else ""
 
 
 def details(step: AttemptStep) -> str:

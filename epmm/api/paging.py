@@ -1,12 +1,15 @@
 """Pages of the V2 API: so many rows from the record with this number."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from django.db.models import Model, QuerySet
 
 from epmm.api.parameters import Parameters
+from epmm.portal import record_pages
+from epmm.portal.keyset import Order
+from epmm.portal.record_pages import RecordPage
 
 M = TypeVar("M", bound=Model)
 PAGE: Final = 50
@@ -32,15 +35,12 @@ def is_descending(parameters: Parameters) -> bool:
     return parameters.choice("sortOrder", ("ASC", "DESC"), "ASC") == "DESC"
 
 
-def order_by(parameters: Parameters, sorts: Mapping[str, str], default: str) -> tuple[str, str]:
-    """The column that `sortField` names, and the key behind it.  Raises ApiError."""
+def ordered(parameters: Parameters, sorts: Mapping[str, str], default: str) -> Order:
+    """By the column that `sortField` names.  Raises ApiError."""
     column = sorts[parameters.choice("sortField", sorts, default)]
-    sign = "-" if is_descending(parameters) else ""
-    return f"{sign}{column}", f"{sign}pk"
+    return Order(column, is_descending(parameters))
 
 
-def cut(rows: QuerySet[M], window: Window) -> tuple[list[M], int, bool]:
-    """Of a list that is short, or whose order an index has: the rows, how many there are in all, whether more come."""
-    total = rows.count()
-    found = list(rows[window.offset : window.offset + window.limit])
-    return found, total, window.offset + len(found) < total
+def page(found: QuerySet[M], order: Order, window: Window, *, name: Hashable) -> RecordPage[M]:
+    """`name`: whoever asks, and what for."""
+    return record_pages.page(found, record_pages.of(name), order, offset=window.offset, limit=window.limit)

@@ -352,6 +352,7 @@ _TREE: Final = (
                 slug="api",
                 label="API",
                 rows=(
+                    Row(setting=options.API_CALLS_PER_SECOND, label=_("Calls a second of each caller")),
                     Row(setting=options.API_WIPE_LIMIT, label=_("Devices that one call may wipe")),
                     Row(setting=options.API_UNLOCK_ON_GET, label=_("Unlock by GET in the V1 API")),
                 ),

@@ -13,8 +13,10 @@ from devices.models import Device
 from devices.search.catalogue import FIELDS
 from devices.search.fields import Field, Kind
 from devices.search.sources import Nowhere
-from devices.services import field_values, labels, record_pages
+from devices.services import field_values, labels
+from devices.services import record_pages as device_pages
 from devices.services.search import matching, understand
+from epmm.portal import record_pages
 from tests.api.conftest import Script, basic, make_caller
 from tests.devices.search.fleet import fleet
 from users.models import AdminRole, CustomAttribute, User
@@ -64,11 +66,6 @@ def devices(script: Script) -> list[Device]:
         Device.objects.create(status="ACTIVE", serial_number="CCCC2222DDDD", owner="EMPLOYEE", udid="UDID-2", **common),
         Device.objects.create(status="RETIRED", serial_number="EEEE3333FFFF", device_name="samsung", **common),
     ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def nothing_remembered() -> None:
-    record_pages.forget()
 
 
 def search(script: Script, query: str, more: str = "") -> Any:
@@ -240,13 +237,14 @@ def test_what_is_sent_by_the_portals_own_calls_is_ignored(script: Script, device
 
 
 @pytest.mark.parametrize(
-    "order", ["", "&sortField=common.last_connected_at&sortOrder=DESC", "&sortField=ios.DeviceName"]
+    "order",
+    ["", "&sortField=common.last_connected_at&sortOrder=DESC", "&sortField=ios.DeviceName", "&sortField=common.uuid"],
 )
 @pytest.mark.parametrize("few", [1000, 3], ids=["few", "many"])
 def test_pages_hold_each_device_once(script: Script, monkeypatch: pytest.MonkeyPatch, order: str, few: int) -> None:
     fleet(23)
     monkeypatch.setattr(record_pages, "FEW", few)
-    monkeypatch.setattr(record_pages, "CAP", few)
+    monkeypatch.setattr(device_pages, "CAP", few)
     total = script.get("devices/count?query=")["totalCount"]
     pages = [search(script, "", f"&limit=5&offset={offset}{order}") for offset in range(0, total, 5)]
     found = [row["common.uuid"] for page in pages for row in page["results"]]
@@ -263,7 +261,7 @@ def test_a_far_page_is_not_counted_to_again(
     script: Script, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     fleet(30)
-    for name, number in {"FEW": 3, "CAP": 3, "STEP": 2}.items():
+    for name, number in {"FEW": 3, "STEP": 2}.items():
         monkeypatch.setattr(record_pages, name, number)
     counted: list[int] = []
     place = record_pages._place

@@ -19,7 +19,7 @@ from devices.services import configurations, declarations, labels, seeding
 from enrollment.events import FAILED
 from enrollment.services import domain_check, trace
 from enrollment.services.findings import Finding
-from epmm import options, webhooks
+from epmm import options, settings_store, webhooks
 from epmm.models import Event, Webhook, WebhookDelivery
 from epmm.rate_limit import Buckets
 from epmm.wsgi import application
@@ -57,7 +57,7 @@ def token(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
     monkeypatch.setattr(domain_check, "check", lambda _domain: [Finding.ok("Answer")])
     monkeypatch.setattr(throttling, "_elsewhere", Buckets(per_second=1000, burst=1000))
-    monkeypatch.setattr(throttling, "_calls", Buckets(per_second=1000, burst=10_000))
+    settings_store.change(options.API_CALLS_PER_SECOND.name, "10000", actor="test")
     monkeypatch.setattr(api_credentials, "_checks", Buckets(per_second=1000, burst=10_000))
     # wrong credentials, again and again
     nobody_waits = lock_out.Counted(name_hash="", where="", held_to=())

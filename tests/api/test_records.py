@@ -10,6 +10,7 @@ import pytest
 from devices.models import Device, InstalledApplication, Label
 from devices.services import labels
 from epmm.models import AuditEntry, AuditExport, Job
+from epmm.portal import record_pages
 from tests.api.conftest import Script, make_caller
 from tests.factories import user as make_user
 from users.models import AdminRole, Directory, DirectoryEntry, DirectoryValue, Group, User
@@ -107,6 +108,17 @@ def test_users(script: Script) -> None:
     everyone = script.get("authorized/users?limit=1&sortField=principal&sortOrder=DESC")
     assert (everyone["totalCount"], everyone["hasMore"]) == (2, True)
     assert everyone["results"][0]["principal"] == "script"
+
+
+@pytest.mark.parametrize("order", ["", "&sortField=email&sortOrder=DESC", "&sortField=lastName", "&sortField=id"])
+def test_many_users_come_in_pages_each_once(script: Script, monkeypatch: pytest.MonkeyPatch, order: str) -> None:
+    monkeypatch.setattr(record_pages, "FEW", 3)
+    for number in range(8):
+        make_user(f"person{number}", last_name="Ito" if number % 2 else "Abe")
+    pages = [script.get(f"authorized/users?limit=4&offset={offset}{order}") for offset in (0, 4, 8)]
+
+    assert [(page["totalCount"], page["hasMore"]) for page in pages] == [(9, True), (9, True), (9, False)]
+    assert len({person["principal"] for page in pages for person in page["results"]}) == 9
 
 
 def test_users_cost_the_same_however_many(script: Script, django_assert_max_num_queries: Any) -> None:

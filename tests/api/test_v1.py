@@ -6,9 +6,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from devices.models import Command, Device, Enrollment
-from devices.services import labels, record_pages, seeding
+from devices.services import labels, seeding
 from epmm import mail_options, options, settings_store
 from epmm.models import AuditEntry, Mail
+from epmm.portal import record_pages
 from tests.api.conftest import Script, basic
 from users.models import User
 

@@ -3,7 +3,7 @@
 import gzip
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -11,10 +11,15 @@ import httpx2
 import pytest
 from jsonschema import Draft202012Validator
 
+from devices.services import label_files
+from epmm.row_files import Column
 from epmm_client import config
+from epmm_client.commands import devices as label_words
+from epmm_client.commands import users as user_words
 from epmm_client.commands.main import main
 from tests.client.conftest import ADDRESS, TOKEN, run
 from users.api import document
+from users.services import people_files
 
 UUID: Final = "9b0da853-0000-0000-0000-f4b5457299cf"
 WORDS: Final = (
@@ -128,6 +133,13 @@ def test_the_document_knows_what_the_command_asks(words: tuple[str, ...], monkey
     assert server.wrong == []
     assert server.called
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("told", "taken"), [(label_words.EXPORTED, label_files.COLUMNS), (user_words.EXPORTED, people_files.COLUMNS)]
+)
+def test_an_export_has_the_columns_of_an_import(told: Sequence[str], taken: Sequence[Column]) -> None:
+    assert sorted(told) == sorted(column.name for column in taken)
 
 
 def test_every_command_is_held_against_the_document() -> None:

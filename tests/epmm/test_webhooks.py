@@ -341,6 +341,13 @@ def test_there_are_not_any_number_of_them() -> None:
         webhook("https://hooks.example/more")
 
 
+def test_two_at_once_do_not_get_the_same_name() -> None:
+    """The form has looked; then somebody else was faster."""
+    webhook("https://hooks.example/one", name="SIEM")
+    with pytest.raises(WebhookRefused, match="this name"):
+        webhook("https://hooks.example/two", name="SIEM")
+
+
 def command(*arguments: str) -> Any:
     out = StringIO()
     call_command("webhooks", *arguments, "--json", stdout=out)

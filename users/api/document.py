@@ -25,7 +25,7 @@ BASE: Final = "/api/v2/x/"
 OURS, OLD = "x-", "v1-"  # how the names of addresses of our own API begin, and those of the Web Services API
 OF_EPMM: Final = {**compat_document.CALLS, **v1_document.CALLS}
 HEADERS: Final[Mapping[str, tuple[str, str]]] = {
-    "RateLimit-Policy": ("", 'How many calls in how many seconds: `"calls";q=1000;w=20`.'),
+    "RateLimit-Policy": ("", 'How many calls in how many seconds: `"calls";q=2000;w=20`.'),
     "RateLimit": ("", "How many are left, and in how many seconds all are."),
     "Retry-After": ("429", "In so many seconds."),
     "WWW-Authenticate": ("401", "Basic; tokens go as Bearer."),

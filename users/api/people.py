@@ -12,7 +12,8 @@ from rest_framework.response import Response
 
 from epmm import masking
 from epmm.api import envelope
-from epmm.api.paging import Window, cut, order_by
+from epmm.api.paging import Window, ordered, page
+from epmm.portal.keyset import Order
 from users.api.base import ApiView
 from users.models import GLOBAL_SPACE, DirectoryValue, Group, Role, User, acting
 from users.services.people_lists import find
@@ -36,10 +37,11 @@ class Users(ApiView):
         window = Window.read(self.parameters, limit=PAGE)
         query = self.parameters.text("query", longest=200).strip()
         people = find(User.objects.all(), query) if query else User.objects.all()
-        rows = people.order_by(*order_by(self.parameters, SORTS, "principal"))
-        rows = rows.prefetch_related("role_grants", "memberships__group__roles")
-        shown, total, has_more = cut(rows, window)
-        return Response(envelope.page([person(each) for each in shown], total=total, has_more=has_more))
+        rows = people.prefetch_related("role_grants", "memberships__group__roles")
+        order = ordered(self.parameters, SORTS, "principal")
+        shown = page(rows, order, window, name=(self.person.pk, "users", query))
+        results = [person(each) for each in shown.rows]
+        return Response(envelope.page(results, total=shown.total, has_more=shown.has_more))
 
 
 class MySpaces(ApiView):
@@ -67,10 +69,12 @@ class DirectoryEntities(ApiView):
         kind = self.parameters.choice("type", ENTITIES, "user")
         window = Window.read(self.parameters, limit=PAGE)
         query = self.parameters.text("query", longest=200).strip()
-        shown, total, has_more = cut(_people(query) if kind == "user" else _groups(kind, query), window)
-        names = _distinguished_names(shown)
-        results = [_entity(each, names) for each in shown]
-        return Response(envelope.page(results, total=total, has_more=has_more))
+        found: QuerySet[Any] = _people(query) if kind == "user" else _groups(kind, query)
+        order = Order("user_id" if kind == "user" else "name")
+        shown = page(found, order, window, name=(self.person.pk, kind, query))
+        names = _distinguished_names(shown.rows)
+        results = [_entity(each, names) for each in shown.rows]
+        return Response(envelope.page(results, total=shown.total, has_more=shown.has_more))
 
 
 def person(user: User) -> dict[str, Any]:
@@ -113,14 +117,14 @@ def space(number: int, *, has_count: bool) -> dict[str, Any]:
 
 def _people(query: str) -> QuerySet[User]:
     people = User.objects.filter(source=User.Source.LDAP).prefetch_related("role_grants", "memberships__group__roles")
-    return (find(people, query) if query else people).order_by("user_id")
+    return find(people, query) if query else people
 
 
 def _groups(kind: str, query: str) -> QuerySet[Group]:
     meant = Group.Kind.GROUP if kind == "group" else Group.Kind.UNIT
     groups = Group.objects.filter(kind=meant, directory__isnull=False, gone_at=None).prefetch_related("roles")
     named = Q(name__icontains=query) | Q(dn__icontains=query)
-    return (groups.filter(named) if query else groups).order_by("name", "pk")
+    return groups.filter(named) if query else groups
 
 
 def _distinguished_names(shown: Sequence[Model]) -> dict[int, str]:

@@ -2,21 +2,21 @@
 
 import math
 import time
+from functools import lru_cache
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from epmm import options, settings_store
 from epmm.api.errors import ApiError
 from epmm.rate_limit import Buckets
 from users.api.caller import Caller
 
-PER_SECOND: Final = 50.0
-BURST: Final = 1000.0
+SECONDS: Final = 20  # worth of calls may come at once
 WAIT_SECONDS: Final = 1.0
 POLICY: Final = "calls"
-_calls: Final = Buckets(per_second=PER_SECOND, burst=BURST)
 # Calls that ask a server elsewhere while the caller waits, for as long as fifteen seconds; those of all callers.
 _elsewhere: Final = Buckets(per_second=0.5, burst=10)
 ELSEWHERE_SECONDS: Final = 5
@@ -25,10 +25,20 @@ ELSEWHERE_SECONDS: Final = 5
 class Calls(BaseThrottle):
     def allow_request(self, request: Request, view: Any) -> bool:  # noqa: ARG002 - the framework's signature
         caller = request.auth
-        return _calls.admit(_key(caller) if isinstance(caller, Caller) else "", time.monotonic())
+        return calls().admit(_key(caller) if isinstance(caller, Caller) else "", time.monotonic())
 
     def wait(self) -> float:
         return WAIT_SECONDS
+
+
+def calls() -> Buckets:
+    return _of_rate(settings_store.read(options.API_CALLS_PER_SECOND))
+
+
+@lru_cache(maxsize=1)
+def _of_rate(per_second: int) -> Buckets:
+    """Another rate begins anew."""
+    return Buckets(per_second=per_second, burst=per_second * SECONDS)
 
 
 def _key(caller: Caller) -> str:
@@ -37,10 +47,11 @@ def _key(caller: Caller) -> str:
 
 def headers(caller: Caller) -> dict[str, str]:
     """What is left to this caller (draft-ietf-httpapi-ratelimit-headers-10), of the process that answers."""
-    left = _calls.left(_key(caller), time.monotonic())
+    left = calls().left(_key(caller), time.monotonic())
+    most = settings_store.read(options.API_CALLS_PER_SECOND) * SECONDS
     return {
-        "RateLimit-Policy": f'"{POLICY}";q={BURST:.0f};w={BURST / PER_SECOND:.0f}',
-        "RateLimit": f'"{POLICY}";r={math.floor(left)};t={math.ceil(_calls.seconds_until_full(left))}',
+        "RateLimit-Policy": f'"{POLICY}";q={most};w={SECONDS}',
+        "RateLimit": f'"{POLICY}";r={math.floor(left)};t={math.ceil(calls().seconds_until_full(left))}',
     }
 
 
@@ -53,5 +64,5 @@ def admit_elsewhere() -> None:
 
 def forget() -> None:
     """Begin anew, as a fresh process does."""
-    _calls.forget()
+    _of_rate.cache_clear()
     _elsewhere.forget()

@@ -9,7 +9,7 @@ from epmm_client.commands import files
 from epmm_client.commands.context import FAILED, Context, passed
 from epmm_client.devices import SHOWN, Outcome
 
-EXPORTED = ("name", "description", "kind", "criteria")
+EXPORTED = ("name", "description", "kind", "criteria", "devices")
 LABEL_COLUMNS = ("name", "isStatic", "deviceCount", "description", "criteria")
 
 
@@ -149,7 +149,7 @@ def list_labels(context: Context) -> None:
 @click.option("--format", "form", type=click.Choice(files.FORMS), default="csv", show_default=True)
 @passed
 def export(context: Context, form: str) -> None:
-    """All labels, in the form that an import takes; who belongs to manual ones is not in it."""
+    """All labels, manual ones with their devices, in the form that an import takes."""
     output.write(context.client.devices.exported_labels(), EXPORTED, form)
 
 

@@ -9,8 +9,7 @@ from devices.models import Enrollment
 from enrollment.models import Attempt, AttemptStep
 from enrollment.protocol.discovery import ModelFamily
 from enrollment.reasons import BY_CODE
-from enrollment.views.enrollment_log import FILTERS
-from enrollment.views.wording import advice, step_name
+from enrollment.services.attempt_lists import FILTERS, advice, step_name
 from epmm.api.fields import Cursor, Told
 from epmm.portal.filters import narrowed
 from epmm.portal.keyset import Order

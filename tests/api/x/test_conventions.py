@@ -191,9 +191,10 @@ def test_of_two_at_once_one_is_carried_out(script: Script, monkeypatch: pytest.M
 
 
 def test_limits_are_told_with_each_answer(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert script.ask("GET", "users")["RateLimit-Policy"] == '"calls";q=1000;w=20'
+    assert script.ask("GET", "users")["RateLimit-Policy"] == '"calls";q=2000;w=20'
 
-    monkeypatch.setattr(throttling, "_calls", Buckets(per_second=0.001, burst=2))
+    buckets = Buckets(per_second=0.001, burst=2)
+    monkeypatch.setattr(throttling, "calls", lambda: buckets)
     answers = [script.ask("GET", "users") for _ in range(3)]
     assert [answer["RateLimit"].partition(";t=")[0] for answer in answers] == [
         '"calls";r=1', '"calls";r=0', '"calls";r=0'

@@ -10,7 +10,8 @@ import pytest
 
 from devices.api.x import devices as view
 from devices.models import Device
-from devices.services import labels, record_pages, seeding
+from devices.services import labels, seeding
+from epmm.portal import record_pages
 from tests.api.conftest import Script
 from tests.api.x.conftest import problem
 from users.services import administrators, people
@@ -21,7 +22,6 @@ ACTIVE = quote('common.status = "ACTIVE"')
 
 @pytest.fixture
 def fleet(script: Script) -> list[Device]:
-    record_pages.forget()
     seeding.seed(devices=40, users=5)
     return list(Device.objects.order_by("pk"))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from epmm import row_files
 from tests.api.conftest import Script, basic, make_caller
 from tests.api.x.conftest import X, problem
 from users.models import AdminRole, User
@@ -19,7 +20,7 @@ def given(content: str = FILE, **more: Any) -> dict[str, Any]:
 
 
 def test_a_dry_run_tells_and_an_import_does(script: Script) -> None:
-    told = script.ask("POST", "imports/users", given(dry_run=True)).json()
+    told = script.ask("POST", "imports/users", given(dry_run=True), **{"Idempotency-Key": "once"}).json()
     assert (told["applied"], told["created"], len(told["changes"]), User.objects.count()) == (False, 2, 2, 1)
     assert told["changes"][0] == {
         "line": 2,
@@ -56,6 +57,8 @@ def test_a_long_file_comes_packed_and_no_longer_than_it_may(script: Script) -> N
     packed = {"Content-Encoding": "gzip"}
     assert script.ask("POST", "imports/users", gzip.compress(raw), **packed).json()["created"] == 9000
     problem(script.ask("POST", "imports/users", raw, **packed), 400)
+    nested = b'{"content": [' + b"[]," * row_files.NESTED + b"1]}"
+    problem(script.ask("POST", "imports/users", gzip.compress(nested), **packed), 400)
     problem(script.ask("POST", "imports/users", gzip.compress(bytes(20 << 20)), **packed), 413)
     problem(script.ask("POST", "imports/users", bytes(2 << 20)), 413)
 

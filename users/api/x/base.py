@@ -127,7 +127,6 @@ class Listed(XView, Generic[M]):
     asks = Cursor
     orders: ClassVar[Mapping[str, Order]] = {}  # by the name in `sort`; the first is that of who names none
     item: ClassVar[type[Told]]
-    most: ClassVar[int] = 200
 
     def rows(self) -> QuerySet[M]:
         raise NotImplementedError
