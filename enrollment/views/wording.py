@@ -34,8 +34,6 @@ DETAILS: Final[dict[str, str | Promise]] = {
 }
 
 
-
-
 def details(step: AttemptStep) -> str:
     return ", ".join(f"{DETAILS.get(name, name)}: {_said(value)}" for name, value in step.details.items())
 

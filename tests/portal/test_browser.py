@@ -35,7 +35,7 @@ def signed_in(
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: asked.add("/".join(request.url.split("/")[:3])))
         page.goto(f"{site.url}/admin/users")
-        page.locator("#id_user_id").fill("admin")
+        page.locator("#id_user_id:focus").fill("admin")
         page.keyboard.press("Tab")
         page.keyboard.type(PASSWORD)
         page.keyboard.press("Enter")

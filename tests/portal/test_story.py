@@ -66,7 +66,7 @@ def test_from_sign_in_to_retired(product: Product) -> None:
 
 def sign_in(page: Page, product: Product) -> None:
     page.goto(f"{product.url}/admin/")
-    page.get_by_label("User ID").fill("admin")
+    page.locator("#id_user_id:focus").fill("admin")
     page.get_by_label("Password").fill(product.one_time_password)
     page.get_by_role("button", name="Sign in").click()
     for name in ("New password", "The same again"):

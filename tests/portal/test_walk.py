@@ -73,7 +73,7 @@ def places(portal: Portal, signed_in: SignedIn) -> list[Place]:
 
 
 def sign_in(page: Page, name: str, password: str) -> None:
-    page.locator("#id_user_id").fill(name)
+    page.locator("#id_user_id:focus").fill(name)
     page.locator("#id_password").fill(password)
     with page.expect_navigation():
         page.keyboard.press("Enter")
