@@ -8,6 +8,7 @@ import pytest
 from django.test import TransactionTestCase
 from django.utils import translation
 
+from devices.search import few
 from epmm import rate_limit
 from epmm.portal import record_pages
 from tests import emptying, plan, services
@@ -26,8 +27,9 @@ def _emptied() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nobody_was_here() -> None:
-    """No caller is remembered from the tests before, no page, nor the language of the last one."""
+    """No caller is remembered from the tests before, no page, no count of rows, nor the language of the last one."""
     rate_limit.forget()
+    few._counted.clear()
     throttling.forget()
     record_pages.forget()
     api_credentials.forget()
