@@ -82,7 +82,7 @@ def test_a_laboratory_from_nothing(tmp_path: Path) -> None:
         assert push_to(port, tmp_path, pem, gone).kind is Verdict.UNREGISTERED
         told = [line(process), line(process)]
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=10)
+        rest, errors = process.communicate(timeout=30)
 
     assert told[0].startswith(f"200  00010203...  topic={TOPIC} priority=10 expiration=0 id=")
     assert told[1].startswith("410 Unregistered  08090a0b...  ")
