@@ -9,7 +9,8 @@ class EpmmConfig(AppConfig):
         # these read the settings, which are not ready when this module is imported
         from epmm import (
             failover,
-            mail_options,  # noqa: F401 - the settings register themselves
+            limit_options,  # noqa: F401 - the settings register themselves
+            mail_options,  # noqa: F401
             options,  # noqa: F401
         )
         from epmm.celery import app

@@ -15,7 +15,7 @@ from typing import Any, Final
 from django.core import signing
 from django.utils.crypto import salted_hmac
 
-from epmm import options, settings_store
+from epmm import limit_options, settings_store
 
 COOKIE: Final = "__Host-epmm-browser"
 SALT: Final = "epmm.caller"
@@ -48,7 +48,7 @@ class Browser:
 
 def seconds() -> int:
     """For how long a browser is known."""
-    return settings_store.read(options.KNOWN_BROWSER_DAYS) * 86_400
+    return settings_store.read(limit_options.KNOWN_BROWSER_DAYS) * 86_400
 
 
 class Caller:

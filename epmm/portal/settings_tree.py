@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from epmm import mail_options, masking, options, settings_store
+from epmm import limit_options, mail_options, masking, options, settings_store
 from epmm.settings_store import Setting
 
 TIME_TO_MISUSE: Final = _("A PIN that stays valid longer than {default} hours is easier to misuse.")
@@ -325,9 +325,9 @@ _TREE: Final = (
                     Row(setting=options.PASSWORD_KINDS, label=_("Kinds of characters")),
                     Row(setting=options.PASSWORD_HISTORY, label=_("Password history")),
                     Row(setting=options.PASSWORD_DAYS, label=_("Passwords expire after (days)")),
-                    Row(setting=options.FAILED_ATTEMPTS, label=_("Failed attempts")),
-                    Row(setting=options.FAILED_WINDOW, label=_("Failed attempts within (minutes)")),
-                    Row(setting=options.AUTO_LOCK_SECONDS, label=_("Auto-Lock Time (seconds)")),
+                    Row(setting=limit_options.FAILED_ATTEMPTS, label=_("Failed attempts")),
+                    Row(setting=limit_options.FAILED_WINDOW, label=_("Failed attempts within (minutes)")),
+                    Row(setting=limit_options.AUTO_LOCK_SECONDS, label=_("Auto-Lock Time (seconds)")),
                     Row(setting=options.SESSIONS, label=_("Sessions of an administrator at once")),
                 ),
             ),
@@ -335,17 +335,17 @@ _TREE: Final = (
                 slug="sign-in-limits",
                 label=_("Limits of sign-ins"),
                 rows=(
-                    Row(setting=options.ACCOUNT_ATTEMPTS, label=_("One account: failures at once")),
-                    Row(setting=options.ACCOUNT_ATTEMPTS_HOURLY, label=_("One account: an hour after that")),
-                    Row(setting=options.ADDRESS_ATTEMPTS, label=_("One address: failures at once")),
-                    Row(setting=options.ADDRESS_ATTEMPTS_HOURLY, label=_("One address: an hour after that")),
-                    Row(setting=options.STRANGER_ATTEMPTS, label=_("All strangers: failures at once")),
-                    Row(setting=options.STRANGER_ATTEMPTS_HOURLY, label=_("All strangers: an hour after that")),
-                    Row(setting=options.KNOWN_BROWSER_DAYS, label=_("Browsers are known for (days)")),
-                    Row(setting=options.KNOWN_NETWORK_DAYS, label=_("Addresses are known for (days)")),
-                    Row(setting=options.KNOWN_NETWORKS, label=_("Known addresses of one person")),
-                    Row(setting=options.PIN_REQUESTS, label=_("PINs asked for at once")),
-                    Row(setting=options.PIN_REQUESTS_HOURLY, label=_("PINs asked for: an hour after that")),
+                    Row(setting=limit_options.ACCOUNT_ATTEMPTS, label=_("One account: failures at once")),
+                    Row(setting=limit_options.ACCOUNT_ATTEMPTS_HOURLY, label=_("One account: an hour after that")),
+                    Row(setting=limit_options.ADDRESS_ATTEMPTS, label=_("One address: failures at once")),
+                    Row(setting=limit_options.ADDRESS_ATTEMPTS_HOURLY, label=_("One address: an hour after that")),
+                    Row(setting=limit_options.STRANGER_ATTEMPTS, label=_("All strangers: failures at once")),
+                    Row(setting=limit_options.STRANGER_ATTEMPTS_HOURLY, label=_("All strangers: an hour after that")),
+                    Row(setting=limit_options.KNOWN_BROWSER_DAYS, label=_("Browsers are known for (days)")),
+                    Row(setting=limit_options.KNOWN_NETWORK_DAYS, label=_("Addresses are known for (days)")),
+                    Row(setting=limit_options.KNOWN_NETWORKS, label=_("Known addresses of one person")),
+                    Row(setting=limit_options.PIN_REQUESTS, label=_("PINs asked for at once")),
+                    Row(setting=limit_options.PIN_REQUESTS_HOURLY, label=_("PINs asked for: an hour after that")),
                 ),
             ),
             Node(

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.test import Client
 
-from epmm import jobs, options, settings_store
+from epmm import jobs, limit_options, settings_store
 from epmm.models import AuditEntry, Job
 from tests.portal.conftest import PASSWORD, SignedIn, browser, make_administrator
 from users.models import AdminRole, PortalSession, Role, User
@@ -121,7 +121,7 @@ def test_a_password_change_is_required(signed_in: SignedIn) -> None:
 
 def test_a_locked_account_is_seen_and_unlocked(signed_in: SignedIn) -> None:
     client, anna = signed_in(), person()
-    for _ in range(options.FAILED_ATTEMPTS.default):
+    for _ in range(limit_options.FAILED_ATTEMPTS.default):
         lock_out.count_attempt("anna", "192.0.2.7")
 
     assert "Locked until" in client.get(f"/admin/users/{anna.pk}").content.decode()

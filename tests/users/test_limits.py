@@ -12,7 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 from django_otp.oath import totp
 
-from epmm import caller, jobs, options, settings_store
+from epmm import caller, jobs, limit_options, settings_store
 from epmm.caller import Browser
 from epmm.models import AuditEntry
 from epmm.settings_store import Setting
@@ -264,7 +264,7 @@ def test_what_is_full_again_is_forgotten_and_the_rest_is_bounded(monkeypatch: py
 
 
 def test_one_person_makes_so_many_networks_known_and_for_so_long(alice: User) -> None:
-    change(options.KNOWN_NETWORKS, 2)
+    change(limit_options.KNOWN_NETWORKS, 2)
     for address in (HOME, OFFICE, HOTEL):
         networks.note(alice, address)
     networks.note(alice, None)
@@ -274,7 +274,7 @@ def test_one_person_makes_so_many_networks_known_and_for_so_long(alice: User) ->
     assert not networks.is_known(OFFICE)
     jobs.run("users.forget_failed_sign_ins", {})
     assert [row.network for row in KnownNetwork.objects.all()] == [HOTEL]
-    change(options.KNOWN_NETWORK_DAYS, 0)
+    change(limit_options.KNOWN_NETWORK_DAYS, 0)
     assert not networks.is_known(HOTEL)
 
 
@@ -323,7 +323,7 @@ def test_a_browser_is_known_for_as_long_as_administrators_say(alice: User, monke
     assert outcome(address=OFFICE, cookie=cookie) == "in"
 
     KnownNetwork.objects.all().delete()
-    change(options.KNOWN_BROWSER_DAYS, 1)
+    change(limit_options.KNOWN_BROWSER_DAYS, 1)
     assert outcome(address=OFFICE, cookie=cookie) == "TooManyAttempts"
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from epmm import options, settings_store
+from epmm import limit_options, settings_store
 from epmm.client_address import network
 from tests.together import together
 from users.errors import TooManyAttempts
@@ -187,7 +187,7 @@ def test_administrators_say_how_many_failures_lock_for_how_long() -> None:
 
 @pytest.mark.django_db
 def test_the_count_begins_anew_after_a_while_without_failures() -> None:
-    settings_store.change(options.FAILED_WINDOW.name, "15", actor="test")
+    settings_store.change(limit_options.FAILED_WINDOW.name, "15", actor="test")
     fail(5)
     pass_time(timedelta(minutes=16))
     fail(5)
@@ -200,8 +200,8 @@ def test_the_count_begins_anew_after_a_while_without_failures() -> None:
 
 @pytest.mark.django_db
 def test_a_lock_is_no_rest() -> None:
-    settings_store.change(options.FAILED_WINDOW.name, "15", actor="test")
-    settings_store.change(options.AUTO_LOCK_SECONDS.name, "1800", actor="test")
+    settings_store.change(limit_options.FAILED_WINDOW.name, "15", actor="test")
+    settings_store.change(limit_options.AUTO_LOCK_SECONDS.name, "1800", actor="test")
     fail(6)
     pass_time(timedelta(minutes=31))
     fail(1)

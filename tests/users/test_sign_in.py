@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from epmm import options, settings_store
+from epmm import limit_options, settings_store
 from epmm.models import AuditEntry
 from tests import factories
 from tests.factories import DIGITS, PASSWORD
@@ -225,7 +225,7 @@ def test_an_unknown_person_costs_what_a_known_one_does(
 ) -> None:
     # whose turn it is to read the settings of this second has nothing to do with the name
     monkeypatch.setattr(settings_store, "CACHE_SECONDS", 600)
-    settings_store.read(options.FAILED_ATTEMPTS)
+    settings_store.read(limit_options.FAILED_ATTEMPTS)
     settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
     factories.pin(factories.user("alice"))
     factories.user("without-pin")

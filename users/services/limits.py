@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from epmm import options, settings_store
+from epmm import limit_options, settings_store
 from epmm.settings_store import Setting
 from users.errors import TooManyAttempts
 from users.models import SignInBudget
@@ -44,13 +44,13 @@ class Limit:
 
 
 # Strangers to one account, from however many addresses: 308 guesses on the first day.
-ACCOUNT: Final = Limit("account", options.ACCOUNT_ATTEMPTS, options.ACCOUNT_ATTEMPTS_HOURLY)
+ACCOUNT: Final = Limit("account", limit_options.ACCOUNT_ATTEMPTS, limit_options.ACCOUNT_ATTEMPTS_HOURLY)
 # One address and all accounts: an office may sit behind it, whose people mistype now and then.
-ADDRESS: Final = Limit("address", options.ADDRESS_ATTEMPTS, options.ADDRESS_ATTEMPTS_HOURLY)
+ADDRESS: Final = Limit("address", limit_options.ADDRESS_ATTEMPTS, limit_options.ADDRESS_ATTEMPTS_HOURLY)
 # Strangers and all accounts: a fifth of a core's worth of hashing goes to an attack from everywhere at most.
-ALL: Final = Limit("all", options.STRANGER_ATTEMPTS, options.STRANGER_ATTEMPTS_HOURLY)
+ALL: Final = Limit("all", limit_options.STRANGER_ATTEMPTS, limit_options.STRANGER_ATTEMPTS_HOURLY)
 # PINs that one person asks for.
-PINS: Final = Limit("pins", options.PIN_REQUESTS, options.PIN_REQUESTS_HOURLY)
+PINS: Final = Limit("pins", limit_options.PIN_REQUESTS, limit_options.PIN_REQUESTS_HOURLY)
 
 
 def spend(limit: Limit, whom: str, now: datetime) -> None:

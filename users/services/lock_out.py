@@ -16,7 +16,7 @@ from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from epmm import caller, options, settings_store
+from epmm import caller, limit_options, settings_store
 from epmm.client_address import network
 from users.errors import TooManyAttempts
 from users.models import SignInFailures
@@ -90,7 +90,7 @@ def _count(counted: Counted, now: datetime) -> tuple[SignInFailures, bool]:
         raise TooManyAttempts(seconds, limit="failures", is_news=limits.is_news(row.noted_at, now))
     row.count = row.count + 1 if now - _last(row) < window() else 1
     row.last_at = now
-    is_locked = row.count >= settings_store.read(options.FAILED_ATTEMPTS)
+    is_locked = row.count >= settings_store.read(limit_options.FAILED_ATTEMPTS)
     row.locked_until = now + lock_after(row.count) if is_locked else None
     row.save()
     return row, is_new
@@ -105,7 +105,7 @@ def _note(name_of_limit: str, counted: Counted, now: datetime) -> None:
 
 
 def window() -> timedelta:
-    return timedelta(minutes=settings_store.read(options.FAILED_WINDOW))
+    return timedelta(minutes=settings_store.read(limit_options.FAILED_WINDOW))
 
 
 def _last(row: SignInFailures) -> datetime:
@@ -158,8 +158,8 @@ def forget(now: datetime) -> None:
 
 
 def lock_after(failures: int) -> timedelta:
-    doublings = min(failures - settings_store.read(options.FAILED_ATTEMPTS), 10)
-    return min(timedelta(seconds=settings_store.read(options.AUTO_LOCK_SECONDS)) * (1 << doublings), LONGEST_LOCK)
+    doublings = min(failures - settings_store.read(limit_options.FAILED_ATTEMPTS), 10)
+    return min(timedelta(seconds=settings_store.read(limit_options.AUTO_LOCK_SECONDS)) * (1 << doublings), LONGEST_LOCK)
 
 
 def _plain(name: str) -> str:

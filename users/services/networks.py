@@ -6,7 +6,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from epmm import options, settings_store
+from epmm import limit_options, settings_store
 from epmm.client_address import UNKNOWN, network
 from users.models import KnownNetwork, User
 
@@ -24,7 +24,7 @@ def note(user: User, address: str | None) -> None:
         return
     KnownNetwork.objects.update_or_create(network=here, defaults={"user": user, "last_at": now})
     newest_first = KnownNetwork.objects.filter(user=user).order_by("-last_at", "-pk").values_list("pk", flat=True)
-    kept = newest_first[: settings_store.read(options.KNOWN_NETWORKS)]  # nobody vouches for all the world
+    kept = newest_first[: settings_store.read(limit_options.KNOWN_NETWORKS)]  # nobody vouches for all the world
     KnownNetwork.objects.filter(user=user).exclude(pk__in=list(kept)).delete()
 
 
@@ -33,4 +33,4 @@ def forget(now: datetime) -> None:
 
 
 def _since(now: datetime) -> datetime:
-    return now - timedelta(days=settings_store.read(options.KNOWN_NETWORK_DAYS))
+    return now - timedelta(days=settings_store.read(limit_options.KNOWN_NETWORK_DAYS))
