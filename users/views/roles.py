@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -208,18 +208,11 @@ def _previewed(request: HttpRequest, whom: Chosen, planned: Sequence[Planned], f
         "not_shown": len(failing) + len(fine) - len(shown),
         "asks_account": bool(filled.ticks.on & ACCOUNT_DRIVEN),
         "notes": roles.without_effect(frozenset[str]().union(*(each.after for each in planned))),
-        "switch_address": _switch_address(),
+        "switch_address": reverse("portal:settings-ios-mdm"),
         "has_both": any(each.after >= ACCOUNT_DRIVEN for each in planned),
         "retirements": _retirements(request, whom, filled),
         "skips": filled.skips,
     }
-
-
-def _switch_address() -> str:
-    try:
-        return reverse("portal:settings-ios-mdm")
-    except NoReverseMatch:
-        return ""
 
 
 def _retirements(request: HttpRequest, whom: Chosen, filled: Filled) -> list[tuple[str, str, bool]]:
