@@ -10,6 +10,7 @@ from uuid import uuid4
 from bench import calibration, site, telling
 from bench.answers import TOLD
 from bench.telling import Telling
+from epmm import collector
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +58,7 @@ def _read_only(body: bytes, told: Telling) -> None:
 def _digest(devices: int, applications: int, told: Telling) -> None:
     from devices.services import results
 
+    collector.spare()  # as the worker does
     enrollments = _enrollments(devices)
     listed = [
         {"Identifier": f"com.example.app{n}", "Name": f"App {n}", "Version": "1", "BundleSize": n, "IsValidated": True}

@@ -1,7 +1,6 @@
 """What the pages of the portal cost: statements, bytes and time of each, on an installation that has been used."""
 
 import argparse
-import gc
 import json
 import random
 import re
@@ -20,6 +19,7 @@ from bench import calibration, portal_rows, site
 from bench.counters import Database
 from bench.portal_pages import walk
 from bench.portal_seen import ALL_COLUMNS, Answer, Ask, Visit
+from epmm import collector
 
 out: Final = sys.stdout.write
 ROUNDS: Final = 20
@@ -28,7 +28,6 @@ PASSWORD: Final = "correct horse battery"  # noqa: S105 - of a database that is 
 MOST_STATEMENTS: Final = 12
 MOST_BYTES: Final = 60_000
 MOST_MS: Final = 50
-COLLECT_AFTER: Final = 20_000  # as the gateway has it
 OK: Final = 200
 
 
@@ -93,9 +92,7 @@ def _measured(
     browser: "_Browser", seeded: Any, database: Database | None, options: argparse.Namespace
 ) -> Iterator[Any]:
     visits = [visit for visit in walk(browser.fetch, seeded) if visit.is_page and visit.page.startswith(options.only)]
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
+    collector.spare()
     for visit in visits:
         cost = _cost(browser, visit, database, options)
         if not options.json:

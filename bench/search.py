@@ -11,6 +11,7 @@ from typing import Any, Final
 from bench import calibration, search_api, site, telling
 from bench.search_rows import seed
 from bench.telling import Telling
+from epmm import collector
 
 WANTED: Final = "common.retired = false AND ios.account_driven_device_enrolled = true AND common.os_version >= 17.4"
 EXPRESSIONS: Final = {
@@ -47,6 +48,7 @@ def main(options: argparse.Namespace) -> None:
         started = time.perf_counter()
         seed(options.devices)
         seconds = time.perf_counter() - started
+        collector.spare()  # as the server does
         told = Telling(as_json=options.json, database=here.about, devices=options.devices, budget_ms=BUDGET)
         told.say(f"{here.about}, {', '.join(SERVER)}\n{calibration.line()}\n")
         told.say(f"{options.devices:,} devices, seeded in {seconds:.0f} s\n")

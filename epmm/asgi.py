@@ -4,7 +4,6 @@ Django's own ASGI handler would run our synchronous views at a tenth of the spee
 """
 
 import asyncio
-import gc
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,12 +21,11 @@ from epmm.wsgi import application as django_application  # sets Django up, so it
 from devices.door.app import Door
 from devices.door.store import store_for
 from enrollment.checkin import CheckinHandlers
-from epmm import request_id
+from epmm import collector, request_id
 from epmm.asgi_http import BodyTooLarge, BodyTooSlow, Disconnected, Message, Receive, Scope, Send, read_body, respond
 from epmm.client_address import is_trusted_proxy
 from epmm.orm_threads import close_connections
 
-COLLECT_AFTER: Final = 20_000  # new objects; some hundred requests
 FRONT_THREADS: Final = 16
 FRONT_REQUESTS: Final = 512
 # A body is read before it takes a thread: a caller who sends a byte a minute holds a connection, and nothing else.
@@ -76,7 +74,7 @@ class Gateway:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         await self.open()
-        _spare_the_collector()
+        collector.spare()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.close()
@@ -128,13 +126,6 @@ async def _watch(receive: Receive, gone: threading.Event) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     gone.set()
-
-
-def _spare_the_collector() -> None:
-    """What is loaded now stays: looking through it for garbage again and again stops all requests for 50 ms."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
 
 
 async def _only_alive(scope: Scope, _receive: Receive, send: Send) -> None:

@@ -1,34 +1,49 @@
 """Rows of values that a statement takes along as a table: however many they are, it is one statement."""
 
+import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from django.db import connection
-from django.db.models import Model
+from django.db.models import Field, Model
 
 NAME: Final = "given"
+Fields: TypeAlias = "Sequence[Field[Any, Any]]"
+Rows: TypeAlias = Sequence[Sequence[Any]]
 
 
 class Given:
-    """`WITH given (...) AS (VALUES ...)`: for each row what belongs into these columns of the model."""
+    """`WITH given (...) AS (...)`: for each row what belongs into these columns of the model."""
 
-    def __init__(self, model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        fields = {field.column: field for field in model._meta.concrete_fields}
-        self._fields = {column: fields[column] for column in columns}
-        row = f"({', '.join(['%s'] * len(columns))})"
-        self.clause = f"WITH {NAME} ({', '.join(columns)}) AS (VALUES {', '.join([row] * len(rows))})"
-        prepare = [field.get_db_prep_save for field in self._fields.values()]
-        self.parameters = [
-            each(value, connection=connection) for values in rows for each, value in zip(prepare, values, strict=True)
-        ]
+    def __init__(self, model: type[Model], columns: Sequence[str], rows: Rows) -> None:
+        named = {field.column: field for field in model._meta.concrete_fields}
+        source = _recordset if connection.vendor == "postgresql" else _values
+        table, self.parameters = source([named[column] for column in columns], rows)
+        self.clause = f"WITH {NAME} ({', '.join(columns)}) AS ({table})"
 
-    def __getitem__(self, column: str) -> str:
-        """The column by its type: PostgreSQL takes NULL alone for text."""
-        if not connection.features.requires_casted_case_in_updates:
-            return f"{NAME}.{column}"
-        # without its length, to which a cast would cut in silence
-        kind, _, _ = (self._fields[column].db_type(connection) or "").partition("(")
-        return f"CAST({NAME}.{column} AS {kind})"
+
+def _recordset(fields: Fields, rows: Rows) -> tuple[str, list[Any]]:
+    """All in one parameter: psycopg takes a statement apart at each, and PostgreSQL makes a node of each.
+
+    Types come without their length, to which a cast would cut in silence.
+    """
+    kinds = ", ".join(f"{field.column} {(field.db_type(connection) or '').partition('(')[0]}" for field in fields)
+    prepare = [(field.column, field.get_prep_value) for field in fields]
+    told = [{column: each(value) for (column, each), value in zip(prepare, row, strict=True)} for row in rows]
+    table = f"SELECT * FROM json_to_recordset(%s) AS told ({kinds})"  # noqa: S608 -- names of our own models
+    return table, [json.dumps(told, default=_text)]
+
+
+def _text(value: Any) -> str:
+    """What JSON has no word for, as PostgreSQL reads it."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes | memoryview) else str(value)
+
+
+def _values(fields: Fields, rows: Rows) -> tuple[str, list[Any]]:
+    row = f"({', '.join(['%s'] * len(fields))})"
+    prepare = [field.get_db_prep_save for field in fields]
+    values = [each(value, connection=connection) for row in rows for each, value in zip(prepare, row, strict=True)]
+    return f"VALUES {', '.join([row] * len(rows))}", values
 
 
 def update_each(rows: Sequence[Model], columns: Sequence[str]) -> None:
@@ -45,9 +60,9 @@ def _update(rows: Sequence[Model], columns: Sequence[str]) -> None:
     model = type(rows[0])
     table, key = model._meta.db_table, model._meta.pk.attname
     given = Given(model, [key, *columns], [[getattr(row, column) for column in [key, *columns]] for row in rows])
-    new = ", ".join(f"{column} = {given[column]}" for column in columns)
+    new = ", ".join(f"{column} = {NAME}.{column}" for column in columns)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"{given.clause} UPDATE {table} SET {new} FROM {NAME} WHERE {table}.{key} = {given[key]}",  # noqa: S608 -- names of our own models
+            f"{given.clause} UPDATE {table} SET {new} FROM {NAME} WHERE {table}.{key} = {NAME}.{key}",  # noqa: S608 -- names of our own models
             given.parameters,
         )

@@ -164,8 +164,8 @@ def _archive(results: Sequence[Result]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"{given.clause} INSERT INTO {FinishedCommand._meta.db_table} ({', '.join(MOVED)}, state, done_at, body)"  # noqa: S608 -- names of our own models
-            f" SELECT {moved}, result.state, result.received_at, {given['body']}"
-            f" FROM {Result._meta.db_table} AS result JOIN {NAME} ON result.id = {given['id']}",
+            f" SELECT {moved}, result.state, result.received_at, {NAME}.body"
+            f" FROM {Result._meta.db_table} AS result JOIN {NAME} ON result.id = {NAME}.id",
             given.parameters,
         )
     Result.objects.filter(pk__in=[result.pk for result in results]).delete()

@@ -3,9 +3,10 @@ import warnings
 from typing import Any
 
 from celery.exceptions import SecurityWarning
+from celery.signals import worker_ready
 from django.core.management.base import BaseCommand, CommandParser
 
-from epmm import dispatcher
+from epmm import collector, dispatcher
 from epmm.celery import app
 from epmm.tasks import ring_for_outbox, run_job
 
@@ -26,8 +27,13 @@ class Command(BaseCommand):
         arguments = (run_job.delay, ring_for_outbox, stop)
         thread = threading.Thread(target=dispatcher.run, args=arguments, name="dispatcher", daemon=True)
         thread.start()
+        worker_ready.connect(_spare_the_collector)
         try:
             app.worker_main(["--quiet", "worker", f"--concurrency={options['concurrency']}", *QUIET])
         finally:
             stop.set()
             thread.join(timeout=5)
+
+
+def _spare_the_collector(**_signal: Any) -> None:
+    collector.spare()
