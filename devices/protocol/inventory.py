@@ -159,8 +159,8 @@ def _countries(told: Mapping[str, Any]) -> dict[str, Value]:
     home = country_of(told.get("SubscriberMCC"), told.get("SubscriberMNC"))
     if not home and told.get("IsRoaming") is False:
         home = current
-    found = {"home_country": home} if home else {}
-    return found | {"current_country": current} if "CurrentMCC" in told else found
+    found: dict[str, Value] = {"current_country": current} if "CurrentMCC" in told else {}
+    return found | {"home_country": home} if home else found
 
 
 def _preferred_subscription(told: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from typing import Final
 REACHABLE: Final = "Reachable"
 UNREACHABLE: Final = "Unreachable"  # the push service no longer knows it
 BLOCK_AND_FILE_LEVEL: Final = 3  # of HardwareEncryptionCaps
-DATA_PROTECTION: Final[Mapping[int, str]] = {
+DATA_PROTECTION: Final[Mapping[int | None, str]] = {
     0: "None",
     1: "Block level",
     2: "File level",

@@ -30,7 +30,7 @@ NO_PHONE: Final = "PDA"
 MANUFACTURER: Final = "Apple"
 SPACE: Final = "Global"
 COMMENT: Final = "common.comment"
-_WAKEUP: Final = {True: REACHABLE, False: UNREACHABLE}
+_WAKEUP: Final[Mapping[bool | None, str]] = {True: REACHABLE, False: UNREACHABLE}
 _CELLULAR: Final = {0: "none", 1: "GSM", 2: "CDMA", 3: "GSM and CDMA"}
 _OF_DIRECTORY: Final = {"user.sam_account_name": "samaccountname", "user.dn": "dn"}
 

@@ -47,7 +47,7 @@ def protected(device: Device) -> bool | None:
 
 
 COUNTRIES = {"DE": "Germany", "TR": "Türkiye", "GB": "United Kingdom"}
-ENCRYPTION = {0: "None", 1: "Block level", 3: "Block and file level"}
+ENCRYPTION: dict[int | None, str] = {0: "None", 1: "Block level", 3: "Block and file level"}
 
 
 def wakeup(device: Device) -> str:

@@ -3,6 +3,7 @@
 import plistlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -144,7 +145,7 @@ def test_the_sim_that_carries_the_data_tells_what_the_device_no_longer_does() ->
         ({"CurrentMCC": 262, "SubscriberMCC": "901"}, None, ""),
     ],
 )
-def test_networks_tell_countries(told: dict[str, object], home: str | None, current: str) -> None:
+def test_networks_tell_countries(told: dict[str, Any], home: str | None, current: str) -> None:
     fields = device(**told).fields
 
     assert (fields.get("home_country"), fields["current_country"]) == (home, current)
