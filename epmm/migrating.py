@@ -1,6 +1,7 @@
 """What migrations do to large tables while the previous release serves: nobody waits for longer than a moment.
 
-Both need `atomic = False` on their migration, and may be repeated when it was broken off: what is done stays done.
+Indexes and chunks need `atomic = False` on their migration, and may be repeated when it was broken off: what is done
+stays done.
 """
 
 from collections.abc import Callable
@@ -75,6 +76,20 @@ class RemoveIndex(migrations.RemoveIndex):
     def _opposite(self, state: ProjectState, app_label: str) -> AddIndex:
         index = state.models[app_label, self.model_name_lower].get_index_by_name(self.name)
         return AddIndex(self.model_name, index)
+
+
+class AddColumn(migrations.AddField):
+    """With a constant as its default in the database.
+
+    SQLite adds it in place, as PostgreSQL does; Django would have it copy the table, indexes and all, for each column.
+    """
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if self.allow_migrate_model(schema_editor.connection.alias, model):
+            BaseDatabaseSchemaEditor.add_field(schema_editor, model, model._meta.get_field(self.name))
 
 
 class FillInChunks(Operation):

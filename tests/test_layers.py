@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 APPS = ("epmm", "users", "devices", "enrollment")  # each may know those before it
 ROOTS = {"epmm.asgi", "epmm.urls", "epmm.wsgi", "epmm.celery"}  # the composition roots: they alone know every app
 # What turns bytes into values and back may rely on these, and on nothing that holds state.
-PURE_LIBRARIES = {"asn1crypto", "authlib", "cryptography", "joserfc", "lxml"}
+PURE_LIBRARIES = {"asn1crypto", "authlib", "cryptography", "joserfc", "lxml", "phone_iso3166"}
 CLOCKS = {
     ("datetime", "now"),
     ("datetime", "utcnow"),

@@ -19,6 +19,7 @@ FOREIGN: Final = ("android.", "windows.", "windows_phone.", "wp8.")
 RETURNED_ONLY: Final = frozenset(
     {
         "common.location",
+        "common.location_last_captured_at",
         "common.ccm_migration_status",
         "common.device_admin_enabled",
         "common.clientId",

@@ -106,6 +106,9 @@ class Device(models.Model):
     retired_reason = models.CharField(max_length=64, blank=True)
     enrollment_failed_at = models.DateTimeField(null=True)
     lost_at = models.DateTimeField(null=True)  # when an administrator said so; until it is found
+    terms_accepted_at = models.DateTimeField(null=True)  # by its person: to enroll it, or anew after a change
+    # from where its last TokenUpdate came: what comes with each connect is written nowhere
+    ip_address = models.CharField(max_length=39, blank=True, default="", db_default="")
     comment = models.TextField(blank=True, default="", db_default="")
 
     # Three names that must never be mixed: a user enrollment has an EnrollmentID and neither of the others.
@@ -124,6 +127,7 @@ class Device(models.Model):
     os_version = models.CharField(max_length=32, blank=True)
     os_version_number = models.PositiveBigIntegerField(null=True)
     build_version = models.CharField(max_length=32, blank=True)
+    os_update_status = models.CharField(max_length=32, blank=True, default="", db_default="")
     language = models.CharField(max_length=35, blank=True)
     is_supervised = models.BooleanField(null=True)
     is_user_enrollment = models.BooleanField(null=True)
@@ -137,7 +141,11 @@ class Device(models.Model):
     phone_number = models.CharField(max_length=32, blank=True)
     cellular_technology = models.PositiveSmallIntegerField(null=True)
     current_carrier = models.CharField(max_length=64, blank=True)
+    current_mcc = models.CharField(max_length=3, blank=True, default="", db_default="")
+    current_country = models.CharField(max_length=2, blank=True, default="", db_default="")  # ISO 3166
     home_carrier = models.CharField(max_length=64, blank=True)
+    home_country = models.CharField(max_length=2, blank=True, default="", db_default="")  # of the SIM, or as announced
+    carrier_settings_version = models.CharField(max_length=32, blank=True, default="", db_default="")
     is_roaming = models.BooleanField(null=True)
     data_roaming_enabled = models.BooleanField(null=True)
     is_cloud_backup_enabled = models.BooleanField(null=True)
@@ -201,6 +209,8 @@ class Device(models.Model):
             ),
             # whose system is old, which is asked for most, and is rare
             models.Index(fields=["platform", "os_version_number"], condition=_STANDING, name="device_systems"),
+            # who called from there
+            models.Index(fields=["ip_address"], name="device_ip_address"),
             # what has changed since labels were last looked at
             models.Index(fields=["modified_at"], name="device_modified"),
         ]
@@ -250,6 +260,7 @@ masking.personal(
         "meid": "meid",
         "iccid": "iccid",
         "phone_number": "phone",
+        "ip_address": "ip",
         "managed_apple_account": "email",
         "device_name": "device_name",
         "name_folded": "device_name",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
+from devices.protocol.networks import country_of, is_mcc
 from devices.protocol.queries import PERSONAL
 from devices.protocol.reading import Reader, Reading, Value, dictionaries_in, dictionary_in, json_of
 from devices.protocol.target import Kind
@@ -59,6 +60,11 @@ def _mac(answer: Mapping[str, Any], key: str) -> str:
     raise WireError(f"{key}: not a hardware address")
 
 
+def _mcc(answer: Mapping[str, Any], key: str) -> str:
+    text = required(answer, key, str, longest=32)
+    return text if is_mcc(text) else ""
+
+
 _GIGABYTES: Final = _number(0, MOST_GIGABYTES)
 
 # Apple's key: the column, and how to read it.  UDID has none: who a device is, its certificate says.
@@ -83,7 +89,9 @@ DEVICE_INFORMATION: Final[dict[str, tuple[str, Read]]] = {
     "PhoneNumber": ("phone_number", _text(32)),
     "CellularTechnology": ("cellular_technology", _small),
     "CurrentCarrierNetwork": ("current_carrier", _text(64)),
+    "CurrentMCC": ("current_mcc", _mcc),
     "SubscriberCarrierNetwork": ("home_carrier", _text(64)),
+    "CarrierSettingsVersion": ("carrier_settings_version", _text(32)),
     "IsRoaming": ("is_roaming", _flag),
     "DataRoamingEnabled": ("data_roaming_enabled", _flag),
     "IsCloudBackupEnabled": ("is_cloud_backup_enabled", _flag),
@@ -93,8 +101,10 @@ DEVICE_INFORMATION: Final[dict[str, tuple[str, Read]]] = {
 }
 # Since iOS 16 the SIMs tell these, and the keys of the device are deprecated.
 OF_A_SUBSCRIPTION: Final = (
-    "IMEI", "MEID", "ICCID", "PhoneNumber", "CurrentCarrierNetwork", "SubscriberCarrierNetwork", "IsRoaming",
+    "IMEI", "MEID", "ICCID", "PhoneNumber", "CurrentCarrierNetwork", "CurrentMCC", "CurrentMNC",
+    "SubscriberCarrierNetwork", "CarrierSettingsVersion", "IsRoaming",
 )  # fmt: skip
+COUNTRIES: Final = ("home_country", "current_country")  # columns that several of the keys tell together
 SECURITY_INFO: Final[dict[str, tuple[str, Read]]] = {
     "HardwareEncryptionCaps": ("hardware_encryption", _small),
     "PasscodePresent": ("passcode_present", _flag),
@@ -113,6 +123,7 @@ def read_device_information(answer: Mapping[str, Any], kind: Kind) -> Reading:
     sim = _preferred_subscription(told)
     silent = {key: sim[key] for key in OF_A_SUBSCRIPTION if key in sim and not told.get(key)}
     reading.fields.update(_read(silent, DEVICE_INFORMATION).fields)
+    reading.fields.update(_countries({**told, **silent}))
     return reading
 
 
@@ -140,6 +151,16 @@ def _read(told: Mapping[str, Any], columns: Mapping[str, tuple[str, Read]]) -> R
         except (KeyError, WireError):
             rest[key] = value
     return Reading(fields=fields, rest=json_of(rest))
+
+
+def _countries(told: Mapping[str, Any]) -> dict[str, Value]:
+    """Where it is, and where its SIM is from; that is the same unless it roams, and no SIM tells it by itself."""
+    current = country_of(told.get("CurrentMCC"), told.get("CurrentMNC"))
+    home = country_of(told.get("SubscriberMCC"), told.get("SubscriberMNC"))
+    if not home and told.get("IsRoaming") is False:
+        home = current
+    found: dict[str, Value] = {"current_country": current} if "CurrentMCC" in told else {}
+    return found | {"home_country": home} if home else found
 
 
 def _preferred_subscription(told: Mapping[str, Any]) -> Mapping[str, Any]:

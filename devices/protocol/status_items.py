@@ -83,6 +83,7 @@ COLUMNS: Final[dict[str, tuple[str, type[str] | type[bool], int]]] = {
     "passcode.is-compliant": ("passcode_is_compliant", bool, 0),
     "passcode.is-present": ("passcode_present", bool, 0),
     "diskmanagement.filevault.enabled": ("filevault_enabled", bool, 0),
+    "softwareupdate.install-state": ("os_update_status", str, 32),
 }
 # Without a column of their own, and short enough to stand with the record.
 DETAILS: Final = frozenset(
@@ -96,7 +97,6 @@ DETAILS: Final = frozenset(
         "softwareupdate.beta-enrollment",
         "softwareupdate.failure-reason",
         "softwareupdate.install-reason",
-        "softwareupdate.install-state",
         "softwareupdate.pending-version",
     }
 )

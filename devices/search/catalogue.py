@@ -16,12 +16,16 @@ from devices.search.sources import (
     Always,
     Choice,
     Moment,
+    Named,
     Nowhere,
     Number,
     Recent,
     Source,
+    Text,
     Uuid,
     Version,
+    Worded,
+    ascii_lower,
     condition,
     flag_column,
     machine_text,
@@ -29,14 +33,30 @@ from devices.search.sources import (
 )
 from devices.search.sources import Flag as FlagSource
 from devices.search.sql import EVERYTHING, NOTHING
+from devices.search.words import (
+    BLOCK_AND_FILE_LEVEL,
+    DATA_PROTECTION,
+    NO_PASSCODE,
+    NOT_ENCRYPTED,
+    REACHABLE,
+    UNREACHABLE,
+)
+from epmm.country_names import NAMES
 from users.models import User
 
 _PLATFORMS: Final = (*Device.Platform.values, "tvOS", "watchOS", "Android", "Windows")
 _TYPES: Final = (*Device.EnrollmentType.values, "profile", "ade")
 _CELLULAR: Final = {"none": 0, "GSM": 1, "CDMA": 2, "GSM and CDMA": 3}
-_BLOCK_AND_FILE_LEVEL: Final = 3  # of HardwareEncryptionCaps
-_PROTECTED: Final = Q(passcode_present=True, hardware_encryption=_BLOCK_AND_FILE_LEVEL)
-_UNPROTECTED: Final = Q(passcode_present=False) | Q(hardware_encryption__lt=_BLOCK_AND_FILE_LEVEL)
+_PROTECTED: Final = Q(passcode_present=True, hardware_encryption=BLOCK_AND_FILE_LEVEL)
+_WITHOUT: Final = {
+    NO_PASSCODE: Q(passcode_present=False),
+    NOT_ENCRYPTED: Q(hardware_encryption__lt=BLOCK_AND_FILE_LEVEL),
+}
+_UNPROTECTED: Final = _WITHOUT[NO_PASSCODE] | _WITHOUT[NOT_ENCRYPTED]
+_WAKEUP: Final = {
+    REACHABLE: Q(mdm_managed=True),
+    UNREACHABLE: Q(mdm_managed=False, unreachable_since__isnull=False, status__in=Device.ENROLLED),
+}
 _MAC: Final = Q(platform=Device.Platform.MACOS)
 _MODEL: Final = Coalesce(NullIf("product_name", Value("")), "model")
 _PLATFORM_NAME: Final = Case(
@@ -117,7 +137,7 @@ def _common() -> Iterator[Field]:
     yield _text("common.imsi", "IMSI")
     yield _text("common.wifi_mac_address", _("Wi-Fi MAC address"), _machine("wifi_mac"))
     yield _text("common.ethernet_mac", _("Ethernet MAC address"), _machine("ethernet_mac"))
-    yield _text("common.ip_address", _("IP address"))
+    yield _text("common.ip_address", _("IP address"), Text(F("ip_address"), ascii_lower))
     yield _choice("common.owner", _("Owner"), "owner", _same(tuple(Device.Owner.values)), NOTHING)
     yield _date("common.registration_date", _("Registration date"), "registered_at")
     yield _date("common.creation_date", _("Creation date"), "created_at")
@@ -138,14 +158,14 @@ def _condition() -> Iterator[Field]:
     yield _flag("common.device_is_compromised", _("Compromised"))
     yield _flag("common.device_encrypted", _("Encrypted"), _encrypted())
     yield _flag("common.data_protection_enabled", _("Data protection enabled"), FlagSource(_PROTECTED, _UNPROTECTED))
-    yield _list("common.data_protection_reasons", _("Reasons for missing data protection"))
+    yield _list("common.data_protection_reasons", _("Reasons for missing data protection"), Worded(_WITHOUT))
     yield _text("common.current_phone_number", _("Current phone number"), machine_text(_PHONE))
     yield _text("common.home_operator_name", _("Home operator"), _machine("home_carrier"))
-    yield _text("common.home_country_name", _("Home country"))
-    yield _text("common.home_country_code", _("Home country code"))
+    yield _text("common.home_country_name", _("Home country"), Named("home_country", NAMES))
+    yield _text("common.home_country_code", _("Home country code"), _machine("home_country"))
     yield _text("common.current_operator_name", _("Current operator"), _machine("current_carrier"))
-    yield _text("common.current_country_name", _("Current country"))
-    yield _text("common.current_country_code", _("Current country code"))
+    yield _text("common.current_country_name", _("Current country"), Named("current_country", NAMES))
+    yield _text("common.current_country_code", _("Current country code"), _machine("current_country"))
     yield _choice(
         "common.cellular_technology", _("Cellular technology"), "cellular_technology", _CELLULAR,
         ~Q(cellular_technology__in=_CELLULAR.values()), is_open=True,
@@ -162,11 +182,13 @@ def _condition() -> Iterator[Field]:
     yield _date("common.client_build_date", _("Client build date"))
     yield _text("common.client_id", _("Client ID"), aliases=("common.clientId",))
     yield _number("common.background_status", _("Background status"))
-    yield _flag("common.apns_capable", _("APNs capable"))
+    capable = FlagSource(_WAKEUP[REACHABLE], _WAKEUP[UNREACHABLE])
+    yield _flag("common.apns_capable", _("APNs capable"), capable)
     yield _text("common.comment", _("Comment"), people_text("comment_folded", indexed=False))
     yield _text("common.device_space_name", _("Space name"), Always("Global"))
-    yield _flag("common.terms_of_service_accepted", _("Terms accepted"))
-    yield _date("common.terms_of_service_accepted_at", _("Terms accepted on"))
+    accepted = condition(Q(terms_accepted_at__isnull=False))
+    yield _flag("common.terms_of_service_accepted", _("Terms accepted"), accepted)
+    yield _date("common.terms_of_service_accepted_at", _("Terms accepted on"), "terms_accepted_at")
 
 
 def _ios() -> Iterator[Field]:
@@ -190,8 +212,8 @@ def _ios() -> Iterator[Field]:
     yield _text("ios.iPhone ICCID", "ICCID", _machine("iccid"))
     yield _text("ios.iPhone MAC_ADDRESS_EN0", _("Wi-Fi MAC address (EN0)"), _machine("wifi_mac"))
     yield _version("ios.iPhone VERSION", _("iOS version"))
-    yield _text("ios.Current MCC", _("Current MCC"))
-    yield _text("ios.wakeup_status", _("Wake-up status"))
+    yield _text("ios.Current MCC", _("Current MCC"), _machine("current_mcc"))
+    yield _text("ios.wakeup_status", _("Wake-up status"), Worded(_WAKEUP))
     yield _flag("ios.DataRoamingEnabled", _("Data roaming enabled"), flag_column("data_roaming_enabled"))
     yield _flag("ios.IsRoaming", _("Roaming"), flag_column("is_roaming"))
     yield _flag("ios.PasscodePresent", _("Passcode present"), flag_column("passcode_present"))
@@ -201,7 +223,7 @@ def _ios() -> Iterator[Field]:
         _("Passcode compliant with profiles"),
         flag_column("passcode_is_compliant_with_profiles"),
     )
-    yield _text("ios.data_protection", _("Data protection"))
+    yield _text("ios.data_protection", _("Data protection"), Named("hardware_encryption", DATA_PROTECTION))
     yield _flag("ios.IsCloudBackupEnabled", _("Cloud backup enabled"), flag_column("is_cloud_backup_enabled"))
     yield _flag(
         "ios.iTunesStoreAccountIsActive", _("Store account active"), flag_column("store_account_is_active")
@@ -213,12 +235,12 @@ def _ios() -> Iterator[Field]:
         _("System Integrity Protection enabled"),
         flag_column("system_integrity_protection"),
     )
-    yield _text("ios.osUpdateStatus", _("OS update status"))
+    yield _text("ios.osUpdateStatus", _("OS update status"), _machine("os_update_status"))
     yield _text("ios.BuildVersion", _("Build version"), _machine("build_version"))
     yield _text("ios.ProductName", _("Product name"), _machine("product_name", indexed=True))
     yield _text("ios.BluetoothMAC", _("Bluetooth MAC address"), _machine("bluetooth_mac"))
     yield _text("ios.MEID", "MEID", _machine("meid"))
-    yield _text("ios.CarrierSettingsVersion", _("Carrier settings"))
+    yield _text("ios.CarrierSettingsVersion", _("Carrier settings"), _machine("carrier_settings_version"))
 
 
 def _user() -> Iterator[Field]:

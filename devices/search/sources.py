@@ -10,7 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
 from math import inf
+from operator import or_
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
@@ -64,21 +66,49 @@ class Always(Source):
     text: str
 
     def matches(self, operator: Operator, value: Value) -> Q:
-        return EVERYTHING if self._is_true(operator, value) else NOTHING
+        return EVERYTHING if _is_true(self.text, operator, value) else NOTHING
 
     def misses(self, operator: Operator, value: Value) -> Q:
-        return NOTHING if self._is_true(operator, value) else EVERYTHING
+        return ~self.matches(operator, value)
 
-    def _is_true(self, operator: Operator, value: Value) -> bool:
-        own, other = fold(self.text), fold(str(value))
-        match operator:
-            case Operator.EQUALS:
-                return own == other
-            case Operator.CONTAINS:
-                return other in own
-            case Operator.BEGINS:
-                return own.startswith(other)
-        return operator == Operator.IS_NOT_EMPTY
+
+@dataclass(frozen=True, slots=True)
+class Named(Source):
+    """A code that people know by a name; without one it is unset."""
+
+    column: str
+    names: Mapping[Any, str]
+
+    def matches(self, operator: Operator, value: Value) -> Q:
+        return Q((f"{self.column}__in", [code for code, name in self.names.items() if _is_true(name, operator, value)]))
+
+    def misses(self, operator: Operator, value: Value) -> Q:
+        return ~self.matches(operator, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Worded(Source):
+    """Words, and for which rows each is true: for none, for one, or for several of a list."""
+
+    words: Mapping[str, Q]
+
+    def matches(self, operator: Operator, value: Value) -> Q:
+        return reduce(or_, (true for word, true in self.words.items() if _is_true(word, operator, value)), NOTHING)
+
+    def misses(self, operator: Operator, value: Value) -> Q:
+        return ~self.matches(operator, value)
+
+
+def _is_true(text: str, operator: Operator, value: Value) -> bool:
+    own, other = fold(text), fold(str(value))
+    match operator:
+        case Operator.EQUALS:
+            return own == other
+        case Operator.CONTAINS:
+            return other in own
+        case Operator.BEGINS:
+            return own.startswith(other)
+    return operator == Operator.IS_NOT_EMPTY
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,17 @@ from devices.models import Device, DeviceAttribute
 from devices.search import directory
 from devices.search.custom import PREFIX as CUSTOM
 from devices.search.fields import Field, Kind
+from devices.search.words import (
+    BLOCK_AND_FILE_LEVEL,
+    DATA_PROTECTION,
+    NO_PASSCODE,
+    NOT_ENCRYPTED,
+    REACHABLE,
+    UNREACHABLE,
+)
 from devices.services import hidden_fields
 from epmm import masking
+from epmm.country_names import NAMES
 from users.models import CustomAttribute, DirectoryValue, Group, Membership, UserAttribute
 
 Read: TypeAlias = Callable[[Device], Any]
@@ -21,7 +30,7 @@ NO_PHONE: Final = "PDA"
 MANUFACTURER: Final = "Apple"
 SPACE: Final = "Global"
 COMMENT: Final = "common.comment"
-_BLOCK_AND_FILE_LEVEL: Final = 3  # of HardwareEncryptionCaps
+_WAKEUP: Final[Mapping[bool | None, str]] = {True: REACHABLE, False: UNREACHABLE}
 _CELLULAR: Final = {0: "none", 1: "GSM", 2: "CDMA", 3: "GSM and CDMA"}
 _OF_DIRECTORY: Final = {"user.sam_account_name": "samaccountname", "user.dn": "dn"}
 
@@ -60,10 +69,26 @@ def _battery(device: Device) -> int | None:
 
 def _is_protected(device: Device) -> bool | None:
     """A passcode, and all that it is needed for; unknown as long as the one that is known does not decide."""
-    level = device.hardware_encryption
-    if device.passcode_present is False or (level is not None and level < _BLOCK_AND_FILE_LEVEL):
+    if _without(device):
         return False
-    return True if device.passcode_present and level == _BLOCK_AND_FILE_LEVEL else None
+    return True if device.passcode_present and device.hardware_encryption == BLOCK_AND_FILE_LEVEL else None
+
+
+def _without(device: Device) -> list[str]:
+    """Why data are not protected."""
+    level = device.hardware_encryption
+    reasons = {
+        NO_PASSCODE: device.passcode_present is False,
+        NOT_ENCRYPTED: level is not None and level < BLOCK_AND_FILE_LEVEL,
+    }
+    return [reason for reason, is_so in reasons.items() if is_so]
+
+
+def _is_reachable(device: Device) -> bool | None:
+    """By pushes; unknown of one that is not to be woken."""
+    if device.mdm_managed:
+        return True
+    return False if device.unreachable_since is not None and device.status in Device.ENROLLED else None
 
 
 def _is_encrypted(device: Device) -> bool | None:
@@ -91,6 +116,7 @@ READ: Final[Mapping[str, Read]] = {
     "common.imei": _text("imei"),
     "common.wifi_mac_address": _mac("wifi_mac"),
     "common.ethernet_mac": _mac("ethernet_mac"),
+    "common.ip_address": _text("ip_address"),
     "common.owner": _same("owner"),
     "common.registration_date": _same("registered_at"),
     "common.creation_date": _same("created_at"),
@@ -104,9 +130,14 @@ READ: Final[Mapping[str, Read]] = {
     "common.security_state": _always("Ok"),
     "common.device_encrypted": _is_encrypted,
     "common.data_protection_enabled": _is_protected,
+    "common.data_protection_reasons": _without,
     "common.current_phone_number": lambda device: device.phone_number or NO_PHONE,
     "common.home_operator_name": _text("home_carrier"),
+    "common.home_country_name": lambda device: NAMES.get(device.home_country),
+    "common.home_country_code": _text("home_country"),
     "common.current_operator_name": _text("current_carrier"),
+    "common.current_country_name": lambda device: NAMES.get(device.current_country),
+    "common.current_country_code": _text("current_country"),
     "common.cellular_technology": lambda device: (
         _CELLULAR.get(device.cellular_technology or 0) if device.cellular_technology is not None else None
     ),
@@ -114,8 +145,11 @@ READ: Final[Mapping[str, Read]] = {
     "common.storage_capacity": _same("storage_capacity"),
     "common.storage_free": _same("storage_free"),
     "common.battery_level": _battery,
+    "common.apns_capable": _is_reachable,
     "common.comment": _text("comment"),
     "common.device_space_name": _always(SPACE),
+    "common.terms_of_service_accepted": lambda device: device.terms_accepted_at is not None,
+    "common.terms_of_service_accepted_at": _same("terms_accepted_at"),
     "ios.account_driven_device_enrolled": _ADDE,
     "ios.apple_user_enrolled": _AAUE,
     "ios.account_driven_user_enrolled": _AAUE,
@@ -129,20 +163,25 @@ READ: Final[Mapping[str, Read]] = {
     "ios.iPhone ICCID": _text("iccid"),
     "ios.iPhone MAC_ADDRESS_EN0": _mac("wifi_mac"),
     "ios.iPhone VERSION": _text("os_version"),
+    "ios.Current MCC": _text("current_mcc"),
+    "ios.wakeup_status": lambda device: _WAKEUP.get(_is_reachable(device)),
     "ios.DataRoamingEnabled": _same("data_roaming_enabled"),
     "ios.IsRoaming": _same("is_roaming"),
     "ios.PasscodePresent": _same("passcode_present"),
     "ios.PasscodeIsCompliant": _same("passcode_is_compliant"),
     "ios.PasscodeIsCompliantWithProfiles": _same("passcode_is_compliant_with_profiles"),
+    "ios.data_protection": lambda device: DATA_PROTECTION.get(device.hardware_encryption),
     "ios.IsCloudBackupEnabled": _same("is_cloud_backup_enabled"),
     "ios.iTunesStoreAccountIsActive": _same("store_account_is_active"),
     "ios.IsActivationLockEnabled": _same("activation_lock_enabled"),
     "ios.FDE_Enabled": _same("filevault_enabled"),
     "ios.SystemIntegrityProtectionEnabled": _same("system_integrity_protection"),
+    "ios.osUpdateStatus": _text("os_update_status"),
     "ios.BuildVersion": _text("build_version"),
     "ios.ProductName": _text("product_name"),
     "ios.BluetoothMAC": _mac("bluetooth_mac"),
     "ios.MEID": _text("meid"),
+    "ios.CarrierSettingsVersion": _text("carrier_settings_version"),
     "user.user_id": _of_user("user_id"),
     "user.display_name": _of_user("display_name"),
     "user.email_address": _of_user("email"),

@@ -8,7 +8,7 @@ from typing import Any, Final
 from devices.models import Answer, CommandRow, Device, Enrollment, Result
 from devices.models.device import DESCRIPTION
 from devices.protocol.commands import REGISTRY, Kind
-from devices.protocol.inventory import DEVICE_INFORMATION, MANAGEMENT_STATUS, SECURITY_INFO
+from devices.protocol.inventory import COUNTRIES, DEVICE_INFORMATION, MANAGEMENT_STATUS, SECURITY_INFO
 from devices.protocol.queries import PERSONAL
 from devices.protocol.reading import Reader, Reading, json_of
 from devices.services import installed
@@ -30,6 +30,7 @@ _CHANGED_BY: Final[dict[str, tuple[str, ...]]] = {
         "inventory_at",
         "managed_apple_account",
         *DESCRIPTION,
+        *COUNTRIES,
         *(column for column, _ in DEVICE_INFORMATION.values()),
     ),
     "SecurityInfo": tuple(column for column, _ in (SECURITY_INFO | MANAGEMENT_STATUS).values()),

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -39,7 +40,14 @@ MODELS: Final = (
 S: Final = Device.Status
 STATUSES: Final = {S.ACTIVE: 85, S.RETIRED: 8, S.IENROLL_VERIFIED: 2, S.IENROLL_INPROGRESS: 1, S.WIPED: 1, S.LOST: 1}
 LABELS: Final = {"Sales": 5, "Field service": 11, "Pilot group": 97}  # each so many-th device
-CARRIERS: Final = ("Vodafone", "Telekom", "Orange", "Swisscom", "")
+# carrier, mobile country code, country; the last one has no SIM
+CARRIERS: Final = (
+    ("Vodafone", "262", "DE"), ("Telekom", "262", "DE"), ("Orange", "208", "FR"), ("Swisscom", "228", "CH"),
+    ("", "", ""),
+)  # fmt: skip
+UPDATES: Final = ("none", "none", "none", "downloading", "prepared", "failed")
+UNREACHABLE: Final = 50  # each so many-th device
+WITHOUT_TERMS: Final = 10
 
 
 class SeedRefused(Exception):
@@ -74,10 +82,15 @@ def seed(*, devices: int, users: int) -> Seeded:
 @transaction.atomic
 def _enroll(rows: list[Device], labels: dict[int, int]) -> None:
     devices = Device.objects.bulk_create(rows)
-    managed = [device for device in devices if device.mdm_managed or device.status in (S.RETIRED, S.WIPED)]
+    managed = [device for device in devices if device.registered_at is not None]
     enrollments = Enrollment.objects.bulk_create(_enrollment(device) for device in managed)
     Channel.objects.bulk_create(
-        Channel(enrollment=each, last_seen_at=device.last_seen_at, push_token=each.pk.to_bytes(32, "big"))
+        Channel(
+            enrollment=each,
+            last_seen_at=device.last_seen_at,
+            push_token=each.pk.to_bytes(32, "big"),
+            push_refused_at=device.unreachable_since,
+        )
         for each, device in zip(enrollments, managed, strict=True)
     )
     Identity.objects.bulk_create(_identity(each) for each in enrollments)
@@ -120,6 +133,7 @@ def _device(index: int, person: User, status: Device.Status, dice: random.Random
     seen = now - timedelta(minutes=int(dice.expovariate(1 / 900)))
     is_known = status not in Device.PROVISIONAL
     is_gone = status in (S.RETIRED, S.WIPED)
+    is_lost_to_push = status == S.ACTIVE and index % UNREACHABLE == 0
     version = dice.choice(versions)
     said: dict[str, Any] = (
         {
@@ -129,7 +143,11 @@ def _device(index: int, person: User, status: Device.Status, dice: random.Random
             "storage_capacity": float(capacity),
             "storage_free": round(capacity * dice.random(), 1),
             "battery_level": None if family == "Mac" else round(dice.random(), 2),
-            "home_carrier": dice.choice(CARRIERS) if family == "iPhone" else "",
+            **(_network(dice) if family == "iPhone" and not is_personal else {}),
+            "ip_address": f"203.0.113.{index % 250 + 1}" if is_personal else str(ip_address(0x0A000000 + index)),
+            "terms_accepted_at": registered if index % WITHOUT_TERMS else None,
+            "unreachable_since": max(seen, registered) if is_lost_to_push else None,
+            "os_update_status": "" if is_personal or platform == "visionOS" else UPDATES[index % len(UPDATES)],
             "phone_number": f"+4917{dice.randrange(10**8):08}" if family == "iPhone" and not is_personal else "",
             "language": dice.choice(("de", "en", "fr", "tr")),
             "passcode_present": dice.random() < 0.95,  # noqa: PLR2004
@@ -152,7 +170,7 @@ def _device(index: int, person: User, status: Device.Status, dice: random.Random
         owner=Device.Owner.EMPLOYEE if is_personal else Device.Owner.COMPANY,
         enrollment_type=Device.EnrollmentType.AAUE if is_personal else Device.EnrollmentType.ADDE,
         managed_apple_account=person.email,
-        mdm_managed=is_known and not is_gone,
+        mdm_managed=is_known and not is_gone and not is_lost_to_push,
         created_at=registered,
         retired_at=now if is_gone else None,
         retired_reason="retired by administrator" if is_gone else "",
@@ -165,8 +183,17 @@ def _device(index: int, person: User, status: Device.Status, dice: random.Random
     )
 
 
+def _network(dice: random.Random) -> dict[str, str]:
+    home = dice.choice(CARRIERS)
+    is_abroad = bool(home[0]) and dice.random() < 0.1  # noqa: PLR2004
+    current = dice.choice(CARRIERS[:-1]) if is_abroad else home
+    told = zip(("current_carrier", "current_mcc", "current_country"), current, strict=True)
+    settings = "58.0" if home[0] else ""
+    return {**dict(told), "home_carrier": home[0], "home_country": home[2], "carrier_settings_version": settings}
+
+
 def _enrollment(device: Device) -> Enrollment:
-    is_over = not device.mdm_managed
+    is_over = device.retired_at is not None
     return Enrollment(
         device=device,
         user_id=device.user_id,

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from devices.models import Device, Enrollment, Identity
 from devices.services.field_values import model_of
 from devices.views.wording import STATES, family_of, identity_badge, owner_of, status_badge, system_of
+from epmm.country_names import NAMES
 from epmm.portal.lists import Cell
 from users.models import User
 
@@ -98,6 +99,7 @@ def _system(device: Device) -> Fields:
         (gettext_lazy("Platform name"), system_of(device)),
         (gettext_lazy("OS version"), device.os_version),
         (gettext_lazy("Build"), device.build_version),
+        (gettext_lazy("OS update status"), device.os_update_status),
         (gettext_lazy("Language"), device.language),
         (gettext_lazy("iCloud backup"), device.is_cloud_backup_enabled),
         (gettext_lazy("Signed in to the App Store"), device.store_account_is_active),
@@ -122,7 +124,11 @@ def _network(device: Device) -> Fields:
     return [
         (gettext_lazy("Current phone number"), device.phone_number),
         (gettext_lazy("Home operator"), device.home_carrier),
+        (gettext_lazy("Home country"), NAMES.get(device.home_country, device.home_country)),
         (gettext_lazy("Current operator"), device.current_carrier),
+        (gettext_lazy("Current country"), NAMES.get(device.current_country)),
+        (gettext_lazy("Current MCC"), device.current_mcc),
+        (gettext_lazy("Carrier settings"), device.carrier_settings_version),
         (gettext_lazy("IMEI"), device.imei),
         (gettext_lazy("MEID"), device.meid),
         (gettext_lazy("ICCID"), device.iccid),
@@ -132,6 +138,7 @@ def _network(device: Device) -> Fields:
         (gettext_lazy("Wi-Fi MAC"), device.wifi_mac),
         (gettext_lazy("Bluetooth MAC"), device.bluetooth_mac),
         (gettext_lazy("Ethernet MAC"), device.ethernet_mac),
+        (gettext_lazy("IP address"), device.ip_address),
     ]
 
 
@@ -157,6 +164,7 @@ def _dates(device: Device) -> Fields:
         (gettext_lazy("Creation date"), device.created_at),
         (gettext_lazy("Modified"), device.modified_at),
         (gettext_lazy("Registration date"), device.registered_at),
+        (gettext_lazy("Terms accepted on"), device.terms_accepted_at),
         (gettext_lazy("Last check-in"), device.last_seen_at),
         (gettext_lazy("Inventory of"), device.inventory_at),
         (gettext_lazy("Unreachable since"), device.unreachable_since),

@@ -23,6 +23,7 @@ from devices.services.field_values import model_of
 from devices.services.search import SORTS, SearchRefused
 from devices.views.builder import Builder, written
 from devices.views.wording import owner_of, status_badge, system_of
+from epmm.country_names import NAMES
 from epmm.portal.keyset import Page
 from epmm.portal.lists import COUNT_CAP, LONGEST_SEARCH, SIZES, Cell, Column, Link, Listing, View, counted
 from epmm.portal.lists import Action as MenuItem
@@ -50,13 +51,6 @@ def _labels(device: Device) -> Cell:
     return ", ".join(label.name for label in device.labels.all())
 
 
-def _country(device: Device) -> Cell:
-    """As the SIM says it: the code of its country, for devices tell no name.  Before: as it was announced."""
-    code = (device.details.get("DeviceInformation") or {}).get("SubscriberMCC")
-    announced: str | None = (device.details.get("Registration") or {}).get("Country")
-    return f"MCC {code}" if code else announced
-
-
 LISTING: Final = Listing[Device](
     name="devices",
     title=gettext_lazy("Devices"),
@@ -79,7 +73,7 @@ LISTING: Final = Listing[Device](
         Column(
             key="country",
             label=gettext_lazy("Home country"),
-            value=_country,
+            value=lambda device: NAMES.get(device.home_country, device.home_country),
             is_shown=False,
         ),
         Column(key="status", label=gettext_lazy("Status"), value=lambda device: status_badge(device, is_live=True)),
@@ -320,9 +314,7 @@ def _advanced_search(request: HttpRequest, address: Address, expression: str, re
 
 def _with_what_is_shown(rows: QuerySet[Device], asked: Asked) -> QuerySet[Device]:
     columns = asked.get("columns", "").split(",")
-    if "country" not in columns:
-        rows = rows.defer("details")
-    return rows.prefetch_related("user", *(["labels"] if "labels" in columns else []))
+    return rows.defer("details").prefetch_related("user", *(["labels"] if "labels" in columns else []))
 
 
 def _expression(asked: Asked) -> str:

@@ -10,7 +10,7 @@ from devices.models import Device, Enrollment, Identity
 from devices.services import configuration_plan, queue
 from devices.services.retire import end_enrollment
 from enrollment.models import Attempt, Step
-from enrollment.services import invitations, policy, tokens, trace
+from enrollment.services import consent, invitations, policy, tokens, trace
 from enrollment.services.refusal import CheckinRefused
 from enrollment.services.rules import Sayings
 from users.models import User
@@ -51,7 +51,8 @@ def complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
     if first:
         _end_others(enrollment, now)
         chosen = invitations.enrolled(enrollment.user) or trace.owner_of(attempt)
-        _activate_record(enrollment, policy.owner_of(said, enrollment.kind, chosen), now)
+        owner = policy.owner_of(said, enrollment.kind, chosen)
+        _activate_record(enrollment, owner, consent.terms_accepted_at(attempt), now)
         queue.queue_first_inventory(enrollment)
         if enrollment.device_id is not None:
             configuration_plan.plan_device_soon(enrollment.device_id)
@@ -75,7 +76,9 @@ def _end_others(enrollment: Enrollment, now: datetime) -> None:
         tokens.revoke_of(other)
 
 
-def _activate_record(enrollment: Enrollment, owner: Device.Owner, now: datetime) -> None:
+def _activate_record(
+    enrollment: Enrollment, owner: Device.Owner, terms_accepted_at: datetime | None, now: datetime
+) -> None:
     device = enrollment.device
     if device is None:  # deleted by an administrator in between
         device = enrollment.device = Device.objects.create(user=enrollment.user, enrollment_type=enrollment.kind)
@@ -87,6 +90,7 @@ def _activate_record(enrollment: Enrollment, owner: Device.Owner, now: datetime)
     device.managed_apple_account = enrollment.managed_apple_account
     device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
     device.registered_at, device.last_seen_at = enrollment.active_at, now
+    device.terms_accepted_at = terms_accepted_at
     device.retired_at, device.retired_reason, device.unreachable_since = None, "", None
     device.enrollment_failed_at = device.lost_at = None
     device.save()

@@ -58,6 +58,7 @@ def accept_token_update(message: TokenUpdate, request: DeviceRequest) -> None:
             _store_push(enrollment, message, now)
             if not message.sender.user_key:
                 activation.complete(enrollment, identity, now)
+                _note_address(enrollment, request)
     except CheckinRefused as refusal:
         _record(refusal, Step.TOKEN_UPDATE)
         raise
@@ -341,6 +342,13 @@ def _store_push(enrollment: Enrollment, message: TokenUpdate, now: datetime) -> 
     if message.unlock_token and not message.sender.user_key:  # absent or empty means: keep the one you have
         enrollment.unlock_token = message.unlock_token
         enrollment.save(update_fields=["unlock_token"])
+
+
+def _note_address(enrollment: Enrollment, request: DeviceRequest) -> None:
+    """From where the device called."""
+    if address := trace.address_or_none(request.address):
+        moved = Device.objects.filter(pk=enrollment.device_id or 0).exclude(ip_address=address)
+        moved.update(ip_address=address, modified_at=timezone.now())
 
 
 def _check_user_channel(enrollment: Enrollment, sender: Sender) -> None:

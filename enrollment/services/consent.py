@@ -2,17 +2,18 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from devices.models import Enrollment
+from devices.models import Device, Enrollment
 from enrollment.models import Acceptance, Attempt, LocalText, PolicyText, Rule
 from enrollment.services import consent_notice, local_texts, rules
 from epmm import options, settings_store
@@ -159,6 +160,25 @@ def accept(user: User, policy: PolicyText, *, attempt: Attempt | None, address: 
             )
         if is_new:
             consent_notice.post(row)
+
+
+def accept_change(user: User, policy: PolicyText, *, address: str | None) -> None:
+    """Where it is asked for once more: of the terms, for what the person has enrolled already."""
+    with transaction.atomic():
+        accept(user, policy, attempt=None, address=address)
+        if policy.kind == PolicyText.Kind.TERMS:
+            now = timezone.now()
+            devices = Device.objects.enrolled().filter(user=user)
+            list(devices.select_for_update().order_by("pk").values_list("pk"))  # the order of whoever locks several
+            devices.update(terms_accepted_at=now, modified_at=now)
+
+
+def terms_accepted_at(attempt: Attempt | None) -> datetime | None:
+    """To enroll the device of this attempt; None: they were not asked."""
+    if attempt is None:
+        return None
+    terms = attempt.acceptances.filter(policy__kind=PolicyText.Kind.TERMS)
+    return terms.order_by("-pk").values_list("accepted_at", flat=True).first()
 
 
 def _worded(policy: PolicyText.Kind, language: str, text: str) -> PolicyText:

@@ -64,7 +64,7 @@ def await_device(user: User, pin: RegistrationPin | None = None, announced: Anno
     record.pin = pin
     if announced is not None:
         record.platform, record.phone_number = announced.platform, announced.phone_number
-        record.details = {"Registration": {"Country": announced.country}} if announced.country else {}
+        record.home_country = announced.country
     record.save()
     return record
 

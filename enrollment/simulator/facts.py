@@ -96,7 +96,17 @@ def _of_phones(member: Membership) -> dict[str, Any]:
         "CellularTechnology": 1 if hardware.imei else 0,
     }
     if hardware.imei:
-        subscription = {"Slot": "CTSubscriptionSlotOne", "IMEI": hardware.imei, "IsDataPreferred": True}
+        subscription = {
+            "Slot": "CTSubscriptionSlotOne",
+            "IMEI": hardware.imei,
+            "IsDataPreferred": True,
+            "IsRoaming": False,
+            "CarrierSettingsVersion": "58.0",
+            "CurrentCarrierNetwork": "Telekom.de",
+            "CurrentMCC": "262",
+            "CurrentMNC": "01",
+            "SubscriberCarrierNetwork": "Telekom.de",
+        }
         known |= {
             "IMEI": hardware.imei,
             "ModemFirmwareVersion": "1.20.03",

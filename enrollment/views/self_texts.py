@@ -61,7 +61,7 @@ def changed(request: HttpRequest) -> HttpResponse:
     texts = _outstanding(request, user)
     shown = next((text for text in texts if str(text.pk) == request.POST.get("policy")), None)
     if shown is not None:
-        consent.accept(user, shown, attempt=None, address=trace.address_or_none(client_address(request)))
+        consent.accept_change(user, shown, address=trace.address_or_none(client_address(request)))
         return redirect("self:texts")
     if not texts:
         return redirect("self:home")

@@ -25,6 +25,7 @@ class Phone:
     identity: Identity
     bearer: bytes | None
     key: str = UDID
+    address: str | None = None
 
     def send(self, example: str, *, identity: Identity | None = None, bearer: Any = "own", **changes: Any) -> Answer:
         message = plistlib.loads((VECTORS / f"examples/checkin-{example}.plist").read_bytes())
@@ -44,6 +45,7 @@ class Phone:
             certificate=bytes(used.der),
             certificate_sha256=bytes(used.sha256),
             bearer_sha256=self.bearer if bearer == "own" else bearer,
+            address=self.address,
         )
 
     def enroll(self) -> None:

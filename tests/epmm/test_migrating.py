@@ -97,6 +97,23 @@ def test_rows_are_filled_in_chunks_and_what_is_done_stays_done(monkeypatch: pyte
     run(operation, forwards=False)  # what it filled the previous release does not read
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_column_comes_in_place() -> None:
+    """Its default is known to what does not name it: a row of the release before, and a trigger of SQLite is left."""
+    Job.objects.create(kind="before")
+    operation = migrating.AddColumn("job", "note", models.CharField(max_length=9, default="none", db_default="none"))
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("CREATE TRIGGER job_seen AFTER INSERT ON epmm_job BEGIN SELECT 1; END")
+        run(operation)
+        Job.objects.create(kind="after")
+        cursor.execute("SELECT note FROM epmm_job")
+        assert cursor.fetchall() == [("none",), ("none",)]
+        if connection.vendor == "sqlite":
+            cursor.execute("DROP TRIGGER job_seen")
+    run(operation, forwards=False)
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "operation",

@@ -99,7 +99,7 @@ def test_an_update_is_enforced_and_its_progress_read(house: House, anna: User) -
 
     device.declarations[Channel.DEVICE].changed["softwareupdate.install-state"] = "installing"
     device.report_status()
-    assert record_of(device).details["DeclarativeStatus"]["softwareupdate.install-state"] == "installing"
+    assert record_of(device).os_update_status == "installing"
 
     device.hardware = replace(device.hardware, model=replace(device.hardware.model, os_version="18.3", build="22D63"))
     device.report_status()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from devices.models import Device
 from devices.protocol.target import Kind, Platform
 from devices.services import reach
 from enrollment.models import Acceptance, Attempt
@@ -390,8 +391,11 @@ def test_a_changed_text_is_asked_for_once_more_and_can_wait(signed_in: SignedIn)
     switch("ios.mdm.account_driven_device_enrollment", "on")
     switch("registration.terms", "Be kind.")
     signed_in()
+    Device.objects.create(user=User.objects.get(user_id="anna"), status=Device.Status.ACTIVE)
+    enrolled = Device.objects.exclude(terms_accepted_at=None)
     client = phone()
     accept(client, client.post("/go", SIGNED_IN))
+    assert not enrolled.exists()  # that was for another device
     switch("registration.accept_again", "on")
     assert enter(client) == "/"
     assert client.get("/").status_code == 200
@@ -408,3 +412,4 @@ def test_a_changed_text_is_asked_for_once_more_and_can_wait(signed_in: SignedIn)
     assert client.get("/my/texts")["Location"] == "/"
     assert client.get("/").status_code == 200
     assert Acceptance.objects.filter(policy__text__contains="very").count() == 1
+    assert enrolled.count() == 1

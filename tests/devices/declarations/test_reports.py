@@ -215,10 +215,8 @@ def test_the_record_is_fed(phone: Device) -> None:
     phone.refresh_from_db()
     assert (phone.os_version, phone.os_version_number, phone.build_version) == ("18.3.1", 18_003_001, "22D72")
     assert (phone.product_name, phone.passcode_is_compliant) == ("iPhone17,1", False)
-    assert phone.details["DeclarativeStatus"] == {
-        "device.power.battery-health": "normal",
-        "softwareupdate.install-state": "prepared",
-    }
+    assert phone.os_update_status == "prepared"
+    assert phone.details["DeclarativeStatus"] == {"device.power.battery-health": "normal"}
 
 
 def test_what_was_told_earlier_does_not_undo_a_newer_answer(phone: Device) -> None:

@@ -206,12 +206,16 @@ def test_a_record_takes_what_fits() -> None:
         Kind.ADDE,
     )
 
-    assert reading.fields == {"os_version": "18.2", "product_name": "iPhone17,1", "serial_number": "S"}
+    assert reading.fields == {
+        "os_version": "18.2",
+        "product_name": "iPhone17,1",
+        "serial_number": "S",
+        "os_update_status": "waiting",
+    }
     assert reading.rest == {
         "UDID": "U",
         "passcode.is-compliant": "yes",
         "device.operating-system.build-version": "x" * 33,
-        "softwareupdate.install-state": "waiting",
     }
 
 

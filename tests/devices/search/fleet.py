@@ -29,9 +29,10 @@ def people() -> list[User]:
 
 def fleet(count: int = 60) -> list[Device]:
     dice, users = Random(5), people()
+    devices = []
     for _ in range(count):
         version = dice.choice(VERSIONS)
-        Device.objects.create(
+        device = Device(
             uuid=UUID(int=dice.getrandbits(128), version=4),
             user=dice.choice(users),
             status=dice.choice(("ACTIVE", "ACTIVE", "RETIRED", "LOST", "WIPE_PENDING")),
@@ -58,6 +59,12 @@ def fleet(count: int = 60) -> list[Device]:
             hardware_encryption=dice.choice((None, 1, 3)),
             filevault_enabled=dice.choice((None, True, False)),
             cellular_technology=dice.choice((None, 0, 1, 3, 9)),
+            ip_address=dice.choice(("", "10.0.0.7", "10.0.0.70", "2001:db8::a")),
+            home_country=dice.choice(("", "DE", "TR", "GB", "QQ")),
+            unreachable_since=dice.choice((None, *DAYS)),
+            terms_accepted_at=dice.choice((None, *DAYS)),
             udid="",
         )
+        devices.append(device)
+    Device.objects.bulk_create(devices)
     return list(Device.objects.select_related("user"))

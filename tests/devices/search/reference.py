@@ -46,8 +46,18 @@ def protected(device: Device) -> bool | None:
     return True if device.passcode_present and device.hardware_encryption == 3 else None
 
 
-# How a text is compared, and what the device has; None: unset.
-TEXTS: dict[str, tuple[Callable[[str], str], Callable[[Device], str]]] = {
+COUNTRIES = {"DE": "Germany", "TR": "Türkiye", "GB": "United Kingdom"}
+ENCRYPTION: dict[int | None, str] = {0: "None", 1: "Block level", 3: "Block and file level"}
+
+
+def wakeup(device: Device) -> str:
+    if device.mdm_managed:
+        return "Reachable"
+    return "Unreachable" if device.unreachable_since and device.status in {"ACTIVE", "LOST", "WIPE_PENDING"} else ""
+
+
+# How a text is compared, and what the device has, one or a list; empty: unset.
+TEXTS: dict[str, tuple[Callable[[str], str], Callable[[Device], str | list[str]]]] = {
     "ios.DeviceName": (any_case, lambda device: device.device_name),
     "user.user_id": (any_case, lambda device: device.user.user_id),
     "user.display_name": (any_case, lambda device: device.user.display_name),
@@ -66,8 +76,20 @@ TEXTS: dict[str, tuple[Callable[[str], str], Callable[[Device], str]]] = {
     "common.manufacturer": (any_case, lambda _: "Apple"),
     "common.uuid": (ascii_case, lambda device: str(device.uuid)),
     "ios.managed_apple_id": (ascii_case, lambda device: device.managed_apple_account),
-    "common.ip_address": (any_case, lambda _: ""),
-    "common.noncompliance_reasons": (any_case, lambda _: ""),
+    "common.ip_address": (ascii_case, lambda device: device.ip_address),
+    "common.home_country_name": (any_case, lambda device: COUNTRIES.get(device.home_country, "")),
+    "common.home_country_code": (ascii_case, lambda device: device.home_country),
+    "ios.wakeup_status": (any_case, wakeup),
+    "ios.data_protection": (any_case, lambda device: ENCRYPTION.get(device.hardware_encryption, "")),
+    "common.client_name": (any_case, lambda _: ""),
+    "common.noncompliance_reasons": (any_case, lambda _: []),
+    "common.data_protection_reasons": (
+        any_case,
+        lambda device: (
+            ["No passcode is set"] * (device.passcode_present is False)
+            + ["Not encrypted at block and file level"] * (device.hardware_encryption == 1)
+        ),
+    ),
 }
 NUMBERS: dict[str, Callable[[Device], float | None]] = {
     "common.id": lambda device: device.pk,
@@ -80,7 +102,8 @@ NUMBERS: dict[str, Callable[[Device], float | None]] = {
 DATES: dict[str, Callable[[Device], datetime | None]] = {
     "common.last_connected_at": lambda device: device.last_seen_at,
     "common.registration_date": lambda device: device.registered_at,
-    "common.terms_of_service_accepted_at": lambda _: None,
+    "common.terms_of_service_accepted_at": lambda device: device.terms_accepted_at,
+    "common.client_build_date": lambda _: None,
 }
 FLAGS: dict[str, Callable[[Device], bool | None]] = {
     "common.retired": lambda device: device.status == "RETIRED",
@@ -88,6 +111,8 @@ FLAGS: dict[str, Callable[[Device], bool | None]] = {
     "common.compliant": lambda _: True,
     "common.quarantined": lambda _: False,
     "common.device_is_compromised": lambda _: None,
+    "common.terms_of_service_accepted": lambda device: device.terms_accepted_at is not None,
+    "common.apns_capable": lambda device: {"Reachable": True, "Unreachable": False}.get(wakeup(device)),
     "ios.account_driven_device_enrolled": lambda device: device.enrollment_type == "adde",
     "ios.Supervised": lambda device: device.is_supervised,
     "common.data_protection_enabled": protected,
@@ -140,7 +165,9 @@ def holds(test: Test, operator: Operator, device: Device) -> bool:
     """A positive operator; false of whatever is unset."""
     if test.field in TEXTS:
         case, get = TEXTS[test.field]
-        return text_holds(case(get(device)), operator, case(test.value))
+        found = get(device)
+        every = [found] if isinstance(found, str) else found
+        return any(text_holds(case(own), operator, case(test.value)) for own in every)
     if test.field in VERSIONS:
         return version_holds(device.os_version, operator, test.value)
     if test.field in NUMBERS:

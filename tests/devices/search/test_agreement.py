@@ -20,9 +20,10 @@ from tests.devices.search.reference import NOW
 pytestmark = pytest.mark.django_db
 MOMENT = Moment(now=NOW, zone=UTC)
 PIECES = ("%", "_", "\\", '"', "Ü", "ss", "ß", "müller", "STRASSE", "i̇", "σ", "ς", "李", "@", "anna", "corp", "-4")
+OURS = ("germany", "TÜRKIYE", "united", "gb", "reachable", "Block", "level", "none")
 SOME = {
-    Kind.TEXT: (*NAMES, *SERIALS, *MODELS, *PIECES, "Apple", "pda", "iOS 17.4", "MTP03LL/A"),
-    Kind.LIST: ("", "a"),
+    Kind.TEXT: (*NAMES, *SERIALS, *MODELS, *PIECES, *OURS, "Apple", "pda", "iOS 17.4", "MTP03LL/A", "10.0.0.7"),
+    Kind.LIST: ("", "a", "PASSCODE", "no passcode is set", "not"),
     Kind.NUMBER: ("0", "3.5", "57", "-1", "50", "100", "1"),
     Kind.DATE: ("2026-11-22", "2026-11-16", "2026-11-21", "2026-11-22T12:00:00+00:00", "now-7d", "now-0d"),
     Kind.BOOLEAN: ("true", "FALSE", "False"),

@@ -3,6 +3,7 @@
 import plistlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -129,6 +130,27 @@ def test_the_sim_that_carries_the_data_tells_what_the_device_no_longer_does() ->
         "is_roaming": True,
     }
     assert reading.rest == {"ServiceSubscriptions": [voice, data]}
+
+
+@pytest.mark.parametrize(
+    ("told", "home", "current"),
+    [
+        ({"SubscriberMCC": "262", "SubscriberMNC": "01", "CurrentMCC": "228", "CurrentMNC": "01"}, "DE", "CH"),
+        ({"ServiceSubscriptions": [{"CurrentMCC": "232", "IsRoaming": False}]}, "AT", "AT"),
+        ({"CurrentMCC": "232", "IsRoaming": True}, None, "AT"),
+        ({"CurrentMCC": "425", "CurrentMNC": "05"}, None, "PS"),
+        ({"CurrentMCC": "310", "CurrentMNC": "999"}, None, "US"),
+        ({"CurrentMCC": "65535", "IsRoaming": False}, None, ""),
+        ({"CurrentMCC": "", "SubscriberMCC": "²62"}, None, ""),
+        ({"CurrentMCC": 262, "SubscriberMCC": "901"}, None, ""),
+    ],
+)
+def test_networks_tell_countries(told: dict[str, Any], home: str | None, current: str) -> None:
+    fields = device(**told).fields
+
+    assert (fields.get("home_country"), fields["current_country"]) == (home, current)
+    mcc = told.get("CurrentMCC", "232")
+    assert fields.get("current_mcc", "") == (mcc if current else "")
 
 
 def test_without_a_preferred_sim_the_first_counts() -> None:

@@ -63,6 +63,19 @@ def test_repeats_after_lost_answers_change_nothing(phone: Phone) -> None:
     assert Command.objects.count() == 5
 
 
+def test_where_its_last_token_update_came_from_stands_with_the_device(phone: Phone) -> None:
+    phone.enroll()
+    changed = Device.objects.get().modified_at
+    for address, known in (("10.0.0.7", "10.0.0.7"), (None, "10.0.0.7"), ("FE80::1%en0", "fe80::1")):
+        phone.address = address
+        phone.send("tokenupdate-adde-ios")
+        assert Device.objects.get().ip_address == known
+    moved = Device.objects.get().modified_at
+    phone.send("tokenupdate-adde-ios")
+
+    assert changed < moved == Device.objects.get().modified_at
+
+
 @pytest.mark.parametrize("told", [None, b""])
 def test_a_missing_or_empty_unlock_token_keeps_the_stored_one(phone: Phone, told: bytes | None) -> None:
     phone.enroll()

@@ -352,7 +352,7 @@ def test_an_announced_device_waits_with_what_is_known_of_it() -> None:
 
     record = anna.devices.get()
     assert (record.status, record.platform, record.owner) == ("VERIFICATION_PENDING", "macOS", "EMPLOYEE")
-    assert (record.phone_number, record.details) == ("+43 1 23", {"Registration": {"Country": "AT"}})
+    assert (record.phone_number, record.home_country) == ("+43 1 23", "AT")
     assert invitations.owner_for(anna, "adde") == "EMPLOYEE"
     assert invitations.owner_for(anna, Enrollment.Kind.AAUE) == ""
     with pytest.raises(Uninvited, match="Nothing was sent"):
