@@ -26,7 +26,7 @@ EXPRESSIONS: Final = {
     "a lone word": "user4321",
     "address, whole": "common.ip_address = 10.1.134.162",
     "country, nearly all": f'{WANTED} AND common.home_country_name = "Germany"',
-    "country, 0.5 %": f'{WANTED} AND common.home_country_name = "Liechtenstein"',
+    "country, 0.1 %": f'{WANTED} AND common.home_country_name = "Liechtenstein"',
     "UUID": 'common.uuid = "00000000-0000-4000-8000-000000000000"',
     "everything": "",
 }

@@ -209,8 +209,10 @@ class Device(models.Model):
             ),
             # whose system is old, which is asked for most, and is rare
             models.Index(fields=["platform", "os_version_number"], condition=_STANDING, name="device_systems"),
-            # who called from there
+            # who called from there, and who is there now
             models.Index(fields=["ip_address"], name="device_ip_address"),
+            models.Index(fields=["home_country"], condition=~Q(home_country=""), name="device_home_country"),
+            models.Index(fields=["current_country"], condition=~Q(current_country=""), name="device_current_country"),
             # what has changed since labels were last looked at
             models.Index(fields=["modified_at"], name="device_modified"),
         ]

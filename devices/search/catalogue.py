@@ -112,6 +112,10 @@ def _machine(column: str, *, indexed: bool = False) -> Source:
     return machine_text(F(column), indexed=indexed)
 
 
+def _country(column: str, names: Mapping[str, str]) -> Source:
+    return Named(column, names, has_index=True)
+
+
 def _identifier(column: str) -> Source:
     return machine_text(F(column), indexed=True, identifying=True)
 
@@ -161,11 +165,13 @@ def _condition() -> Iterator[Field]:
     yield _list("common.data_protection_reasons", _("Reasons for missing data protection"), Worded(_WITHOUT))
     yield _text("common.current_phone_number", _("Current phone number"), machine_text(_PHONE))
     yield _text("common.home_operator_name", _("Home operator"), _machine("home_carrier"))
-    yield _text("common.home_country_name", _("Home country"), Named("home_country", NAMES))
-    yield _text("common.home_country_code", _("Home country code"), _machine("home_country"))
+    yield _text("common.home_country_name", _("Home country"), _country("home_country", NAMES))
+    yield _text("common.home_country_code", _("Home country code"), _country("home_country", _same(tuple(NAMES))))
     yield _text("common.current_operator_name", _("Current operator"), _machine("current_carrier"))
-    yield _text("common.current_country_name", _("Current country"), Named("current_country", NAMES))
-    yield _text("common.current_country_code", _("Current country code"), _machine("current_country"))
+    yield _text("common.current_country_name", _("Current country"), _country("current_country", NAMES))
+    yield _text(
+        "common.current_country_code", _("Current country code"), _country("current_country", _same(tuple(NAMES)))
+    )
     yield _choice(
         "common.cellular_technology", _("Cellular technology"), "cellular_technology", _CELLULAR,
         ~Q(cellular_technology__in=_CELLULAR.values()), is_open=True,

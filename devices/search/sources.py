@@ -17,8 +17,20 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from django.db.models import F, Q
+from django.db.models.lookups import In
 
-from devices.search.sql import EVERYTHING, NOTHING, AsciiLower, UuidText, begins, compared, holds, is_text, may_hold
+from devices.search.sql import (
+    EVERYTHING,
+    NOTHING,
+    AsciiLower,
+    BesideIndex,
+    UuidText,
+    begins,
+    compared,
+    holds,
+    is_text,
+    may_hold,
+)
 from devices.search.tree import Operator
 from devices.search.values import Period
 from epmm.folding import fold
@@ -74,13 +86,20 @@ class Always(Source):
 
 @dataclass(frozen=True, slots=True)
 class Named(Source):
-    """A code that people know by a name; without one it is unset."""
+    """A code that people know by a name; without one it is unset.
+
+    `has_index`: one of those that have any; with some codes it leads to few.
+    """
 
     column: str
     names: Mapping[Any, str]
+    has_index: bool = False
 
     def matches(self, operator: Operator, value: Value) -> Q:
-        return Q((f"{self.column}__in", [code for code, name in self.names.items() if _is_true(name, operator, value)]))
+        codes = [code for code, name in self.names.items() if _is_true(name, operator, value)]
+        if self.has_index:
+            return Q(IsSet(F(self.column)), In(BesideIndex(self.column), codes))
+        return Q((f"{self.column}__in", codes))
 
     def misses(self, operator: Operator, value: Value) -> Q:
         return ~self.matches(operator, value)

@@ -19,12 +19,12 @@ from enrollment.models import InvitationTemplate
 from enrollment.services import invitation_texts, invitations
 from enrollment.services.invitations import Draft
 from enrollment.services.registration import Announced
+from epmm.country_names import NAMES
 from epmm.numbers import grouped
 from users.models import User
 
 COLUMNS: Final = ("user_id", "platform", "owner", "country", "phone_number")
 MOST: Final = 1_000
-COUNTRY: Final = re.compile(r"[A-Z]{2}")
 PHONE: Final = re.compile(r"\+?[0-9 ()/.-]{3,30}")
 NO_PHONE: Final = frozenset({"", "none", "pda"})  # EPMM writes PDA for a device without one
 PLATFORMS: Final = {platform.casefold(): platform for platform in Device.Platform.values}
@@ -48,7 +48,7 @@ def checked(*, platform: str, owner: str, country: str, phone_number: str) -> An
         raise AnnouncementRefused(_("The platform is one of: {names}.").format(names=", ".join(PLATFORMS.values())))
     if owner and owner not in Device.Owner.values:
         raise AnnouncementRefused(_("The owner is one of: {names}.").format(names=", ".join(Device.Owner.values)))
-    if country and COUNTRY.fullmatch(country) is None:
+    if country and country not in NAMES:
         raise AnnouncementRefused(_("A country has two letters, such as AT."))
     if phone.casefold() in NO_PHONE:
         phone = ""

@@ -47,7 +47,7 @@ def test_a_single_device_waits_and_shows_in_the_list(signed_in: SignedIn) -> Non
     record = person.devices.get()
     assert (record.status, record.platform, record.owner) == ("VERIFICATION_PENDING", "macOS", "EMPLOYEE")
     page = text(client.get("/admin/devices?columns=display_name,status,country,phone_number"))
-    for shown in ("Anna Ito", "Pending", "AT", "+43 1 23"):
+    for shown in ("Anna Ito", "Pending", "Austria", "+43 1 23"):
         assert shown in page
     assert Invitation.objects.get().round is None
     assert "Announced" in text(client.get("/admin/invitations"))

@@ -21,6 +21,9 @@ SIGNED_OUT = '"common.retired_reason" = "user removed management"'
         ('"common.owner" = "EMPLOYEE" AND "common.retired" = "false"', "COVERING INDEX device_kinds_owned"),
         ('"common.platform" = "macOS" AND "common.retired" = "false"', "INDEX device_systems"),
         ('"ios.account_driven_user_enrolled" = "true"', "COVERING INDEX device_kinds_owned"),
+        ('"common.ip_address" = "10.0.0.7"', "INDEX device_ip_address"),
+        ('"common.home_country_code" = "li"', "INDEX device_home_country"),
+        ('"common.current_country_name" = "Liechtenstein"', "INDEX device_current_country"),
     ],
 )
 def test_no_walk_through_all_devices(expression: str, index: str) -> None:
