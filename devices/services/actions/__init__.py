@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from devices.services.actions.attributes import AssignAttributes
-from devices.services.actions.base import Action, Order, Subject, Unmet, Values, subjects, worded
+from devices.services.actions.base import Action, Order, Subject, Unmet, Values, subjects
 from devices.services.actions.commands import ForceCheckIn, Lock, PushProfiles, Retire, Unlock, Wipe
 from devices.services.actions.labelling import ApplyLabel, RemoveLabel
 from devices.services.actions.message import SendMessage
@@ -15,6 +15,7 @@ from devices.services.actions.remote import Roaming
 from devices.services.actions.updates import UpdateOs
 from devices.services.labels import LabelRefused
 from devices.services.queue import CommandRefused
+from devices.services.wording import worded
 
 ACTIONS: Final[tuple[Action, ...]] = (
     ForceCheckIn(),
@@ -49,7 +50,6 @@ __all__ = [
     "Values",
     "carry_out",
     "subjects",
-    "worded",
 ]
 
 
