@@ -274,6 +274,11 @@ document.addEventListener("click", (event) => {
   button.form.submit(); // which tells nobody, so that the answer is not taken for a part of the page
 });
 
+// --- A row of tabs that is longer than its place shows the one that is open ---
+document.addEventListener("htmx:load", (event) => {
+  for (const open of all(":is(.tabs, .subtabs) [aria-current]", event.detail.elt)) open.scrollIntoView({ block: "nearest", inline: "center" });
+});
+
 // --- Pages that look for news stop while nobody sees them ---
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.detail.elt.matches("[data-poll]") && document.hidden) event.preventDefault();
