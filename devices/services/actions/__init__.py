@@ -6,7 +6,7 @@ from typing import Final
 
 from devices.services.actions.attributes import AssignAttributes
 from devices.services.actions.base import Action, Order, Subject, Unmet, Values, subjects
-from devices.services.actions.commands import ForceCheckIn, Lock, PushProfiles, Retire, Unlock, Wipe
+from devices.services.actions.commands import ForceCheckIn, Locate, Lock, PushProfiles, Retire, Unlock, Wipe
 from devices.services.actions.labelling import ApplyLabel, RemoveLabel
 from devices.services.actions.message import SendMessage
 from devices.services.actions.person import ChangeUser
@@ -29,6 +29,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ChangeUser(),
     MarkLost(),
     MarkFound(),
+    Locate(),
     AssignAttributes(),
     ApplyLabel(),
     RemoveLabel(),
