@@ -21,6 +21,7 @@ POLLED: Final = 10_000
 def play(page: Page, product: Product) -> None:
     sign_in(page)
     switch_on(page)
+    choose_rights(page)
     assign(page)
     phone = enroll(product)
     search(page)
@@ -54,6 +55,19 @@ def switch_on(page: Page) -> None:
     page.keyboard.press("Space")
     press(page.get_by_role("button", name="Save"))
     expect(page.get_by_label(f"Enable {ADDE}")).to_be_checked()
+
+
+def choose_rights(page: Page) -> None:
+    """What is unticked goes over to the other list, and the focus on to the next."""
+    open_page(page, "Policies & Configs")
+    press(page.get_by_role("link", name="System - iOS MDM"))
+    right = "512: Ask for restrictions"
+    press(page.get_by_role("list", name="Selected").get_by_label(right), "Space")
+    expect(page.get_by_role("list", name="Available").get_by_label(right)).to_be_visible()
+    focused(page.get_by_label("1024: Ask for security information"))
+    press(page.get_by_role("button", name="Save"))
+    expect(page.get_by_role("status").first).to_have_text("Saved.")
+    expect(page.get_by_role("list", name="Available").get_by_role("checkbox")).to_have_count(1)
 
 
 def act(page: Page, name: str) -> None:
