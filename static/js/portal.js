@@ -276,7 +276,10 @@ document.addEventListener("click", (event) => {
 
 // --- A row of tabs that is longer than its place shows the one that is open ---
 document.addEventListener("htmx:load", (event) => {
-  for (const open of all(":is(.tabs, .subtabs) [aria-current]", event.detail.elt)) open.scrollIntoView({ block: "nearest", inline: "center" });
+  for (const open of all(":is(.tabs, .pages, .subtabs) > [aria-current]", event.detail.elt)) {
+    const strip = open.parentElement;
+    strip.scrollLeft = open.offsetLeft - strip.offsetLeft - (strip.clientWidth - open.offsetWidth) / 2;
+  }
 });
 
 // --- Pages that look for news stop while nobody sees them ---
