@@ -64,7 +64,7 @@ PROFILE_NOTICE: Final = flag(
     "ios.mdm.profile_notice",
     default=False,
     help=gettext_lazy(
-        "Who has signed in on a device, and whose device is not enrolled an hour later, is told by mail how to go on."
+        "Who has signed in on a device that then went silent before it was enrolled, is told by mail after an hour."
     ),
 )
 DENY_EXPIRED: Final = flag(

@@ -5,6 +5,7 @@ From Apple's schema, mdm/commands/information.device.yaml; a test compares this 
 
 from typing import Final
 
+from devices.protocol.sentence import sentence as _
 from devices.protocol.support import (
     ANY,
     AUTOMATED,
@@ -131,7 +132,7 @@ PERSONAL: Final = _with_reach(Reach.DEVICE) - _with_reach(Reach.ANY)
 
 def against(name: str, target: Target) -> str | None:
     """Why this may not be asked there."""
-    subject, at = f"the query {name}", QUERIES[name].on(target.platform)
+    subject, at = _("the query {name}", name=name), QUERIES[name].on(target.platform)
     return objection(subject, at, target) or lacks_right(subject, at.right if at else None, target)
 
 

@@ -1,5 +1,7 @@
 """Sentences for administrators, in English, that know their pattern: whoever shows them translates it."""
 
+from collections.abc import Collection
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -10,6 +12,7 @@ class Sentence(str):
 
 
 def sentence(pattern: str, **values: Any) -> Sentence:
+    """Imported as `_`, by which name the catalog finds the pattern.  A value may be a sentence, or a part of one."""
     made = Sentence(pattern.format(**values))
     made.pattern, made.values = pattern, values
     return made
@@ -18,3 +21,9 @@ def sentence(pattern: str, **values: Any) -> Sentence:
 def gettext_noop(pattern: str) -> str:
     """By this name the catalog of translations finds it; the layer itself knows none."""
     return pattern
+
+
+def with_nearest(told: Sentence, name: str, known: Collection[str]) -> Sentence:
+    """And asks whether that was meant, when something known is like it."""
+    near = get_close_matches(name, known, n=1)
+    return sentence(gettext_noop("{sentence} Did you mean {name}?"), sentence=told, name=near[0]) if near else told

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum, Flag, IntFlag, auto
-from typing import Final
+from typing import Final, Protocol
 
 from devices.protocol.sentence import Sentence, gettext_noop, sentence
 from devices.protocol.target import Kind, Platform, Target, version_of
@@ -49,7 +49,18 @@ NOT_ON_OWN: Final = gettext_noop("{subject} is not allowed on a device that is e
 NOT_SUPERVISED: Final = gettext_noop(
     "{subject} needs a supervised device; account-driven enrollment supervises Macs only."
 )
+NOT_TO_USERS: Final = gettext_noop("{subject} goes to the Mac, not to one of its users.")
 EITHER: Final = Channels.DEVICE | Channels.USER
+
+
+class OnChannel(Protocol):
+    """Of a device, or of a user of a Mac."""
+
+    @property
+    def platform(self) -> Platform: ...
+
+    @property
+    def user_channel(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,13 @@ class Facts:
         return {Platform.IOS: self.ios, Platform.MACOS: self.macos, Platform.VISIONOS: self.visionos}[platform]
 
 
+_FIRST: Final = {  # at the beginning of a sentence
+    "the key {path} of {command}": gettext_noop("The key {path} of {command}"),
+    "the Item {name} of {command}": gettext_noop("The Item {name} of {command}"),
+    "the query {name}": gettext_noop("The query {name}"),
+}
+
+
 def objection(subject: str, at: At | None, target: Target) -> Sentence | None:
     """Why `subject` cannot go there, as a sentence; its access right is another question."""
     if at is None:
@@ -94,6 +112,20 @@ def lacks_right(subject: str, right: Right | None, target: Target) -> Sentence |
         return None
     told = gettext_noop("{subject} needs the access right {right}, which the enrollment profile did not ask for.")
     return sentence(told, subject=_first(subject), right=right.value)
+
+
+def wrong_channel(subject: str, channels: Channels, at: OnChannel) -> Sentence | None:
+    if at.platform is not Platform.MACOS:
+        told = gettext_noop("Only a Mac has users to send {subject} to.") if at.user_channel else None
+    elif at.user_channel:
+        told = None if Channels.USER in channels else NOT_TO_USERS
+    else:
+        told = (
+            None
+            if Channels.DEVICE in channels
+            else gettext_noop("{subject} goes to a user of the Mac, not to the Mac itself.")
+        )
+    return sentence(told, subject=subject) if told else None
 
 
 def _unreachable(subject: str, reach: Reach, target: Target) -> Sentence | None:
@@ -127,10 +159,10 @@ def _too_new(subject: str, since: str, target: Target) -> Sentence | None:
 
 def _no_user(subject: str, at: At, target: Target) -> Sentence | None:
     if target.user_channel and not at.on_user_channel:
-        return sentence(gettext_noop("{subject} goes to the Mac, not to one of its users."), subject=_first(subject))
+        return sentence(NOT_TO_USERS, subject=_first(subject))
     return None
 
 
 def _first(subject: str) -> str:
-    """At the beginning of a sentence; a name of Apple's stays as it is."""
-    return "T" + subject[1:] if subject.startswith("the ") else subject
+    """A name of Apple's stays as it is."""
+    return sentence(_FIRST[subject.pattern], **subject.values) if isinstance(subject, Sentence) else subject

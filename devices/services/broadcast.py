@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Count, Exists, F, Func, OuterRef, Q, QuerySet, UUIDField, Value
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from devices.models import Broadcast, Channel, Command, Device, Enrollment, FinishedCommand, Payload, Result
 from devices.protocol import commands
@@ -73,7 +74,9 @@ def begin(
     except SelectionRefused as refused:
         raise CommandRefused(str(refused)) from refused
     if commands.is_personal(request_type):
-        raise CommandRefused(f"{request_type} says something else to each device: send it to one at a time.")
+        raise CommandRefused(
+            _("{command} says something else to each device: send it to one at a time.").format(command=request_type)
+        )
     written = None if payload is None else plist.dump(payload)
     with transaction.atomic():
         row = Broadcast.objects.create(
@@ -181,7 +184,7 @@ def find(uuid: str) -> Broadcast:
     try:
         return Broadcast.objects.get(uuid=UUID(uuid))
     except (ValueError, Broadcast.DoesNotExist) as error:
-        raise CommandRefused(f"There is no broadcast {uuid}.") from error
+        raise CommandRefused(_("There is no broadcast {uuid}.").format(uuid=uuid)) from error
 
 
 # --- One bite ---------------------------------------------------------------------------------------------------------

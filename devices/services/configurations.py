@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from devices.models import (
     Configuration,
@@ -28,16 +30,17 @@ from devices.protocol.configuration_profile import (
 )
 from devices.services import configuration_plan, label_members
 from devices.services.target import target_of
+from devices.services.wording import worded
 from epmm import audit
 
 AT_ONCE: Final = 1000
 _PLACES: Final = {
-    "iPhone, iPad": (Platform.IOS, Kind.ADDE),
-    "iPhone, iPad of a user's own": (Platform.IOS, Kind.AAUE),
-    "Mac": (Platform.MACOS, Kind.ADDE),
-    "Mac of a user's own": (Platform.MACOS, Kind.AAUE),
-    "Vision Pro": (Platform.VISIONOS, Kind.ADDE),
-    "Vision Pro of a user's own": (Platform.VISIONOS, Kind.AAUE),
+    gettext_noop("iPhone, iPad"): (Platform.IOS, Kind.ADDE),
+    gettext_noop("iPhone, iPad of a user's own"): (Platform.IOS, Kind.AAUE),
+    gettext_noop("Mac"): (Platform.MACOS, Kind.ADDE),
+    gettext_noop("Mac of a user's own"): (Platform.MACOS, Kind.AAUE),
+    gettext_noop("Vision Pro"): (Platform.VISIONOS, Kind.ADDE),
+    gettext_noop("Vision Pro of a user's own"): (Platform.VISIONOS, Kind.AAUE),
 }
 
 
@@ -58,7 +61,7 @@ def find(identifier: str) -> Configuration:
     found = Configuration.objects.standing().filter(identifier=identifier).select_related("current")
     configuration = found.defer("current__content").first()
     if configuration is None:
-        raise ConfigurationRefused(f"There is no configuration {identifier}.")
+        raise ConfigurationRefused(_("There is no configuration {name}.").format(name=identifier))
     return configuration
 
 
@@ -67,7 +70,7 @@ def upload(raw: bytes, *, name: str = "", actor: str) -> Upload:
     try:
         profile = read(raw)
     except ProfileRefused as refused:
-        raise ConfigurationRefused(str(refused)) from refused
+        raise ConfigurationRefused(worded(refused.args[0])) from refused
     _check_identifier(profile.identifier)
     configuration, version, is_new = _store(profile, name.strip()[:255], actor)
     return Upload(
@@ -82,7 +85,7 @@ def upload(raw: bytes, *, name: str = "", actor: str) -> Upload:
 def verdicts(identifier: str, payloads: Sequence[Payload], scope: str) -> dict[str, Verdict]:
     """What each kind of device would make of it."""
     return {
-        place: judge(
+        place: _judged(
             identifier,
             payloads,
             Target(
@@ -93,6 +96,12 @@ def verdicts(identifier: str, payloads: Sequence[Payload], scope: str) -> dict[s
         )
         for place, (platform, kind) in _PLACES.items()
     }
+
+
+def _judged(identifier: str, payloads: Sequence[Payload], target: Target) -> Verdict:
+    verdict = judge(identifier, payloads, target)
+    refusal = None if verdict.refusal is None else worded(verdict.refusal)
+    return Verdict(refusal=refusal, warnings=tuple(map(worded, verdict.warnings)))
 
 
 @transaction.atomic
@@ -150,10 +159,12 @@ def _store(profile: ConfigurationProfile, name: str, actor: str) -> tuple[Config
         )
         configuration = Configuration.objects.select_for_update().get(identifier=profile.identifier)
         if configuration.scope != profile.scope.value:
-            raise ConfigurationRefused(
-                f"The PayloadScope of {profile.identifier} is {configuration.scope} and stays so: "
-                f"a profile for {profile.scope.value} needs another PayloadIdentifier."
+            told = _(
+                "The PayloadScope of {name} is {scope} and stays so: "
+                "a profile for {other} needs another PayloadIdentifier."
             )
+            scopes = {"scope": configuration.scope, "other": profile.scope.value}
+            raise ConfigurationRefused(told.format(name=profile.identifier, **scopes))
         current = configuration.versions.defer("content").filter(pk=configuration.current_id or 0).first()
         same = current if current is not None and current.digest == digest else None
         if same is not None and configuration.removed_at is None and name in {"", configuration.name}:
@@ -188,18 +199,20 @@ def _new_version(
 
 def _check_identifier(identifier: str) -> None:
     if Enrollment.objects.standing().filter(profile_identifier__iexact=identifier).exists():
-        raise ConfigurationRefused(f"{identifier} is the identifier of this server's enrollment profile.")
+        raise ConfigurationRefused(
+            _("{name} is the identifier of this server's enrollment profile.").format(name=identifier)
+        )
 
 
 def _warnings(profile: ConfigurationProfile) -> list[str]:
     if not profile.removes_itself:
         return []
-    return ["The profile removes itself after a time; it would be missed then, and installed again."]
+    return [_("The profile removes itself after a time; it would be missed then, and installed again.")]
 
 
 def _check_device(configuration: Configuration, device: Device) -> None:
     if device.status == Device.Status.RETIRED:
-        raise ConfigurationRefused("This device is retired.")
+        raise ConfigurationRefused(_("This device is retired."))
     enrollment = device.enrollments.active().order_by("pk").last()
     channel = (
         enrollment.channels.filter(user_key="").select_related("enrollment__device").first() if enrollment else None
@@ -209,7 +222,7 @@ def _check_device(configuration: Configuration, device: Device) -> None:
     target = target_of(channel)
     if target.platform is Platform.MACOS and configuration.scope == Configuration.Scope.USER:
         target = replace(target, user_channel=True)
-    verdict = judge(configuration.identifier, configuration.current.outline, target)
+    verdict = _judged(configuration.identifier, configuration.current.outline, target)
     if verdict.refusal is not None:
         raise ConfigurationRefused(verdict.refusal)
 

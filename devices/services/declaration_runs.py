@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from devices.models import Declaration, DeclarationRun, Device, Enrollment
 from devices.services import declaration_places, declarations
@@ -35,7 +36,7 @@ def begin(
     except SelectionRefused as refused:
         raise DeclarationRefused(str(refused)) from refused
     if not selection.keys() <= {selections.LABEL, selections.SEARCH} or not selection:
-        raise DeclarationRefused("Say which devices: by a label or by an expression.")
+        raise DeclarationRefused(_("Say which devices: by a label or by an expression."))
     run = DeclarationRun.objects.create(
         declaration=declaration, selection=dict(selection), takes=takes, for_users=for_users, actor=actor
     )
@@ -63,7 +64,7 @@ def find(uuid: str) -> DeclarationRun:
     try:
         return DeclarationRun.objects.select_related("declaration").get(uuid=UUID(uuid))
     except (ValueError, DeclarationRun.DoesNotExist) as error:
-        raise DeclarationRefused(f"There is no run {uuid}.") from error
+        raise DeclarationRefused(_("There is no run {uuid}.").format(uuid=uuid)) from error
 
 
 @transaction.atomic

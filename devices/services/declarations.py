@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from devices.models import Declaration, DeclarationAssignment, DeclarationSet, Device, Enrollment
 from devices.protocol import declarations
@@ -19,6 +20,7 @@ from devices.protocol.declarations.legacy import read_profile
 from devices.protocol.declarative.manifest import canonical
 from devices.services import declaration_places, declaration_sets, declared_profiles
 from devices.services.declaring import OWN
+from devices.services.wording import worded
 from epmm import audit
 from epmm.models import Job
 from epmm.wire.errors import WireError
@@ -51,12 +53,14 @@ def put(
     try:
         content = _checked(identifier, type_, payload, profile, predicate)
     except InvalidDeclaration as error:
-        raise DeclarationRefused(str(error)) from error
+        raise DeclarationRefused(worded(error.args[0])) from error
     row = Declaration.objects.select_for_update().filter(identifier=identifier).first()
     if row is not None and row.removed_at is not None:
-        raise DeclarationRefused(f"{identifier} is being removed. Try again in a moment.")
+        raise DeclarationRefused(_("{name} is being removed. Try again in a moment.").format(name=identifier))
     if row is not None and row.type != type_:
-        raise DeclarationRefused(f"{identifier} is {row.type}. Remove it first, or choose another identifier.")
+        raise DeclarationRefused(
+            _("{name} is {type}. Remove it first, or choose another identifier.").format(name=identifier, type=row.type)
+        )
     row = row or Declaration(identifier=identifier, type=type_, kind=declarations.kind_of(type_).value)
     if row.version == (version := content.pop("version")):
         return row
@@ -85,9 +89,9 @@ def assign(identifier: str, devices: Sequence[Device], *, for_users: bool = Fals
     places = declaration_places.of_enrollments(list(enrollments.defer(*HEAVY)), row.type, for_users=for_users)
     for device in devices:
         if device.pk not in places:
-            raise DeclarationRefused(f"{device} is not under management.")
+            raise DeclarationRefused(_("{device} is not under management.").format(device=device))
         if sentence := declaration_places.why_not(row, places[device.pk]):
-            raise DeclarationRefused(f"{device}: {sentence}")
+            raise DeclarationRefused(f"{device}: {worded(sentence)}")
     give(row, {device.pk: places[device.pk].holder.user_channel for device in devices})
     _record("declaration.assigned", row, actor, devices=[str(device.uuid) for device in devices])
 
@@ -117,7 +121,8 @@ def unassign(identifier: str, devices: Sequence[Device], *, actor: str) -> None:
     for key in assigned.values_list("device_id", flat=True):
         missing.pop(key or 0, None)
     if missing:
-        raise DeclarationRefused(f"{identifier} is not assigned to {', '.join(map(str, missing.values()))}.")
+        told = _("{name} is not assigned to {devices}.")
+        raise DeclarationRefused(told.format(name=identifier, devices=", ".join(map(str, missing.values()))))
     assigned.delete()
     tell_soon([device.pk for device in devices])
     _record("declaration.unassigned", row, actor, devices=[str(device.uuid) for device in devices])
@@ -145,7 +150,7 @@ def put_update(
     try:
         payload = SoftwareUpdateEnforcement.parse({key: value for key, value in typed.items() if value}).payload
     except InvalidDeclaration as error:
-        raise DeclarationRefused(str(error)) from error
+        raise DeclarationRefused(worded(error.args[0])) from error
     told = declared_profiles.digest(canonical(payload))[:16]
     return put(f"{UPDATES}{told}", SoftwareUpdateEnforcement.type, payload, actor=actor)
 
@@ -162,7 +167,7 @@ def forget_updates() -> None:
 def get(identifier: str) -> Declaration:
     row = Declaration.objects.filter(identifier=identifier, removed_at=None).first()
     if row is None:
-        raise DeclarationRefused(f"There is no declaration {identifier}.")
+        raise DeclarationRefused(_("There is no declaration {name}.").format(name=identifier))
     return row
 
 
@@ -219,12 +224,14 @@ def _checked(
     """The columns of the row."""
     declarations.check_identifier(identifier)
     if identifier.startswith(OWN):
-        raise InvalidDeclaration(f"Identifiers that begin with {OWN} are the server's own.")
+        raise InvalidDeclaration(_("Identifiers that begin with {start} are the server's own.").format(start=OWN))
     if predicate and declarations.kind_of(type_) != DeclarationKind.CONFIGURATION:
-        raise InvalidDeclaration("A predicate goes with a configuration.")
+        raise InvalidDeclaration(_("A predicate goes with a configuration."))
     if type_ == LegacyProfile.type:
         if profile is None:
-            raise InvalidDeclaration(f"{type_} takes the profile itself; this server gives it an address.")
+            raise InvalidDeclaration(
+                _("{type} takes the profile itself; this server gives it an address.").format(type=type_)
+            )
         read_profile(profile)
         sha256 = declared_profiles.digest(profile)
         checked: dict[str, Any] = {}
@@ -242,7 +249,7 @@ def _json(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     except WireError:
         same = False
     if not same:
-        raise InvalidDeclaration("The payload holds text or numbers that JSON has no room for.")
+        raise InvalidDeclaration(_("The payload holds text or numbers that JSON has no room for."))
     return payload
 
 

@@ -1,6 +1,6 @@
 """Whose device is shut out since its certificate expired, or will be soon."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.db import transaction
@@ -9,14 +9,14 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from devices import events
 from devices.models import Enrollment, Identity
 from epmm.events import is_wanted
+from epmm.expiry import SOON
 
-SOON: Final = timedelta(days=30)
 AT_ONCE: Final = 500
 
 
 def ending(now: datetime) -> QuerySet[Identity]:
     """Of managed devices; the expired as well."""
-    current = Identity.objects.filter(state=Identity.State.CURRENT, not_after__lt=now + SOON)
+    current = Identity.objects.filter(state=Identity.State.CURRENT, not_after__lte=now + SOON)
     active = Enrollment.objects.active().filter(pk=OuterRef("enrollment"))
     return current.filter(Exists(active))  # not joined: SQLite would begin with the enrollments, which all are active
 

@@ -2,9 +2,8 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -13,11 +12,10 @@ from django.utils.translation import gettext as _
 
 from devices import events
 from devices.models import PushCertificate
-from epmm import audit
+from epmm import audit, expiry
+from epmm.expiry import EXPIRED
 
 logger = logging.getLogger(__name__)
-EXPIRED: Final = 0
-THRESHOLDS: Final = (60, 30, 14, 7, 1, EXPIRED)  # days
 
 
 class State(StrEnum):
@@ -70,9 +68,7 @@ def state(row: PushCertificate | None, now: datetime) -> State:
 
 
 def reached(row: PushCertificate, now: datetime) -> int | None:
-    """The nearest threshold that has come; None while there is time."""
-    left = row.not_after - now
-    return min((days for days in THRESHOLDS if left <= timedelta(days=days)), default=None)
+    return expiry.reached(row.not_after - now)
 
 
 def warn() -> None:

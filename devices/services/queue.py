@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from devices.models import Channel, Command, Enrollment, Payload
 from devices.protocol import commands
@@ -11,6 +12,7 @@ from devices.protocol.commands import Request
 from devices.protocol.stamp import NOBODY
 from devices.services import departure
 from devices.services.target import target_of
+from devices.services.wording import worded
 from epmm.wire.errors import WireError
 
 logger = logging.getLogger(__name__)
@@ -26,9 +28,9 @@ def queue(channel: Channel, request: Request) -> Command:
     target = target_of(channel)
     # locked: who ends it meanwhile waits, and then takes this command out again
     if not Enrollment.objects.standing().select_for_update(no_key=True).filter(pk=channel.enrollment_id):
-        raise CommandRefused("This enrollment has ended.")
+        raise CommandRefused(_("This enrollment has ended."))
     if sentence := commands.why_not(request, target):
-        raise CommandRefused(sentence)
+        raise CommandRefused(worded(sentence))
     (command,) = _commands(channel, [request])
     command.save()
     _tell([command])
@@ -39,7 +41,7 @@ def queue(channel: Channel, request: Request) -> Command:
 def queue_all(orders: Sequence[tuple[Channel, Request]]) -> list[Command]:
     """Many at once, in a few statements, for callers who have asked `why_not`; what many get is rendered once."""
     rendered: dict[int, bytes] = {}
-    for _, request in orders:
+    for _channel, request in orders:
         if id(request) not in rendered:
             rendered[id(request)] = render(request)
     payloads = Payload.objects.of([rendered[id(request)] for _, request in orders])

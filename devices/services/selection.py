@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from devices.services import label_members, labels, search
 from devices.services.labels import LabelRefused
@@ -21,7 +22,7 @@ class SelectionRefused(Exception):
 
 def check(selection: Mapping[str, Any]) -> None:
     if unknown := selection.keys() - {*COLUMNS, LABEL, SEARCH}:
-        raise SelectionRefused(f"Devices are not chosen by {', '.join(sorted(unknown))}.")
+        raise SelectionRefused(_("Devices are not chosen by {names}.").format(names=", ".join(sorted(unknown))))
     try:
         if SEARCH in selection:
             search.understand(selection[SEARCH])

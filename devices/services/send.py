@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from devices.models import Channel, Command, Device
 from devices.protocol import commands
@@ -13,6 +14,7 @@ from devices.services import departure, queue
 from devices.services.queue import CommandRefused
 from devices.services.retire import RETIRED_BY_ADMINISTRATOR, end_enrollment
 from devices.services.target import target_of
+from devices.services.wording import worded
 from epmm import audit
 
 
@@ -40,7 +42,7 @@ def prepare(
     request = commands.by_name(request_type, payload, target)
     why_not = commands.why_not if is_ours else commands.why_not_as_written
     if sentence := why_not(request, target):
-        raise CommandRefused(sentence)
+        raise CommandRefused(worded(sentence))
     ends = departure.is_one(request, target)
     return Order(device=device, channel=channel, request=request, ends_management=ends)
 
@@ -80,12 +82,13 @@ def send(order: Order, *, actor: str, address: str | None = None) -> Command:
 
 def _channel(device: Device, user_key: str) -> Channel:
     if device.status == Device.Status.RETIRED:
-        raise CommandRefused("This device is retired.")
+        raise CommandRefused(_("This device is retired."))
     enrollment = device.enrollments.active().select_related("device").order_by("pk").last()
     if enrollment is None:
-        raise CommandRefused("This device is not under management.")
+        raise CommandRefused(_("This device is not under management."))
     channels = {channel.user_key: channel for channel in enrollment.channels.select_related("enrollment__device")}
     if user_key in channels:
         return channels[user_key]
     users = ", ".join(sorted(key for key in channels if key))
-    raise CommandRefused(f"This device has no user {user_key}." + (f" It has {users}." if users else ""))
+    told = _("This device has no user {user}. It has {users}.") if users else _("This device has no user {user}.")
+    raise CommandRefused(told.format(user=user_key, users=users))

@@ -148,7 +148,7 @@ def _page(request: HttpRequest, configuration: Configuration, form: AssignForm, 
             (row, Badge(row.shown_state.label, TONES.get(row.shown_state, "plain"))) for row in deliveries[:MOST_ROWS]
         ],
         "objections": [
-            (place, sentence)
+            (_(place), sentence)
             for place, verdict in verdicts.items()
             for sentence in ([verdict.refusal] if verdict.refusal is not None else verdict.warnings)
         ],

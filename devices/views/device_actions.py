@@ -22,6 +22,7 @@ from devices.services import action_runs, actions, listing, search
 from devices.services.actions import Action, Order, Outcome, Subject
 from devices.services.listing import MOST_CHOSEN
 from devices.services.search import SearchRefused
+from devices.services.wording import worded
 from devices.views import device_list
 from epmm.client_address import client_address
 from epmm.numbers import grouped
@@ -187,7 +188,7 @@ def _by_reason(whys: Iterable[tuple[Subject, str | None]]) -> list[Skipped]:
 
 def _why_not(action: Action, subject: Subject) -> str | None:
     sentence = action.why_not(subject)
-    return None if sentence is None else actions.worded(sentence)
+    return None if sentence is None else worded(sentence)
 
 
 def summary(action: Action, outcomes: Sequence[Outcome]) -> str:

@@ -12,8 +12,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from devices.models import Device, Enrollment
-from devices.services.actions import ACTIONS, subjects, worded
+from devices.services.actions import ACTIONS, subjects
 from devices.services.field_values import model_of
+from devices.services.wording import worded
 from devices.views.device_list import menu_item
 from devices.views.wording import icon_of, owner_of, status_badge, system_of
 from epmm import masking

@@ -50,7 +50,7 @@ LISTING: Final = Listing[Identity](
         Column(key="expires", label=gettext_lazy("Expires"), value=lambda row: row.not_after, order="not_after"),
     ),
     sorted_by="expires",
-    empty=gettext_lazy("No certificate of a managed device expires within 30 days."),
+    empty=gettext_lazy("No certificate of a managed device has expired or expires soon."),
 )  # fmt: skip
 
 

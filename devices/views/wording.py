@@ -8,7 +8,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from devices.models import Device, Identity, Label
 from devices.models import Enrollment as Standing
-from devices.services import identity_expiry
+from epmm.expiry import SOON
 from epmm.portal.lists import Badge
 
 S = Device.Status
@@ -87,8 +87,7 @@ def validity(left: timedelta) -> Badge:
     """Of a certificate that is good for so long."""
     if left <= timedelta():
         return Badge(gettext("Expired"), "bad")
-    is_soon = left < identity_expiry.SOON
-    return Badge(gettext("Expires soon"), "waiting") if is_soon else Badge(gettext("Valid"), "good")
+    return Badge(gettext("Expires soon"), "waiting") if left <= SOON else Badge(gettext("Valid"), "good")
 
 
 def description_of(label: Label) -> str:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from devices.models import Enrollment
 from devices.search import trigram_index
-from devices.services import identity_expiry, push_expiry, push_topics
+from devices.services import push_expiry, push_topics
 from devices.services.push_expiry import State
 from enrollment import reasons
 from enrollment.services import authorities, domain_check, outlook, policy, rules
@@ -25,6 +25,7 @@ from enrollment.simulator.hardware import Family
 from enrollment.simulator.network import Network
 from enrollment.simulator.refusal import DeviceRefused, TurnedAway
 from epmm import health, options, settings_store
+from epmm.expiry import SOON
 from epmm.models import Heartbeat
 from users.errors import DirectoryError, ProviderRefused
 from users.models import Directory, DirectoryEntry, User
@@ -136,8 +137,7 @@ def _expiry(subject: str, not_after: datetime) -> Finding:
     until = f"until {not_after:%Y-%m-%d}"
     if left <= timedelta():
         return Finding.stops(subject, f"It has expired: valid {until}.")
-    is_soon = left < identity_expiry.SOON
-    return Finding.warning(subject, f"It expires soon: valid {until}.") if is_soon else Finding.ok(subject, until)
+    return Finding.warning(subject, f"It expires soon: valid {until}.") if left <= SOON else Finding.ok(subject, until)
 
 
 def push() -> Iterator[Finding]:

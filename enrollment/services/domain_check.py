@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 from django.conf import settings
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from enrollment.services.findings import Finding, Verdict
@@ -29,6 +30,7 @@ from epmm import audit
 from epmm.models import AuditEntry
 from epmm.outbound import is_public
 
+TESTED: Final = "enrollment_domain.tested"
 WHO: Final = "test"  # before the @; the answer tells nobody whether such a person exists
 SECONDS: Final = 15.0
 LARGEST: Final = 16_384  # bytes of an answer; ours has a hundred
@@ -62,7 +64,7 @@ def test(domain: str, *, actor: str, address: str | None) -> list[Finding]:
     findings = check(domain)
     is_good = all(finding.verdict is Verdict.OK for finding in findings)
     audit.record(
-        "enrollment_domain.tested",
+        TESTED,
         actor=actor,
         address=address,
         subject_type="enrollment_domain",
@@ -71,6 +73,13 @@ def test(domain: str, *, actor: str, address: str | None) -> list[Finding]:
         details={finding.subject: finding.sentence for finding in findings if finding.verdict is not Verdict.OK},
     )
     return findings
+
+
+def last_tests(domains: Collection[str]) -> dict[str, AuditEntry]:
+    """By domain, as far as the audit log remembers."""
+    of_these = AuditEntry.objects.filter(action=TESTED, subject__in=domains)
+    newest = of_these.order_by().values("subject").annotate(newest=Max("pk")).values("newest")
+    return {entry.subject: entry for entry in AuditEntry.objects.filter(pk__in=newest)}
 
 
 def check(domain: str, *, inner: Inner | None = None, seconds: float = SECONDS) -> list[Finding]:

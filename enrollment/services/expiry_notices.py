@@ -3,13 +3,13 @@
 That of the push service has warnings of its own: `devices/services/push_expiry.py`.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
 from devices import events
-from devices.services.push_expiry import THRESHOLDS
 from enrollment.services import figures
+from epmm import expiry
 from epmm.events import is_wanted
 from epmm.models import ExpiryNotice
 
@@ -25,7 +25,7 @@ def warn(now: datetime) -> None:
 
 @transaction.atomic
 def _warn_of(name: str, not_after: datetime, now: datetime) -> None:
-    reached = min((days for days in THRESHOLDS if not_after - now <= timedelta(days=days)), default=None)
+    reached = expiry.reached(not_after - now)
     if reached is None:
         return
     notice = ExpiryNotice.objects.select_for_update().filter(name=name).first()

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 
 from devices.models import Device
 from enrollment.models import Attempt, Step
-from enrollment.models.attempt import OPEN_FOR
 from enrollment.services import invitation_texts, own_address, trace
 from enrollment.services.invitation_texts import Written
 from epmm import mail, options, settings_store
@@ -25,13 +24,11 @@ def post_due(now: datetime) -> None:
     """Of each attempt once, for it closes with it; the others are left to `trace.tidy`."""
     if not settings_store.read(options.PROFILE_NOTICE) or not mail.is_set_up():
         return
-    signed_in = Attempt.objects.filter(steps__step=Step.TOKEN, user__is_active=True).exclude(user__email="")
-    unfinished = signed_in.filter(
-        closed_at=None, opened_at__lt=now - OPEN_FOR, state__in=[Attempt.State.OPEN, Attempt.State.WAITING_FOR_APPLE]
-    )
-    for key in list(unfinished.values_list("pk", flat=True).distinct()):
+    unfinished = trace.silent(now).filter(state__in=[Attempt.State.OPEN, Attempt.State.WAITING_FOR_APPLE])
+    signed_in = unfinished.filter(steps__step=Step.TOKEN, user__is_active=True).exclude(user__email="")
+    for key in list(signed_in.values_list("pk", flat=True).distinct()):
         with transaction.atomic():
-            attempt = Attempt.objects.select_for_update().filter(pk=key, closed_at=None).first()
+            attempt = trace.silent(now).select_for_update().filter(pk=key).first()
             if attempt is not None and attempt.user is not None:
                 _close(attempt, attempt.user)
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -166,12 +166,18 @@ def move(attempt: Attempt | None, state: Attempt.State, **changes: Any) -> None:
     attempt.save(update_fields=["state", *changes])
 
 
+def silent(now: datetime) -> QuerySet[Attempt]:
+    """Those that are not closed, and of which nothing has been heard for an hour."""
+    before = now - OPEN_FOR
+    heard = AttemptStep.objects.filter(attempt=OuterRef("pk"), at__gte=before)
+    return Attempt.objects.filter(~Exists(heard), closed_at=None, opened_at__lt=before)
+
+
 def tidy() -> None:
     """Close what went silent, forget what is old; the anonymous first."""
     now = timezone.now()
-    stale = Attempt.objects.filter(closed_at=None, opened_at__lt=now - OPEN_FOR)
-    stale.filter(state=Attempt.State.FAILED).update(closed_at=now)
-    stale.exclude(state=Attempt.State.FAILED).update(closed_at=now, state=Attempt.State.ABANDONED)
+    silent(now).filter(state=Attempt.State.FAILED).update(closed_at=now)
+    silent(now).exclude(state=Attempt.State.FAILED).update(closed_at=now, state=Attempt.State.ABANDONED)
     old = Q(opened_at__lt=now - KEPT) | Q(user=None, opened_at__lt=now - KEPT_ANONYMOUS)
     Attempt.objects.filter(old).delete()
     surplus = Attempt.objects.filter(user=None).order_by("-pk").values_list("pk", flat=True)[ANONYMOUS_AT_MOST // 2 :]

@@ -1,5 +1,6 @@
 """Settings > Enrollment domains (portal specification, section 9.5)."""
 
+from datetime import datetime
 from typing import Final
 
 from django.contrib import messages
@@ -9,10 +10,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from devices.models import Device
 from enrollment.services import domain_check, domains, policy
 from enrollment.services.findings import Verdict
-from epmm import options
+from enrollment.services.outlook import FAMILY_NAMES
+from epmm import options, settings_store
 from epmm.client_address import client_address
+from epmm.models import AuditEntry
 from epmm.portal import settings_tree
 from epmm.portal.lists import Badge
 from epmm.rate_limit import limited
@@ -21,6 +25,7 @@ from users.views.settings import may_change
 
 PAGE: Final = "portal:settings-domains"
 LONGEST: Final = 253
+KINDS: Final = dict(Device.EnrollmentType.choices)
 BADGES: Final = {
     Verdict.OK: Badge(gettext_lazy("OK"), "good"),
     Verdict.WARNING: Badge(gettext_lazy("Look at this"), "waiting"),
@@ -34,15 +39,24 @@ def listed(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, *, typed: str = "", error: str = "") -> HttpResponse:
-    rows = [(domain, domains.is_own(domain)) for domain in options.enrollment_domains()]
+    known = options.enrollment_domains()
+    tests = domain_check.last_tests(known)
     context = settings_tree.context(settings_tree.DOMAINS) | {
-        "domains": rows,
-        "offered": policy.offered(),
+        "domains": [(domain, domains.is_own(domain), *_last_test(tests.get(domain))) for domain in known],
+        "offered": [KINDS[kind] for kind in policy.offered()],
+        "families": [FAMILY_NAMES.get(name, name) for name in settings_store.read(options.ALLOWED_FAMILIES)],
         "can_change": may_change(request),
         "typed": typed,
         "error": error,
     }
     return render(request, "portal/settings/domains.html", context, status=422 if error else 200)
+
+
+def _last_test(entry: AuditEntry | None) -> tuple[Badge, datetime | None]:
+    if entry is None:
+        return Badge(_("Never tested")), None
+    is_good = entry.status == AuditEntry.Status.SUCCESS
+    return BADGES[Verdict.OK] if is_good else Badge(_("Failed"), "bad"), entry.at
 
 
 @require_POST

@@ -82,7 +82,8 @@ def _authority() -> Iterator[Connection]:
 
 
 def _directories() -> Iterator[Connection]:
-    for directory in Directory.objects.select_related("sync").order_by("name"):
+    found = Directory.objects.select_related("sync").defer("bind_password", "certificates")
+    for directory in found.order_by("name"):
         sync = getattr(directory, "sync", None)
         yield Connection(
             kind="LDAP",
@@ -96,7 +97,7 @@ def _directories() -> Iterator[Connection]:
 
 
 def _providers() -> Iterator[Connection]:
-    for provider in IdentityProvider.objects.order_by("name"):
+    for provider in IdentityProvider.objects.defer("client_secret").order_by("name"):
         yield Connection(
             kind=_("Identity provider"),
             name=provider.name,
@@ -107,7 +108,7 @@ def _providers() -> Iterator[Connection]:
 
 
 def _webhooks() -> Iterator[Connection]:
-    for webhook in Webhook.objects.order_by("name"):
+    for webhook in Webhook.objects.defer("secret", "former_secret").order_by("name"):
         yield Connection(
             kind="Webhook",
             name=webhook.name,

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from django import forms
 from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from epmm import settings_store
@@ -22,6 +24,18 @@ class _Line(forms.CharField):
     def to_python(self, value: Any) -> Any:
         typed = super().to_python(value)
         return typed.replace("\r\n", "\n") if isinstance(typed, str) else typed
+
+
+class _TwoLists(forms.CheckboxSelectMultiple):
+    """**Available** and **Selected**; boxes, so that no script is needed."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        del renderer
+        context = self.get_context(name, value, attrs)
+        options = [option for _group, options, _index in context["widget"]["optgroups"] for option in options]
+        available = [option for option in options if not option["selected"]]
+        lists = (_("Available"), available), (_("Selected"), [each for each in options if each["selected"]])
+        return render_to_string("portal/two_lists.html", context | {"lists": lists})
 
 
 class SettingsForm(forms.Form):
@@ -69,9 +83,8 @@ def _field(row: Row, *, is_read_only: bool) -> forms.Field:
     if isinstance(setting.shape, Several):
         choices = [(value, row.values.get(value, value)) for value in setting.shape.values]
         initial = list(settings_store.read(setting))
-        return forms.MultipleChoiceField(
-            initial=initial, choices=choices, widget=forms.CheckboxSelectMultiple, **common
-        )
+        widget = _TwoLists if row.in_lists else forms.CheckboxSelectMultiple
+        return forms.MultipleChoiceField(initial=initial, choices=choices, widget=widget, **common)
     return _Line(initial=settings_store.shown(setting), max_length=LONGEST, widget=_widget(row), **common)
 
 

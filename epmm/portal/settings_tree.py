@@ -22,6 +22,7 @@ class Row:
     setting: Setting[Any]
     label: str | Promise
     is_long: bool = False  # a text of several lines
+    in_lists: bool = False  # what can be had and what is chosen, beside one another
     values: dict[str, str | Promise] = field(default_factory=dict)  # what a choice is called
     above_default: str | Promise = ""  # the warning for a larger value than the default
 
@@ -136,6 +137,7 @@ SYSTEM_IOS_MDM: Final = Node(  # under Policies & Configs > Configurations
         Row(
             setting=options.ACCESS_RIGHTS,
             label=_("Access rights"),
+            in_lists=True,
             values={
                 "1": _("1: See installed configuration profiles (always)"),
                 "2": _("2: Install and remove configuration profiles (always)"),

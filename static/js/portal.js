@@ -96,6 +96,18 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+// --- Two lists of boxes: one that is ticked goes over, to its place there, and the focus on to the next of those left ---
+document.addEventListener("change", ({ target: box }) => {
+  const lists = box.closest("[data-lists]");
+  if (!lists) return;
+  const item = box.closest("li");
+  const list = all("ul", lists)[Number(box.checked)];
+  const left = item.nextElementSibling ?? item.previousElementSibling ?? item;
+  list.insertBefore(item, all("li", list).find((each) => Number(each.dataset.place) > Number(item.dataset.place)) ?? null);
+  one("input", left).focus();
+  one("[role=status]", lists).textContent = `${list.previousElementSibling.textContent}: ${item.textContent.trim()}`;
+});
+
 // --- A table or text that is larger than its frame is moved with the arrow keys: the frame is a stop, with a name ---
 const frames = new ResizeObserver((entries) => {
   for (const { target } of entries) {
@@ -260,6 +272,14 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   button.form.action = button.dataset.file;
   button.form.submit(); // which tells nobody, so that the answer is not taken for a part of the page
+});
+
+// --- A row of tabs that is longer than its place shows the one that is open ---
+document.addEventListener("htmx:load", (event) => {
+  for (const open of all(":is(.tabs, .pages, .subtabs) > [aria-current]", event.detail.elt)) {
+    const strip = open.parentElement;
+    strip.scrollLeft = open.offsetLeft - strip.offsetLeft - (strip.clientWidth - open.offsetWidth) / 2;
+  }
 });
 
 // --- Pages that look for news stop while nobody sees them ---

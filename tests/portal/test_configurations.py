@@ -167,7 +167,7 @@ def test_devices_that_are_or_will_be_shut_out_are_listed(
     signed_in: SignedIn, django_assert_max_num_queries: Any
 ) -> None:
     client = signed_in()
-    for number, days in enumerate((-1, 5, 40)):
+    for number, days in enumerate((-1, 5, 70)):
         enrollment = rows.enrolled(udid=f"u{number}", device_name=f"Device {number}")
         until = timezone.now() + timedelta(days=days)
         Identity.objects.filter(enrollment=enrollment).update(not_after=until, state=Identity.State.CURRENT)

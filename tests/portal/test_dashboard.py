@@ -109,7 +109,7 @@ def test_certificates_that_expire_are_shown(signed_in: SignedIn) -> None:
 def test_devices_whose_certificate_ends_are_counted_and_lead_to_the_list_of_them(signed_in: SignedIn) -> None:
     client = signed_in()
     assert text(client.get(f"{DASHBOARD}/alert")).strip() == ""
-    for number, days in enumerate((-2, -1, 0.1, 29, 31)):
+    for number, days in enumerate((-2, -1, 0.1, 59, 61)):
         enrollment = rows.enrolled(udid=f"u{number}")
         until = timezone.now() + timedelta(days=days)
         Identity.objects.filter(enrollment=enrollment).update(not_after=until, state=Identity.State.CURRENT)

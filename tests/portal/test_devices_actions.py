@@ -108,6 +108,8 @@ def test_what_a_viewer_may_not_do_is_grey_and_says_why(signed_in: SignedIn) -> N
         ("lost", {"status": Device.Status.IENROLL_VERIFIED}, "Only an active device can be lost."),
         ("lost", {"status": Device.Status.LOST}, "marked as lost already"),
         ("found", {}, "not marked as lost"),
+        ("locate", {}, "DeviceLocation needs a supervised device"),
+        ("locate", {"platform": Device.Platform.MACOS}, "macOS does not know DeviceLocation."),
         ("user", {"managed_apple_account": "anna@corp.example"}, "It is enrolled with anna@corp.example"),
         (
             "user",

@@ -203,9 +203,11 @@ def test_test_now_tells_what_was_found_and_leaves_a_line(signed_in: SignedIn, na
     client = signed_in()
     names["example.com"] = "127.0.0.1"
     settings_store.change("enrollment.domains", "example.com", actor="test")
+    assert "Never tested" in text(client.get(DOMAINS))
 
     answer = text(client.post(f"{DOMAINS}/test", {"domain": "example.com"}))
     assert "Stops enrollment" in answer
     entry = AuditEntry.objects.get(action="enrollment_domain.tested")
     assert (entry.subject, entry.status) == ("example.com", AuditEntry.Status.FAILED)
+    assert ">Failed</span>" in text(client.get(DOMAINS))
     assert client.post(f"{DOMAINS}/test", {"domain": "elsewhere.test"}).status_code == 404

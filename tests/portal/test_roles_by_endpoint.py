@@ -59,6 +59,7 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "devices-user": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "devices-lost": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "devices-found": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
+    "devices-locate": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "devices-comment": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "devices-comments": (AdminRole.DEVICE_VIEW, None),
     "devices-lock": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),

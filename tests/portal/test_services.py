@@ -1,18 +1,23 @@
 """Services > Overview and Certificates: what this server is connected to, signs with, and has issued to whom."""
 
+import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from devices.models import Identity
+from devices.models import Identity, PushCertificate
 from enrollment.services import authorities
 from tests.devices.services import rows
 from tests.flows.house import switch
 from tests.portal import inhabited
 from tests.portal.conftest import SignedIn
 from tests.portal.pages import text
-from users.models import AdminRole
+from users.models import AdminRole, IdentityProvider
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "/admin/services/certificates"
@@ -45,6 +50,33 @@ def test_connections_and_whether_they_stand(signed_in: SignedIn, django_assert_m
     page = text(reader.get(OVERVIEW))
     assert "Not set up" not in page
     assert f'href="{PAGE}"' not in page
+
+
+@pytest.mark.parametrize("page", ["", "/ldap", "/providers", "/webhooks"])
+def test_no_secret_is_decrypted_for_a_page_that_shows_none(signed_in: SignedIn, page: str) -> None:
+    client = signed_in()
+    inhabited.directory()
+    inhabited.webhook()
+    IdentityProvider.objects.create(name="login", issuer="https://login.example.test", client_secret=b"secret")
+
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(f"{OVERVIEW}{page}").status_code == 200
+    secrets = r"bind_password|client_secret|former_secret|private_key|\"secret\""
+    assert [each["sql"] for each in asked.captured_queries if re.search(secrets, each["sql"])] == []
+
+
+@pytest.mark.parametrize(("days", "told"), [(61, "Valid"), (59, "Expires soon"), (-1, "Expired")])
+def test_a_push_certificate_ends_soon_on_every_page_or_on_none(signed_in: SignedIn, days: int, told: str) -> None:
+    client = signed_in()
+    until = timezone.now() + timedelta(days=days)
+    digests = {"key_sha256": b"", "sha256": b""}
+    PushCertificate.objects.create(
+        private_key=b"", certificate=b"", topic="topic", not_before=timezone.now(), not_after=until, **digests
+    )
+
+    badge = f">{told}</span>"
+    for page in (OVERVIEW, "/admin/settings/ios-mdm", "/admin/dashboard"):
+        assert badge in text(client.get(page)), page
 
 
 def test_authorities_and_each_certificate_with_its_device(

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp.oath import totp
 
-from epmm import jobs
+from epmm import jobs, options, settings_store
 from epmm.models import AuditEntry
 from epmm.portal import navigation
 from tests.portal.conftest import PASSWORD, SignedIn, browser, make_administrator
@@ -43,6 +43,19 @@ def test_an_administrator_gets_to_the_page_that_was_asked_for() -> None:
 
     client.post("/admin/sign-out", secure=True)
     assert not opens(client)
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_the_sign_in_before_is_told(is_shown: bool) -> None:  # noqa: FBT001
+    admin, client = make_administrator(), browser()
+    settings_store.change(options.SHOW_LAST_SIGN_IN.name, "on" if is_shown else "off", actor="test")
+    sign_in(client)
+    assert "Last sign-in" not in client.get("/admin/dashboard", secure=True).content.decode()
+    User.objects.filter(pk=admin.pk).update(last_portal_login_from="192.0.2.7")
+
+    sign_in(client)
+    dashboard = client.get("/admin/dashboard", secure=True).content.decode()
+    assert (dashboard.count("from 192.0.2.7") > 1) is is_shown  # in sight, and in the menu of all pages
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x"])

@@ -40,7 +40,7 @@ COUNTS: Final = {
 
 @require_safe
 def listed(request: HttpRequest) -> HttpResponse:
-    found = Directory.objects.select_related("sync").order_by("name")
+    found = Directory.objects.select_related("sync").defer("bind_password", "certificates").order_by("name")
     rows = [(directory, state_of(directory)) for directory in found]
     return render(request, "portal/services/ldap.html", _common(request) | {"rows": rows})
 

@@ -67,7 +67,7 @@ LISTING: Final = Listing[IdentityProvider](
 
 @require_safe
 def listed(request: HttpRequest) -> HttpResponseBase:
-    rows = IdentityProvider.objects.annotate(people=Count("entries"))
+    rows = IdentityProvider.objects.defer("client_secret").annotate(people=Count("entries"))
     view = LISTING.view(request, rows)
     if request.GET.get("format") == "csv":
         return view.csv()

@@ -77,7 +77,8 @@ LISTING: Final = Listing[Webhook](
 @require_safe
 def listed(request: HttpRequest) -> HttpResponseBase:
     is_dead = Q(deliveries__state=WebhookDelivery.State.DEAD)
-    view = LISTING.view(request, Webhook.objects.annotate(dead=Count("deliveries", filter=is_dead)))
+    rows = Webhook.objects.defer("secret", "former_secret")
+    view = LISTING.view(request, rows.annotate(dead=Count("deliveries", filter=is_dead)))
     if request.GET.get("format") == "csv":
         return view.csv()
     context = view.context() | {"may_manage": permissions.may(request, AdminRole.SETTINGS_MANAGE)}

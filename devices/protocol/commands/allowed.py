@@ -2,9 +2,11 @@
 
 from devices.protocol.commands.base import REGISTRY, Request
 from devices.protocol.commands.forbidden import FORBIDDEN
-from devices.protocol.commands.keys import LONGEST_NAME, Mistake, nearest
-from devices.protocol.support import At, Channels, Facts, lacks_right, objection
-from devices.protocol.target import Platform, Target
+from devices.protocol.commands.keys import LONGEST_NAME, Mistake
+from devices.protocol.sentence import sentence as _
+from devices.protocol.sentence import with_nearest
+from devices.protocol.support import At, Facts, lacks_right, objection, wrong_channel
+from devices.protocol.target import Target
 
 
 def facts_of(request_type: str) -> Facts | None:
@@ -32,7 +34,7 @@ def why_not(request: Request, target: Target) -> str | None:
     at = facts.on(target.platform)
     return (
         objection(name, at, target)
-        or _channel(name, facts, target)
+        or wrong_channel(name, facts.channels, target)
         or _right(request, at, target)
         or _payload(request, target)
     )
@@ -56,18 +58,8 @@ def removes_enrollment(request: Request, target: Target) -> bool:
 
 
 def _unknown(name: str) -> str:
-    near = nearest(name[:LONGEST_NAME], [*REGISTRY, *FORBIDDEN])
-    return f"There is no command {name[:LONGEST_NAME]}.{near}"
-
-
-def _channel(name: str, facts: Facts, target: Target) -> str | None:
-    if target.platform is not Platform.MACOS:
-        return f"Only a Mac has users to send {name} to." if target.user_channel else None
-    if target.user_channel and Channels.USER not in facts.channels:
-        return f"{name} goes to the Mac, not to one of its users."
-    if not target.user_channel and Channels.DEVICE not in facts.channels:
-        return f"{name} goes to a user of the Mac, not to the Mac itself."
-    return None
+    short = name[:LONGEST_NAME]
+    return with_nearest(_("There is no command {name}.", name=short), short, [*REGISTRY, *FORBIDDEN])
 
 
 def _right(request: Request, at: At | None, target: Target) -> str | None:
@@ -80,7 +72,8 @@ def _right(request: Request, at: At | None, target: Target) -> str | None:
 def _payload(request: Request, target: Target) -> str | None:
     made = REGISTRY.get(request.request_type)
     if made is None:
-        return f"EPMM does not send {request.request_type}."  # to a device that says it is supervised
+        # to a device that says it is supervised
+        return _("EPMM does not send {command}.", command=request.request_type)
     try:
         made.parse(request.payload, target)
     except Mistake as mistake:

@@ -7,6 +7,7 @@ from devices.protocol import installed
 from devices.protocol.commands.base import Command, command
 from devices.protocol.commands.keys import array, data, flag, number, table, text, texts
 from devices.protocol.reading import kept
+from devices.protocol.sentence import sentence as _
 from devices.protocol.support import ANY, DEVICE, EITHER, USER, At, Facts, Right
 from devices.protocol.target import Kind, Target
 
@@ -63,7 +64,7 @@ class InstalledApplicationList(Command):
     def objection(self, target: Target) -> str | None:
         """On a device of the user's own the other apps are none of our business: we do not even ask."""
         if target.kind is Kind.AAUE and not self.managed_apps_only:
-            return "On a user's own device InstalledApplicationList needs ManagedAppsOnly, which is true."
+            return _("On a user's own device InstalledApplicationList needs ManagedAppsOnly, which is true.")
         return None
 
 
@@ -110,9 +111,9 @@ class InstallApplication(Command):
     def objection(self, target: Target) -> str | None:
         of_the_store = self.itunes_store_id is not None or self.identifier is not None
         if not of_the_store and self.manifest_url is None:
-            return "InstallApplication needs one of the keys iTunesStoreID, Identifier and ManifestURL."
+            return _("InstallApplication needs one of the keys iTunesStoreID, Identifier and ManifestURL.")
         if of_the_store and target.kind is Kind.AAUE and (self.options or {}).get("PurchaseMethod") != USER_LICENCE:
-            return (
+            return _(
                 "On a user's own device InstallApplication needs Options with PurchaseMethod 1 for an app of the store."
             )
         return _not_https("InstallApplication", self.manifest_url)
@@ -139,7 +140,7 @@ class InstallEnterpriseApplication(Command):
     def objection(self, target: Target) -> str | None:
         del target
         if self.manifest is None and self.manifest_url is None:
-            return "InstallEnterpriseApplication needs one of the keys Manifest and ManifestURL."
+            return _("InstallEnterpriseApplication needs one of the keys Manifest and ManifestURL.")
         return _not_https("InstallEnterpriseApplication", self.manifest_url)
 
 
@@ -189,4 +190,4 @@ class ValidateApplications(Command):
 def _not_https(command: str, url: str | None) -> str | None:
     if url is None or url.lower().startswith("https:"):
         return None
-    return f"The key ManifestURL of {command} begins with https:."
+    return _("The key ManifestURL of {command} begins with https:.", command=command)

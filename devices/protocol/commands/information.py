@@ -4,9 +4,11 @@ from typing import Annotated, ClassVar, Final, Self
 
 from devices.protocol import installed, inventory
 from devices.protocol.commands.base import Command, command
-from devices.protocol.commands.keys import LONGEST_NAME, data, flag, nearest, texts
+from devices.protocol.commands.keys import LONGEST_NAME, data, flag, texts
 from devices.protocol.queries import QUERIES, against, queries_for
 from devices.protocol.reading import kept
+from devices.protocol.sentence import sentence as _
+from devices.protocol.sentence import with_nearest
 from devices.protocol.support import ANY, DEVICE, EITHER, At, Facts, Right
 from devices.protocol.target import Target
 
@@ -32,9 +34,9 @@ class DeviceInformation(Command):
 
     def objection(self, target: Target) -> str | None:
         if not self.queries:
-            return "DeviceInformation needs at least one query."
+            return _("DeviceInformation needs at least one query.")
         if len(self.device_attestation_nonce or b"") > LONGEST_NONCE:
-            return f"The key DeviceAttestationNonce of DeviceInformation has at most {LONGEST_NONCE} bytes."
+            return _("The key DeviceAttestationNonce of DeviceInformation has at most {n} bytes.", n=LONGEST_NONCE)
         return next(filter(None, (_against(name, target) for name in self.queries)), None)
 
 
@@ -87,4 +89,5 @@ class Restrictions(Command):
 def _against(name: str, target: Target) -> str | None:
     if name in QUERIES:
         return against(name, target)
-    return f"There is no query {name[:LONGEST_NAME]}.{nearest(name[:LONGEST_NAME], QUERIES)}"
+    short = name[:LONGEST_NAME]
+    return with_nearest(_("There is no query {name}.", name=short), short, QUERIES)

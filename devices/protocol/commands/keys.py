@@ -1,11 +1,12 @@
 """The keys of a command as Apple's schema has them, and what is wrong with those that somebody wrote down."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import Enum
 from typing import Any, Final
 
+from devices.protocol.sentence import Sentence, gettext_noop, with_nearest
+from devices.protocol.sentence import sentence as _
 from devices.protocol.support import At, lacks_right, objection
 from devices.protocol.target import Platform, Target
 
@@ -16,13 +17,17 @@ ITEM: Final = "Item"  # names which dictionary of the alternatives an item of `S
 class Form(Enum):
     """What a value is; the value of the member is how a sentence calls it."""
 
-    TEXT = "text"
-    DATA = "data"
-    NUMBER = "a whole number"
-    FLAG = "true or false"
-    LIST = "an array"
-    TABLE = "a dictionary"
-    ANY = "anything"
+    TEXT = gettext_noop("text")
+    DATA = gettext_noop("data")
+    NUMBER = gettext_noop("a whole number")
+    FLAG = gettext_noop("true or false")
+    LIST = gettext_noop("an array")
+    TABLE = gettext_noop("a dictionary")
+    ANY = gettext_noop("anything")
+
+    @property
+    def called(self) -> Sentence:
+        return _(self.value)
 
 
 _TYPES: Final[dict[Form, type[Any]]] = {
@@ -91,12 +96,6 @@ def check(command: str, keys: tuple[Key, ...], values: Mapping[Any, Any], target
     _Check(command, target).table("", keys, values)
 
 
-def nearest(name: str, known: Collection[str]) -> str:
-    """Whatever somebody meant, as a question; empty when nothing is near."""
-    near = get_close_matches(name, known, n=1)
-    return f" Did you mean {near[0]}?" if near else ""
-
-
 @dataclass(frozen=True, slots=True)
 class _Check:
     command: str
@@ -111,11 +110,11 @@ class _Check:
             if key.name in values:
                 self._known(path + key.name, key, values[key.name])
             elif key.needed:
-                raise Mistake(f"{self._owner(path)} needs the key {key.name}, which is {key.form.value}.")
+                raise Mistake(_needs(self._owner(path), key.name, key.form))
 
     def _known(self, path: str, key: Key, value: Any) -> None:
         at = key.on(self.target.platform)
-        self._allowed(f"the key {path} of {self.command}", at)
+        self._allowed(_("the key {path} of {command}", path=path, command=self.command), at)
         self._value(path, key, value)
 
     def _allowed(self, subject: str, at: At | None) -> None:
@@ -125,9 +124,9 @@ class _Check:
 
     def _value(self, path: str, key: Key, value: Any) -> None:
         if not is_a(value, key.form):
-            raise Mistake(f"The key {path} of {self.command} is {key.form.value}.")
+            raise Mistake(_("{subject} is {what}.", subject=self._key(path), what=key.form.called))
         if key.values and value not in key.values:
-            raise Mistake(f"The key {path} of {self.command} is {_one_of(key.values)}.")
+            raise Mistake(_("{subject} is {what}.", subject=self._key(path), what=_one_of(key.values)))
         if key.choice:
             self._alternative(path, key.keys, value)
         elif key.keys:
@@ -141,18 +140,24 @@ class _Check:
         known = {item.name: item for item in items}
         name = value.get(ITEM)
         if not isinstance(name, str):
-            raise Mistake(f"The key {path} of {self.command} needs the key {ITEM}, which is text.")
+            raise Mistake(_needs(self._key(path), ITEM, Form.TEXT))
         if name not in known:
-            near = nearest(name[:LONGEST_NAME], known)
-            raise Mistake(f"{self.command} has no {ITEM} {name[:LONGEST_NAME]}.{near}")
-        self._allowed(f"the {ITEM} {name} of {self.command}", known[name].on(self.target.platform))
+            short = name[:LONGEST_NAME]
+            told = _("{command} has no Item {name}.", command=self.command, name=short)
+            raise Mistake(with_nearest(told, short, known))
+        subject = _("the Item {name} of {command}", name=name, command=self.command)
+        self._allowed(subject, known[name].on(self.target.platform))
         self.table(f"{path}.", known[name].keys, value)
 
     def _unknown(self, path: str, name: str, known: Mapping[str, Key]) -> None:
-        raise Mistake(f"{self._owner(path)} has no key {name}.{nearest(name, known)}")
+        told = _("{subject} has no key {name}.", subject=self._owner(path), name=name)
+        raise Mistake(with_nearest(told, name, known))
 
     def _owner(self, path: str) -> str:
-        return f"The key {path[:-1]} of {self.command}" if path else self.command
+        return self._key(path[:-1]) if path else self.command
+
+    def _key(self, path: str) -> Sentence:
+        return _("The key {path} of {command}", path=path, command=self.command)
 
 
 def is_a(value: Any, form: Form) -> bool:
@@ -168,6 +173,10 @@ def secrets_in(keys: tuple[Key, ...]) -> Iterator[str]:
     return (key.name for key in keys if key.secret)
 
 
+def _needs(subject: str, key: str, form: Form) -> Sentence:
+    return _("{subject} needs the key {key}, which is {form}.", subject=subject, key=key, form=form.called)
+
+
 def _one_of(values: tuple[str | int, ...]) -> str:
     *others, last = map(str, values)
-    return f"{', '.join(others)} or {last}" if others else last
+    return _("{others} or {last}", others=", ".join(others), last=last) if others else last

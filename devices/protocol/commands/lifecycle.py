@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Final
 from devices.protocol.commands.base import URGENT, Command, command
 from devices.protocol.commands.keys import data, flag, table, text, texts
 from devices.protocol.reading import kept
+from devices.protocol.sentence import sentence as _
 from devices.protocol.support import ANY, DEVICE, SUPERVISED, At, Facts, Right
 from devices.protocol.target import Target
 
@@ -98,7 +99,7 @@ class EraseDevice(Command):
         del target
         service = self.return_to_service or {}
         if service.get("Enabled") and "MDMProfileData" not in service:
-            return (
+            return _(
                 "The key ReturnToService of EraseDevice needs the key MDMProfileData: this device cannot enroll itself."
             )
         return _pin("EraseDevice", self.pin)
@@ -116,4 +117,4 @@ class RefreshCellularPlans(Command):
 def _pin(command: str, pin: str | None) -> str | None:
     if pin is None or len(pin) == MAC_PIN_LENGTH:
         return None
-    return f"The PIN of {command} has {MAC_PIN_LENGTH} characters."
+    return _("The PIN of {command} has {n} characters.", command=command, n=MAC_PIN_LENGTH)

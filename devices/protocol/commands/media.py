@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 from devices.protocol.commands.base import Command, command
 from devices.protocol.commands.keys import number, text
 from devices.protocol.reading import kept
+from devices.protocol.sentence import sentence as _
 from devices.protocol.support import ANY, DEVICE, USER, At, Facts, Right
 from devices.protocol.target import Target
 
@@ -30,7 +31,7 @@ class InstallMedia(Command):
     def objection(self, target: Target) -> str | None:
         del target
         if self.itunes_store_id is None and self.media_url is None:
-            return "InstallMedia needs one of the keys iTunesStoreID and MediaURL."
+            return _("InstallMedia needs one of the keys iTunesStoreID and MediaURL.")
         return None
 
 
@@ -55,5 +56,5 @@ class RemoveMedia(Command):
     def objection(self, target: Target) -> str | None:
         del target
         if self.itunes_store_id is None and self.persistent_id is None:
-            return "RemoveMedia needs one of the keys iTunesStoreID and PersistentID."
+            return _("RemoveMedia needs one of the keys iTunesStoreID and PersistentID.")
         return None

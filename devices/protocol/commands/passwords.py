@@ -7,7 +7,8 @@ from devices.protocol import system
 from devices.protocol.commands.base import URGENT, Command, command
 from devices.protocol.commands.keys import Mistake, data, flag, table, text
 from devices.protocol.reading import kept
-from devices.protocol.sentence import gettext_noop, sentence
+from devices.protocol.sentence import gettext_noop
+from devices.protocol.sentence import sentence as _
 from devices.protocol.support import DEVICE, SUPERVISED, At, Facts, Right
 from devices.protocol.target import Target
 
@@ -33,7 +34,7 @@ class ClearPasscode(Command):
     @classmethod
     def parse(cls, payload: Mapping[str, Any], target: Target) -> Self:
         if not payload:
-            raise Mistake(sentence(NO_TOKEN))
+            raise Mistake(_(NO_TOKEN))
         return super().parse(payload, target)
 
 
@@ -120,5 +121,5 @@ class RotateFileVaultKey(Command):
     def objection(self, target: Target) -> str | None:
         del target
         if self.key_type == "institutional" and self.new_certificate is None:
-            return "RotateFileVaultKey needs the key NewCertificate for an institutional key."
+            return _("RotateFileVaultKey needs the key NewCertificate for an institutional key.")
         return None

@@ -43,7 +43,8 @@ class InstallProfile(Command):
         try:
             profile = configuration_profile.read(self.profile)
         except configuration_profile.ProfileRefused as refused:
-            return str(refused)
+            told: str = refused.args[0]  # a `Sentence`
+            return told
         return configuration_profile.judge(profile.identifier, profile.payloads, target).refusal
 
 

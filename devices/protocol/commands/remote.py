@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Final
 from devices.protocol.commands.base import Command, command
 from devices.protocol.commands.keys import array, number, table, text, texts
 from devices.protocol.reading import kept
+from devices.protocol.sentence import gettext_noop, sentence
 from devices.protocol.support import DEVICE, SUPERVISED, At, Facts, Right
 from devices.protocol.target import Target
 
@@ -27,7 +28,8 @@ class RequestMirroring(Command):
     def objection(self, target: Target) -> str | None:
         del target
         if self.scan_time is not None and self.scan_time not in SCAN_SECONDS:
-            return f"The key ScanTime of RequestMirroring is {SCAN_SECONDS[0]} to {SCAN_SECONDS[-1]} seconds."
+            told = gettext_noop("The key ScanTime of RequestMirroring is {low} to {high} seconds.")
+            return sentence(told, low=SCAN_SECONDS[0], high=SCAN_SECONDS[-1])
         return None
 
 

@@ -7,6 +7,7 @@ from devices.protocol import system
 from devices.protocol.commands.base import Command, command
 from devices.protocol.commands.keys import array, flag, number, table, text
 from devices.protocol.reading import kept
+from devices.protocol.sentence import sentence as _
 from devices.protocol.support import DEVICE, SUPERVISED, At, Facts, Right
 from devices.protocol.target import Target
 
@@ -53,7 +54,7 @@ class ScheduleOSUpdate(Command):
     def objection(self, target: Target) -> str | None:
         del target
         if any("ProductKey" not in update and "ProductVersion" not in update for update in self.updates):
-            return "Each of the Updates of ScheduleOSUpdate needs one of the keys ProductKey and ProductVersion."
+            return _("Each of the Updates of ScheduleOSUpdate needs one of the keys ProductKey and ProductVersion.")
         return None
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 from devices.protocol import system
 from devices.protocol.commands.base import Command, command
 from devices.protocol.commands.keys import flag, text
+from devices.protocol.sentence import sentence as _
 from devices.protocol.support import DEVICE, SHARED_IPAD, SUPERVISED, At, Facts, Right
 from devices.protocol.target import Target
 
@@ -30,7 +31,7 @@ class DeleteUser(Command):
     def objection(self, target: Target) -> str | None:
         """All at once is for a Shared iPad."""
         del target
-        return None if self.user_name is not None else "DeleteUser needs the key UserName, which is text."
+        return None if self.user_name is not None else _("DeleteUser needs the key UserName, which is text.")
 
 
 @command

@@ -12,6 +12,7 @@ from typing import Any, Final, Self, TypeVar
 from cryptography.x509.oid import NameOID
 
 from devices.protocol.configuration_profile.restrictions import PAYLOAD as RESTRICTIONS_PAYLOAD
+from devices.protocol.sentence import sentence as _
 from epmm.wire import cms, plist, x509
 from epmm.wire.errors import SignatureMismatch, WireError
 from epmm.wire.plist import required
@@ -21,6 +22,7 @@ LONGEST: Final = 255
 LONGEST_UUID: Final = 64
 ENROLLMENT: Final = "com.apple.mdm"
 _SEQUENCE: Final = b"\x30"  # how every CMS message begins, and no property list
+THE_PROFILE: Final = _("The profile")
 _KEY: Final = re.compile("[A-Za-z]{1,100}")  # as Apple names keys; whatever else there is has no effect
 T = TypeVar("T")
 
@@ -67,12 +69,12 @@ class ConfigurationProfile:
 def read(raw: bytes) -> ConfigurationProfile:
     """Raises `ProfileRefused`; the sentence never quotes a value of the profile."""
     if len(raw) > LARGEST:
-        raise ProfileRefused(f"The profile is larger than {LARGEST >> 20} MiB.")
+        raise ProfileRefused(_("The profile is larger than {n} MiB.", n=LARGEST >> 20))
     content, signer = _unwrap(raw) if raw.startswith(_SEQUENCE) else (raw, None)
     try:
         top = plist.load_dict(content, max_bytes=LARGEST)
     except WireError as error:
-        raise ProfileRefused(f"This is not a profile: {error}.") from error
+        raise ProfileRefused(_("This is not a profile: {error}.", error=error)) from error
     _check_top(top)
     items = _items(top)
     _check_unique_uuids([top, *items])
@@ -95,9 +97,9 @@ def _unwrap(raw: bytes) -> tuple[bytes, str]:
         message = cms.parse_signed(raw, max_bytes=LARGEST)
         message.verify()
     except SignatureMismatch as error:
-        raise ProfileRefused(f"The signature of the profile is not valid: {error}.") from error
+        raise ProfileRefused(_("The signature of the profile is not valid: {error}.", error=error)) from error
     except WireError as error:
-        raise ProfileRefused(f"This is not a profile: {error}.") from error
+        raise ProfileRefused(_("This is not a profile: {error}.", error=error)) from error
     subject = x509.load(message.signer_certificate).subject
     names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     name = str(names[0].value) if names else subject.rfc4514_string()
@@ -105,21 +107,23 @@ def _unwrap(raw: bytes) -> tuple[bytes, str]:
 
 
 def _check_top(top: Mapping[str, Any]) -> None:
-    if _required(top, "PayloadType", str, "The profile") != "Configuration":
-        raise ProfileRefused("This is not a configuration profile: its PayloadType is not Configuration.")
+    if _required(top, "PayloadType", str, THE_PROFILE) != "Configuration":
+        raise ProfileRefused(_("This is not a configuration profile: its PayloadType is not Configuration."))
     if top.get("IsEncrypted") or "EncryptedPayloadContent" in top:
-        raise ProfileRefused("An encrypted profile is for one device; upload the profile as it was before.")
-    _check_common(top, "The profile")
+        raise ProfileRefused(_("An encrypted profile is for one device; upload the profile as it was before."))
+    _check_common(top, THE_PROFILE)
 
 
 def _items(top: Mapping[str, Any]) -> list[dict[str, Any]]:
-    items = _required(top, "PayloadContent", list, "The profile")
+    items = _required(top, "PayloadContent", list, THE_PROFILE)
     if not items or not all(isinstance(item, dict) for item in items):
-        raise ProfileRefused("The PayloadContent of the profile is not a list of payloads.")
+        raise ProfileRefused(_("The PayloadContent of the profile is not a list of payloads."))
     for number, item in enumerate(items, 1):
-        _check_common(item, f"Payload {number}")
+        _check_common(item, _("Payload {number}", number=number))
     if any(item["PayloadType"] == ENROLLMENT for item in items):
-        raise ProfileRefused(f"A profile with the payload {ENROLLMENT} enrolls a device; devices get it otherwise.")
+        raise ProfileRefused(
+            _("A profile with the payload {kind} enrolls a device; devices get it otherwise.", kind=ENROLLMENT)
+        )
     return items
 
 
@@ -127,10 +131,10 @@ def _check_common(payload: Mapping[str, Any], where: str) -> None:
     """https://developer.apple.com/documentation/devicemanagement/commonpayloadkeys."""
     for key, longest in (("PayloadType", LONGEST), ("PayloadIdentifier", LONGEST), ("PayloadUUID", LONGEST_UUID)):
         if not _required(payload, key, str, where, longest=longest).strip():
-            raise ProfileRefused(f"{where} has an empty {key}.")
+            raise ProfileRefused(_("{where} has an empty {key}.", where=where, key=key))
     version = _required(payload, "PayloadVersion", int, where)
-    if where == "The profile" and version != 1:
-        raise ProfileRefused("The profile has another PayloadVersion than 1.")
+    if where is THE_PROFILE and version != 1:
+        raise ProfileRefused(_("The profile has another PayloadVersion than 1."))
 
 
 def _check_unique_uuids(payloads: Iterable[Mapping[str, Any]]) -> None:
@@ -138,7 +142,7 @@ def _check_unique_uuids(payloads: Iterable[Mapping[str, Any]]) -> None:
     for payload in payloads:
         uuid = payload["PayloadUUID"].casefold()
         if uuid in seen:
-            raise ProfileRefused("Two payloads of the profile have the same PayloadUUID.")
+            raise ProfileRefused(_("Two payloads of the profile have the same PayloadUUID."))
         seen.add(uuid)
 
 
@@ -147,7 +151,7 @@ def _scope(top: Mapping[str, Any]) -> Scope:
     try:
         return Scope.SYSTEM if text is None else Scope(text)
     except ValueError as error:
-        raise ProfileRefused("The PayloadScope of the profile is neither System nor User.") from error
+        raise ProfileRefused(_("The PayloadScope of the profile is neither System nor User.")) from error
 
 
 def _payload(item: Mapping[str, Any]) -> Payload:
@@ -160,12 +164,14 @@ def _payload(item: Mapping[str, Any]) -> Payload:
 
 def _required(source: Mapping[str, Any], key: str, kind: type[T], where: str, *, longest: int = LONGEST) -> T:
     if key not in source:
-        raise ProfileRefused(f"{where} has no {key}.")
+        raise ProfileRefused(_("{where} has no {key}.", where=where, key=key))
     try:
         return required(source, key, kind, longest=longest)
     except WireError as error:
-        raise ProfileRefused(f"{where} has a {key} that does not do: {error}.") from error
+        raise ProfileRefused(
+            _("{where} has a {key} that does not do: {error}.", where=where, key=key, error=error)
+        ) from error
 
 
 def _optional(source: Mapping[str, Any], key: str, kind: type[T]) -> T | None:
-    return _required(source, key, kind, "The profile", longest=4096) if key in source else None
+    return _required(source, key, kind, THE_PROFILE, longest=4096) if key in source else None

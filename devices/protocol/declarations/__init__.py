@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
 from devices.protocol.declarations.activation import SimpleActivation
@@ -15,6 +14,8 @@ from devices.protocol.declarations.passcode import PasscodeSettings
 from devices.protocol.declarations.reach import Capabilities, DeclarationKind, Facts, Holder, why_unreachable
 from devices.protocol.declarations.software_update import SoftwareUpdateEnforcement, SoftwareUpdateSettings
 from devices.protocol.declarations.status_subscriptions import StatusItem, StatusSubscriptions
+from devices.protocol.sentence import sentence as _
+from devices.protocol.sentence import with_nearest
 
 __all__ = [
     "Capabilities",
@@ -56,14 +57,13 @@ _KIND: Final = re.compile(r"com\.apple\.(activation|asset|configuration|manageme
 
 def check_identifier(text: str) -> None:
     if not IDENTIFIER.fullmatch(text):
-        raise InvalidDeclaration("An identifier has 1 to 64 letters, digits, dots, hyphens and underscores.")
+        raise InvalidDeclaration(_("An identifier has 1 to 64 letters, digits, dots, hyphens and underscores."))
 
 
 def facts_of(name: str) -> Facts:
     """Raises for a type that Apple's schema does not have."""
     if name not in TYPES:
-        near = get_close_matches(name, TYPES, n=1)
-        raise InvalidDeclaration(f"There is no declaration {name}." + (f" Did you mean {near[0]}?" if near else ""))
+        raise InvalidDeclaration(with_nearest(_("There is no declaration {name}.", name=name), name, TYPES))
     return TYPES[name]
 
 
@@ -87,5 +87,5 @@ def why_not(name: str, payload: Mapping[str, Any] | None, holder: Holder) -> str
     if sentence := why_unreachable(name, TYPES[name], holder):
         return sentence
     if holder.capabilities and name not in holder.capabilities.declarations:
-        return f"{name} is not supported by this device."
+        return _("{name} is not supported by this device.", name=name)
     return None if payload is None or name not in TYPED else TYPED[name].parse(payload).why_not(holder)

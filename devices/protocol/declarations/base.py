@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any, ClassVar, Final, Self, TypeAlias
 
 from devices.protocol.declarations.reach import Holder
+from devices.protocol.sentence import sentence as _
+from devices.protocol.sentence import with_nearest
+from devices.protocol.support import NOT_SUPERVISED
 from devices.protocol.target import Kind, Platform
 
 Read: TypeAlias = Callable[[str, Any], Any]  # the key, for the sentence, and the value
@@ -56,14 +58,13 @@ class Payload:
         source = dictionary(where or "Payload", source)
         known = {of(item).name: item for item in fields(cls)}
         for name in sorted(source.keys() - known.keys()):
-            near = get_close_matches(name, known, n=1)
-            raise InvalidDeclaration(f"There is no key {where}{name}." + (f" Did you mean {near[0]}?" if near else ""))
+            raise InvalidDeclaration(with_nearest(_("There is no key {name}.", name=f"{where}{name}"), name, known))
         values = {
             item.name: of(item).read(f"{where}{name}", source[name]) for name, item in known.items() if name in source
         }
         for name, item in known.items():
             if of(item).required and name not in source:
-                raise InvalidDeclaration(f"The key {where}{name} is missing.")
+                raise InvalidDeclaration(_("The key {name} is missing.", name=f"{where}{name}"))
         made = cls(**values)
         made.check()
         return made
@@ -83,9 +84,9 @@ class Payload:
             if value is None:
                 continue
             if holder.platform not in told.platforms:
-                return f"{holder.platform} does not know the key {where}{told.name}."
+                return _("{platform} does not know the key {name}.", platform=holder.platform, name=where + told.name)
             if told.supervised and (holder.platform is not Platform.MACOS or holder.kind is Kind.AAUE):
-                return f"The key {where}{told.name} needs a supervised device; account-driven enrollment supervises Macs only."  # noqa: E501 - one sentence
+                return _(NOT_SUPERVISED, subject=_("The key {name}", name=where + told.name))
             if isinstance(value, Payload) and (sentence := value.why_not(holder, f"{where}{told.name}.")):
                 return sentence
         return None
@@ -114,20 +115,21 @@ def _plain(value: Any) -> Any:
 
 def dictionary(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value):
-        raise InvalidDeclaration(f"{name} is a dictionary.")
+        raise InvalidDeclaration(_("{name} is a dictionary.", name=name))
     return value
 
 
 def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise InvalidDeclaration(f"{name} is true or false.")
+        raise InvalidDeclaration(_("{name} is true or false.", name=name))
     return value
 
 
 def whole(lowest: int = 0, highest: int = (1 << 31) - 1) -> Read:
     def read(name: str, value: Any) -> int:
         if type(value) is not int or not lowest <= value <= highest:
-            raise InvalidDeclaration(f"{name} is a whole number from {lowest} to {highest}.")
+            told = _("{name} is a whole number from {low} to {high}.", name=name, low=lowest, high=highest)
+            raise InvalidDeclaration(told)
         return value
 
     return read
@@ -135,14 +137,14 @@ def whole(lowest: int = 0, highest: int = (1 << 31) - 1) -> Read:
 
 def text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TEXT:
-        raise InvalidDeclaration(f"{name} is text of 1 to {LONGEST_TEXT} characters.")
+        raise InvalidDeclaration(_("{name} is text of 1 to {n} characters.", name=name, n=LONGEST_TEXT))
     return value
 
 
 def one_of(*values: str) -> Read:
     def read(name: str, value: Any) -> str:
         if value not in values:
-            raise InvalidDeclaration(f"{name} is one of {', '.join(values)}.")
+            raise InvalidDeclaration(_("{name} is one of {values}.", name=name, values=", ".join(values)))
         return str(value)
 
     return read
@@ -150,13 +152,13 @@ def one_of(*values: str) -> Read:
 
 def version(name: str, value: Any) -> str:
     if not isinstance(value, str) or not VERSION.fullmatch(value):
-        raise InvalidDeclaration(f"{name} is a version such as 18.2.")
+        raise InvalidDeclaration(_("{name} is a version such as 18.2.", name=name))
     return value
 
 
 def https(name: str, value: Any) -> str:
     if not text(name, value).startswith("https://"):
-        raise InvalidDeclaration(f"{name} is an address that begins with https://.")
+        raise InvalidDeclaration(_("{name} is an address that begins with https://.", name=name))
     return str(value)
 
 
@@ -167,14 +169,14 @@ def local_time(name: str, value: Any) -> str:
     except ValueError:
         good = None
     if not good:
-        raise InvalidDeclaration(f"{name} is a local time without a zone, such as 2026-12-01T20:00:00.")
+        raise InvalidDeclaration(_("{name} is a local time without a zone, such as 2026-12-01T20:00:00.", name=name))
     return str(value)
 
 
 def list_of(read: Read) -> Read:
     def read_list(name: str, value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
-            raise InvalidDeclaration(f"{name} is a list.")
+            raise InvalidDeclaration(_("{name} is a list.", name=name))
         return tuple(read(f"{name}[{number}]", item) for number, item in enumerate(value))
 
     return read_list

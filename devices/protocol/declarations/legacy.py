@@ -4,6 +4,7 @@ from typing import ClassVar, Final
 from devices.protocol import configuration_profile
 from devices.protocol.configuration_profile import ConfigurationProfile, ProfileRefused
 from devices.protocol.declarations.base import InvalidDeclaration, TypedDeclaration, https, key
+from devices.protocol.sentence import sentence as _
 
 CONTENT_TYPE: Final = "application/x-apple-aspen-config"
 NEVER: Final = frozenset({"com.apple.declarations"})  # besides what no profile of ours may contain
@@ -26,8 +27,8 @@ def read_profile(raw: bytes) -> ConfigurationProfile:
     try:
         profile = configuration_profile.read(raw)
     except ProfileRefused as refused:
-        raise InvalidDeclaration(str(refused)) from refused
+        raise InvalidDeclaration(refused.args[0]) from refused
     for payload in profile.payloads:
         if payload.kind in NEVER:
-            raise InvalidDeclaration(f"A declared profile may not contain {payload.kind}.")
+            raise InvalidDeclaration(_("A declared profile may not contain {kind}.", kind=payload.kind))
     return profile

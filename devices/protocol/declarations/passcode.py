@@ -13,6 +13,7 @@ from devices.protocol.declarations.base import (
     text,
     whole,
 )
+from devices.protocol.sentence import sentence as _
 from devices.protocol.target import Platform
 
 MAC: Final = Platform.MACOS
@@ -22,14 +23,14 @@ LANGUAGE: Final = re.compile(r"default|[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 def _regex(name: str, value: Any) -> str:
     if len(text(name, value)) > LONGEST_REGEX:
-        raise InvalidDeclaration(f"{name} has at most {LONGEST_REGEX} characters.")
+        raise InvalidDeclaration(_("{name} has at most {n} characters.", name=name, n=LONGEST_REGEX))
     return str(value)
 
 
 def _by_language(name: str, value: Any) -> dict[str, str]:
     sentences = dictionary(name, value)
     if not all(LANGUAGE.fullmatch(language) for language in sentences):
-        raise InvalidDeclaration(f"The keys of {name} are languages such as en-US, or default.")
+        raise InvalidDeclaration(_("The keys of {name} are languages such as en-US, or default.", name=name))
     return {language: text(f"{name}.{language}", sentence) for language, sentence in sentences.items()}
 
 
@@ -61,4 +62,4 @@ class PasscodeSettings(TypedDeclaration):
 
     def check(self) -> None:
         if self.failed_attempts_reset is not None and self.maximum_failed_attempts is None:
-            raise InvalidDeclaration("FailedAttemptsResetInMinutes works with MaximumFailedAttempts only.")
+            raise InvalidDeclaration(_("FailedAttemptsResetInMinutes works with MaximumFailedAttempts only."))

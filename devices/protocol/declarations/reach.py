@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from devices.protocol.sentence import gettext_noop, sentence
-from devices.protocol.support import NOT_ON_OWN, NOT_SUPERVISED, Channels, Reach, unknown
+from devices.protocol.support import NOT_ON_OWN, NOT_SUPERVISED, Channels, Reach, unknown, wrong_channel
 from devices.protocol.target import Kind, Platform
 
 EITHER: Final = Channels.DEVICE | Channels.USER
@@ -80,23 +80,13 @@ def why_unreachable(name: str, facts: Facts, holder: Holder) -> str | None:
     if is_older(holder.os_version, at.version):
         told = gettext_noop("{subject} needs {platform} {since}; this device has {version}.")
         return sentence(told, subject=name, platform=holder.platform, since=at.version, version=holder.os_version)
-    return _channel(name, facts, holder)
+    return wrong_channel(name, facts.channels, holder)
 
 
 def is_older(version: str, wanted: str) -> bool:
     """False when the version is not known or is none: then the device has the last word."""
     numbers = _numbers(version)
     return bool(numbers) and numbers < _numbers(wanted)
-
-
-def _channel(name: str, facts: Facts, holder: Holder) -> str | None:
-    if holder.platform is not Platform.MACOS:
-        return f"Only a Mac has users to send {name} to." if holder.user_channel else None
-    if holder.user_channel and Channels.USER not in facts.channels:
-        return f"{name} goes to the Mac, not to one of its users."
-    if not holder.user_channel and Channels.DEVICE not in facts.channels:
-        return f"{name} goes to a user of the Mac, not to the Mac itself."
-    return None
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from devices.protocol.declarations.base import (
     version,
     whole,
 )
+from devices.protocol.sentence import sentence as _
 from devices.protocol.target import Platform
 
 MAC: Final = Platform.MACOS
@@ -74,11 +75,11 @@ class Beta(Payload):
 
     def check(self) -> None:
         if self.require_program is not None and self.offer_programs is not None:
-            raise InvalidDeclaration("Beta has either OfferPrograms or RequireProgram.")
+            raise InvalidDeclaration(_("Beta has either OfferPrograms or RequireProgram."))
         if self.require_program is not None and self.program_enrollment != "AlwaysOn":
-            raise InvalidDeclaration("Beta.RequireProgram works with ProgramEnrollment AlwaysOn only.")
+            raise InvalidDeclaration(_("Beta.RequireProgram works with ProgramEnrollment AlwaysOn only."))
         if self.offer_programs is not None and self.program_enrollment == "AlwaysOff":
-            raise InvalidDeclaration("Beta.OfferPrograms does not work with ProgramEnrollment AlwaysOff.")
+            raise InvalidDeclaration(_("Beta.OfferPrograms does not work with ProgramEnrollment AlwaysOff."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

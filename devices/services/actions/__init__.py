@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from devices.services.actions.attributes import AssignAttributes
-from devices.services.actions.base import Action, Order, Subject, Unmet, Values, subjects, worded
-from devices.services.actions.commands import ForceCheckIn, Lock, PushProfiles, Retire, Unlock, Wipe
+from devices.services.actions.base import Action, Order, Subject, Unmet, Values, subjects
+from devices.services.actions.commands import ForceCheckIn, Locate, Lock, PushProfiles, Retire, Unlock, Wipe
 from devices.services.actions.labelling import ApplyLabel, RemoveLabel
 from devices.services.actions.message import SendMessage
 from devices.services.actions.person import ChangeUser
@@ -15,6 +15,7 @@ from devices.services.actions.remote import Roaming
 from devices.services.actions.updates import UpdateOs
 from devices.services.labels import LabelRefused
 from devices.services.queue import CommandRefused
+from devices.services.wording import worded
 
 ACTIONS: Final[tuple[Action, ...]] = (
     ForceCheckIn(),
@@ -28,6 +29,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ChangeUser(),
     MarkLost(),
     MarkFound(),
+    Locate(),
     AssignAttributes(),
     ApplyLabel(),
     RemoveLabel(),
@@ -49,7 +51,6 @@ __all__ = [
     "Values",
     "carry_out",
     "subjects",
-    "worded",
 ]
 
 

@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 
 from devices.models import Channel, Device, Enrollment
 from devices.protocol import commands
-from devices.protocol.sentence import Sentence
 from devices.services.target import target_of
 from epmm import audit, masking
 
@@ -124,11 +123,6 @@ def gone(subject: Subject) -> str | None:
         case Device.Status.WIPED:
             return _("This device is wiped.")
     return None
-
-
-def worded(told: str) -> str:
-    """In the language of whoever reads it, as far as it is said there."""
-    return _(told.pattern).format(**told.values) if isinstance(told, Sentence) else told
 
 
 def unmanaged(subject: Subject) -> str | None:

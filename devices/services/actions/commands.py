@@ -90,6 +90,17 @@ class Unlock(CommandAction):
     is_dangerous = True
 
 
+class Locate(CommandAction):
+    """Of the enrollments that there are none lets a server locate the device: it is always grey, and says why."""
+
+    key = "locate"
+    label = gettext_lazy("Locate")
+    explanation = gettext_lazy("The device says where it is.")
+    button = gettext_lazy("Locate")
+    icon = "locate"
+    request_type = "DeviceLocation"
+
+
 class PushProfiles(Action):
     key = "push-profiles"
     label = gettext_lazy("Push Profiles")

@@ -1,5 +1,14 @@
 "use strict";
 
+// Light or dark as in the portal: as its user chose there, else as the system is.
+const system = matchMedia("(prefers-color-scheme: dark)");
+const showScheme = () => {
+  const { classList, dataset } = document.documentElement;
+  classList.toggle("dark-mode", dataset.theme ? dataset.theme === "dark" : system.matches);
+};
+system.addEventListener("change", showScheme);
+showScheme();
+
 SwaggerUIBundle({
   url: "{{ schema_url|escapejs }}",
   dom_id: "#swagger-ui",

@@ -1,4 +1,4 @@
-"""Who has signed in on a device, and has no profile an hour later, is told by mail: once, and how to go on."""
+"""Who has signed in on a device, and is heard of no more for an hour, is told by mail: once, and how to go on."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,7 +7,8 @@ import pytest
 from django.utils import timezone
 
 from enrollment import tasks
-from enrollment.models import AccessToken, Attempt
+from enrollment.models import AccessToken, Attempt, AttemptStep, Step
+from enrollment.services import trace
 from epmm.models import Mail
 from tests import smtp
 from tests.enrollment.conftest import Sheet, Switch
@@ -26,6 +27,7 @@ def signed_in(sheet: Sheet, anna: User, switch: Switch) -> Attempt:
     attempt = Attempt.objects.get()
     attempt.opened_at = timezone.now() - timedelta(hours=2)
     attempt.save()
+    attempt.steps.update(at=attempt.opened_at)
     token = AccessToken.objects.get()
     assert token.device is not None
     token.device.language = "de-DE"
@@ -55,7 +57,7 @@ def test_they_are_told_once_in_the_language_of_the_device(signed_in: Attempt) ->
         {"user": {"email": ""}},
         {"user": {"email": "nobody"}},
         {"user": {"is_active": False}},
-        {"age": timedelta(minutes=50)},
+        {"last_heard": timedelta(minutes=50)},
         {"attempt": {"state": Attempt.State.ACTIVE}},
         {"later": True},
     ],
@@ -66,8 +68,9 @@ def test_nobody_is_told(signed_in: Attempt, anna: User, switch: Switch, why: dic
         switch(*why["setting"])
     User.objects.filter(pk=anna.pk).update(**why.get("user", {"first_name": "Anna"}))
     Attempt.objects.update(**why.get("attempt", {"domain": ""}))
-    if "age" in why:
-        Attempt.objects.update(opened_at=timezone.now() - why["age"])
+    if "last_heard" in why:
+        trace.step(signed_in, Step.CERTIFICATE_REQUEST)
+        AttemptStep.objects.filter(step=Step.CERTIFICATE_REQUEST).update(at=timezone.now() - why["last_heard"])
     if "later" in why:
         Attempt.objects.create(reference="later", user=anna)
     tasks.tidy()
