@@ -86,7 +86,7 @@ def test_its_groups_are_given_roles_where_they_are_named(signed_in: SignedIn) ->
     anna = people.arrive(provider, Claimed(subject="s", user_id="anna", groups=frozenset({"Staff"})))
     staff = provider.groups.get(name="Staff")
     page = client.get(f"{HERE}/{provider.pk}").content.decode()
-    assert f'name="row" value="{staff.pk}" aria-label="Staff"' in page
+    assert f'name="row" value="{staff.pk}"' in page
     chosen = {"row": str(staff.pk)}
     assert "Assign Roles: Staff" in client.post("/admin/users/groups/roles", chosen).content.decode()
 
@@ -97,7 +97,7 @@ def test_its_groups_are_given_roles_where_they_are_named(signed_in: SignedIn) ->
 
     assert answer.status_code == 204
     assert anna.role_keys() == {"apple.adde", "portal", "portal.lock"}
-    assert "Allow Account Driven Apple Device Enrollment</td>" in client.get(f"{HERE}/{provider.pk}").content.decode()
+    assert "Roles: User Portal, Lock Device, Allow" in client.get(f"{HERE}/{provider.pk}").content.decode()
     everything = {"all": "1", "matching": "to=ldap&entities=group"}
     assert "Nothing is selected" in client.post("/admin/users/groups/roles", everything).content.decode()
     reader = signed_in("reader", [AdminRole.SETTINGS_VIEW]).get(f"{HERE}/{provider.pk}").content.decode()
