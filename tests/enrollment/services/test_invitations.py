@@ -106,7 +106,7 @@ def test_a_reminder_brings_a_new_pin(box: Letterbox) -> None:
 
     later(days=1.1)
 
-    new = re.search(r"PIN, type ([0-9]{6})", text_of(box.taken[1]))
+    new = re.search(r"PIN, type ([0-9]{6})\. It serves once, until [\d-]{10} [\d:]{5} UTC\.", text_of(box.taken[1]))
     assert old is not None
     assert new is not None
     assert pins.check(anna, new[1], "sign-in").revoked_at is None
