@@ -171,8 +171,8 @@ DEVICE_LIMIT: Final = _reason(
         " or raise the limit: in the rule of the group that the step names, else registration.device_limit."
     ),
     _(
-        "You already use {used} of {limit} allowed devices. Retire one in the user portal, or ask your administrator to"
-        " do so, then try again."
+        "You already use {used} of {limit} allowed devices. One of them must be retired first: by your administrator,"
+        " or by you in the user portal if you may. Then try again."
     ),
 )
 FAMILY_REFUSED: Final = _reason(

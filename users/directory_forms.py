@@ -1,5 +1,6 @@
 """What an administrator enters about a directory (portal specification, section 10)."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -79,7 +80,11 @@ def _seconds(label: Any) -> forms.IntegerField:
 
 class DirectoryForm(forms.Form):
     name = _line(gettext_lazy("Name"), 100)
-    kind = forms.ChoiceField(label=gettext_lazy("Directory Type"), choices=Directory.Kind.choices)
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Directory Type"),
+        choices=Directory.Kind.choices,
+        widget=forms.Select(attrs={"data-usual-by": ""}),
+    )
     url = _line(gettext_lazy("Directory URL"), 255, gettext_lazy("For example ldaps://dc1.example.com"))
     failover_url = _line(gettext_lazy("Directory Failover URL"), 255, required=False)
     starts_tls = forms.BooleanField(
@@ -152,11 +157,10 @@ class DirectoryForm(forms.Form):
     def __init__(self, data: Any, directory: Directory, *, is_read_only: bool = False) -> None:
         super().__init__(data, initial=_initial(directory))
         self.directory = directory
-        usual = schema.usual(
-            str(data.get("kind") if data else directory.kind) if _is_kind(data, directory) else "other"
-        )
+        kind = data.get("kind") if data else directory.kind
         for name, label in NAMES.items():
-            self.fields[SCHEMA + name] = _schema_field(name, label, usual[name])
+            usual = {each: getattr(schema.USUAL[each], name) for each in Directory.Kind.values}
+            self.fields[SCHEMA + name] = _schema_field(name, label, usual, kind)
         if directory.bind_password:
             self.fields["bind_password"].help_text = _("Empty: it stays.")
         for field in self.fields.values():
@@ -240,10 +244,6 @@ class DirectoryForm(forms.Form):
         return self.directory, changed
 
 
-def _is_kind(data: Any, directory: Directory) -> bool:
-    return (data.get("kind") if data else directory.kind) in Directory.Kind.values
-
-
 def _initial(directory: Directory) -> dict[str, Any]:
     names = (name for name in DirectoryForm.base_fields if name not in {"bind_password", "admin_state"})
     initial = {name: getattr(directory, name) for name in names}
@@ -252,11 +252,12 @@ def _initial(directory: Directory) -> dict[str, Any]:
     return initial | {SCHEMA + name: directory.schema.get(name, "") for name in schema.NAMES}
 
 
-def _schema_field(name: str, label: Any, usual: str) -> forms.Field:
+def _schema_field(name: str, label: Any, usual: dict[str, str], kind: str) -> forms.Field:
+    """`usual`: by the type of the directory, for when another is chosen."""
     if name == "nesting":
         return forms.ChoiceField(label=label, choices=NESTINGS, required=False)
     longest = 1000 if name in schema.FILTERS else 64
-    widget = forms.TextInput(attrs=PLAIN | {"placeholder": usual})
+    widget = forms.TextInput(attrs=PLAIN | {"placeholder": usual.get(kind, ""), "data-usual": json.dumps(usual)})
     return forms.CharField(label=label, max_length=longest, required=False, widget=widget)
 
 

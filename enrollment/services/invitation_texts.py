@@ -14,7 +14,7 @@ import segno
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
-from django.utils.formats import date_format
+from django.utils.formats import date_format, get_format
 from django.utils.functional import Promise
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -152,7 +152,7 @@ def values(user: User, help_address: str, *, pin: str = HIDDEN) -> dict[str, str
         "help_url": help_address,
         "portal_url": f"{settings.PUBLIC_URL}/",
         "pin": pin,
-        "pin_expires": date_format(timezone.localtime(until), "DATETIME_FORMAT"),
+        "pin_expires": date_format(timezone.localtime(until), f"{get_format('SHORT_DATETIME_FORMAT')} T"),
     }
 
 

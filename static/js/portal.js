@@ -182,6 +182,8 @@ function showForm(form) {
       box.disabled = isCleared;
     }
   }
+  const kind = one("[data-usual-by]", form)?.value;
+  for (const field of all("[data-usual]", form)) field.placeholder = JSON.parse(field.dataset.usual)[kind];
   const source = one("[data-source]", form);
   if (!source) return;
   for (const part of all("[data-for-source]", form)) part.hidden = !part.dataset.forSource.split(" ").includes(source.value);

@@ -91,7 +91,8 @@ def test_roles_are_assigned_from_the_keyboard(site: LiveServer) -> None:
     assert set(User.objects.values_list("managed_apple_account", flat=True)) == set(previewed)
 
 
-def test_a_dash_goes_round_and_children_follow_their_parent(site: LiveServer) -> None:
+def test_forms_follow_what_is_chosen(site: LiveServer) -> None:
+    """A dash goes round, children follow their parent, and grey texts the type of a directory."""
     User.objects.get(user_id="anna").role_grants.all().delete()
     with signed_in(site, chromium.DESK) as page:
         page.locator("[data-tick-all]").check()
@@ -107,9 +108,14 @@ def test_a_dash_goes_round_and_children_follow_their_parent(site: LiveServer) ->
         portal.click()
         portal.click()
         is_cleared = child.is_disabled()
+        page.goto(f"{site.url}/admin/services/ldap/add")
+        usual = [page.get_by_label("User ID attribute").get_attribute("placeholder")]
+        page.get_by_label("Directory Type").select_option("other")
+        usual.append(page.get_by_label("User ID attribute").get_attribute("placeholder"))
 
     assert seen == [[True, False], [False, True], [False, False], [True, False]]
     assert is_cleared
+    assert usual == ["sAMAccountName", "uid"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

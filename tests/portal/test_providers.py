@@ -80,6 +80,30 @@ def test_what_is_left_empty_stays_and_a_group_may_go(signed_in: SignedIn) -> Non
     assert AuditEntry.objects.get(action="identity_provider.changed").details["groups"]["removed"] == ["Managers"]
 
 
+def test_its_groups_are_given_roles_where_they_are_named(signed_in: SignedIn) -> None:
+    client = signed_in()
+    provider = added(client)
+    anna = people.arrive(provider, Claimed(subject="s", user_id="anna", groups=frozenset({"Staff"})))
+    staff = provider.groups.get(name="Staff")
+    page = client.get(f"{HERE}/{provider.pk}").content.decode()
+    assert f'name="row" value="{staff.pk}"' in page
+    chosen = {"row": str(staff.pk)}
+    assert "Assign Roles: Staff" in client.post("/admin/users/groups/roles", chosen).content.decode()
+
+    answer = client.post(
+        "/admin/users/groups/roles",
+        {"go": "1", "chosen": str(staff.pk), "granted": ["apple.adde", "portal.lock", "portal"]},
+    )
+
+    assert answer.status_code == 204
+    assert anna.role_keys() == {"apple.adde", "portal", "portal.lock"}
+    assert "Roles: User Portal, Lock Device, Allow" in client.get(f"{HERE}/{provider.pk}").content.decode()
+    everything = {"all": "1", "matching": "to=ldap&entities=group"}
+    assert "Nothing is selected" in client.post("/admin/users/groups/roles", everything).content.decode()
+    reader = signed_in("reader", [AdminRole.SETTINGS_VIEW]).get(f"{HERE}/{provider.pk}").content.decode()
+    assert ("Staff" in reader, "Assign Roles" in reader) == (True, False)
+
+
 def test_the_secret_is_not_sent_to_another_issuer(signed_in: SignedIn) -> None:
     client = signed_in()
     provider = added(client)

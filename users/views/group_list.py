@@ -14,7 +14,7 @@ def find(chosen: QuerySet[Group], text: str) -> QuerySet[Group]:
     return chosen.filter(name_folded__startswith=fold(text))
 
 
-def _roles(group: Group) -> str:
+def roles_of(group: Group) -> str:
     held = {grant.key for grant in group.roles.all()}
     return ", ".join(str(role.label) for role in Role if role in held)
 
@@ -27,7 +27,7 @@ LISTING: Final = Listing[Group](
         Column(key="dn", label=_("Distinguished name"), value=lambda group: group.dn),
         Column(key="directory", label=_("Directory"), value=lambda group: str(group.directory)),
         Column(key="members", label=_("Members"), value=lambda group: group.people),
-        Column(key="roles", label=_("Roles"), value=_roles),
+        Column(key="roles", label=_("Roles"), value=roles_of),
         Column(
             key="state",
             label=_("State"),

@@ -1,9 +1,9 @@
-"""Users > To: LDAP Entities > groups and units > Assign Roles."""
+"""Assign Roles to groups: Users > To: LDAP Entities > groups and units, and the page of an identity provider."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -44,12 +44,14 @@ def assign(request: HttpRequest) -> HttpResponse:
 
 
 def _chosen(request: HttpRequest) -> list[Group]:
-    rows = Group.objects.filter(directory__is_enabled=True).prefetch_related("roles").order_by("name_folded")
+    may_hold = Q(directory__is_enabled=True) | Q(provider__isnull=False)
+    rows = Group.objects.filter(may_hold).prefetch_related("roles").order_by("name_folded")
     return list(asked_for(request, rows, find=find, narrow=_of_kind)[:MOST_TICKED])
 
 
 def _of_kind(groups: QuerySet[Group], asked: Mapping[str, str]) -> QuerySet[Group]:
-    return groups.filter(kind=asked.get("entities", ""))
+    """All of the list are those of directories."""
+    return groups.filter(kind=asked.get("entities", ""), provider=None)
 
 
 def _context(groups: list[Group], ticks: Ticks, error: str) -> dict[str, Any]:

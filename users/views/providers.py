@@ -1,5 +1,6 @@
 """Services > Identity providers: where people may sign in instead of with a password of ours."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from django.conf import settings
@@ -18,11 +19,12 @@ from epmm.portal.lists import Badge, Cell, Column, Link, Listing
 from epmm.rate_limit import limited
 from users import permissions
 from users.errors import ProviderRefused
-from users.models import AdminRole, IdentityProvider
+from users.models import AdminRole, Group, IdentityProvider
 from users.provider_forms import ProviderForm
 from users.services import group_rules
 from users.services.oidc import known, providers
 from users.views.dialogs import GO, administrator, refused
+from users.views.group_list import roles_of
 
 HERE: Final = "portal:services-providers"
 
@@ -99,8 +101,19 @@ def _form(request: HttpRequest, provider: IdentityProvider) -> HttpResponse:
         providers.save(form.instance, secret=given["client_secret"], groups=given["groups"], actor=actor)
         messages.success(request, _("Saved. Test it next."))
         return redirect("portal:services-providers-edit", provider.pk)
-    context = {"form": form, "provider": provider, "may_manage": may_manage, "addresses": _addresses(provider)}
+    context = {
+        "form": form,
+        "provider": provider,
+        "may_manage": may_manage,
+        "addresses": _addresses(provider),
+        "groups": [(group, roles_of(group)) for group in _groups(provider)],
+        "may_assign": permissions.may_open(request, "users-group-roles"),
+    }
     return render(request, "portal/services/provider.html", context, status=422 if form.errors else 200)
+
+
+def _groups(provider: IdentityProvider) -> Iterable[Group]:
+    return provider.groups.order_by("name_folded").prefetch_related("roles") if provider.pk else ()
 
 
 def _addresses(provider: IdentityProvider) -> list[tuple[str, str]]:

@@ -86,3 +86,13 @@ def test_pins_issued_at_once_leave_one_record(alice: User) -> None:
     together(*[lambda: registration.issue_pin(alice, "root")] * 3)
 
     assert alice.devices.get().pin == alice.registration_pins.standing().get()
+
+
+@pytest.mark.django_db
+def test_one_record_waits_for_one_device(alice: User) -> None:
+    registration.await_device(alice, announced=registration.Announced(platform="macOS"))
+
+    assert registration.take_up(alice, "iOS") is None
+    taken = registration.take_up(alice, "macOS")
+    assert taken is not None
+    assert registration.take_up(alice, "macOS") is None

@@ -1,7 +1,7 @@
 """What a directory calls things: what is usual with its kind, and what an administrator put in its place."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Final
 
@@ -71,7 +71,3 @@ FILTERS: Final = frozenset({"user_filter", "group_filter", "unit_filter"})
 def of(directory: Directory) -> Schema:
     usual = USUAL[directory.kind]
     return replace(usual, **{name: text for name, text in directory.schema.items() if name in NAMES and text})
-
-
-def usual(kind: str) -> dict[str, str]:
-    return asdict(USUAL[kind])
