@@ -201,8 +201,8 @@ class Device(models.Model):
             ),
             # whose system is old, which is asked for most, and is rare
             models.Index(fields=["platform", "os_version_number"], condition=_STANDING, name="device_systems"),
-            # what has changed since labels were last looked at
-            models.Index(fields=["modified_at"], name="device_modified"),
+            # what has changed since labels were last looked at; connectors read devices in this order
+            models.Index(fields=["modified_at", "id"], name="device_modified_order"),
         ]
         constraints: ClassVar = [
             # Two records of one UDID may exist (under two people, one after the other); only one is managed.
