@@ -183,7 +183,12 @@ def tidy_duplicates() -> None:
 
 @jobs.handles("devices.person_named")
 def person_named(user: int) -> None:
-    description.person_named(user)
+    description.people_named([user])
+
+
+@jobs.handles("devices.people_named")
+def people_named(users: list[int]) -> None:
+    description.people_named(users)
 
 
 @jobs.handles("devices.role_revoked")

@@ -1,8 +1,9 @@
-"""Words that lead to a partial index, as over the rows where a column is set."""
+"""Words that lead to an index which the ORM's own pass by: a partial one, or one that knows how texts begin."""
 
+import sys
 from typing import Any
 
-from django.db.models import BooleanField, Func
+from django.db.models import BooleanField, F, Func, Q, TextField, Value
 
 
 class IsSet(Func):
@@ -24,3 +25,47 @@ class IsBelow(Func):
 
     def __init__(self, expression: Any, *, limit: float, **extra: Any) -> None:
         super().__init__(expression, limit=repr(limit), **extra)
+
+
+class Lowered(Func):
+    """A text in small letters, as far as the database knows letters; ordered by code point."""
+
+    output_field = TextField()
+    function = "lower"
+    arity = 1
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template='(lower(%(expressions)s) COLLATE "C")', **context)
+
+
+class _Begins(Func):
+    """Of a column, the text and the pattern that means it."""
+
+    output_field = BooleanField()
+    conditional = True
+    arity = 3
+
+    def as_postgresql(self, compiler: Any, _connection: Any, **_context: Any) -> Any:
+        column, _text, pattern = map(compiler.compile, self.source_expressions)
+        return f"({column[0]} LIKE {pattern[0]})", (*column[1], *pattern[1])
+
+    def as_sqlite(self, compiler: Any, _connection: Any, **_context: Any) -> Any:
+        """By the range that PostgreSQL makes of LIKE by itself."""
+        column, text, _pattern = map(compiler.compile, self.source_expressions)
+        sql = f"({column[0]} >= {text[0]} AND {column[0]} < {text[0]} || char({sys.maxunicode}))"
+        return sql, (*column[1], *text[1], *column[1], *text[1])
+
+
+def begins(column: str, text: str) -> Q:
+    """Of a `FoldedField`, and a folded text."""
+    return Q(_Begins(F(column), Value(text), Value(f"{escaped(text)}%")))
+
+
+def begins_in_any_case(column: str, text: str) -> Q:
+    """Where `Lowered` has an index of the column."""
+    return Q(_Begins(Lowered(column), Lowered(Value(text)), Lowered(Value(f"{escaped(text)}%"))))
+
+
+def escaped(text: str) -> str:
+    """In a pattern of LIKE."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from epmm import masking
 from epmm.fields import EncryptedField
 from epmm.folding import FoldedField, fold
+from epmm.indexed import Lowered
 from epmm.models import Job
 from users.api_models import ApiToken, IdempotentCall
 from users.attribute_models import AttributeValue, CustomAttribute, UserAttribute
@@ -180,7 +181,16 @@ class User(AbstractBaseUser):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["email", "id"], name="user_email_order")]  # of the list
+        indexes: ClassVar = [
+            models.Index(fields=["email", "id"], name="user_email_order"),  # of the list
+            # whoever is looked for is named by how one of these begins
+            models.Index(fields=["first_name_folded"], name="user_first_name"),
+            models.Index(fields=["last_name_folded"], name="user_last_name"),
+            models.Index(Lowered("user_id"), name="user_id_begins"),
+            models.Index(Lowered("full_name"), name="user_full_name_begins"),
+            models.Index(Lowered("email"), name="user_email_begins"),
+            models.Index(Lowered("managed_apple_account"), name="user_account_begins"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(Lower("user_id"), name="user_id_ignores_case"),
             models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="user_email_ignores_case"),

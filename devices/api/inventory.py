@@ -65,7 +65,7 @@ class OfApp(ApiView):
         name = (self.person.pk, "app", str(apps.query))
         page = record_pages.page(found, name=name, order=BY_ID, offset=window.offset, limit=window.limit)
         fields = self.parameters.several("fields") or FIELDS
-        wanted = rows.wanted(fields, search.registry(fields))
+        wanted = rows.wanted(fields, search.registry(fields or [rows.OF_DEVICE]))
         results = rows.rows(page.rows, wanted)
         return Response(envelope.page(results, total=page.total, has_more=page.has_more, messages=wanted.messages()))
 

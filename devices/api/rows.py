@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from devices.models import Device
-from devices.search.fields import Field, Registry
+from devices.search.fields import Field, Kind, Registry
 from devices.services import field_values
 from epmm.api import envelope
 from epmm.api.envelope import Json
@@ -91,8 +91,11 @@ def wanted(asked: Iterable[str], registry: Registry) -> Wanted:
 def rows(devices: Sequence[Device], asked: Wanted) -> list[Json]:
     known = {each.key: each for each in asked.fields.values() if each is not None}
     keys = [(name, each.key if each else "") for name, each in asked.fields.items()]
-    found = field_values.values(devices, known.values())
-    return [{name: told(values.get(key)) for name, key in keys} for values in found]
+    dates = [name for name, each in asked.fields.items() if each is not None and each.kind is Kind.DATE]
+    found = [{name: values.get(key) for name, key in keys} for values in field_values.values(devices, known.values())]
+    for row in found:
+        row.update((name, told(row[name])) for name in dates)
+    return found
 
 
 def told(value: Any) -> Any:
@@ -101,4 +104,4 @@ def told(value: Any) -> Any:
 
 def moment(value: datetime) -> str:
     """`2020-11-09T07:38:22.000Z`"""
-    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}Z"
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -30,7 +30,7 @@ class Devices(ApiView):
         self.space  # noqa: B018 - looked at before anything else
         window, order = Window.read(self.parameters), asked.order(self.parameters)
         fields = self.parameters.several("fields")
-        wanted = rows.wanted(fields, search.registry(fields))
+        wanted = rows.wanted(fields, search.registry(fields or [rows.OF_DEVICE]))
         chosen = asked.chosen(self.parameters, self.person)
         page = record_pages.page(
             chosen.devices, name=chosen.name, order=order, offset=window.offset, limit=window.limit

@@ -213,8 +213,8 @@ class Device(models.Model):
             models.Index(fields=["ip_address"], name="device_ip_address"),
             models.Index(fields=["home_country"], condition=~Q(home_country=""), name="device_home_country"),
             models.Index(fields=["current_country"], condition=~Q(current_country=""), name="device_current_country"),
-            # what has changed since labels were last looked at
-            models.Index(fields=["modified_at"], name="device_modified"),
+            # what has changed since labels were last looked at; connectors read devices in this order
+            models.Index(fields=["modified_at", "id"], name="device_modified_order"),
         ]
         constraints: ClassVar = [
             # Two records of one UDID may exist (under two people, one after the other); only one is managed.

@@ -66,14 +66,17 @@ _KINDS: Final[dict[str, tuple[Kind, Source]]] = {
 
 def fields() -> Registry:
     """All there are now."""
-    known = FIELDS.extended(map(_field, CustomAttribute.objects.order_by("subject", "name")))
-    return known.extended(directory.fields(field.key for field in known.fields))
+    return fields_for(f"{PREFIX} {directory.PREFIX}")
 
 
 def fields_for(expression: str) -> Registry:
     """What this expression may name: who asks for nothing of an installation's own does not wait for it."""
-    asked = expression.lower()
-    return fields() if any(prefix[:-1] in asked for prefix in (PREFIX, directory.PREFIX)) else FIELDS
+    asked, known = expression.lower(), FIELDS
+    if PREFIX[:-1] in asked:
+        known = known.extended(map(_field, CustomAttribute.objects.order_by("subject", "name")))
+    if directory.PREFIX[:-1] in asked:
+        known = known.extended(directory.fields(field.key for field in known.fields))
+    return known
 
 
 def _field(attribute: CustomAttribute) -> Field:

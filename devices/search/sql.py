@@ -10,6 +10,7 @@ from django.db.models.lookups import Exact
 
 from devices.search import trigrams
 from devices.search.few import FEW, counted
+from epmm.indexed import escaped
 
 NOTHING: Final = Q(pk__in=[])
 EVERYTHING: Final = ~NOTHING
@@ -172,5 +173,4 @@ def text_holds(text: str) -> Q:
 
 
 def _pattern(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+    return f"%{escaped(text)}%"

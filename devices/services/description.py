@@ -1,5 +1,6 @@
 """What the search reads of a device, where something else than the device changes it."""
 
+from collections.abc import Collection
 from typing import Final
 
 from django.db import transaction
@@ -12,10 +13,10 @@ from epmm.given import update_each
 CHUNK: Final = 500
 
 
-def person_named(user_id: int) -> None:
+def people_named(users: Collection[int]) -> None:
     """Records hold copies of their person's names; labels may ask for names that are not copied, so all are touched."""
     last = 0
-    while some := _describe(user_id, last):
+    while some := _describe(users, last):
         last = some
 
 
@@ -28,9 +29,9 @@ def describe_new() -> None:
 
 
 @transaction.atomic
-def _describe(user_id: int, last: int) -> int:
+def _describe(users: Collection[int], last: int) -> int:
     """The last key; zero when there are no more."""
-    devices = Device.objects.select_for_update(of=("self",)).filter(user=user_id, pk__gt=last)
+    devices = Device.objects.select_for_update(of=("self",)).filter(user__in=users, pk__gt=last)
     some = list(devices.select_related("user").order_by("pk")[:CHUNK])
     for device in some:
         device.describe(copy_user=True)

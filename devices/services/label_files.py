@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, groupby, islice
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from django.db import IntegrityError
@@ -27,7 +28,8 @@ COLUMNS: Final = (
     Column(DEVICES, Kind.WORDS),
 )
 NEW: Final[Mapping[str, Value]] = {"description": "", "kind": Label.Kind.MANUAL.value, "criteria": "", DEVICES: ()}
-AT_ONCE: Final = 50  # labels, with all their devices
+NEEDED: Final = {DEVICES: AdminRole.DEVICE_VIEW}  # to see a column
+AT_ONCE: Final = 50  # labels
 ASKED: Final = 5_000  # devices by one statement
 
 
@@ -46,7 +48,7 @@ def run(
 ) -> Report[Any]:
     """Raises ImportRefused, LabelRefused; then nothing is changed."""
     rows = row_files.read(content, form, COLUMNS, KEY)
-    plan = LabelPlan(actor, may_apply=AdminRole.LABEL_APPLY in actor_roles)
+    plan = LabelPlan(actor, may_apply={AdminRole.LABEL_APPLY, *NEEDED.values()} <= {*actor_roles})
     try:
         return carry_out(rows, plan, dry_run=dry_run, partial=partial)
     except IntegrityError as error:
@@ -54,24 +56,28 @@ def run(
 
 
 def rows() -> Iterator[dict[str, Value]]:
-    everything = Label.objects.order_by("name", "pk").iterator(chunk_size=AT_ONCE)
+    """In the order of their keys, as `with_devices` has them; with all devices of one at a time."""
+    everything = Label.objects.order_by("pk").iterator(chunk_size=AT_ONCE)
     while some := list(islice(everything, AT_ONCE)):
-        yield from listed(some)
+        for label, devices in with_devices(some):
+            yield {KEY: label.name, **told(label), DEVICES: tuple(chain.from_iterable(devices))}
 
 
-def listed(labels: Sequence[Label]) -> list[dict[str, Value]]:
-    """With the devices of all by one statement."""
-    members = label_members.of_manual(labels)
-    return [{KEY: label.name, **_told(label, members.get(label.pk, ()))} for label in labels]
+def with_devices(labels: Sequence[Label]) -> Iterator[tuple[Label, Iterable[list[str]]]]:
+    """Each with its devices, some of them at a time; read one after the other."""
+    walk = groupby(label_members.walk([label.pk for label in labels if not label.is_filter]), itemgetter(0))
+    found = next(walk, None)
+    for label in sorted(labels, key=attrgetter("pk")):
+        if found is None or found[0] != label.pk:
+            yield label, ()
+            continue
+        yield label, (uuids for _label, uuids in found[1])
+        found = next(walk, None)
 
 
-def _told(label: Label, devices: Iterable[str]) -> dict[str, Value]:
-    return {
-        "description": label.description.strip(),
-        "kind": label.kind,
-        "criteria": label.criteria,
-        DEVICES: tuple(sorted(devices)),
-    }
+def told(label: Label) -> dict[str, Value]:
+    """All but its devices."""
+    return {"description": label.description.strip(), "kind": label.kind, "criteria": label.criteria}
 
 
 class LabelPlan:
@@ -119,7 +125,7 @@ class LabelPlan:
         self, row: Row, label: Label | None, members: Mapping[str, int], devices: Mapping[str, int]
     ) -> PlannedLabel:
         """Raises LabelRefused."""
-        before = NEW if label is None else _told(label, members)
+        before = NEW if label is None else told(label) | {DEVICES: tuple(sorted(members))}
         after = dict(before) | {key: value for key, value in row.values.items() if key != KEY}
         name = labels.proper_name(str(row.values[KEY]), str(after["description"]))
         self._once(name, row.line)
@@ -127,7 +133,7 @@ class LabelPlan:
         if changed or label is None:
             self._judge(label, after, set(changed))
         if DEVICES in changed and not self._may_apply:
-            raise LabelRefused(_("Only who may apply and remove labels may change the devices of one."))
+            raise LabelRefused(_("Only who may view devices and apply labels may change the devices of one."))
         if unknown := words(after, DEVICES) - members.keys() - devices.keys():
             raise LabelRefused(_("There is no device {uuid}.").format(uuid=min(unknown)))
         fields = [FieldChange(key, None if label is None else before[key], after[key]) for key in changed]

@@ -8,6 +8,8 @@ changed, some seconds later, and each hour to all of them: criteria may speak of
 import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from time import monotonic
 from typing import Any, Final
 
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 CHUNK: Final = 1000
 ASKED: Final = 200  # labels, for one device
 FEW: Final = 2000
+WALKED: Final = 5000  # members by one statement
 # Of what a transaction changed the others see nothing before its end.
 OVERLAP: Final = timedelta(minutes=1)
 SHORTEST: Final = 0.01  # seconds: none at all would be without a limit
@@ -66,6 +69,18 @@ def of_manual(labels: Iterable[Label]) -> dict[int, dict[str, int]]:
     for label, uuid, device in rows.values_list("label", "device__uuid", "device"):
         found[label][str(uuid)] = device
     return found
+
+
+def walk(labels: Collection[int]) -> Iterator[tuple[int, list[str]]]:
+    """The devices of manual labels by their UUIDs, however many: some of one label after the other, in the order of
+    their keys."""
+    rows = LabelMember.objects.filter(label__in=labels).order_by("label", "device")
+    found, at = rows.values_list("label", "device", "device__uuid"), Q()
+    while some := list(found.filter(at)[:WALKED]):
+        for label, each in groupby(some, itemgetter(0)):
+            yield label, [str(uuid) for _label, _device, uuid in each]
+        label, device, _uuid = some[-1]
+        at = Q(label__gte=label) & (Q(label__gt=label) | Q(device__gt=device))
 
 
 def count(label: Label, cap: int = search.CAP, seconds: float = patience.SECONDS) -> Count:

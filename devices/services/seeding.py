@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from devices.models import Channel, Device, Enrollment, Identity, Label, LabelMember, os_version_number
 from epmm import audit
+from epmm.folding import fold
 from users.models import User
 
 BATCH: Final = 5_000
@@ -111,6 +112,8 @@ def _people(number: int) -> Iterator[User]:
             user_id=name,
             first_name=first,
             last_name=last,
+            first_name_folded=fold(first),
+            last_name_folded=fold(last),
             full_name=f"{first} {last}",
             email=account,
             managed_apple_account=account,

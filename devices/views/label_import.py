@@ -20,6 +20,7 @@ LABELS: Final = Importable(
     list_title=_("Labels"),
     columns=label_files.COLUMNS,
     rows=label_files.rows,
+    needed=label_files.NEEDED,
     run=label_files.run,
     refusals=(ImportRefused, LabelRefused),
     asks_who=False,

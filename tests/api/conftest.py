@@ -3,11 +3,14 @@
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
 
+from devices.models import Device
 from epmm import settings_store
 from tests.factories import PASSWORD
 from tests.factories import user as make_user
@@ -60,3 +63,19 @@ def script(transactional_db: None) -> Script:
     """An administrator with all roles."""
     make_caller()
     return Script(basic("script"))
+
+
+@pytest.fixture
+def devices(script: Script) -> list[Device]:
+    anna = User.objects.create(user_id="anna", first_name="Anna", last_name="Ito", email="anna@corp.example")
+    common = {"user": anna, "mdm_managed": True, "platform": "iOS", "os_version": "18.2", "os_version_number": 18002000}
+    return [
+        Device.objects.create(
+            uuid=UUID("9b0da853-0000-0000-0000-f4b5457299cf"), status="ACTIVE", serial_number="AAAA1111BBBB",
+            device_name="Anna's iPhone", product_name="iPhone15,4", wifi_mac="F4B5457299CF", battery_level=0.57,
+            ip_address="10.0.0.7", udid="UDID-1",
+            registered_at=datetime(2020, 11, 9, 7, 38, 22, 5000, UTC), phone_number="+49151", **common
+        ),
+        Device.objects.create(status="ACTIVE", serial_number="CCCC2222DDDD", owner="EMPLOYEE", udid="UDID-2", **common),
+        Device.objects.create(status="RETIRED", serial_number="EEEE3333FFFF", device_name="samsung", **common),
+    ]  # fmt: skip

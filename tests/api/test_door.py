@@ -119,7 +119,7 @@ def test_a_password_is_checked_once_a_minute(script: Script, hashed: list[str]) 
 def test_a_call_costs_few_queries(script: Script, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     script.get("ping")
 
-    with django_assert_num_queries(4):  # the person, a lock-out, roles; the audit entry
+    with django_assert_num_queries(3):  # the person with a lock-out, roles; the audit entry
         script.get("ping")
 
 

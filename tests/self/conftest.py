@@ -1,12 +1,16 @@
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import pytest
 from django.test import Client
 
 from epmm import rate_limit, settings_store
-from tests.flows.house import PASSWORD, House, opened, person
-from users.models import Role
+from tests.flows.house import PASSWORD, House, opened, person, switch
+from users.models import Role, User
 
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_2 like Mac OS X) AppleWebKit/605.1.15 Version/18.2 Mobile/15E148"
+IPAD = "Mozilla/5.0 (iPad; CPU OS 18_2 like Mac OS X) AppleWebKit/605.1.15 Version/18.2 Mobile/15E148"
+HERS = "anna@mdm.example.test"
 EVERYTHING = tuple(role for role in Role if role.startswith("portal"))
 SignedIn = Callable[..., Client]
 
@@ -19,6 +23,10 @@ def fresh_settings() -> Iterator[None]:
     yield
     settings_store.clear_cache()
     rate_limit.forget()
+
+
+def text(answer: Any) -> str:
+    return " ".join(answer.content.decode().split())
 
 
 def phone(agent: str = "") -> Client:
@@ -49,3 +57,9 @@ def signed_in(transactional_db: None) -> SignedIn:
 def house(transactional_db: None) -> Iterator[House]:
     with opened() as house:
         yield house
+
+
+@pytest.fixture
+def anna(transactional_db: None) -> User:
+    switch("ios.mdm.account_driven_device_enrollment", "on")
+    return person("anna", roles=(*EVERYTHING, Role.ADDE))

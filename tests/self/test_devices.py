@@ -15,15 +15,11 @@ from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.hardware import Family
 from epmm.models import AuditEntry
 from tests.flows.house import PASSWORD, House, person, record_of, states, switch
-from tests.self.conftest import EVERYTHING, enter, phone
+from tests.self.conftest import EVERYTHING, enter, phone, text
 from users.models import Role, User
 from users.services import roles
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def text(answer: Any) -> str:
-    return " ".join(answer.content.decode().split())
 
 
 def home(device: Device) -> str:

@@ -118,7 +118,7 @@ def test_changes_are_what_they_are_on_the_page_of_one_person(house: User) -> Non
     assert (house.first_name_folded, house.managed_apple_account, house.is_active) == ("mía", f"mia2@{DOMAIN}", False)
     assert house.granted_role_keys() == {"portal", "apple.adde", "portal.wipe"}
     assert not PortalSession.objects.exists()
-    assert Job.objects.get(kind="devices.person_named").arguments == {"user": house.pk}
+    assert Job.objects.get(kind="devices.people_named").arguments == {"users": [house.pk]}
     entries = AuditEntry.objects.filter(actor="admin", subject="mia").order_by("action")
     assert {entry.action: entry.details for entry in entries} == {
         "roles.granted": {"before": ["apple.adde", "portal", "portal.lock"],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
+from django.db.models import Exists
 from django.utils import timezone
 
 from epmm import options
@@ -109,8 +110,8 @@ def _remembered(name: bytes, typed: str, address: str | None) -> User | None:
     known = _memory.get(name)
     if known is None:
         return None
-    user = _stored(known.user)
-    if user is None or user.password != known.hashed or not credentials.may_sign_in(user) or _is_locked(typed, address):
+    user = _stored(known.user, typed, address)
+    if user is None or user.password != known.hashed or not credentials.may_sign_in(user) or user.is_locked:  # type: ignore[attr-defined] # annotated
         _memory.forget(name)
         return None
     return user
@@ -130,16 +131,14 @@ def _checked(name: bytes, typed: str, password: str, address: str | None) -> Use
             used_for="",
             domains=options.enrollment_domains(),
         )
-        user = _stored(found.user.pk)
+        user = _stored(found.user.pk, typed, address)
         if user is None:
             raise WrongCredentials
         _memory.keep(name, user)
         return user
 
 
-def _stored(key: int) -> User | None:
-    return second_factor.told(User.objects.filter(pk=key)).first()
-
-
-def _is_locked(typed: str, address: str | None) -> bool:
-    return lock_out.is_locked(people.without_own_domain(typed, options.enrollment_domains()), address)
+def _stored(key: int, typed: str, address: str | None) -> User | None:
+    """With `has_second_factor` and `is_locked`, by one statement: each call waits for it."""
+    locks = lock_out.locks(people.without_own_domain(typed, options.enrollment_domains()), address)
+    return second_factor.told(User.objects.filter(pk=key)).annotate(is_locked=Exists(locks)).first()

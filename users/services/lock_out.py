@@ -136,10 +136,10 @@ def locked_until(names: Iterable[str]) -> datetime | None:
     return rows.aggregate(last=Max("locked_until"))["last"]  # type: ignore[no-any-return] # of an aggregate
 
 
-def is_locked(name: str, address: str | None) -> bool:
-    """For one who calls from this address."""
-    row = SignInFailures.objects.filter(name_hash=_name_hash(name), address=network(address))
-    return row.filter(locked_until__gt=timezone.now()).exists()
+def locks(name: str, address: str | None) -> QuerySet[SignInFailures]:
+    """For one who calls from this address; there is at most one."""
+    rows = SignInFailures.objects.filter(name_hash=_name_hash(name), address=network(address))
+    return rows.filter(locked_until__gt=timezone.now())
 
 
 def unlock(names: Iterable[str]) -> int:

@@ -42,7 +42,8 @@ def put(planned: Sequence[Planned], *, actor: str) -> None:
     PortalSession.objects.filter(user__in=[*disabled, *dismissed]).delete()
     PersonSession.objects.filter(user__in=disabled).delete()
     # the records of devices hold copies; they belong to another app, and the handler of this kind with them
-    Job.enqueue_each("devices.person_named", [{"user": each.user.pk} for each in planned if _is_renamed(each)])
+    if renamed := [each.user.pk for each in planned if _is_renamed(each)]:
+        Job.enqueue("devices.people_named", users=renamed)
     _record(planned, actor)
 
 

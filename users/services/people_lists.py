@@ -1,21 +1,25 @@
 """People as lists show them, in the portal and the API: found by what somebody typed, with what stands beside them."""
 
-from typing import Any
+from functools import reduce
+from operator import or_
+from typing import Any, Final
 
 from django.apps import apps
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from epmm.folding import fold
+from epmm.indexed import begins, begins_in_any_case
 from users.models import User
+
+ANY_CASE: Final = ("user_id", "full_name", "email", "managed_apple_account")
 
 
 def find(people: QuerySet[User], text: str) -> QuerySet[User]:
     """By how a name begins: that is what the indexes answer."""
-    typed = text.lower()
-    starts = Q(user_id__istartswith=typed) | Q(email__istartswith=typed) | Q(managed_apple_account__startswith=typed)
-    return people.filter(
-        starts | Q(last_name__istartswith=typed) | Q(first_name__istartswith=typed) | Q(full_name__istartswith=typed)
-    )
+    folded = fold(text)
+    names = begins("last_name_folded", folded) | begins("first_name_folded", folded)
+    return people.filter(names | reduce(or_, (begins_in_any_case(column, text) for column in ANY_CASE)))
 
 
 def counted() -> QuerySet[User]:

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ from epmm.row_files import Column, Form, harmless
 from users import permissions
 from users.errors import InvalidPerson
 from users.import_forms import ImportForm
+from users.models import AdminRole
+from users.permissions import ADMINISTRATOR
 from users.services import people_files, people_import
 from users.views.dialogs import GO, StepUp, administrator
 
@@ -46,6 +48,7 @@ class Importable:
     list_title: str | Promise
     columns: Sequence[Column]
     rows: Callable[[], Iterator[Mapping[str, Value]]]
+    needed: Mapping[str, AdminRole] = field(default_factory=dict)  # to see a column
     run: Callable[..., Report[Any]]
     refusals: tuple[type[Exception], ...]
     asks_who: bool
@@ -80,7 +83,9 @@ def page(what: Importable) -> Callable[[HttpRequest], HttpResponseBase]:
 def _export(request: HttpRequest, what: Importable, form: Form) -> StreamingHttpResponse:
     actor = administrator(request).user_id
     audit.record("list.exported", actor=actor, subject_type="list", subject=what.name, details={"format": form.value})
-    content = row_files.write(what.rows(), form, what.columns)
+    columns = [each for each in what.columns if permissions.may(request, what.needed.get(each.name, ADMINISTRATOR))]
+    rows = ({column.name: row[column.name] for column in columns} for row in what.rows())
+    content = row_files.write(rows, form, columns)
     headers = {"Content-Disposition": f'attachment; filename="{what.name}.{form}"'}
     return StreamingHttpResponse(content, content_type=MEDIA[form], headers=headers)
 
@@ -153,8 +158,8 @@ def _lines(report: Report[Any]) -> Iterator[Line]:
         what = _("new") if change.is_new else _("changed")
         if not change.fields:
             yield change.line, change.name, what, "", "", ""
-        for field in change.fields:
-            yield change.line, change.name, what, field.name, shown(field.before), shown(field.after)
+        for value in change.fields:
+            yield change.line, change.name, what, value.name, shown(value.before), shown(value.after)
 
 
 def _file(what: Importable, report: Report[Any]) -> HttpResponse:

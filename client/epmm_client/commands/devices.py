@@ -150,7 +150,10 @@ def list_labels(context: Context) -> None:
 @passed
 def export(context: Context, form: str) -> None:
     """All labels, manual ones with their devices, in the form that an import takes."""
-    output.write(context.client.devices.exported_labels(), EXPORTED, form)
+    rows = context.client.devices.exported_labels()
+    first = list(itertools.islice(rows, 1))  # a column that may not be seen is none: empty, it would empty
+    columns = [name for name in EXPORTED if not first or name in first[0]]
+    output.write(itertools.chain(first, rows), columns, form)
 
 
 @labels.command("import")

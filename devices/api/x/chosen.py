@@ -122,7 +122,7 @@ def _refuse_missing(uuids: Sequence[UUID], known: Container[UUID]) -> None:
 def fields(text: str) -> Wanted:
     """Raises ApiError: whoever misspells a field would find it empty."""
     names = [name for name in text.split(",") if name.strip()] if text else []
-    asked = wanted(names, search.registry()) if names else Wanted({})
+    asked = wanted(names, search.registry(names)) if names else Wanted({})
     if asked.unknown or len(asked.fields) > MOST_FIELDS:
         told = ", ".join(name[:100] for name in asked.unknown[:20])
         said = _("Unknown fields: {names}").format(names=told) if told else _("These are too many fields.")

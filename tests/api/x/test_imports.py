@@ -1,4 +1,4 @@
-"""People as a file, brought in and taken out by scripts."""
+"""People and labels as files, brought in and taken out by scripts."""
 
 import gzip
 import json
@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from devices.models import Device, LabelMember
+from devices.services import label_files, label_members, labels
 from epmm import row_files
 from tests.api.conftest import Script, basic, make_caller
 from tests.api.x.conftest import X, problem
+from tests.devices.search.fleet import fleet
 from users.models import AdminRole, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,3 +84,49 @@ def test_what_is_exported_is_what_is_imported(script: Script, django_assert_max_
 
     report = script.ask("POST", "imports/users", given(json.dumps(page["items"]), format="json")).json()
     assert (report["unchanged"], report["changed"], report["created"]) == (3, 0, 0)
+
+
+def test_labels_are_exported_in_a_stream_whoever_belongs_to_them(
+    script: Script, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    fleet(9)
+    every = list(Device.objects.order_by("pk"))
+    made = [labels.create(name, actor="test") for name in ("Zürich", "Empty", "Basel")]
+    old = labels.create("Old", criteria="common.os_version < 18", actor="test")
+    for label, some in ((made[0], every), (made[2], every[2:4])):
+        LabelMember.objects.bulk_create(LabelMember(label=label, device=device) for device in some)
+    monkeypatch.setattr(label_members, "WALKED", 4)
+    script.get("/api/v2/ping")
+
+    with django_assert_max_num_queries(12):
+        answer = script.ask("GET", "exports/labels?limit=200")
+        page = json.loads(answer.getvalue())
+
+    devices = {row["name"]: row["devices"] for row in page["items"]}
+    assert [devices[label.name] for label in (*made, old)] == [
+        [str(device.uuid) for device in some] for some in (every, [], every[2:4], [])
+    ]
+    assert (answer.streaming, page["next"]) == (True, None)
+    assert [row["name"] for row in page["items"]] == [row["name"] for row in label_files.rows()]
+    content = json.dumps(page["items"])
+    report = script.ask("POST", "imports/labels", given(content, format="json")).json()
+    assert (report["unchanged"], report["faults"]) == (len(page["items"]), [])
+
+    first = json.loads(script.ask("GET", "exports/labels?limit=1").getvalue())
+    assert len(first["items"]) == 1
+    assert json.loads(script.ask("GET", first["next"]).getvalue())["items"][0] == page["items"][1]
+
+
+def test_who_may_not_view_devices_is_told_none(script: Script) -> None:
+    fleet(2)
+    label = labels.create("Sales", actor="test")
+    LabelMember.objects.bulk_create(LabelMember(label=label, device=device) for device in Device.objects.all())
+    make_caller("keeper", [AdminRole.API, AdminRole.LABEL_VIEW, AdminRole.LABEL_MANAGE, AdminRole.LABEL_APPLY])
+    keeper = Script(basic("keeper"), base=X)
+
+    items = json.loads(keeper.ask("GET", "exports/labels").getvalue())["items"]
+    assert {"name", "description", "kind", "criteria"} == set().union(*items)
+    report = keeper.ask("POST", "imports/labels", given(json.dumps(items), format="json")).json()
+    assert (report["unchanged"], label.members.count()) == (len(items), 2)
+    look = keeper.ask("POST", "imports/labels", given("name,devices\nSales,\n", dry_run=True)).json()
+    assert (look["changes"], len(look["faults"])) == ([], 1)

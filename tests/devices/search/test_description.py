@@ -10,8 +10,10 @@ from devices.models.device import DESCRIPTION
 from devices.services import description, results, search
 from epmm import jobs
 from epmm.models import Job
+from epmm.row_files import Form
 from tests.devices.services.rows import answered, channel_of, command, enrolled, person
 from users.models import User
+from users.services import people_import
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +58,21 @@ def test_a_person_with_a_new_name_is_found_by_it() -> None:
     jobs.run(job.kind, job.arguments)
 
     assert found("ÖZTÜRK") == found("user.display_name contains öztürk") == found("user.last_name = ÖZTÜRK") == 1
+
+
+def test_many_people_with_new_names_are_one_piece_of_work() -> None:
+    """As an import or a directory changes them: the worker has others things to do meanwhile."""
+    people = [person(f"p{number}") for number in range(3)]
+    Device.objects.bulk_create(Device(user=each) for each in (people[0], people[1], people[1]))
+    report = people_import.run(
+        "user_id,last_name\np0,Özil\np1,Özil\np2,Özil\n", Form.CSV, actor="test", actor_roles=(), dry_run=False
+    )
+    assert report.changed == 3
+
+    [job] = Job.objects.filter(kind="devices.people_named")
+    jobs.run(job.kind, job.arguments)
+
+    assert found("user.last_name = özil") == found("özil") == 3
 
 
 def test_what_says_nothing_about_the_name_makes_no_work() -> None:

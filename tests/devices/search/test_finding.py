@@ -214,10 +214,13 @@ def test_each_order_has_its_index() -> None:
         "-user.display_name": "device_user_name",
         "common.registration_date": "device_registered",
         "ios.DeviceName": "device_name",
+        "common.modified_at": "device_modified_order",
+        "-common.modified_at": "device_modified_order",
     }.items():
         plan = plans("", sort=sort)
         assert index in plan
         assert "Seq Scan on devices_device" not in plan
+        assert "Sort" not in plan
         assert "TEMP B-TREE" not in plan
 
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
@@ -138,14 +139,20 @@ class Listed(XView, Generic[M]):
         """What is asked once for all of a page."""
         return rows
 
-    def get(self, request: Request, **_place: Any) -> Response:
-        asked = dict(self.asked)
+    def get(self, _request: Request, **_place: Any) -> HttpResponseBase:
+        rows, following = self.page()
+        items = self.item(self.told(rows), many=True, context={"view": self}).data
+        return Response({"items": items, "next": following}, headers=cursors.link(following))
+
+    def page(self) -> tuple[list[M], str | None]:
+        """And the address of the next."""
+        request, asked = self.request, dict(self.asked)
         limit, cursor = asked.pop("limit"), asked.pop("cursor", "")
         name = asked.get("sort") or next(iter(self.orders))
         order = self.orders[name.removeprefix("-")]
         order = order.reversed() if name.startswith("-") else order
         given = {name: value for name, value in request.query_params.items() if name != cursors.CURSOR}
-        rows, following = cursors.page(
+        return cursors.page(
             self.rows(),
             order,
             limit=limit,
@@ -153,8 +160,6 @@ class Listed(XView, Generic[M]):
             place=lambda at: cursors.address(request.path, given, at),
             read=self.read,
         )
-        items = self.item(self.told(rows), many=True, context={"view": self}).data
-        return Response({"items": items, "next": following}, headers=cursors.link(following))
 
 
 class All(XView):

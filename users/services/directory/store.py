@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from django.apps import apps
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -145,7 +144,8 @@ class _Page:
             each.entry.user = each.user
         DirectoryEntry.objects.bulk_create([each.entry for each in added])
         self._write_values(kept, added)
-        _tell_devices([each.user for each in kept if each.is_renamed])
+        if renamed := [each.user.pk for each in kept if each.is_renamed]:  # records of devices hold copies of names
+            Job.enqueue("devices.people_named", users=renamed)
         self.report.count("added", len(added))
         self.report.count("changed", len(kept))
 
@@ -234,13 +234,6 @@ def _holders(column: str, values: set[str]) -> dict[str, int | str]:
     """Who has these names now."""
     found = User.objects.annotate(lower=Lower(column)).filter(lower__in=values).values_list("lower", "pk")
     return dict(found)
-
-
-def _tell_devices(renamed: Sequence[User]) -> None:
-    """Their records hold copies of names."""
-    devices = apps.get_model("devices", "Device").objects.filter(user__in=renamed)
-    for user in set(devices.values_list("user_id", flat=True)) if renamed else ():
-        Job.enqueue("devices.person_named", user=user)
 
 
 def _printable(text: str) -> str:
