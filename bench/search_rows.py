@@ -59,7 +59,7 @@ def _devices(count: int, people: int) -> None:
             "os_version": f"'17.' || {version}", "os_version_number": f"17000000 + 1000 * {version}",
             "device_name": f"'iPhone of Person ' || {person}", "last_seen_at": moment("n * 7907 % 2592000"),
             "phone_number": "CASE WHEN n % 2 = 0 THEN '+4917' || (10000000 + n) ELSE '' END",
-            "home_country": f"CASE WHEN {DICE} BETWEEN 500 AND 502 THEN 'LI' WHEN {DICE} < 900 THEN 'DE' ELSE '' END",
+            "home_country": f"CASE WHEN {DICE} BETWEEN 570 AND 572 THEN 'LI' WHEN {DICE} < 900 THEN 'DE' ELSE '' END",
             "ip_address": "'10.' || (n / 65536) || '.' || (n / 256 % 256) || '.' || (n % 256)",
             "registered_at": moment("n * 31 % 20000000"), "modified_at": moment("n * 7907 % 2592000"),
             "name_folded": device, "user_id_folded": user_id, "user_name_folded": user_name,
