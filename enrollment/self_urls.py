@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from enrollment.views import go, home, how_to, self_pin, self_provider, self_texts
+from enrollment.views import go, home, how_to, self_invitation, self_pin, self_provider, self_texts
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -15,4 +15,5 @@ urlpatterns = [
     path("my/confirm", self_provider.confirm, name="confirm"),
     path("my/texts", self_texts.changed, name="texts"),
     path("my/pin", self_pin.pin, name="pin"),
+    path("my/invitation", self_invitation.send, name="invitation"),
 ]

@@ -95,7 +95,7 @@ PIN_REQUESTS: Final = number(
     default=5,
     low=1,
     high=50,
-    help=gettext_lazy("How many PINs one person may ask for at once in the user portal."),
+    help=gettext_lazy("How many PINs, and how many invitations, one person may ask for at once in the user portal."),
 )
 PIN_REQUESTS_HOURLY: Final = number(
     "security.pin_requests_hourly",

@@ -31,6 +31,7 @@ NEEDED: Final[Mapping[str, str]] = {
     "password": PERSON,
     "texts": PERSON,
     "pin": PERSON,  # the first or another one: each has its role, which the page asks for
+    "invitation": Role.PORTAL_REGISTER,
     "device": PERSON,
     "device-lock": Role.PORTAL_LOCK,
     "device-unlock": Role.PORTAL_UNLOCK,

@@ -11,6 +11,7 @@ from epmm import caller, options, settings_store
 from users.errors import TooManyAttempts
 from users.models import RegistrationPin, Role, User
 from users.services import limits, sign_in
+from users.services.limits import Limit
 
 
 class NotOffered(Exception):
@@ -37,17 +38,22 @@ def offered(user: User, roles: frozenset[str], now: datetime) -> Offer | None:
 
 def issue(user: User, roles: frozenset[str], *, address: str | None) -> str:
     """The digits, which are kept nowhere.  Raises NotOffered, TooManyAttempts."""
-    now = timezone.now()
-    offer = offered(user, roles, now)
+    offer = offered(user, roles, timezone.now())
     if offer is None or not offer.may_ask:
         raise NotOffered
+    spend(limits.PINS, user, address)
+    return registration.issue_pin(user, actor=user.user_id)
+
+
+def spend(limit: Limit, user: User, address: str | None) -> None:
+    """What people may ask for so often and no more.  Raises TooManyAttempts."""
+    now = timezone.now()
     try:
         with transaction.atomic():
-            limits.spend(limits.PINS, str(user.pk), now)
+            limits.spend(limit, str(user.pk), now)
     except TooManyAttempts as refusal:
         caller.has_to_wait(refusal.seconds)
         if refusal.is_news:
-            limits.note(limits.PINS, str(user.pk), now)
+            limits.note(limit, str(user.pk), now)
             sign_in.record_limit(refusal, user, address)
         raise
-    return registration.issue_pin(user, actor=user.user_id)

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from devices.models import Device
 from devices.views.wording import TONES, icon_of, system_of
-from enrollment.services import authorities, own_address, pin_requests, policy
+from enrollment.services import authorities, own_address, own_invitations, pin_requests, policy
 from enrollment.views import self_texts
 from epmm.rate_limit import limited
 from users import self_permissions
@@ -52,6 +52,7 @@ def _own(request: HttpRequest, user: User) -> HttpResponse:
         is_cut=len(devices) > MOST,
         most=MOST,
         pin=pin_requests.offered(user, roles, timezone.now()),
+        may_invite=own_invitations.is_offered(user, roles),
     )
 
 

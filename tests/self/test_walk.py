@@ -39,7 +39,7 @@ PROFILE: Final = re.compile(r"mobileconfig|x-apple-aspen", re.IGNORECASE)
 # Where nothing is to be seen, or only on the way to something else; the stories open them.
 BEFORE: Final = frozenset(
     {
-        *("texts", "sign-in-code", "sign-in-password", "sign-out", "confirm"),
+        *("texts", "sign-in-code", "sign-in-password", "sign-out", "confirm", "invitation"),
         *("sign-in-provider", "sign-in-provider-callback"),
     }
 )

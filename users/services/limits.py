@@ -49,8 +49,9 @@ ACCOUNT: Final = Limit("account", limit_options.ACCOUNT_ATTEMPTS, limit_options.
 ADDRESS: Final = Limit("address", limit_options.ADDRESS_ATTEMPTS, limit_options.ADDRESS_ATTEMPTS_HOURLY)
 # Strangers and all accounts: a fifth of a core's worth of hashing goes to an attack from everywhere at most.
 ALL: Final = Limit("all", limit_options.STRANGER_ATTEMPTS, limit_options.STRANGER_ATTEMPTS_HOURLY)
-# PINs that one person asks for.
+# PINs, and invitations to themselves, that one person asks for.
 PINS: Final = Limit("pins", limit_options.PIN_REQUESTS, limit_options.PIN_REQUESTS_HOURLY)
+INVITATIONS: Final = Limit("invitations", limit_options.PIN_REQUESTS, limit_options.PIN_REQUESTS_HOURLY)
 
 
 def spend(limit: Limit, whom: str, now: datetime) -> None:
