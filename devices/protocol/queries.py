@@ -130,9 +130,12 @@ def _with_reach(reach: Reach) -> frozenset[str]:
 PERSONAL: Final = _with_reach(Reach.DEVICE) - _with_reach(Reach.ANY)
 
 
+_SUBJECTS: Final = {name: _("the query {name}", name=name) for name in QUERIES}  # asked for with every inventory
+
+
 def against(name: str, target: Target) -> str | None:
     """Why this may not be asked there."""
-    subject, at = _("the query {name}", name=name), QUERIES[name].on(target.platform)
+    subject, at = _SUBJECTS[name], QUERIES[name].on(target.platform)
     return objection(subject, at, target) or lacks_right(subject, at.right if at else None, target)
 
 

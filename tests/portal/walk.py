@@ -107,6 +107,10 @@ QUERIES: Final = {
     "settings-texts-preview": {"kind": "privacy", "mode": "own", "text": "We see your serial number."},
 }
 DIALOG: Final = b'id="dialog-title"'
+CLOSE: Final = """() => {
+  document.querySelector("dialog[open] [data-reload]")?.removeAttribute("data-reload"); // the page below is another's
+  document.querySelector("dialog[open]")?.close();
+}"""
 OPEN: Final = "([verb, path, values]) => htmx.ajax(verb, path, {target: '#dialog', values})"
 
 
@@ -123,7 +127,7 @@ class Place:
         if not self.is_dialog:
             page.goto(origin + self.address)
             return
-        page.evaluate("document.querySelector('dialog[open]')?.close()")
+        page.evaluate(CLOSE)
         page.evaluate(OPEN, [self.verb, self.address, dict(self.values)])
         page.wait_for_selector("dialog[open]:not(.htmx-settling) #dialog-title")
 
