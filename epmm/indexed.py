@@ -1,4 +1,5 @@
 """Words that lead to an index which the ORM's own pass by: a partial one, or one that knows how texts begin."""
+# ruff: noqa: ARG002 - the signatures are Django's
 
 import sys
 from typing import Any
@@ -45,11 +46,11 @@ class _Begins(Func):
     conditional = True
     arity = 3
 
-    def as_postgresql(self, compiler: Any, _connection: Any, **_context: Any) -> Any:
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         column, _text, pattern = map(compiler.compile, self.source_expressions)
         return f"({column[0]} LIKE {pattern[0]})", (*column[1], *pattern[1])
 
-    def as_sqlite(self, compiler: Any, _connection: Any, **_context: Any) -> Any:
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         """By the range that PostgreSQL makes of LIKE by itself."""
         column, text, _pattern = map(compiler.compile, self.source_expressions)
         sql = f"({column[0]} >= {text[0]} AND {column[0]} < {text[0]} || char({sys.maxunicode}))"

@@ -63,6 +63,15 @@ def test_rows_are_json(signed_in: None) -> None:
     assert json.loads(empty.stdout) == []
 
 
+@pytest.mark.parametrize(("told", "columns"), [({}, ""), ({"devices": [UUID]}, ",devices")], ids=["unseen", "seen"])
+def test_a_column_that_may_not_be_seen_is_none(signed_in: None, told: dict[str, Any], columns: str) -> None:
+    """An empty one would take all devices from the label when the file comes back."""
+    label = {"name": "Sales", "description": "", "kind": "manual", "criteria": ""} | told
+    exported = run(lambda _request: httpx2.Response(200, json={"items": [label], "next": None}), "labels", "export")
+
+    assert exported.stdout.splitlines()[0] == f"name,description,kind,criteria{columns}"
+
+
 @pytest.mark.parametrize(
     ("words", "typed", "status", "said"),
     [

@@ -261,8 +261,9 @@ def test_nobody_is_looked_for_by_reading_everybody() -> None:
 
     plan = people._candidates("alice@mdm.example.test", "alice").explain()
 
-    assert "user_id_ignores_case" in plan
-    assert "user_email_ignores_case" in plan
+    # SQLite has two of each that serve
+    assert any(index in plan for index in ("user_id_ignores_case", "user_id_begins"))
+    assert any(index in plan for index in ("user_email_ignores_case", "user_email_begins"))
     assert "scan users_user" not in plan.lower()
     assert "seq scan" not in plan.lower()
 

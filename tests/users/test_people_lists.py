@@ -45,6 +45,6 @@ def test_nobody_is_looked_for_by_reading_everybody() -> None:
 
     for rows in (find(User.objects.all(), "user77"), find(User.objects.order_by("user_id"), "nobody at all")):
         plan = rows.explain()
-        for index in ("user_first_name", "user_last_name", "user_id_begins", "user_full_name_begins",
-                      "user_email_begins", "user_account_begins"):  # fmt: skip
-            assert index in plan
+        assert "user_last_name" in plan
+        assert "Seq Scan on users_user" not in plan
+        assert "SCAN users_user" not in plan

@@ -55,8 +55,8 @@ class ExportedLabels(Listed[Label]):
     def rows(self) -> QuerySet[Label]:
         return Label.objects.all()
 
-    def get(self, _request: Request, **_place: Any) -> StreamingHttpResponse:
-        labels, following = self.page()
+    def get(self, request: Request, **_place: Any) -> StreamingHttpResponse:
+        labels, following = self.page(request)
         # without the column nothing is said of devices: who brings the file in again takes none away
         sees_devices = label_files.NEEDED[label_files.DEVICES] in self.roles
         found = label_files.with_devices(labels) if sees_devices else ((label, None) for label in labels)

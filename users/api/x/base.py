@@ -139,14 +139,14 @@ class Listed(XView, Generic[M]):
         """What is asked once for all of a page."""
         return rows
 
-    def get(self, _request: Request, **_place: Any) -> HttpResponseBase:
-        rows, following = self.page()
+    def get(self, request: Request, **_place: Any) -> HttpResponseBase:
+        rows, following = self.page(request)
         items = self.item(self.told(rows), many=True, context={"view": self}).data
         return Response({"items": items, "next": following}, headers=cursors.link(following))
 
-    def page(self) -> tuple[list[M], str | None]:
+    def page(self, request: Request) -> tuple[list[M], str | None]:
         """And the address of the next."""
-        request, asked = self.request, dict(self.asked)
+        asked = dict(self.asked)
         limit, cursor = asked.pop("limit"), asked.pop("cursor", "")
         name = asked.get("sort") or next(iter(self.orders))
         order = self.orders[name.removeprefix("-")]
