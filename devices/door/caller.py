@@ -72,7 +72,7 @@ def _forwarded(headers: dict[bytes, bytes]) -> bytes | None:
 
 
 def _nearest(peer: str | None, forwarded: bytes) -> str | None:
-    """The nearest address that is not a trusted proxy, as the front door has it; for the trace only."""
+    """The nearest address that is not a trusted proxy, as the front door has it."""
     for hop in reversed(forwarded.decode("latin-1").split(",")):
         try:
             address = str(ip_address(hop.strip()))

@@ -15,7 +15,6 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
 from devices.models import Device
-from enrollment.models import InvitationTemplate
 from enrollment.services import invitation_texts, invitations
 from enrollment.services.invitations import Draft
 from enrollment.services.registration import Announced
@@ -49,7 +48,7 @@ def checked(*, platform: str, owner: str, country: str, phone_number: str) -> An
     if owner and owner not in Device.Owner.values:
         raise AnnouncementRefused(_("The owner is one of: {names}.").format(names=", ".join(Device.Owner.values)))
     if country and country not in NAMES:
-        raise AnnouncementRefused(_("A country has two letters, such as AT."))
+        raise AnnouncementRefused(_("“{text}” is no country: two letters, such as AT.").format(text=country[:40]))
     if phone.casefold() in NO_PHONE:
         phone = ""
     elif PHONE.fullmatch(phone) is None:
@@ -108,8 +107,5 @@ def announce(expected: Sequence[Expected], *, notify: bool, language: str, actor
         for each in expected:
             invitations.announce(each.user, each.announced, actor=actor)
         return
-    written = invitation_texts.template(InvitationTemplate.Kind.INVITATION, language)
-    if written.asks_for_pin:  # a text of theirs for PINs; nobody has chosen to mail some
-        written = invitation_texts.built_in(InvitationTemplate.Kind.INVITATION, language, has_pin=False)
-    draft = Draft(language=language, written=written)
+    draft = Draft(language=language, written=invitation_texts.without_pin(language))
     invitations.send_announced([(each.user, each.announced) for each in expected], draft, actor=actor)

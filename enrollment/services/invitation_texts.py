@@ -93,6 +93,12 @@ def template(kind: str, language: str, *, has_pin: bool = False) -> Written:
     return Written(row.subject, row.text) if row is not None else built_in(kind, language, has_pin=has_pin)
 
 
+def without_pin(language: str) -> Written:
+    """The invitation where nobody has chosen to mail PINs; what an administrator wrote may be for those alone."""
+    written = template(KINDS.INVITATION, language)
+    return built_in(KINDS.INVITATION, language, has_pin=False) if written.asks_for_pin else written
+
+
 def built_in(kind: str, language: str, *, has_pin: bool) -> Written:
     with translation.override(language):
         pin = [_("When you are asked for a registration PIN, type **{pin}**. It serves once, until {pin_expires}.")]

@@ -79,6 +79,14 @@ def send_announced(expected: Sequence[tuple[User, Announced]], draft: Draft, *, 
     return made
 
 
+def reminding(draft: Draft, user: User) -> Draft:
+    """As the invitation that stands does, which this one takes the place of."""
+    standing = Invitation.objects.filter(user=user, end="").select_related("round").first()
+    if standing is None or standing.round is None:
+        return draft
+    return replace(draft, remind_after_days=standing.round.remind_after_days, reminders=standing.round.reminders)
+
+
 @transaction.atomic(savepoint=False)
 def prepare(draft: Draft, *, number: int, actor: str) -> InvitationRound:
     """A round in which nobody is yet.  Raises TextRefused or MailRefused."""

@@ -2,9 +2,9 @@
 
 from django.utils.translation import get_language
 
-from enrollment.models import InvitationTemplate
 from enrollment.services import invitation_texts, invitations, pin_requests
 from epmm import mail
+from epmm.mail import MailRefused
 from users.models import Role, User
 from users.services import limits
 
@@ -13,9 +13,11 @@ def is_offered(user: User, roles: frozenset[str]) -> bool:
     return Role.PORTAL_REGISTER in roles and bool(user.email) and mail.is_set_up()
 
 
-def send(user: User, *, address: str | None) -> None:
-    """In the language of the page, to the person's mail address.  Raises TooManyAttempts, MailRefused."""
+def send(user: User, roles: frozenset[str], *, address: str | None) -> None:
+    """In the language of the page, to the person's mail address.  Raises MailRefused, TooManyAttempts."""
+    if not is_offered(user, roles):
+        raise MailRefused
     pin_requests.spend(limits.INVITATIONS, user, address)
     language = get_language() or "en"
-    written = invitation_texts.template(InvitationTemplate.Kind.INVITATION, language)
-    invitations.send([user], invitations.Draft(language=language, written=written), actor=user.user_id)
+    draft = invitations.Draft(language=language, written=invitation_texts.without_pin(language))
+    invitations.send([user], invitations.reminding(draft, user), actor=user.user_id)

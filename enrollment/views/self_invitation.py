@@ -6,6 +6,7 @@ from django.views.decorators.http import require_POST
 
 from enrollment.services import own_invitations
 from epmm.client_address import client_address
+from epmm.mail import MailRefused
 from epmm.rate_limit import limited
 from users import self_permissions
 from users.errors import TooManyAttempts
@@ -16,10 +17,10 @@ from users.views.self_account import TOO_MANY, page
 @require_POST
 def send(request: HttpRequest) -> HttpResponse:
     user = self_permissions.person(request)
-    if not own_invitations.is_offered(user, self_permissions.roles_of(request)):
-        return page(request, "refused", sentence=_("No invitation can be sent to you by mail."), status=403)
     try:
-        own_invitations.send(user, address=client_address(request))
+        own_invitations.send(user, self_permissions.roles_of(request), address=client_address(request))
+    except MailRefused:
+        return page(request, "refused", sentence=_("No invitation can be sent to you by mail."), status=403)
     except TooManyAttempts as refusal:
         return page(request, "refused", sentence=str(refusal), status=TOO_MANY)
     messages.success(request, _("The steps are on their way to {email}.").format(email=user.email))

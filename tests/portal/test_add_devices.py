@@ -81,7 +81,7 @@ def test_the_person_is_told_without_a_pin(signed_in: SignedIn) -> None:
     [
         ({"user": "nobody"}, "There is no user nobody."),
         ({"user": "gone"}, "This account is disabled."),
-        ({"country": "A1"}, "A country has two letters"),
+        ({"country": "A1"}, "A1” is no country"),
         ({"phone_number": "call me"}, "is no phone number"),
         ({"platform": "Android"}, "Select a valid choice"),
     ],

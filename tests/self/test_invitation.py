@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from enrollment.models import InvitationTemplate
+from enrollment.services import invitations
 from epmm import settings_store
 from tests import smtp
-from tests.enrollment.services.inviting import text_of, work
+from tests.enrollment.services.inviting import WITH_PIN, draft, of, text_of, work
 from tests.flows.house import PASSWORD, House, person, record_of
 from tests.self.conftest import HERS, enter, phone, text
 from users.models import Role, User
@@ -44,6 +46,8 @@ def test_it_needs_its_role_and_has_its_limit(house: House, tmp_path: Path) -> No
 
     with smtp.open_server(tmp_path) as box:
         smtp.use(box)
+        InvitationTemplate.objects.create(kind="invitation", language="en", subject="Welcome", text="Your PIN: {pin}")
+        invitations.send([anna], draft(WITH_PIN, has_pin=True, remind_after_days=3, reminders=2), actor="root")
         answers = [client.post("/my/invitation") for _ in range(2)]
         assert [answer.status_code for answer in answers] == [302, 429]
         assert int(answers[1]["Retry-After"]) > 0
@@ -51,4 +55,5 @@ def test_it_needs_its_role_and_has_its_limit(house: House, tmp_path: Path) -> No
         assert BUTTON not in text(client.get("/"))
         assert client.post("/my/invitation").status_code == 403
         work()
-        assert len(box.taken) == 1
+        assert [message["Subject"] for message in box.taken] == ["Enroll your device with EPMM"]
+    assert of(anna).remind_at is not None
