@@ -8,7 +8,6 @@ from functools import cache
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
 
 STAY: Final = {"django_content_type", "auth_permission"}
 
@@ -28,11 +27,15 @@ def empty() -> None:
         for table, holds_rows in zip(tables, cursor.fetchone(), strict=True):
             if holds_rows:
                 cursor.execute(f"DELETE FROM {table}")
-        if connection.vendor == "sqlite":
-            _forget_statistics(cursor)
+    forget_statistics()
 
 
-def _forget_statistics(cursor: CursorWrapper) -> None:
-    """Of tables that are empty now: the planner would read the next rows whole.  PostgreSQL asks how large each is."""
-    cursor.execute("DROP TABLE IF EXISTS sqlite_stat1")
-    cursor.execute("ANALYZE sqlite_schema")  # reads what is left of them
+def forget_statistics() -> None:
+    """Of tables that are empty now: the planner would read the next rows whole.  PostgreSQL asks how large each is.
+
+    What was counted in a transaction stays in SQLite's memory when that is rolled back.
+    """
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS sqlite_stat1")
+            cursor.execute("ANALYZE sqlite_schema")  # reads what is left of them

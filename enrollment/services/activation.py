@@ -29,7 +29,7 @@ def _check_again(enrollment: Enrollment) -> Sayings:
         raise CheckinRefused(refused.reason, enrollment, **refused.details) from refused
 
 
-def complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
+def complete(enrollment: Enrollment, identity: Identity, now: datetime, address: str) -> None:
     """The device channel's TokenUpdate: a new enrollment takes over; a renewed one changes its certificate.
 
     A renewed one is the same enrollment: its queue and its record stay as they are.
@@ -52,7 +52,7 @@ def complete(enrollment: Enrollment, identity: Identity, now: datetime) -> None:
         _end_others(enrollment, now)
         chosen = invitations.enrolled(enrollment.user) or trace.owner_of(attempt)
         owner = policy.owner_of(said, enrollment.kind, chosen)
-        _activate_record(enrollment, owner, consent.terms_accepted_at(attempt), now)
+        _activate_record(enrollment, owner, consent.terms_accepted_at(attempt), now, address)
         queue.queue_first_inventory(enrollment)
         if enrollment.device_id is not None:
             configuration_plan.plan_device_soon(enrollment.device_id)
@@ -77,7 +77,7 @@ def _end_others(enrollment: Enrollment, now: datetime) -> None:
 
 
 def _activate_record(
-    enrollment: Enrollment, owner: Device.Owner, terms_accepted_at: datetime | None, now: datetime
+    enrollment: Enrollment, owner: Device.Owner, terms_accepted_at: datetime | None, now: datetime, address: str
 ) -> None:
     device = enrollment.device
     if device is None:  # deleted by an administrator in between
@@ -90,7 +90,7 @@ def _activate_record(
     device.managed_apple_account = enrollment.managed_apple_account
     device.udid, device.enrollment_id = enrollment.udid, enrollment.enrollment_id
     device.registered_at, device.last_seen_at = enrollment.active_at, now
-    device.terms_accepted_at = terms_accepted_at
+    device.terms_accepted_at, device.ip_address = terms_accepted_at, address
     device.retired_at, device.retired_reason, device.unreachable_since = None, "", None
     device.enrollment_failed_at = device.lost_at = None
     device.save()

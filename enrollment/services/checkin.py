@@ -57,8 +57,9 @@ def accept_token_update(message: TokenUpdate, request: DeviceRequest) -> None:
             now = timezone.now()
             _store_push(enrollment, message, now)
             if not message.sender.user_key:
-                activation.complete(enrollment, identity, now)
-                _note_address(enrollment, request)
+                address = trace.address_or_none(request.address) or ""
+                activation.complete(enrollment, identity, now, address)
+                _note_address(enrollment, address)
     except CheckinRefused as refusal:
         _record(refusal, Step.TOKEN_UPDATE)
         raise
@@ -344,11 +345,11 @@ def _store_push(enrollment: Enrollment, message: TokenUpdate, now: datetime) -> 
         enrollment.save(update_fields=["unlock_token"])
 
 
-def _note_address(enrollment: Enrollment, request: DeviceRequest) -> None:
+def _note_address(enrollment: Enrollment, address: str) -> None:
     """From where the device called."""
-    if address := trace.address_or_none(request.address):
-        moved = Device.objects.filter(pk=enrollment.device_id or 0).exclude(ip_address=address)
-        moved.update(ip_address=address, modified_at=timezone.now())
+    device = enrollment.device
+    if address and device is not None and device.ip_address != address:
+        Device.objects.filter(pk=device.pk).update(ip_address=address, modified_at=timezone.now())
 
 
 def _check_user_channel(enrollment: Enrollment, sender: Sender) -> None:

@@ -31,7 +31,7 @@ MOST: Final = {
     "GET /scep GetCACert": 0,
     "POST /scep PKIOperation": 14,
     "Authenticate": 16,
-    "TokenUpdate": 24,
+    "TokenUpdate": 25,
     "CheckOut": 19,
 }
 STATEMENTS: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")

@@ -5,11 +5,17 @@ from django.db import connection
 
 from devices.models import Device
 from devices.services import search
+from tests import emptying
 from tests.devices.services.rows import person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_statistics")]
 
 SIGNED_OUT = '"common.retired_reason" = "user removed management"'
+
+
+@pytest.fixture
+def no_statistics(db: None) -> None:
+    emptying.forget_statistics()
 
 
 @pytest.mark.service("sqlite")
