@@ -145,13 +145,15 @@ def test_bodies_of_16_mib(device: SimulatedDevice, size: int, statuses: set[int]
     assert client.put(url, content=bytes(size)).status_code in statuses
 
 
-def test_headers_of_30_kb(proxied: Production) -> None:
-    network = Network(trust=proxied.tls.ca)
-    url = f"https://{HOST}:{proxied.port}/mdm/connect"
-    response = network.client.put(url, content=b"", headers={"Mdm-Signature": "A" * 30_000})
+@pytest.mark.parametrize(("size", "pages"), [(32 << 10, 0), (37 << 10, 1)], ids=["fits", "does not fit"])
+def test_headers_of_32_kib(proxied: Production, size: int, pages: int) -> None:
+    """The proxies have room for 36 KiB, and refuse more with a page; the door refuses what is no signature without."""
+    head = f"PUT /mdm/connect HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\nContent-Length: 0\r\nMdm-Signature: "
+    with tls_connection(ssl.create_default_context(cafile=proxied.tls.ca), proxied.port, None) as connection:
+        connection.sendall(f"{head:A<{size - 4}}\r\n\r\n".encode())
+        status, _, content = connection.makefile("rb").read().partition(b" ")[2].partition(b"\r\n\r\n")
 
-    assert response.status_code == 400, "the door read it, and it is no signature"
-    network.close()
+    assert (status[:3], content.count(b"<h1>400 Bad")) == (b"400", pages)
 
 
 @pytest.mark.parametrize("path", ["/mdm", "/mdm/", "/mdm/connect", "/mdm/checkin", "/mdm/x", "//mdm/connect"])
