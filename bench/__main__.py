@@ -7,7 +7,8 @@ import sys
 from typing import Final
 
 SUBCOMMANDS: Final = (
-    "connect", "door", "digest", "push", "enroll", "fleet", "search", "portal", "directory", "signin", "fuzz", "faults",
+    "connect", "door", "digest", "push", "enroll", "fleet", "search", "portal", "directory", "signin", "start",
+    "fuzz", "faults",
 )  # fmt: skip
 
 

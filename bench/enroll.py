@@ -14,7 +14,7 @@ import httpx2
 
 from bench import calibration, site, telling
 from bench.counters import Database
-from bench.processes import cpu_seconds, resident_megabytes, running
+from bench.processes import cpu_seconds, resident_megabytes, running, until_up
 from bench.site import HERE, HOST, Site
 from bench.telling import Telling
 from enrollment.simulator.device import SimulatedDevice
@@ -23,7 +23,7 @@ from enrollment.simulator.identity import Authority, name_of, new_rsa_key
 from enrollment.simulator.network import Network
 from tests.ports import free_port
 
-START_SECONDS: Final = 90
+INVENTORY_SECONDS: Final = 90
 PASSWORD: Final = "correct horse battery"  # noqa: S105 -- of a person who lives as long as the bench
 CHILDREN: Final = ("gateway", "worker")
 
@@ -67,12 +67,8 @@ def _prepare() -> None:
 
 def _children(log: Path) -> dict[str, int]:
     """Once it answers."""
-    deadline = time.monotonic() + START_SECONDS
-    while "| ready after" not in (said := log.read_text()):
-        if time.monotonic() > deadline:
-            raise SystemExit(f"`manage.py up` is not ready:\n{said}")
-        time.sleep(0.1)
-    return {name: int(pid) for name, pid in re.findall(r"\| (\w+) is process (\d+)\n", said) if name in CHILDREN}
+    found = re.findall(r"\| (\w+) is process (\d+)\n", until_up(log))
+    return {name: int(pid) for name, pid in found if name in CHILDREN}
 
 
 class Crowd:
@@ -155,6 +151,6 @@ def check(devices: int) -> None:
 def _wait_for_inventory() -> None:
     from devices.models import Result
 
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + INVENTORY_SECONDS
     while Result.objects.exists() and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -21,6 +21,7 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PROC: Final = Path("/proc")
 _STATE, _PARENT, _SESSION, _USER, _SYSTEM = 0, 1, 3, 11, 12  # of /proc/PID/stat behind the name, see proc(5)
 START_SECONDS: Final = 60
+UP_SECONDS: Final = 90
 STOP_SECONDS: Final = 20
 
 
@@ -147,6 +148,16 @@ def _wait_until_listening(url: str, process: subprocess.Popen[bytes], log: Path)
         else:
             return
     raise SystemExit(f"nothing listens at {url}:\n{log.read_text()[-2000:]}")
+
+
+def until_up(log: Path) -> str:
+    """What `manage.py up` has said, once it answers."""
+    deadline = time.monotonic() + UP_SECONDS
+    while "| ready after" not in (said := log.read_text()):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"`manage.py up` is not ready:\n{said}")
+        time.sleep(0.02)
+    return said
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

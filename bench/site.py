@@ -84,13 +84,17 @@ def set_up(directory: Path, database_url: str, port: int, more: Mapping[str, str
         "DJANGO_SETTINGS_MODULE": "epmm.settings",
     }
     ours |= {"EPMM_DATABASE_URL": database_url} if database_url else {}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EPMM_", "DJANGO_"))}
-    environment = {**kept, **ours, **more}
+    environment = {**without_settings(), **ours, **more}
     (directory / "data").mkdir(mode=0o700)
     os.environ.clear()
     os.environ.update(environment)
     _start_django(directory)
     return Site(directory=directory, database_url=database_url, environment=environment, about=_about(database_url))
+
+
+def without_settings() -> dict[str, str]:
+    """The environment of whoever measures, but for an installation it names."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("EPMM_", "DJANGO_"))}
 
 
 def _start_django(directory: Path) -> None:
