@@ -10,6 +10,7 @@ from bench.contenders import Contender, Ours
 from bench.counters import Database
 from bench.load import HAS_WRK, WARNING, Driver
 from bench.plans import plan
+from bench.recorded import Recorded
 from bench.report import Report
 from bench.rounds import Contestant
 from bench.scenarios import Scenario
@@ -55,7 +56,10 @@ def _report(options: argparse.Namespace, here: Site, both: Sequence[Contender]) 
         "devices": options.devices,
         "servers": ", ".join(each.name for each in both),
     }
-    report = Report(as_json=options.json, database=options.database, about=about)
+    recorded = Recorded.of(options.database) if options.rounds and len(both) == 1 else None
+    if recorded:
+        about["recorded"] = str(recorded)
+    report = Report(as_json=options.json, database=options.database, about=about, recorded=recorded)
     if not HAS_WRK:
         report.say(WARNING)
     return report

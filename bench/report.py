@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from bench.counting import PerRequest
+from bench.recorded import Recorded
 from bench.rounds import Figure, Match, Memory, Round, figures, ratio
 from bench.scenarios import Scenario
 
@@ -15,8 +16,8 @@ out: Final = sys.stdout.write
 
 
 class Report:
-    def __init__(self, *, as_json: bool, database: str, about: Mapping[str, Any]) -> None:
-        self._as_json, self._database = as_json, database
+    def __init__(self, *, as_json: bool, database: str, about: Mapping[str, Any], recorded: Recorded | None) -> None:
+        self._as_json, self._database, self._recorded = as_json, database, recorded
         self._told: dict[str, Any] = {"conditions": list(CONDITIONS), **about, "counts": [], "plans": {}, "rounds": []}
         self.say("\n".join([*(f"{name}: {value}" for name, value in about.items()), *CONDITIONS]) + "\n")
 
@@ -48,8 +49,20 @@ class Report:
         self.say(f"  {'A/A':<6} {noise}\n")
         if match.peer:
             told |= _ratios(match.ours, match.peer)
-            self.say(f"  ratio_rps {told['ratio_rps']:.2f}, ratio_cpu {told['ratio_cpu']:.2f}\n")
+            self.say(f"  {_of(told)}\n")
+        elif self._recorded:
+            told["recorded"] = self._beside_recorded(self._recorded, scenario, at_once, figures(match.ours))
         self._told["rounds"].append(told)
+
+    def _beside_recorded(
+        self, recorded: Recorded, scenario: Scenario, at_once: int, ours: Mapping[str, Figure]
+    ) -> dict[str, float]:
+        cpu, rate = ours["cpu"].median, ours["per_second"].median
+        told = recorded.ratios(scenario.name, at_once, cpu=cpu, per_second=rate)
+        if told:
+            then = f"CPU {told['cpu_us']} us; {told['per_second']} requests/s"
+            self.say(f"  recorded, not measured now: {then}; {_of(told)}\n")
+        return told
 
     def remembered(self, name: str, memory: Memory) -> None:
         """What a server held before the first round, and after each."""
@@ -68,6 +81,10 @@ class Report:
 
 def _ratios(ours: Sequence[Round], peer: Sequence[Round]) -> dict[str, float]:
     return {"ratio_rps": ratio(ours, peer, "per_second"), "ratio_cpu": ratio(peer, ours, "cpu")}
+
+
+def _of(ratios: Mapping[str, float]) -> str:
+    return f"ratio_rps {ratios['ratio_rps']:.2f}, ratio_cpu {ratios['ratio_cpu']:.2f}"
 
 
 def _line(known: Mapping[str, Figure]) -> str:

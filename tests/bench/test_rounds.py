@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench import scenarios
+from bench.recorded import Recorded
 from bench.rounds import Match, Round, ratio
 from tests.epmm.processes import ROOT
 
@@ -23,19 +24,30 @@ def bench(*options: str, path: Path) -> Any:
 
 
 def test_a_round_checks_its_answers_and_tells_its_figures(tmp_path: Path) -> None:
-    shape = ("--rounds=1", "--seconds=1", "--concurrency", "4", "--devices=50")
-    told = bench("connect", "--database=sqlite", "--scenario=ack-small", *shape, path=tmp_path)
+    shape = ("--rounds=1", "--seconds=1", "--concurrency", "32", "--devices=50")
+    told = bench("connect", "--database=sqlite", "--scenario=ack-8k", *shape, path=tmp_path)
 
     (played,) = told["rounds"]
-    assert (played["scenario"], played["concurrency"], played["budget_cpu"]) == ("ack-small", 4, 450)
+    assert (played["scenario"], played["concurrency"], played["budget_cpu"]) == ("ack-8k", 32, 450)
     assert played["epmm"]["per_second"]["low"] > 0
     assert played["epmm"]["cpu"]["median"] == played["epmm"]["app"]["median"]
     assert {"cpu", "per_second"} == played["noise"].keys()
+    assert "not measured in this run" in told["recorded"]
+    assert played["recorded"].keys() == {"cpu_us", "per_second", "ratio_rps", "ratio_cpu"}
     memory = told["memory"]["epmm"]
     assert len(memory["after_rounds"]) >= 3  # the one that warms up, and A A
     assert min(memory["before"], *memory["after_rounds"]) > 10
     assert memory["requests"] > 0
     assert scenarios.BY_NAME["mdm-signature"].budget == {}
+
+
+def test_what_is_recorded_is_compared_with_as_if_on_this_machine() -> None:
+    recorded = Recorded({"cpu_us_and_requests_per_second": {"idle-one": {"2": [100, 3000]}}}, slower=2.0)
+
+    ratios = recorded.ratios("idle-one", 2, cpu=100, per_second=1000)
+    assert ratios["ratio_cpu"] == 2
+    assert ratios["ratio_rps"] == pytest.approx(2 / 3)
+    assert recorded.ratios("idle-one", 3, cpu=100, per_second=1000) == {}
 
 
 def played(*cpu: float) -> list[Round]:
