@@ -3,6 +3,7 @@
 import argparse
 import random
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from itertools import count
 from typing import Any, Final
@@ -12,7 +13,10 @@ from bench.telling import Telling
 
 NAMES: Final = 10  # of each kind; all are as long as each other
 REFERENCE: Final = "nobody"
-DOORS: Final = ("/admin/sign-in", "/my/sign-in", "/go")
+SHEET: Final = "/enroll/sign-in"  # the web sheet of a device that enrolls
+API: Final = "/api/v2/ping"  # HTTP Basic
+DOORS: Final = ("/admin/sign-in", "/my/sign-in", "/go", SHEET, API)
+GUESS: Final = "a guess"
 MILLISECONDS: Final = 1e3
 
 
@@ -67,36 +71,60 @@ def _lift_limits() -> None:
 
 def _times(door: str, names: dict[str, list[str]], attempts: int) -> dict[str, list[float]]:
     attempt = _attempt(door)
-    for name in (name for some in names.values() for name in some):
+    for name in (name for some in names.values() for name in some[:attempts]):
         attempt(name)  # so that its rows are there
     taken: dict[str, list[float]] = {kind: [] for kind in names}
     order = [kind for kind in names for _ in range(attempts)]
     random.shuffle(order)  # whatever else happens on this machine meets all kinds alike
-    for place, kind in enumerate(order):
-        name = names[kind][place % NAMES]
-        began = time.perf_counter()
-        attempt(name)
-        taken[kind].append((time.perf_counter() - began) * MILLISECONDS)
+    for kind in order:
+        taken[kind].append(attempt(names[kind][len(taken[kind]) % NAMES]))
     return taken
 
 
 _addresses: Final = count(1)
 
 
-def _attempt(door: str) -> Callable[[str], None]:
-    """Each from an address of its own; its form was fetched long ago."""
+def _attempt(door: str) -> Callable[[str], float]:
+    """How long one takes, from an address of its own; its form was fetched long ago."""
     from django.test import Client
 
-    def attempt(name: str) -> None:
+    def attempt(name: str) -> float:
         number = next(_addresses)
         address = f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1"
-        answer = Client(headers={"host": "localhost"}, REMOTE_ADDR=address).post(
-            door, {"user_id": name, "password": "a guess"}, secure=True
-        )
-        if answer.status_code != 200 or b"is not right" not in answer.content:  # noqa: PLR2004
+        client = Client(headers={"host": "localhost"}, REMOTE_ADDR=address)
+        where = _sheet(name, address) if door == SHEET else door
+        began = time.perf_counter()
+        if door == API:
+            answer = client.get(where, secure=True, headers={"authorization": _basic(name)})
+        else:
+            answer = client.post(where, {"user_id": name, "password": GUESS}, secure=True)
+        taken = time.perf_counter() - began
+        if answer.status_code != (401 if door == API else 200) or b"is not right" not in answer.content:
             raise SystemExit(f"{door} answered {answer.status_code} for {name}")
+        return taken * MILLISECONDS
 
     return attempt
+
+
+def _sheet(name: str, address: str) -> str:
+    """Of a device that was led here and has asked for its profile."""
+    from enrollment.services import trace
+    from enrollment.services.sign_in import State
+
+    identifier = f"{name}@{site.HOST}"
+    attempt = trace.open_attempt(address=address, identifier=identifier, domain=site.HOST, family="iPhone")
+    state = State(
+        reference=attempt.reference if attempt is not None else "",
+        base_reference="",
+        kind="adde",
+        identifier=identifier,
+        family="iPhone",
+    )
+    return f"{SHEET}/{state.seal()}"
+
+
+def _basic(name: str) -> str:
+    return "Basic " + b64encode(f"{name}:{GUESS}".encode()).decode()
 
 
 def _tell(door: str, taken: dict[str, list[float]], told: Telling) -> None:

@@ -1,7 +1,7 @@
 """What would stop this installation, or this person, enrolling a device now."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ from enrollment.simulator.refusal import DeviceRefused, TurnedAway
 from epmm import health, options, settings_store
 from epmm.expiry import SOON
 from epmm.models import Heartbeat
+from epmm.option_texts import FAMILIES
 from users.errors import DirectoryError, ProviderRefused
 from users.models import Directory, DirectoryEntry, User
 from users.services import people
@@ -42,7 +43,7 @@ PUSH_VERDICT: Final = {
 }
 
 
-def examine(identifier: str | None) -> Iterator[Finding]:
+def examine(identifier: str | None, *, family: str = "", os_version: str = "") -> Iterator[Finding]:
     """Each finding as it is made; the installation first, then the person."""
     state = database()
     yield state
@@ -58,7 +59,7 @@ def examine(identifier: str | None) -> Iterator[Finding]:
     yield from directories()
     yield from discovered(identifier)
     if identifier is not None:
-        yield from person(identifier)
+        yield from person(identifier, family=family, os_version=os_version)
 
 
 def database() -> Finding:
@@ -188,16 +189,18 @@ def discovered(identifier: str | None) -> Iterator[Finding]:
         yield Finding.warning("discovery", f"{urlsplit(server.base_url).netloc} is another server than this one.")
 
 
-def person(identifier: str) -> Iterator[Finding]:
+def person(identifier: str, *, family: str = "", os_version: str = "") -> Iterator[Finding]:
+    """With a device of this family, or of any."""
     user = people.resolve(identifier, options.enrollment_domains())
     if user is None:
         yield Finding.stops("person", f"{identifier} names nobody here. Add the person: manage.py adduser")
         return
     yield Finding.ok("person", f"{user.user_id} ({user.display_name})")
     kinds = [kind for kind in Enrollment.Kind if policy.ROLE[kind] in user.role_keys()] or [Enrollment.Kind.ADDE]
+    families = [family] if family else FAMILIES
     for kind in kinds:
-        yield from _checks(user, policy.Facts(kind=kind))
-    yield from _rules(user)
+        yield from _checks(user, [policy.Facts(kind=kind, family=each, os_version=os_version) for each in families])
+    yield from _rules(user, family)
     requirement = settings_store.read(options.REQUIREMENT)
     if requirement == "identity_provider":
         return
@@ -228,19 +231,28 @@ def _origin(user: User) -> Iterator[Finding]:
         )
 
 
-def _checks(user: User, facts: policy.Facts) -> Iterator[Finding]:
-    for check, refused in policy.examine(user, facts, rules.of(user.pk)):
-        subject = f"{facts.kind}: {_words(check)}"
-        if refused is None:
-            yield Finding.ok(subject)
-            continue
-        whose = f" ({rule})" if (rule := refused.details.get("rule")) else ""
-        yield Finding.stops(subject, f"{refused.reason.code} {refused.reason.operator}{whose}")
+def _checks(user: User, devices: Sequence[policy.Facts]) -> Iterator[Finding]:
+    """What stands against some of them is a warning while another one may enroll."""
+    said = rules.of(user.pk)
+    found = {facts.family: dict(policy.examine(user, facts, said)) for facts in devices}
+    finding = Finding.stops if all(any(refusals.values()) for refusals in found.values()) else Finding.warning
+    for check in policy.CHECKS:
+        subject = f"{devices[0].kind}: {_words(check)}"
+        against = {family: refused for family, refusals in found.items() if (refused := refusals[check])}
+        yield finding(subject, _against(against)) if against else Finding.ok(subject)
 
 
-def _rules(user: User) -> Iterator[Finding]:
+def _against(refusals: Mapping[str, policy.Refused]) -> str:
+    """By family."""
+    refused = next(iter(refusals.values()))
+    whose = f" ({rule})" if (rule := refused.details.get("rule")) else ""
+    which = f"{', '.join(refusals)}: " if len(refusals) < len(FAMILIES) else ""
+    return f"{which}{refused.reason.code} {refused.reason.operator}{whose}"
+
+
+def _rules(user: User, family: str) -> Iterator[Finding]:
     """What groups say; for what only the settings say, there is `manage.py setting`."""
-    for each in outlook.spoken(rules.of(user.pk)):
+    for each in outlook.spoken(rules.of(user.pk), family):
         if each.rule is not None:
             yield Finding.ok("rule", f"{each.subject}: {each.value}, of {each.origin}")
 

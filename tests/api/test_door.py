@@ -91,14 +91,21 @@ def test_unknown_paths_and_methods_are_told_to_callers(script: Script) -> None:
 @pytest.mark.parametrize(
     "authorization",
     [basic("script", "wrong"), basic("nobody"), "Basic", "Basic !!!", "Basic c2NyaXB0", "Bearer", "Bearer epmm_x",
-     "Bearer \xe9", "Negotiate abc", "Basic " + "A" * 5000],
+     "Bearer \xe9", "Basic " + "A" * 5000],
     ids=lambda text: text[:20],
 )  # fmt: skip
 def test_wrong_credentials_are_all_alike(script: Script, authorization: str) -> None:
-    response = Script(authorization).ask("GET", "ping")
+    response, unknown = (Script(each).ask("GET", "ping") for each in (authorization, basic("nobody")))
 
-    assert response.status_code == 401
+    assert (response.status_code, response.content) == (401, unknown.content)
     assert response["WWW-Authenticate"].startswith("Basic realm=")
+    assert {**response.headers, "X-Request-ID": ""} == {**unknown.headers, "X-Request-ID": ""}
+
+
+def test_credentials_of_another_scheme_are_none(transactional_db: None) -> None:
+    other, none = (Script(each).ask("GET", "ping") for each in ("Negotiate abc", None))
+
+    assert (other.status_code, other.content) == (401, none.content)
 
 
 def test_a_session_of_the_portal_opens_nothing(script: Script) -> None:

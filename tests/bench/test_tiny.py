@@ -16,6 +16,7 @@ from tests.devices.services.rows import enrolled
 from tests.epmm.processes import ROOT
 
 SQLITE = "--database=sqlite"
+KINDS = ("local", "disabled", "of LDAP", "of a provider", "nobody", "again")
 
 
 @pytest.mark.service("sqlite")
@@ -26,7 +27,10 @@ SQLITE = "--database=sqlite"
         (("search", SQLITE, "--devices=60", "--rounds=1"), [*search.EXPRESSIONS, "40 pages, one after the other"]),
         (("digest", SQLITE, "--devices=2", "--applications=10"), ["property list", "typed values"]),
         (("fleet", SQLITE, "--devices=3", "--every=0.2", "--minutes=2"), ["all", "gateway", "worker", "devices"]),
-        (("signin", SQLITE, "--attempts=1", "--door=/go"), ["/go local", "/go disabled"]),
+        (
+            ("signin", SQLITE, "--attempts=1", "--door=/enroll/sign-in", "--door=/api/v2/ping"),
+            [f"{door} {kind}" for door in ("/enroll/sign-in", "/api/v2/ping") for kind in KINDS],
+        ),
         (("enroll", SQLITE, "--devices=2", "--at-once=2"), ["all", "gateway", "worker", "devices"]),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",

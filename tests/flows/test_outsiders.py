@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import pytest
@@ -20,7 +22,8 @@ from enrollment.services.sign_in import State
 from epmm import caller, rate_limit, settings_store
 from epmm.models import AuditEntry
 from tests import factories
-from tests.factories import PASSWORD
+from tests.api.conftest import basic
+from tests.factories import DIGITS, PASSWORD
 from tests.portal.conftest import make_administrator
 from tests.self.conftest import EVERYTHING
 from users.models import Authenticator, PersonSession, PortalSession, Role, User
@@ -29,6 +32,12 @@ from users.services import administrators, limits, roles, upkeep
 pytestmark = pytest.mark.django_db(transaction=True)
 ENROLLMENT: Final = "/enroll/sign-in/"
 DOORS: Final = ("/admin/sign-in", "/my/sign-in", "/go", ENROLLMENT)
+API: Final = "/api/v2/ping"
+# Each with what `registration.requirement` says; where that is not heeded, a password is asked for.
+ASKING: Final = (
+    *((door, "password") for door in (*DOORS, API)),
+    *((door, requirement) for door in ("/go", ENROLLMENT) for requirement in ("pin", "password_and_pin")),
+)
 # All as long as the others, or the length of the answer would differ by what was typed.
 PEOPLE: Final = ("local", "admin", "off-1", "ldap1", "oidc1", "plain")
 NOBODY: Final = "ghost"
@@ -74,10 +83,18 @@ def address_of(door: str) -> str:
     return ENROLLMENT + State(reference=attempt.reference, base_reference="", kind="adde").seal()
 
 
-def post(door: str, name: str, password: str = "wrong", *, by: Client | None = None) -> HttpResponse:
-    given = {"user_id": name, "password": password}
+def post(
+    door: str, name: str, password: str = "wrong", pin: str = "000000", *, by: Client | None = None
+) -> HttpResponse:
+    given = {"user_id": name, "password": password, "pin": pin}
     address = address_of(door) if door == ENROLLMENT else door
     answer: HttpResponse = (by or browser()).post(address, given)  # type: ignore[assignment] # nothing streams
+    return answer
+
+
+def call(name: str) -> HttpResponse:
+    """As a script, with a password."""
+    answer: HttpResponse = browser().get(API, headers={"authorization": basic(name, "wrong")})  # type: ignore[assignment] # as above
     return answer
 
 
@@ -88,36 +105,56 @@ def whole(answer: HttpResponse, name: str) -> str:
     text = f"{answer.status_code} {headers} {cookies} {answer.content.decode()}"
     for pattern, word in RANDOM:
         text = re.sub(pattern, word, text)
-    return text.replace(name, "NAME")
+    return re.sub(rf"\b{name}\b", "NAME", text)
 
 
 @pytest.fixture
 def everybody(settings: Settings) -> None:
     """Their passwords are hashed by the one who counts."""
     settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
-    factories.user("local", roles=(*EVERYTHING, Role.ADDE))
-    make_administrator("admin")
-    factories.user("off-1", is_active=False)
+    factories.pin(factories.user("local", roles=(*EVERYTHING, Role.ADDE)))
+    factories.pin(make_administrator("admin"), valid_for=-timedelta(hours=1))
+    factories.pin(factories.user("off-1", is_active=False))
     factories.user("ldap1", password=None, source=User.Source.LDAP)
     factories.user("oidc1", password=None, source=User.Source.OIDC)
     factories.user("plain", roles=())
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_whoever_does_not_know_the_password_gets_the_same_answer_for_all_names(everybody: None, door: str) -> None:
+@pytest.mark.parametrize(("door", "requirement"), ASKING)
+def test_whoever_does_not_know_the_password_or_pin_gets_the_same_answer_for_all_names(
+    everybody: None, door: str, requirement: str
+) -> None:
+    settings_store.change("registration.requirement", requirement, actor="test")
     here = address_of(door)  # one for all: its length differs by chance
-    post(here, "other")  # the first from there makes rows that the others find
+    attempt = call if door == API else partial(post, here)
+    attempt("other")  # the first from there makes rows that the others find
     told = {}
 
     for name in (*PEOPLE, NOBODY):
         CountingHasher.computed = 0
         with CaptureQueriesContext(connection) as queries:
-            answer = post(here, name)
+            answer = attempt(name)
         told[name] = (CountingHasher.computed, len(queries), whole(answer, name))
 
     assert {name: each for name, each in told.items() if each != told[NOBODY]} == {}
-    assert told[NOBODY][0] == 1
+    assert told[NOBODY][0] == (2 if requirement == "password_and_pin" else 1)
+    assert told[NOBODY][2].startswith("401" if door == API else "200")
     assert caller.COOKIE not in told[NOBODY][2]
+
+
+@pytest.mark.parametrize("door", ["/go", ENROLLMENT])
+def test_whoever_knows_one_of_password_and_pin_is_not_told_so(everybody: None, door: str) -> None:
+    settings_store.change("registration.requirement", "password_and_pin", actor="test")
+    here = address_of(door)
+    post(here, "other")
+    told = {}
+
+    for name, *known in ((NOBODY,), ("local", PASSWORD), ("local", "wrong", DIGITS), ("admin", "wrong", DIGITS)):
+        CountingHasher.computed = 0
+        answer = post(here, name, *known)
+        told[name, *known] = (CountingHasher.computed, whole(answer, name).replace(DIGITS, "000000"))
+
+    assert {known: each for known, each in told.items() if each != told[NOBODY,]} == {}
 
 
 @pytest.mark.parametrize("name", ["local", NOBODY])

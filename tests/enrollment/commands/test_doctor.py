@@ -11,10 +11,11 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from devices.models import PushCertificate
+from devices.models import Device, PushCertificate
 from devices.search import trigram_index
 from devices.services import push_installation, push_requests
-from enrollment.services import authorities, doctor, registration
+from enrollment.services import authorities, doctor, registration, ruling
+from enrollment.services.ruling import Written
 from enrollment.simulator.discovery import Server
 from enrollment.simulator.refusal import NoAnswer, TurnedAway
 from epmm.models import Heartbeat
@@ -33,11 +34,16 @@ def _discovery(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("enrollment.simulator.discovery.ask", lambda _client, _url: server)
 
 
-def verdicts(identifier: str | None = None) -> dict[str, str]:
+def findings(*arguments: str) -> list[dict[str, str]]:
     out = StringIO()
     with suppress(CommandError):
-        call_command("doctor", *([identifier] if identifier else []), "--json", stdout=out)
-    return {finding["subject"]: finding["verdict"] for finding in json.loads(out.getvalue())}
+        call_command("doctor", *arguments, "--json", stdout=out)
+    found: list[dict[str, str]] = json.loads(out.getvalue())
+    return found
+
+
+def verdicts(identifier: str | None = None) -> dict[str, str]:
+    return {each["subject"]: each["verdict"] for each in findings(*([identifier] if identifier else []))}
 
 
 def stopped(identifier: str | None = None) -> list[str]:
@@ -88,6 +94,54 @@ def test_what_stands_against_a_person_is_named(anna: User, adde: None, change: d
     User.objects.filter(pk=anna.pk).update(**change)
 
     assert subject in stopped("anna")
+
+
+@pytest.mark.parametrize(
+    ("device", "wrong"),
+    [
+        ([], {"family allowed": ("warning", "iPhone, Mac, RealityDevice: E-307")}),
+        (["--family=Mac"], {"family allowed": ("stops", "Mac: E-307")}),
+        (["--family=iPad"], {}),
+        (["--family=iPad", "--os-version=18.0.9"], {"system recent enough": ("stops", "iPad: E-308")}),
+        (["--family=iPad", "--os-version=18.1"], {}),
+    ],
+    ids=" ".join,
+)
+def test_what_the_rules_say_of_a_device_is_asked_for_that_one_or_for_every_family(
+    anna: User, adde: None, device: list[str], wrong: dict[str, tuple[str, str]]
+) -> None:
+    ruling.save(Written(group=None, families=["iPad"], minimum_os={"iPad": "18.1"}), actor="test")
+
+    found = {each["subject"].removeprefix("adde: "): each for each in findings("anna", *device)}
+
+    told = {subject: each for subject, each in found.items() if each["sentence"].endswith("(Local people)")}
+    assert {name: (each["verdict"], each["sentence"][: len(wrong[name][1])]) for name, each in told.items()} == wrong
+
+
+def test_a_device_limit_that_only_the_device_at_hand_escapes_is_a_warning(
+    anna: User, adde: None, switch: Switch
+) -> None:
+    """It may be the one that is enrolled, which does not count against itself."""
+    Device.objects.create(user=anna, udid="U1", family="iPad", status=Device.Status.ACTIVE, mdm_managed=True)
+    switch("registration.device_limit", "1")
+    assert verdicts("anna")["adde: within device limit"] == "warning"
+
+    switch("registration.allowed_families", "Mac")
+    assert stopped("anna") == ["adde: within device limit", "adde: family allowed"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--family=Mac"], ["anna", "--os-version=18.0"], ["anna", "--family=Watch"],
+     ["anna", "--family=Mac", "--os-version=new"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_device_that_cannot_be_meant_is_refused(db: None, arguments: list[str]) -> None:
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("doctor", *arguments, stdout=out)
+
+    assert out.getvalue() == ""
 
 
 def test_a_person_without_any_role(db: None, adde: None) -> None:

@@ -22,6 +22,7 @@ def issue_pin(user: User) -> str:
 def test_a_pin_signs_in_and_takes_its_pending_record(sheet: Sheet, anna: User, switch: Switch) -> None:
     switch("registration.requirement", "pin")
     pin = issue_pin(anna)
+    roles.remove(anna, [Role.PORTAL], actor="test")  # which it does not need (docs/decisions)
     assert Device.objects.get().status == Device.Status.VERIFICATION_PENDING
 
     ready(sheet).open_page()

@@ -6,13 +6,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import SHUT_RDWR, create_server, socket
 from threading import Thread
+from typing import Any
 
 import pytest
 
 from tests import directories
 from tests.directories import PEOPLE, Slapd
 from tests.ports import free_port
-from users.errors import DirectoryDown, DirectoryRefused
+from users.errors import DirectoryDown, DirectoryError, DirectoryRefused
 from users.models import Directory
 from users.services.directory import client
 
@@ -130,6 +131,27 @@ def mute(*, after: bytes = b"") -> Iterator[int]:
         server.shutdown(SHUT_RDWR)
     for each in taken:
         each.close()
+
+
+@pytest.mark.parametrize("chases", [{}, {"chases_referrals": True}], ids=["unless chosen", "chosen"])
+def test_the_servers_that_one_refers_to_are_asked_only_where_that_is_chosen(
+    server: Slapd, chases: dict[str, Any]
+) -> None:
+    asked = []
+    with create_server(("127.0.0.1", 0)) as other:
+
+        def turn_away() -> None:
+            with suppress(OSError), other.accept()[0]:
+                asked.append(True)
+
+        Thread(target=turn_away, daemon=True).start()
+        there = f"ldap://127.0.0.1:{other.getsockname()[1]}/{PEOPLE}"
+        server.add(f"ou=east,{PEOPLE}", objectClass=["referral", "extensibleObject"], ou="east", ref=there)
+        with suppress(DirectoryError):
+            found(directories.directory(server, **chases))
+        other.shutdown(SHUT_RDWR)
+
+    assert len(asked) == len(chases)
 
 
 AGREED = bytes.fromhex("300c02010178070a010004000400")  # to StartTLS: success
