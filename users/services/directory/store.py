@@ -21,6 +21,7 @@ from users.services.account_mapping import Wanted
 from users.services.directory.entries import Person
 
 MOST_PROBLEMS: Final = 100
+LOOK_AGAIN: Final = "devices.people_named"  # devices belong to another app, and the handler with them
 NAMED: Final = ("user_id", "first_name", "last_name", "full_name", "email")
 WRITTEN: Final = (*NAMED, "upn", "managed_apple_account", "first_name_folded", "last_name_folded", "is_active")
 ENTRY: Final = ("dn", "dn_key", "attributes", "digest", "gone_at", "disabled_by_sync", "account", "account_state")
@@ -145,7 +146,7 @@ class _Page:
         DirectoryEntry.objects.bulk_create([each.entry for each in added])
         self._write_values(kept, added)
         if renamed := [each.user.pk for each in kept if each.is_renamed]:  # records of devices hold copies of names
-            Job.enqueue("devices.people_named", users=renamed)
+            Job.enqueue(LOOK_AGAIN, users=renamed)
         self.report.count("added", len(added))
         self.report.count("changed", len(kept))
 
