@@ -13,6 +13,7 @@ from devices.protocol.error_chain import first_error
 from devices.services.hidden_fields import PERSONAL
 from epmm import events
 from epmm.events import Fact
+from epmm.spaces import GLOBAL_SPACE
 from epmm.webhook_message import moment
 from epmm.wire import plist
 from epmm.wire.errors import WireError
@@ -99,7 +100,7 @@ def _finished(rows: Sequence[CommandRow], state: CommandRow.State | None) -> Ite
             # what has lost its record keeps the order of its channel
             subject=subject_of(device) if device is not None else f"channel:{row.channel_id}",
             data={"device": told(device) if device is not None else None, "command": _command(row, state)},
-            space_id=device.space_id if device is not None else 1,
+            space_id=device.space_id if device is not None else GLOBAL_SPACE,
         )
 
 
@@ -140,7 +141,7 @@ def _expiring(identities: Iterable[Identity], now: datetime) -> Iterator[Fact]:
                 "device": told(device) if device is not None else None,
                 "certificate": _certificate("device", identity.serial_number, identity.not_after, now),
             },
-            space_id=device.space_id if device is not None else 1,
+            space_id=device.space_id if device is not None else GLOBAL_SPACE,
             at=now,
         )
 

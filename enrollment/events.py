@@ -36,7 +36,7 @@ def _fact(attempt: Attempt, step: AttemptStep) -> Fact:
     return Fact(
         subject=subject_of(device) if device is not None else f"attempt:{attempt.pk}",
         data={"device": told(device) if device is not None else None, "attempt": _attempt(attempt, step)},
-        space_id=device.space_id if device is not None else 1,
+        space_id=device.space_id if device is not None else attempt.space_id,
         at=step.at,
     )
 

@@ -17,6 +17,7 @@ from django.db.models import Exists, Max, OuterRef, QuerySet
 from epmm import audit, audit_checkpoint, options, settings_store
 from epmm.models import AuditEntry, AuditSeal
 from epmm.snapshot import one_snapshot
+from epmm.spaces import GLOBAL_SPACE
 
 GENESIS: Final = bytes(32)
 BITE: Final = 1000
@@ -85,6 +86,7 @@ def entry_sha256(row: AuditEntry) -> bytes:
             row.subject,
             row.status,
             row.details,
+            *([row.space_id] if row.space_id != GLOBAL_SPACE else []),  # entries from before had none
         ]
     )
 

@@ -15,6 +15,7 @@ from django.utils.functional import Promise
 from epmm import settings_store
 from epmm.models import Event, SettingRow, Webhook
 from epmm.settings_store import Setting
+from epmm.spaces import GLOBAL_SPACE
 
 AT_ONCE: Final = 1000
 
@@ -33,7 +34,7 @@ class Fact:
 
     subject: str
     data: Mapping[str, Any]
-    space_id: int = 1
+    space_id: int = GLOBAL_SPACE
     at: datetime = field(default_factory=timezone.now)
 
 

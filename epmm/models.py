@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from epmm import request_id
 from epmm.fields import EncryptedField
 from epmm.mail_models import Mail, MailQuerySet
+from epmm.spaces import InSpace
 from epmm.webhook_models import Event, ExpiryNotice, Webhook, WebhookDelivery, WebhookDeliveryQuerySet
 
 __all__ = [
@@ -57,7 +58,7 @@ class SettingRow(models.Model):
         return self.name
 
 
-class AuditEntry(models.Model):
+class AuditEntry(InSpace):
     class Status(models.TextChoices):
         SUCCESS = "Success", _("Success")
         FAILED = "Failed", _("Failed")

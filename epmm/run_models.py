@@ -5,9 +5,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from epmm.fields import EncryptedField
+from epmm.spaces import InSpace
 
 
-class Run(models.Model):
+class Run(InSpace):
     """One action, and how far the worker has come."""
 
     action = models.CharField(max_length=32)

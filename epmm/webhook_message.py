@@ -7,21 +7,20 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from epmm import masking
+from epmm import masking, spaces
 from epmm.events import KINDS
 from epmm.models import Event
 
 VERSION: Final = 1
 ID, TIMESTAMP, SIGNATURE = "EPMM-Event", "EPMM-Timestamp", "EPMM-Signature"
 SCHEME: Final = "v1"
-SPACES: Final = {1: "Global"}
 
 
 def body(event: Event, hidden: Collection[str] = ()) -> bytes:
     """The same bytes for each attempt.  `hidden`: keys of masking.FIELDS that this receiver is not told."""
     kind = KINDS.get(event.kind)  # of what a later release has written it is not known what is personal
     told = masked(event.data, kind.personal, hidden) if kind is not None else {}
-    space = {"id": event.space_id, "name": SPACES.get(event.space_id, "")}
+    space = {"id": event.space_id, "name": spaces.name_of(event.space_id)}
     envelope = {"id": str(event.uuid), "type": event.kind, "version": VERSION, "time": moment(event.at), "space": space}
     return json.dumps(envelope | told, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from epmm.fields import EncryptedField
+from epmm.spaces import GLOBAL_SPACE
 
 LONGEST_SUBJECT: Final = 96
 LONGEST_EXCERPT: Final = 500
@@ -23,7 +24,7 @@ class Event(models.Model):
     at = models.DateTimeField(default=timezone.now)
     # what it is about, mostly the UUID of a device: events of one subject are told in their order
     subject = models.CharField(max_length=LONGEST_SUBJECT)
-    space_id = models.PositiveIntegerField(default=1)
+    space_id = models.PositiveIntegerField(default=GLOBAL_SPACE)
     data = models.JSONField(default=dict)
     is_spread = models.BooleanField(default=False)  # each webhook that wants it has its delivery
 

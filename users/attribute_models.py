@@ -9,11 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from epmm.folding import FoldedField
+from epmm.spaces import InSpace
 
 LONGEST_TEXT: Final = 255
 
 
-class CustomAttribute(models.Model):
+class CustomAttribute(InSpace):
     """A definition.  Its name and kind stay: expressions name the one, and values are stored by the other."""
 
     class Subject(models.TextChoices):

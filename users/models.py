@@ -15,6 +15,7 @@ from epmm.fields import EncryptedField
 from epmm.folding import FoldedField, fold
 from epmm.indexed import Lowered
 from epmm.models import Job
+from epmm.spaces import GLOBAL_SPACE
 from users.api_models import ApiToken, IdempotentCall
 from users.attribute_models import AttributeValue, CustomAttribute, UserAttribute
 from users.directory_models import (
@@ -79,8 +80,6 @@ __all__ = [
     "UserAttribute",
     "acting",
 ]
-
-GLOBAL_SPACE: Final = 1  # device spaces come later; every row carries its space all the same
 
 
 class Role(models.TextChoices):

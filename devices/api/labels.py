@@ -11,6 +11,7 @@ from devices.api import asked
 from devices.models import Label
 from devices.services import actions, label_members, labels, listing
 from devices.services.actions import BY_KEY, Order, Outcome
+from epmm import spaces
 from epmm.api import envelope
 from epmm.api.envelope import Json
 from epmm.api.errors import bad_parameter
@@ -18,9 +19,7 @@ from epmm.api.paging import FARTHEST, Window, ordered, page
 from epmm.client_address import client_address
 from epmm.numbers import grouped
 from users.api.base import ApiView
-from users.models import GLOBAL_SPACE
 
-SPACE: Final = {"deviceSpaceId": GLOBAL_SPACE, "deviceSpaceName": "Global", "deviceSpacePath": f"/{GLOBAL_SPACE}/"}
 SORTS: Final = {"name": "name", "id": "pk", "description": "description"}
 COUNTING: Final = 10.0  # seconds; whatever takes longer has no number
 REFUSED: Final = 1  # the code of whatever a device does not take
@@ -133,7 +132,7 @@ def _label(label: Label) -> Json:
         "description": label.description,
         "staticLabel": not label.is_filter,
         "criteria": label.criteria,
-        "deviceSpaceId": GLOBAL_SPACE,
+        "deviceSpaceId": label.space_id,
     }
 
 
@@ -146,5 +145,7 @@ def _summary(label: Label, size: Any) -> Json:
         "criteria": label.criteria,
         "deviceCount": None if size is None else size.number,
         "rowType": "LABEL",
-        **SPACE,
+        "deviceSpaceId": label.space_id,
+        "deviceSpaceName": spaces.name_of(label.space_id),
+        "deviceSpacePath": f"/{label.space_id}/",
     }

@@ -4,9 +4,10 @@ from django.db import models
 from django.utils import timezone
 
 from epmm.fields import EncryptedField
+from epmm.spaces import InSpace
 
 
-class Broadcast(models.Model):
+class Broadcast(InSpace):
     """One command to many devices: whom it was meant for, and how far it has come.
 
     Each device gets a `Command` of its own, which names the broadcast.

@@ -12,6 +12,7 @@ from devices.models.device import Device
 from devices.models.label import Label
 from devices.protocol.configuration_profile import Payload
 from epmm.fields import EncryptedField
+from epmm.spaces import InSpace
 
 
 class ConfigurationQuerySet(models.QuerySet["Configuration"]):
@@ -19,7 +20,7 @@ class ConfigurationQuerySet(models.QuerySet["Configuration"]):
         return self.filter(removed_at=None)
 
 
-class Configuration(models.Model):
+class Configuration(InSpace):
     """A profile by its top-level PayloadIdentifier, which devices know it by: whatever becomes of it, that stays."""
 
     class Scope(models.TextChoices):

@@ -9,11 +9,12 @@ from django.utils import timezone
 from devices.models.device import Device
 from devices.models.enrollment import Channel
 from epmm.fields import EncryptedField
+from epmm.spaces import InSpace
 
 TOKEN: Final = 64  # octets that Apple allows for a server token; the hash in hexadecimal has as many
 
 
-class Declaration(models.Model):
+class Declaration(InSpace):
     """What an administrator declares, for whichever devices it is assigned to."""
 
     class Kind(models.TextChoices):

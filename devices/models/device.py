@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from devices.search.sql import AsciiLower
 from epmm import masking
 from epmm.folding import FoldedField, fold
-from users.models import GLOBAL_SPACE, RegistrationPin, User
+from epmm.spaces import GLOBAL_SPACE
+from users.models import RegistrationPin, User
 
 # What a lone word is looked for in, besides the names of the user.
 _SEARCHED: Final = (

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from devices.models.device import Device
 from epmm.folding import FoldedField, fold
+from epmm.spaces import InSpace
 
 
 class LabelQuerySet(models.QuerySet["Label"]):
@@ -19,7 +20,7 @@ class LabelQuerySet(models.QuerySet["Label"]):
         return self.filter(Exists(assigned), kind=Label.Kind.FILTER)
 
 
-class Label(models.Model):
+class Label(InSpace):
     """A named set of devices, to which things are assigned.
 
     Who belongs to a manual label, its rows say.  A filter label has criteria: whoever looks at it asks them, and only

@@ -260,7 +260,9 @@ def _user() -> Iterator[Field]:
     yield _text("user.sam_account_name", _("SAM account name"), directory.Known("samaccountname"))
     yield _text("user.upn", _("User principal name"), _machine("user__upn"))
     yield _text("user.dn", _("Distinguished name"), directory.Known("dn"))
-    yield _date("user.last_admin_portal_login_time", _("Last sign-in at the Admin Portal"), "user__last_login")
+    yield _date(
+        "user.last_admin_portal_login_time", _("Last sign-in at the Admin Portal"), "user__last_portal_login_at"
+    )
     yield _list("user.ldap.groups.name", _("LDAP groups"), directory.InGroup())
 
 

@@ -190,7 +190,7 @@ READ: Final[Mapping[str, Read]] = {
     "user.uuid": lambda device: str(device.user.uuid),
     "user.source": lambda device: device.user.source,
     "user.upn": lambda device: None if hidden_fields.is_hidden("user.upn") else device.user.upn or None,
-    "user.last_admin_portal_login_time": lambda device: device.user.last_login,
+    "user.last_admin_portal_login_time": lambda device: device.user.last_portal_login_at,
 }
 
 

@@ -22,6 +22,7 @@ from devices.services.labels import LabelRefused
 from devices.services.search import SearchRefused
 from devices.views.builder import Builder, written
 from devices.views.wording import description_of
+from epmm import spaces
 from epmm.portal.lists import SIZES, Action, Badge, Cell, Column, Link, Listing, ticked
 from users import permissions
 from users.models import AdminRole, User
@@ -29,7 +30,6 @@ from users.models import AdminRole, User
 NAMED: Final = 3
 SHOWN_CRITERIA: Final = 120
 SECONDS: Final = 10.0  # for the sizes of one page
-SPACE: Final = "Global"
 
 
 def is_number(text: str) -> bool:
@@ -92,7 +92,7 @@ LISTING: Final = Listing[Label](
         Column(key="kind", label=gettext_lazy("Type"), value=_kind),
         Column(key="criteria", label=gettext_lazy("Criteria"), value=_criteria, told=lambda label: label.criteria),
         Column(key="devices", label=gettext_lazy("Devices"), value=_size, told=_counted),
-        Column(key="space", label=gettext_lazy("Space"), value=lambda _label: SPACE),
+        Column(key="space", label=gettext_lazy("Space"), value=lambda label: spaces.name_of(label.space_id)),
         Column(key="used_by", label=gettext_lazy("Configurations"), value=_used_by),
         Column(key="evaluated", label=gettext_lazy("Last evaluated"), value=_evaluated),
         Column(key="created", label=gettext_lazy("Created"), value=lambda label: label.created_at, is_shown=False),

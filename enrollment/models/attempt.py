@@ -7,12 +7,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from devices.models import Enrollment
+from epmm.spaces import InSpace
 from users.models import User
 
 OPEN_FOR: Final = timedelta(hours=1)
 
 
-class Attempt(models.Model):
+class Attempt(InSpace):
     """The trace of one enrollment, from the first request to an active device.
 
     Its first rows come from anonymous requests: `enrollment/services/trace.py` bounds their number and age.

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device
 from epmm.models import Mail
+from epmm.spaces import InSpace
 from users.models import User
 
 
@@ -31,7 +32,7 @@ class InvitationTemplate(models.Model):
         return f"{self.kind} {self.language}"
 
 
-class InvitationRound(models.Model):
+class InvitationRound(InSpace):
     """One press of Send: what was written, and whether and how often it is repeated."""
 
     language = models.CharField(max_length=3)

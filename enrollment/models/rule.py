@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device
 from enrollment.models.consent import LONGEST_NAME
+from epmm.spaces import InSpace
 from users.models import Group
 
 LONGEST_LIST: Final = 100
@@ -18,7 +19,7 @@ class RuleQuerySet(models.QuerySet["Rule"]):
         return self.order_by("position", "pk")
 
 
-class Rule(models.Model):
+class Rule(InSpace):
     """What the people of a group may enroll.  What it leaves open, the rules below it and then the settings say."""
 
     class Audience(models.TextChoices):

@@ -1,7 +1,7 @@
 """Whoever changes the past of the audit log is found out."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -94,6 +94,10 @@ def _change_details() -> None:
     AuditEntry.objects.filter(action="b").update(details={})
 
 
+def _move() -> None:
+    AuditEntry.objects.filter(action="b").update(space_id=2)
+
+
 def _remove() -> None:
     AuditEntry.objects.filter(action="b").delete()
 
@@ -131,6 +135,7 @@ def _change_both() -> None:
     [
         (_change, "2: the entry"),
         (_change_details, "was changed"),
+        (_move, "was changed"),
         (_remove, "was removed"),
         (_remove_with_its_link, "2: missing, up to 2"),
         (_remove_the_beginning, "begins at 2"),
@@ -148,6 +153,16 @@ def test_a_changed_past_is_found(deed: Callable[[], None], told: str) -> None:
     assert told in " ".join(problems())
     with pytest.raises(CommandError, match="not whole"):
         call_command("verify_audit", stderr=StringIO())
+
+
+def test_an_entry_from_before_there_were_spaces_keeps_its_link() -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    entry = AuditEntry(
+        pk=7, at=at, actor="anna", address="192.0.2.1", action="a", subject_type="user", subject="bert",
+        status="Success", details={"ä": [1, 2.5, None]},
+    )  # fmt: skip
+
+    assert audit_chain.entry_sha256(entry).hex() == "7f1f7ecd51002f7e724ace4da95f76c7e61be3d711550663f30f840ad299baac"
 
 
 def test_what_strangers_cause_may_go_before_its_time() -> None:

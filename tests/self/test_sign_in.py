@@ -8,6 +8,10 @@ from django.test import Client
 from django.utils import timezone
 from django_otp.oath import totp
 
+from devices.models import Device
+from devices.search.catalogue import FIELDS
+from devices.services import field_values
+from devices.services.search import matching
 from epmm.models import AuditEntry
 from tests.epmm.test_routes import routes
 from tests.flows.house import PASSWORD, person, switch
@@ -271,3 +275,23 @@ def test_each_page_is_behind_the_door() -> None:
     pages = [(name, route) for name, route in routes(get_resolver().url_patterns) if name.startswith("self:")]
     assert len(pages) > 10
     assert [name for name, route in pages if not is_behind(_example(name, route))] == []
+
+
+def test_a_sign_in_here_is_none_at_the_admin_portal() -> None:
+    """Labels ask for administrators who have not been there for long."""
+    key = "user.last_admin_portal_login_time"
+    admin, client = make_administrator("boss"), phone()
+    device = Device.objects.create(user=admin)
+
+    def told() -> object:
+        [values] = field_values.values([Device.objects.get(pk=device.pk)], [FIELDS[key]])
+        return values[key]
+
+    assert enter(client, "boss") == "/"
+    assert told() is None
+    assert list(matching(f'{key} "is empty"')) == [device]
+
+    client.post("/admin/sign-in", {"user_id": "boss", "password": PASSWORD})
+    admin.refresh_from_db()
+    assert told() == admin.last_portal_login_at is not None
+    assert list(matching(f'{key} "is not empty"')) == [device]

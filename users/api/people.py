@@ -14,8 +14,9 @@ from epmm import masking
 from epmm.api import envelope
 from epmm.api.paging import Window, ordered, page
 from epmm.portal.keyset import Order
+from epmm.spaces import GLOBAL_SPACE
 from users.api.base import ApiView
-from users.models import GLOBAL_SPACE, DirectoryValue, Group, Role, User, acting
+from users.models import DirectoryValue, Group, Role, User, acting
 from users.services.people_lists import find
 
 PAGE: Final = 200

@@ -1,10 +1,21 @@
 """Members of groups and units, through groups in groups, and as Active Directory tells them."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from devices import tasks  # noqa: F401 - registers the handlers
+from devices.models import Device, Label
+from devices.services import configurations, label_members, labels
+from epmm import jobs
+from epmm.models import Job
+from tests.devices.configuration.lab import uploaded
+from tests.devices.configuration.profiles import WIFI
 from tests.directories import GROUPS, PEOPLE, Slapd
-from users.models import Directory, Group
+from users.models import Directory, Group, User
 from users.services.directory import client, groups, sync
+from users.services.directory.store import LOOK_AGAIN
 
 pytestmark = [pytest.mark.service("slapd"), pytest.mark.django_db(transaction=True)]
 
@@ -78,3 +89,40 @@ def test_members_by_user_id(server: Slapd, directory: Directory) -> None:
     sync.run(directory)
 
     assert members(group) == {"anna"}
+
+
+def followed(label: Label) -> set[str]:
+    """Whose devices are in it when the worker has looked at those that changed just now."""
+    Device.objects.update(modified_at=timezone.now() - timedelta(hours=1))
+    waiting = Job.objects.filter(kind=LOOK_AGAIN)
+    for job in waiting:
+        jobs.run(job.kind, job.arguments)
+    waiting.delete()
+    label_members.follow_changes()
+    return set(label.members.values_list("device__user__user_id", flat=True))
+
+
+def test_a_label_that_names_a_group_follows_it_at_once(server: Slapd, directory: Directory) -> None:
+    anna, berta = server.add_person("anna"), server.add_person("berta")
+    team = choose(directory, server.add_group("team", [anna]))
+    sync.run(directory)
+    Device.objects.bulk_create(Device(user=user) for user in User.objects.all())
+    label = labels.create("Team", criteria="user.ldap.groups.name = team", actor="admin")
+    configurations.assign(uploaded(WIFI), label, actor="admin")
+    label_members.evaluate(label.pk)
+    assert followed(label) == {"anna"}
+
+    server.change(team.dn, member=[berta])
+    sync.run(directory)
+    assert followed(label) == {"berta"}
+    sync.run(directory)
+    assert not Job.objects.filter(kind=LOOK_AGAIN).exists(), "nothing has changed"
+
+    for name, expected in (("crew", set()), ("team", {"berta"})):
+        server.rename(team.dn, f"cn={name}")
+        sync.run(directory)
+        team.refresh_from_db()
+        assert followed(label) == expected
+
+    groups.let_go(team, actor="admin")
+    assert followed(label) == set()

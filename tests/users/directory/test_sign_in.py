@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 
-from epmm.models import AuditEntry
+from epmm.models import AuditEntry, Job
 from tests import directories, factories
 from tests.directories import PASSWORD, PEOPLE, Slapd
 from tests.ports import free_port
@@ -17,6 +17,7 @@ from users.models import Directory, Group, User
 from users.services import sign_in
 from users.services.directory import client, groups, sync
 from users.services.directory import sign_in as directory_sign_in
+from users.services.directory.store import LOOK_AGAIN
 
 ldap = pytest.importorskip("ldap")  # it has no wheel
 SimpleLDAPObject = ldap.ldapobject.SimpleLDAPObject
@@ -91,9 +92,13 @@ def test_roles_of_groups_are_those_of_now(server: Slapd, directory: Directory) -
     team.roles.create(key="portal", granted_by="admin")
     sync.run(directory)
     server.change(team.dn, member=[anna])
+    Job.objects.all().delete()
 
-    assert enter("anna").role_keys() == {"portal"}
-    assert enter("berta").role_keys() == frozenset()
+    joined, left = enter("anna"), enter("berta")
+    assert joined.role_keys() == {"portal"}
+    assert left.role_keys() == frozenset()
+    looked_at = Job.objects.filter(kind=LOOK_AGAIN).order_by("pk").values_list("arguments", flat=True)
+    assert list(looked_at) == [{"users": [joined.pk]}, {"users": [left.pk]}]
 
 
 def test_nobody_of_a_disabled_directory_signs_in(server: Slapd, directory: Directory) -> None:

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from epmm.models import AuditEntry
+from epmm.models import AuditEntry, Job
 from tests import factories
 from tests.directories import PEOPLE, Slapd
 from tests.users.directory.test_groups import choose, members
@@ -74,6 +74,18 @@ def test_what_changes_is_followed(server: Slapd, directory: Directory) -> None:
     assert user("anna").managed_apple_account == "anna.meier@mdm.example.test"
     assert not row.is_full
     assert row.counts["changed"] == 1
+
+
+def test_labels_look_again_at_whoever_has_changed(server: Slapd, directory: Directory) -> None:
+    directory.searched_attributes = ["departmentNumber"]
+    directory.save()
+    anna = server.add_person("anna", departmentNumber="12")
+    sync.run(directory)
+    assert not Job.objects.filter(kind=store.LOOK_AGAIN).exists(), "nobody new has a device"
+
+    server.change(anna, departmentNumber="13")
+    sync.run(directory)
+    assert Job.objects.get(kind=store.LOOK_AGAIN).arguments == {"users": [user("anna").pk]}
 
 
 def test_a_renamed_person_stays_the_same_user(server: Slapd, directory: Directory) -> None:

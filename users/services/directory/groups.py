@@ -1,19 +1,20 @@
 """Groups and organizational units: those that an administrator chose, and who is in them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from django.db import transaction
 from django.utils import timezone
 
 from epmm import audit
+from epmm.models import Job
 from users.models import Directory, DirectoryEntry, Group, Membership, User
 from users.services import group_sizes
 from users.services.directory import backend, client, entries, filters, primary_group, schema
 from users.services.directory.backend import MEMBER_UID
 from users.services.directory.client import Connection, Entry
 from users.services.directory.schema import IN_CHAIN, Nesting
-from users.services.directory.store import Report
+from users.services.directory.store import LOOK_AGAIN, Report
 
 CHUNK: Final = 500
 NUMBERS: Final = 100  # of primary groups in one filter
@@ -60,6 +61,7 @@ def choose(connection: Connection, dn: str, kind: str, *, actor: str) -> Group |
 @transaction.atomic
 def let_go(group: Group, *, actor: str) -> None:
     """Its members lose what they had of it."""
+    _tell_of(group, _present(group))
     _record("directory.group_removed", group, actor)
     group.delete()
 
@@ -111,21 +113,38 @@ def _keep_up(group: Group, entry: Entry | None) -> None:
         assert group.directory is not None  # noqa: S101 - the types know groups of providers, too
         group.name, group.dn, group.gone_at = name_of(group.directory, entry, group.kind), entry.dn, None
     if before != (group.name, group.dn, group.gone_at):
-        group.save(update_fields=["name", "dn", "gone_at"])
+        with transaction.atomic():
+            group.save(update_fields=["name", "dn", "gone_at"])
+            if before[0] != group.name:
+                _tell_of(group, _present(group))
 
 
 def _write(group: Group, wanted: set[int], report: Report) -> None:
     """Set against set; where they are equal nothing is written."""
-    present = set(Membership.objects.filter(group=group).values_list("user_id", flat=True).iterator(chunk_size=CHUNK))
+    present = _present(group)
     for some in _chunks(sorted(wanted - present)):
         rows = [Membership(group=group, user_id=user) for user in some]
-        Membership.objects.bulk_create(rows, ignore_conflicts=True)
+        with transaction.atomic():
+            Membership.objects.bulk_create(rows, ignore_conflicts=True)
+            _tell_of(group, some)
     for some in _chunks(sorted(present - wanted)):
-        Membership.objects.filter(group=group, user__in=some).delete()
+        with transaction.atomic():
+            Membership.objects.filter(group=group, user__in=some).delete()
+            _tell_of(group, some)
     if wanted != present:
         group_sizes.recount([group.pk])
     report.count("joined", len(wanted - present))
     report.count("left", len(present - wanted))
+
+
+def _present(group: Group) -> set[int]:
+    return set(Membership.objects.filter(group=group).values_list("user_id", flat=True).iterator(chunk_size=CHUNK))
+
+
+def _tell_of(group: Group, people: Collection[int]) -> None:
+    """Labels may name the group: they are to look at these people's devices again."""
+    if group.kind == Group.Kind.GROUP:  # units are not searched
+        Job.enqueue_each(LOOK_AGAIN, [{"users": some} for some in _chunks(sorted(people))])
 
 
 def _chunks(keys: list[int]) -> Iterator[list[int]]:
@@ -266,8 +285,11 @@ def follow(connection: Connection, user: User, entry: Entry) -> None:
     around = chosen_around(connection.directory, entry.dn, names_around(connection, entry, user.user_id))
     theirs = Membership.objects.filter(user=user, group__directory=connection.directory)
     present, wanted = set(theirs.values_list("group_id", flat=True)), {group.pk for group in around}
-    if present - wanted:
-        theirs.filter(group__in=present - wanted).delete()
+    if present == wanted:
+        return
     rows = [Membership(group_id=group, user=user) for group in sorted(wanted - present)]
-    Membership.objects.bulk_create(rows, ignore_conflicts=True)
-    group_sizes.recount(present ^ wanted)
+    with transaction.atomic():
+        theirs.filter(group__in=present - wanted).delete()
+        Membership.objects.bulk_create(rows, ignore_conflicts=True)
+        group_sizes.recount(present ^ wanted)
+        Job.enqueue(LOOK_AGAIN, users=[user.pk])

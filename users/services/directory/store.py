@@ -21,8 +21,11 @@ from users.services.account_mapping import Wanted
 from users.services.directory.entries import Person
 
 MOST_PROBLEMS: Final = 100
-NAMED: Final = ("user_id", "first_name", "last_name", "full_name", "email")
-WRITTEN: Final = (*NAMED, "upn", "managed_apple_account", "first_name_folded", "last_name_folded", "is_active")
+LOOK_AGAIN: Final = "devices.people_named"  # devices belong to another app, and the handler with them
+WRITTEN: Final = (
+    "user_id", "first_name", "last_name", "full_name", "email", "upn", "managed_apple_account",
+    "first_name_folded", "last_name_folded", "is_active",
+)  # fmt: skip
 ENTRY: Final = ("dn", "dn_key", "attributes", "digest", "gone_at", "disabled_by_sync", "account", "account_state")
 
 
@@ -114,7 +117,6 @@ class _Placed:
     user: User
     entry: DirectoryEntry
     is_new: bool
-    is_renamed: bool = False
 
 
 class _Page:
@@ -144,8 +146,8 @@ class _Page:
             each.entry.user = each.user
         DirectoryEntry.objects.bulk_create([each.entry for each in added])
         self._write_values(kept, added)
-        if renamed := [each.user.pk for each in kept if each.is_renamed]:  # records of devices hold copies of names
-            Job.enqueue("devices.people_named", users=renamed)
+        if kept:  # records of devices hold copies of names, and labels may name the rest
+            Job.enqueue(LOOK_AGAIN, users=[each.user.pk for each in kept])
         self.report.count("added", len(added))
         self.report.count("changed", len(kept))
 
@@ -157,7 +159,6 @@ class _Page:
             is_new = True
         else:
             user, is_new = entry.user, False
-        before = [getattr(user, name) for name in NAMED]
         token = user.pk or person.external_id
         if self._claim(self.ids, user.user_id, person.user_id, token):
             user.user_id = person.user_id
@@ -168,10 +169,9 @@ class _Page:
         user.email = self._email(user, person, token)
         user.first_name, user.last_name = _printable(person.first_name), _printable(person.last_name)
         user.full_name, user.upn = _printable(person.display_name), _printable(person.upn)
-        is_renamed = before != [getattr(user, name) for name in NAMED]
         if entry.gone_at is not None:
             self._come_back(user, entry)
-        return _Placed(person, user, entry, is_new, is_renamed)
+        return _Placed(person, user, entry, is_new)
 
     def _email(self, user: User, person: Person, token: int | str) -> str:
         try:
