@@ -11,8 +11,7 @@ TYPED: Final = ("nosuchname", "user4321", "xcorp1", "user1", "@c", "e", "TEST000
 ALL_COLUMNS: Final = "all columns"
 DATE: Final = "2026-01-01"
 UNKNOWN: Final = "nothing-has-this"
-# How many rows a page has is its reader's choice, and a file is no page.
-LEFT_OUT: Final = frozenset({"size", "format", "after", "before"})
+LEFT_OUT: Final = frozenset({"format", "after", "before"})  # a file is no page
 
 
 class Ask(NamedTuple):
@@ -107,10 +106,12 @@ class Seen(HTMLParser):
             )
 
     def links(self) -> Iterator[tuple[str, Ask]]:
-        for address in self._addresses:
-            path = urljoin(self.path, address)
-            query = query_of(path)
-            if path.startswith("/") and not LEFT_OUT & query.keys():
+        """Of the sizes that a page may have, the largest."""
+        found = [(path, query_of(path)) for path in (urljoin(self.path, address) for address in self._addresses)]
+        largest = max((int(query["size"]) for _path, query in found if "size" in query), default=0)
+        for path, query in found:
+            is_smaller = int(query.get("size", largest)) < largest
+            if path.startswith("/") and not LEFT_OUT & query.keys() and not is_smaller:
                 yield urlencode({name: value[:20] for name, value in query.items()}), Ask(path)
         for form in self._forms:
             for name, value in form.buttons:

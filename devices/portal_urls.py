@@ -34,6 +34,7 @@ urlpatterns = [
     path("settings/attributes/<int:number>", attribute_settings.edit, name="settings-attributes-edit"),
     path("settings/attributes/<int:number>/delete", attribute_settings.delete, name="settings-attributes-delete"),
     path("logs/queue", command_queue.commands, name="logs-queue"),
+    path("logs/queue/cancel", command_queue.cancel, name="logs-queue-cancel"),
     path("logs/broadcasts", command_queue.broadcasts, name="logs-broadcasts"),
     path("logs/broadcasts/call-back", command_queue.call_back, name="logs-broadcasts-call-back"),
     path("logs/actions", action_runs.runs, name="logs-actions"),

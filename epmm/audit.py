@@ -53,11 +53,18 @@ def record(
     _entry(action, actor, subject_type, subject, address, status, details).save()
 
 
-def record_each(action: str, several: Iterable[tuple[str, dict[str, Any]]], *, actor: str, subject_type: str) -> None:
+def record_each(
+    action: str,
+    several: Iterable[tuple[str, dict[str, Any]]],
+    *,
+    actor: str,
+    subject_type: str,
+    address: str | None = None,
+) -> None:
     """Subjects with their details, in one statement."""
     success = AuditEntry.Status.SUCCESS
     AuditEntry.objects.bulk_create(
-        [_entry(action, actor, subject_type, name, None, success, details) for name, details in several]
+        [_entry(action, actor, subject_type, name, address, success, details) for name, details in several]
     )
 
 

@@ -58,7 +58,7 @@ class _Begins(Func):
 
 
 def begins(column: str, text: str) -> Q:
-    """Of a `FoldedField`, and a folded text."""
+    """Of a `FoldedField`, and a folded text; or of a column to which Django gives an index for patterns."""
     return Q(_Begins(F(column), Value(text), Value(f"{escaped(text)}%")))
 
 

@@ -87,6 +87,7 @@ NEEDED: Final[Mapping[str, str]] = {
     "logs-enrollment": AdminRole.LOGS_VIEW,
     "logs-enrollment-attempt": AdminRole.LOGS_VIEW,
     "logs-queue": AdminRole.LOGS_VIEW,
+    "logs-queue-cancel": AdminRole.DEVICE_MANAGE,
     "logs-actions": AdminRole.DEVICE_VIEW,
     "logs-actions-one": AdminRole.DEVICE_VIEW,
     "logs-actions-stop": AdminRole.DEVICE_MANAGE,

@@ -1,16 +1,24 @@
-"""Certificates of devices that are to be good no more, before they expire."""
+"""Certificates of devices: found, and made good no more before they expire."""
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from devices.models import Enrollment, Identity
+from devices.services.find import enrollments_of
 from devices.services.retire import RETIRED_BY_ADMINISTRATOR, end_enrollment
 from epmm import audit
+from epmm.indexed import begins
 
 
 class RevocationRefused(Exception):
     """Nothing was changed.  The argument is a sentence for the administrator."""
+
+
+def find(rows: QuerySet[Identity], text: str) -> QuerySet[Identity]:
+    """By how its own serial number begins, or by whose it is."""
+    return rows.filter(begins("serial_number", text.lower()) | Q(enrollment__in=enrollments_of(text)))
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """Logs > MDM command queue: what devices have not answered, and broadcasts with their progress."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.contrib import messages
@@ -12,15 +13,18 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from devices.models import Broadcast, Command
-from devices.services import broadcast
+from devices.services import broadcast, cancelling
 from devices.services.broadcast import Progress
+from devices.services.find import enrollments_of
 from epmm.client_address import client_address
 from epmm.numbers import grouped
-from epmm.portal.filters import Filter, Filters
+from epmm.portal.filters import Filter, Filters, narrowed
 from epmm.portal.keyset import Page
-from epmm.portal.lists import Action, Badge, Column, Listing, View, ticked
+from epmm.portal.lists import MOST_TICKED, Action, Badge, Column, Listing, View, ticked
 from users import permissions
 from users.models import AdminRole
+from users.views import chosen
+from users.views.dialogs import GO, administrator, done, refused
 
 NAMED: Final = 3
 STATES: Final = {
@@ -48,6 +52,10 @@ def _state(command: Command) -> Badge:
     return STATES[Command.State(command.state)]
 
 
+def _find(commands: QuerySet[Command], text: str) -> QuerySet[Command]:
+    return commands.filter(channel__enrollment__in=enrollments_of(text))
+
+
 QUEUE_FILTERS: Final = (
     Filter(key="command", label=gettext_lazy("Command"), lookup="request_type"),
     Filter(
@@ -56,7 +64,6 @@ QUEUE_FILTERS: Final = (
         lookup="state",
         values=[(str(state.value), badge.text) for state, badge in STATES.items()],
     ),
-    Filter(key="serial", label=gettext_lazy("Serial number"), lookup="channel__enrollment__device__serial_number"),
 )
 QUEUE: Final = Listing[Command](
     name="logs-queue",
@@ -82,6 +89,11 @@ QUEUE: Final = Listing[Command](
         ),
     ),
     sorted_by="-number",
+    find=_find,
+    search_hint=gettext_lazy("Serial number or user ID"),
+    actions=(
+        Action(label=gettext_lazy("Cancel commands"), name="logs-queue-cancel", icon="circle-off", is_dangerous=True),
+    ),
     empty=gettext_lazy("Every command has been answered."),
 )
 
@@ -89,11 +101,55 @@ QUEUE: Final = Listing[Command](
 @require_safe
 def commands(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     filters = Filters(request, QUEUE_FILTERS)
-    everything = Command.objects.open().select_related("channel__enrollment__device").only(*SHOWN)
-    view = QUEUE.view(request, filters.apply(everything))
+    view = QUEUE.view(request, filters.apply(_open()))
     if request.GET.get("format") == "csv":
         return view.csv()
-    return render(request, "portal/logs/list.html", view.context() | filters.context())
+    actions = [action for action in QUEUE.actions if permissions.may_open(request, action.name)]
+    return render(request, "portal/logs/list.html", view.context() | filters.context() | {"actions": actions})
+
+
+@require_POST
+def cancel(request: HttpRequest) -> HttpResponse:
+    """A dialog; from there to the answer the commands stay the same."""
+    rows = list(_chosen(request).order_by("-pk")[: MOST_TICKED + 1])
+    if not rows:
+        return refused(request, _("None of these is open any more."))
+    if len(rows) > MOST_TICKED:
+        sentence = _("This is done for at most {n} commands at once. Narrow the selection, or call back a broadcast.")
+        return refused(request, sentence.format(n=grouped(MOST_TICKED)))
+    if GO not in request.POST:
+        return render(request, "portal/deed.html", _asked(rows) | {"address": request.path})
+    numbers = Command.objects.filter(pk__in=[row.pk for row in rows])
+    actor, address = administrator(request).user_id, client_address(request)
+    cancelled = cancelling.cancel_each(numbers, actor=actor, address=address)
+    sentence = _("Commands that are cancelled: {n}.").format(n=grouped(cancelled))
+    if stayed := len(rows) - cancelled:
+        sentence += " " + _("Finished meanwhile, or part of a configuration: {n}.").format(n=grouped(stayed))
+    return done(request, sentence)
+
+
+def _open() -> QuerySet[Command]:
+    return Command.objects.open().select_related("channel__enrollment__device").only(*SHOWN)
+
+
+def _chosen(request: HttpRequest) -> QuerySet[Command]:
+    def narrow(commands: QuerySet[Command], asked: Mapping[str, str]) -> QuerySet[Command]:
+        return narrowed(commands, QUEUE_FILTERS, asked)
+
+    return chosen.asked_for(request, _open(), find=QUEUE.find, narrow=narrow)
+
+
+def _asked(rows: Sequence[Command]) -> dict[str, Any]:
+    return {
+        "heading": _("Cancel commands"),
+        "explanation": _(
+            "What no device has is taken out of the queue. What a device has already it may still carry out, and then "
+            "its answer counts. What belongs to a configuration stays: take the assignment away instead."
+        ),
+        "names": [f"{row.request_type} ({_device(row)})" for row in rows[:NAMED]],
+        "more": max(0, len(rows) - NAMED),
+        "chosen": ",".join(str(row.pk) for row in rows),
+    }
 
 
 # --- Broadcasts -------------------------------------------------------------------------------------------------------

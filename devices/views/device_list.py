@@ -31,7 +31,6 @@ from users import permissions
 from users.models import AdminRole, User
 
 MANUFACTURER: Final = "Apple"
-MOST_POLLED: Final = max(SIZES)
 MUCH: Final = 1_000  # characters of an expression beside which fewer devices are shown
 KEPT: Final = ("columns", "sort", "size")  # of the address, by another search
 NARROWING: Final = ("search", "status", "label", "user")  # of the address, beside the search box
@@ -122,9 +121,11 @@ LISTING: Final = Listing[Device](
     find=listing.named,
     search_hint=gettext_lazy("Name, serial number, user, account"),
     empty=gettext_lazy("No device matches. Devices appear here as soon as a person signs in on one."),
+    sizes=SIZES[:2],
     keys=lambda device: str(device.uuid),
     reading=search.patiently,
 )
+MOST_POLLED: Final = max(LISTING.sizes)
 
 
 class Devices(View[Device]):

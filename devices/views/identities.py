@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from devices.models import Identity
 from devices.services import identity_expiry
+from devices.services.identities import find
 from devices.views.wording import identity_badge, status_badge
 from epmm.portal.lists import Badge, Column, Link, Listing
 
@@ -30,6 +31,7 @@ def _status(identity: Identity) -> Badge | None:
     return status_badge(device) if device else None
 
 
+FOUND_BY: Final = gettext_lazy("Certificate's or device's serial number, user ID")
 WHOSE: Final[Sequence[Column[Identity]]] = (
     Column(key="device", label=gettext_lazy("Device"), value=_device),
     Column(key="user", label=gettext_lazy("User"), value=lambda row: row.enrollment.user.display_name),
@@ -50,6 +52,8 @@ LISTING: Final = Listing[Identity](
         Column(key="expires", label=gettext_lazy("Expires"), value=lambda row: row.not_after, order="not_after"),
     ),
     sorted_by="expires",
+    find=find,
+    search_hint=FOUND_BY,
     empty=gettext_lazy("No certificate of a managed device has expired or expires soon."),
 )  # fmt: skip
 

@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import Attempt, AttemptStep, Step
 from enrollment.protocol.discovery import ModelFamily
 from enrollment.reasons import BY_CODE
+from epmm.indexed import begins
 from epmm.portal.filters import Filter, days
 from users.models import User
 
@@ -26,6 +27,11 @@ FILTERS: Final = (
     Filter(key="state", label=_("State"), lookup="state", values=Attempt.State.choices),
     *days("opened_at", since=_("From"), until=_("To")),
 )
+
+
+def find(attempts: QuerySet[Attempt], text: str) -> QuerySet[Attempt]:
+    """By how the typed address begins, by the person's user ID, or by the code."""
+    return attempts.filter(begins("identifier", text) | _of_user(text) | Q(last_code=text.upper()))
 
 
 def step_name(step: AttemptStep) -> str:

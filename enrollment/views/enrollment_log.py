@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from enrollment.models import Attempt, AttemptStep
 from enrollment.reasons import BY_CODE
-from enrollment.services.attempt_lists import FILTERS, advice, step_name
+from enrollment.services.attempt_lists import FILTERS, advice, find, step_name
 from enrollment.views.wording import KINDS, details
 from epmm.portal.filters import Filters
 from epmm.portal.lists import Badge, Cell, Column, Link, Listing
@@ -57,6 +57,8 @@ LISTING: Final = Listing[Attempt](
         Column(key="address", label=_("Address"), value=lambda attempt: attempt.address, is_shown=False),
     ),
     sorted_by="-opened",
+    find=find,
+    search_hint=_("Typed address, user ID or code"),
     empty=_("Nobody has tried to enroll a device yet."),
 )
 

@@ -167,9 +167,7 @@ def _deed(request: HttpRequest, heading: str, explanation: str, do: Callable[...
     context = {"heading": heading, "explanation": explanation, "address": request.path, "number": len(found)}
     context |= {"names": [each.user.display_name for each in found[:3]], "more": max(0, len(found) - 3)}
     if GO not in request.POST:
-        return render(
-            request, "portal/invitations/deed.html", context | {"chosen": ",".join(str(each.pk) for each in found)}
-        )
+        return render(request, "portal/deed.html", context | {"chosen": ",".join(str(each.pk) for each in found)})
     results = [(each.user, *_done(do, each, administrator(request).user_id)) for each in found]
     context |= {"results": results, "failed": sum(1 for _user, problem, _told in results if problem)}
     return render(request, "portal/people/results.html", context)

@@ -24,7 +24,7 @@ from epmm.portal.keyset import Order, Page
 
 M = TypeVar("M", bound=Model)
 COUNT_CAP: Final = 10_000
-SIZES: Final = (25, 50, 100, 200)
+SIZES: Final = (25, 50, 100)  # of a page; a list whose rows are large offers fewer, for a page has 60 kB
 EXPORTED_AT_ONCE: Final = 1_000
 LONGEST_SEARCH: Final = 200
 MOST_TICKED: Final = 1_000
@@ -95,6 +95,7 @@ class Listing(Generic[M]):
     actions: Sequence[Action] = ()
     empty: str | Promise = ""  # what to do where there is nothing at all
     gather: Callable[[Sequence[M]], None] | None = None  # what a file tells of rows, asked for many at once
+    sizes: Sequence[int] = SIZES
     keys: Callable[[M], str] = field(default=lambda row: str(row.pk))
     reading: Callable[[], AbstractContextManager[None]] = nullcontext  # around what asks the database
 
@@ -115,7 +116,7 @@ class View(Generic[M]):
         self._model: type[Model] = everything.model
         self.queryset = listing.find(everything, self.text) if listing.find and self.text else everything
         size = self._asked.get("size", "")
-        self.size = int(size) if size in map(str, SIZES) else SIZES[1]
+        self.size = int(size) if size in map(str, listing.sizes) else listing.sizes[1]
         self.columns = self._chosen_columns()
         self.sort = self._chosen_sort()
         self.shown: list[M] = []  # the rows of the page, once it is read
@@ -156,7 +157,7 @@ class View(Generic[M]):
             "count": count,
             "next_address": self.address(after=page.after) if page.after else "",
             "previous_address": self.address(before=page.before) if page.before else "",
-            "sizes": [(size, self.address(size=str(size)), size == self.size) for size in SIZES],
+            "sizes": [(size, self.address(size=str(size)), size == self.size) for size in self.listing.sizes],
             "headings": [self._heading(column) for column in self.columns],
             "choices": [(column, column in self.columns) for column in self.listing.columns],
             "csv_address": self.address(format="csv"),

@@ -3,11 +3,21 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from playwright.sync_api import Locator, Page
 
 from enrollment.simulator.device import SimulatedDevice
 from tests.epmm.processes import eventually
+
+POLL: Final = """async isHidden => {
+  Object.defineProperty(document, "hidden", {configurable: true, get: () => isHidden});
+  const poll = document.querySelector("[data-poll]");
+  let isSent = false;
+  poll.addEventListener("htmx:beforeSend", () => { isSent = true; });
+  await htmx.ajax("GET", poll.getAttribute("hx-get"), {source: poll});
+  return isSent;
+}"""
 
 
 def open_page(page: Page, tab: str, name: str = "") -> None:
@@ -66,6 +76,11 @@ def reload_until(page: Page, is_so: Callable[[], bool]) -> None:
         return is_so()
 
     eventually(look)
+
+
+def polls(page: Page, *, is_hidden: bool) -> bool:
+    """Whether a page that would look for news asks for them, in a window that is hidden or is not."""
+    return bool(page.evaluate(POLL, is_hidden))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Policies & Configs > Configurations: a profile is uploaded, assigned, watched and removed."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -168,12 +169,13 @@ def test_devices_that_are_or_will_be_shut_out_are_listed(
 ) -> None:
     client = signed_in()
     for number, days in enumerate((-1, 5, 70)):
-        enrollment = rows.enrolled(udid=f"u{number}", device_name=f"Device {number}")
+        enrollment = rows.enrolled(udid=f"u{number}", serial_number=f"C02{number}", device_name=f"Device {number}")
         until = timezone.now() + timedelta(days=days)
         Identity.objects.filter(enrollment=enrollment).update(not_after=until, state=Identity.State.CURRENT)
 
     with django_assert_max_num_queries(12):
         page = text(client.get(IDENTITIES))
     assert ("Device 0" in page, "Device 1" in page, "Device 2" in page) == (True, True, False)
+    assert re.findall(r"Device \d", text(client.get(IDENTITIES, {"q": "C021"}))) == ["Device 1"]
     assert page.index("Expired") < page.index("Expires soon")
     assert "Deny check-in for devices" in text(client.get("/admin/settings/ios-mdm"))

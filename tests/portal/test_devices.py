@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from devices.models import Device, Enrollment
 from devices.services import label_members, labels
 from devices.views import device_list
-from epmm.portal import lists
 from tests.devices.services.rows import NOW, device_of, enrolled, person
 from tests.portal.conftest import SignedIn
 from users.models import AdminRole, User
@@ -71,7 +71,7 @@ def test_retired_ones_stand_among_the_others_by_time(signed_in: SignedIn) -> Non
 def test_few_devices_and_many_are_put_in_the_same_order(
     signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, narrowed: str
 ) -> None:
-    monkeypatch.setattr(lists, "SIZES", (2, 2))
+    monkeypatch.setattr(device_list, "LISTING", replace(device_list.LISTING, sizes=(2, 2)))
     for name in "ebdac":
         phone(name)
     client = signed_in()

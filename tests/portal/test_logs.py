@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from devices.models import Broadcast, Command, Device
 from devices.services import broadcast
+from devices.views import command_queue
 from enrollment.models import Attempt, AttemptStep
 from epmm import audit, settings_store
 from epmm.models import AuditEntry
@@ -65,6 +66,9 @@ def test_entries_are_found_by_what_they_say(signed_in: SignedIn) -> None:
     assert subjects(client, "status=Failed") == ["berta"]
     assert subjects(client, "actor=boss&status=Success") == ["carla"]
     assert subjects(client, "subject=anna") == ["anna"]
+    assert subjects(client, "q=boss") == ["carla"]
+    assert subjects(client, "q=berta&status=Failed") == ["berta"]
+    assert subjects(client, "q=berta&status=Success") == []
     assert subjects(client, f"from={day}") == ["carla", "berta"]
     assert subjects(client, f"to={day}") == ["berta", "anna"]
     assert subjects(client, f"from={day}&to={day}") == ["berta"]
@@ -87,6 +91,7 @@ def test_entries_about_one_device_are_found_by_what_it_is_called(signed_in: Sign
 
     for typed in ("C02X", "UDID-1", str(device.uuid)):
         assert subjects(client, f"device={typed}") == [str(device.uuid)]
+    assert subjects(client, "q=C02X") == ["C02X", str(device.uuid)]
     gone = str(device.uuid)
     Device.objects.filter(uuid=gone).delete()
     assert subjects(client, f"device={gone}") == [gone]
@@ -173,10 +178,14 @@ def found(client: Client, query: str) -> list[str]:
 def test_attempts_are_found_by_user_domain_model_and_code(signed_in: SignedIn) -> None:
     client = signed_in()
     attempt("anna@a.test")
-    attempt("berta@b.test", model_family="Mac", state=Attempt.State.FAILED, last_code="E-303")
+    boris = rows.person("boris")
+    attempt("berta@b.test", model_family="Mac", user=boris, state=Attempt.State.FAILED, last_code="E-303")
 
     assert found(client, "") == ["berta@b.test", "anna@a.test"]
     assert found(client, "user=anna@a.test") == ["anna@a.test"]
+    for typed in ("ber", "boris", "e-303"):
+        assert found(client, f"q={typed}") == ["berta@b.test"]
+    assert found(client, "q=nna") == []
     assert found(client, "domain=B.test") == ["berta@b.test"]
     assert found(client, "model=Mac") == ["berta@b.test"]
     assert found(client, "code=E-303&state=failed") == ["berta@b.test"]
@@ -242,6 +251,32 @@ def test_open_commands_are_listed_with_their_devices(signed_in: SignedIn, django
     assert text(client.get(f"{QUEUE}?state=0&size=25")).count("<td>SecurityInfo</td>") == 25
 
 
+def test_ticked_commands_are_cancelled_after_a_question(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = signed_in()
+    for name in ("anna", "ben", "carl"):
+        rows.enrolled(udid=name, serial_number=f"C02{name}", device_name=f"{name}'s", user=rows.person(name))
+    broadcast.work(broadcast.begin("SecurityInfo", selection={}, actor="admin").pk)
+
+    for typed, whose in {"C02anna": ["anna"], "ben": ["ben"], "C02": []}.items():
+        assert re.findall(r"<td>(\w+)&#x27;s</td>", text(client.get(QUEUE, {"q": typed}))) == whose
+    asked = text(client.post(f"{QUEUE}/cancel", {"all": "1", "matching": "q=ben&state=0"}))
+    assert "SecurityInfo (ben&#x27;s)" in asked
+    chosen = re.search(r'name="chosen" value="([^"]+)"', asked)
+    assert chosen is not None
+    assert Command.objects.count() == 3
+    done = client.post(f"{QUEUE}/cancel", {"chosen": chosen[1], "go": "1"})
+    assert done["HX-Refresh"] == "true"
+    assert "Commands that are cancelled: 1." in (page := text(client.get(QUEUE)))
+    assert "ben&#x27;s" not in page
+    told = AuditEntry.objects.get(action="command.cancelled")
+    assert (told.actor, told.address, told.details["request_type"]) == ("admin", "127.0.0.1", "SecurityInfo")
+    assert client.post(f"{QUEUE}/cancel", {"chosen": chosen[1], "go": "1"}).status_code == 422
+    monkeypatch.setattr(command_queue, "MOST_TICKED", 1)
+    refused = client.post(f"{QUEUE}/cancel", {"all": "1"})
+    assert (refused.status_code, Command.objects.count()) == (422, 2)
+    assert "at most 1 commands at once" in text(refused)
+
+
 def test_broadcasts_show_how_far_they_have_come(signed_in: SignedIn, django_assert_max_num_queries: Any) -> None:
     client = signed_in()
     fleet(3)
@@ -282,6 +317,7 @@ def test_calling_back_needs_the_right_to_manage_devices(signed_in: SignedIn) -> 
     row = Broadcast.objects.create(request_type="SecurityInfo", actor="admin")
 
     assert "call-back" not in text(client.get(BROADCASTS))
+    assert "queue/cancel" not in text(client.get(QUEUE))
     assert client.post(f"{BROADCASTS}/call-back", {"row": [row.pk], "sure": "1"}).status_code == 403
     row.refresh_from_db()
     assert row.cancelled_at is None

@@ -127,6 +127,7 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "logs-actions-people": (AdminRole.USER_VIEW, None),
     "logs-actions-people-stop": (AdminRole.USER_MANAGE, AdminRole.USER_MANAGE),
     "logs-actions-people-file": (AdminRole.USER_MANAGE, AdminRole.USER_MANAGE),
+    "logs-queue-cancel": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
     "logs-broadcasts-call-back": (AdminRole.DEVICE_MANAGE, AdminRole.DEVICE_MANAGE),
 }
 MADE_FOR_A_READER = {"logs-audit-export"}  # a file of what the role may read

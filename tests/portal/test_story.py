@@ -19,6 +19,7 @@ from tests.portal.hands import (
     fact,
     leave,
     open_page,
+    polls,
     reload_until,
     result,
     row,
@@ -119,7 +120,7 @@ def assign_to_more(page: Page) -> None:
 
 
 def enroll(page: Page, product: Product) -> tuple[SimulatedDevice, SimulatedDevice]:
-    """The row follows the phone while the administrator looks on."""
+    """The row follows the phone while the administrator looks on, and the page asks for nothing while nobody does."""
     mac, phone = product.device("ben", Family.MAC), product.device("anna")
     mac.enroll(password=PASSWORD)
     phone.discover()
@@ -127,6 +128,8 @@ def enroll(page: Page, product: Product) -> tuple[SimulatedDevice, SimulatedDevi
     phone.sign_in(password=PASSWORD)
     open_page(page, "Devices & Users", "Devices")
     expect(row(page, "Anna Adler")).to_contain_text("Enrollment verified")
+    assert not polls(page, is_hidden=True)
+    assert polls(page, is_hidden=False)
     with unloaded(page):
         phone.fetch_profile()
         phone.sign_in_with_apple()

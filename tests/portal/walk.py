@@ -162,6 +162,7 @@ def _rows() -> Mapping[str, str]:
         "logs-actions-people": str(PeopleRun.objects.latest("pk").pk),
         "logs-broadcasts": str(Broadcast.objects.latest("pk").pk),
         "logs-enrollment": str(Attempt.objects.exclude(last_code="").latest("pk").pk),
+        "logs-queue": str(Command.objects.open().latest("pk").pk),
         "services-accounts": str(DirectoryEntry.objects.get().pk),
         "services-ldap": str(Directory.objects.get().pk),
         "services-providers": str(IdentityProvider.objects.get().pk),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from epmm.indexed import IsSet
 from epmm.models import AuditEntry
-from epmm.portal.filters import Filter, days, narrowed
+from epmm.portal.filters import Filter, days, narrowed, typed
 
 NEWEST: Final = 1_000
 MOST_DEVICES: Final = 20
@@ -33,6 +33,11 @@ def _of_device(text: str) -> Q:
     return Q(subject_type="device", subject__in=sorted(uuids))
 
 
+def _of_anything(text: str) -> Q:
+    """By the words that have an index each."""
+    return Q(actor=text) | Q(subject=text) | _of_device(text)
+
+
 FILTERS: Final = (
     Filter(key="action", label=_("Actions"), lookup="action", known=_recent_actions, is_several=True),
     Filter(key="status", label=_("Status"), lookup="status", values=AuditEntry.Status.choices),
@@ -47,11 +52,22 @@ FILTERS: Final = (
     ),
     *days("at", since=_("From"), until=_("To")),
 )
+SEARCH: Final = Filter(key="q", label=_("Search"), lookup="subject", means=_of_anything)  # the list's box
+ALL: Final = (*FILTERS, SEARCH)
+
+
+def find(found: QuerySet[AuditEntry], text: str) -> QuerySet[AuditEntry]:
+    return found.filter(_of_anything(text))
+
+
+def chosen(asked: Mapping[str, str]) -> dict[str, str]:
+    """What is set, by the names that the address has."""
+    return {each.key: text for each in ALL if (text := typed(each, asked))}
 
 
 def entries(asked: Mapping[str, str]) -> QuerySet[AuditEntry]:
     """`since` and `until` are moments, `statuses` several: scripts ask for them."""
-    found = narrowed(AuditEntry.objects.all(), FILTERS, asked)
+    found = narrowed(AuditEntry.objects.all(), ALL, asked)
     if since := asked.get("since"):
         found = found.filter(at__gte=datetime.fromisoformat(since))
     if until := asked.get("until"):

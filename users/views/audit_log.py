@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from epmm import audit
 from epmm.models import AuditEntry, AuditExport
-from epmm.portal.filters import Filters, typed
+from epmm.portal.filters import Filters
 from epmm.portal.lists import Badge, Column, Listing
 from users.services import audit_export, audit_search
 from users.services.audit_export import ExportRefused
@@ -57,6 +57,8 @@ LISTING: Final = Listing[AuditEntry](
         Column(key="note", label=_("Note"), value=lambda entry: str(entry.details.get(audit.NOTE, ""))),
     ),
     sorted_by="-at",
+    find=audit_search.find,
+    search_hint=_("Actor, subject or serial number"),
     empty=_("Nothing has been recorded yet."),
 )
 
@@ -65,16 +67,15 @@ LISTING: Final = Listing[AuditEntry](
 def audit_log(request: HttpRequest) -> HttpResponse:
     filters = Filters(request, audit_search.FILTERS)
     view = LISTING.view(request, filters.apply(AuditEntry.objects.all()))
-    context = view.context() | filters.context() | {"asked": filters.chosen().items()}
+    context = view.context() | filters.context() | {"asked": audit_search.chosen(request.GET.dict()).items()}
     return render(request, "portal/logs/audit.html", context)
 
 
 @require_POST
 def export(request: HttpRequest) -> HttpResponse:
-    """What the filters say, as a file that the worker makes."""
-    asked = {each.key: text for each in audit_search.FILTERS if (text := typed(each, request.POST.dict()))}
+    """What the filters and the search box say, as a file that the worker makes."""
     try:
-        audit_export.ask(administrator(request), asked)
+        audit_export.ask(administrator(request), audit_search.chosen(request.POST.dict()))
     except ExportRefused as refused:
         messages.error(request, str(refused))
     return redirect("portal:logs-audit-exports")

@@ -16,8 +16,8 @@ from devices.models import (
     FinishedCommand,
     Payload,
 )
-from devices.protocol.commands import InstallProfile
-from devices.services import configuration_delivery, configuration_plan, configurations, queue, retire
+from devices.protocol.commands import InstallProfile, SecurityInfo
+from devices.services import cancelling, configuration_delivery, configuration_plan, configurations, queue, retire
 from devices.services.configuration_delivery import Contents, Signing
 from epmm.models import AuditEntry
 from tests import pki
@@ -61,6 +61,18 @@ def test_what_is_assigned_is_installed() -> None:
     assert (row.shown_state, row.installed, row.command_id, row.due_at) == (State.APPLIED, row.wanted, None, None)
     assert row.installed_at is not None
     assert open_commands(iphone) == []
+
+
+def test_its_command_is_not_cancelled_with_others() -> None:
+    iphone = enrolled()
+    assigned(iphone)
+    its = Command.objects.get()
+    queue.queue(channel_of(iphone), SecurityInfo())
+
+    with pytest.raises(queue.CommandRefused, match="belongs to a configuration"):
+        cancelling.cancel(device_of(iphone), its.pk, actor="anna")
+    assert cancelling.cancel_each(Command.objects.all(), actor="anna") == 1
+    assert Command.objects.get() == its
 
 
 def test_planning_and_delivering_again_changes_nothing() -> None:
