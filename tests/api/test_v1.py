@@ -105,7 +105,8 @@ def test_devices_by_user_phone_and_label(connector: Script, phone: Device) -> No
 @pytest.mark.parametrize(
     "where",
     [f"dm/devices/{NOBODY}", "dm/devices?status=INFECTED", "dm/devices/mac/000000000000", "dm/users/nobody",
-     "dm/phones/0", "dm/phones/x", "dm/labels/nobody", f"dm/labels/devices/{NOBODY}", "sm/users/nobody", "nothing"],
+     "dm/phones/0", "dm/phones/x", "dm/labels/nobody", f"dm/labels/devices/{NOBODY}", "sm/users/nobody", "nothing",
+     "no%0athing"],
 )  # fmt: skip
 def test_no_data_is_a_404(connector: Script, where: str) -> None:
     response = connector.ask("GET", where, **JSON)

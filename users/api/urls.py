@@ -20,5 +20,5 @@ urlpatterns = [
     path("appstore/apps", views.NoApps.as_view(), name="appstore-apps"),
     path("appstore/apps/<str:key>", views.NoApp.as_view(), name="appstore-apps-one"),
 ]
-# after those of all other apps
-last = [re_path(r"^.*\Z", Unknown.as_view(), name=UNKNOWN)]
+# after those of all other apps; an address may have a line break in it
+last = [re_path(r"^(?s:.*)\Z", Unknown.as_view(), name=UNKNOWN)]
