@@ -21,4 +21,4 @@ urlpatterns = [
     path("appstore/apps/<str:key>", views.NoApp.as_view(), name="appstore-apps-one"),
 ]
 # after those of all other apps; an address may have a line break in it
-last = [re_path(r"^(?s:.*)\Z", Unknown.as_view(), name=UNKNOWN)]
+last = [re_path(r"^[\s\S]*\Z", Unknown.as_view(), name=UNKNOWN)]

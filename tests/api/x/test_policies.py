@@ -114,6 +114,7 @@ def test_a_configuration_is_uploaded_assigned_followed_and_removed(
         [listed] = script.get("configurations")["items"]
     assert (listed["assignment_count"], listed["states"]) == (2, {"PENDING": 1})
 
+    problem(script.ask("GET", by_label["Location"].replace(where, f"{X}configurations/{2**70}")), 404)
     assert script.ask("DELETE", by_label["Location"]).status_code == 204
     assert ConfigurationAssignment.objects.count() == 1
     problem(script.ask("DELETE", where), 428)

@@ -40,4 +40,4 @@ urlpatterns = [
     ),
 ]
 # after those of all other apps; an address may have a line break in it
-last = [re_path(r"^x(?s:/.*)?\Z", XUnknown.as_view(), name=UNKNOWN)]
+last = [re_path(r"^x(?:/[\s\S]*)?\Z", XUnknown.as_view(), name=UNKNOWN)]
