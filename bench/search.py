@@ -68,7 +68,7 @@ def main(options: argparse.Namespace) -> None:
             line = f"all of them, {name}: p95 {_written(_p95, every)} ms, budget {BUDGET[name]} ms\n"
             told.figure(line, name=f"all, {name}", p95=_told(_p95, every))
         if options.api:
-            search_api.measure(here, EXPRESSIONS, options.rounds, told)
+            search_api.measure(here, EXPRESSIONS, options.rounds, BUDGET, told)
         told.end()
 
 

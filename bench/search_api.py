@@ -1,6 +1,6 @@
 """What finding devices costs a script: over HTTP, with its password, at a process of its own.
 
-And what all of them as a file take of that process' memory.
+And what all of them as a file take of that process' memory, which must not depend on how many there are.
 """
 
 import json
@@ -26,6 +26,7 @@ PASSWORD: Final = "correct horse battery"  # noqa: S105 - of a database that is 
 PAGE: Final = 50
 LARGEST: Final = 1000  # records of a page, as who walks through all of them asks for
 EXPORTS: Final = (10_000, 100_000)  # and all
+MOST_MORE: Final = 128  # megabytes above what the process had before the first; all there are would take gigabytes
 COLUMNS: Final = ("page", "first page", "count")
 OK: Final = 200
 
@@ -49,10 +50,15 @@ class Script:
             yield piece
 
 
-def measure(here: Site, expressions: Mapping[str, str], rounds: int, told: Telling) -> None:
+def measure(
+    here: Site, expressions: Mapping[str, str], rounds: int, budget: Mapping[str, float], told: Telling
+) -> None:
     with _serving(here) as (script, web):
         told.say(f"\nthe same through the API\n\n{'':32}" + "".join(f"{name + ' p50':>17}    p95" for name in COLUMNS))
         told.say("   found\n")
+        most = {**budget, "first page": budget["page"] + budget["count"]}
+        line = "".join(f"{most[name]:24.1f}" for name in COLUMNS)
+        told.figure(f"{'budget':32}{line}\n", name="API, budget", **{name: {"p95": most[name]} for name in COLUMNS})
         _tell("nothing but a ping", {"page": _times(lambda _: script.get("ping"), rounds)}, "", told)
         for name, expression in expressions.items():
             _search(script, name, expression, rounds, told)
@@ -93,6 +99,8 @@ def _exports(script: Script, web: Running, told: Telling) -> None:
     """How much more memory the process took meanwhile than it had before."""
     from devices.models import Device
 
+    began, peaks = web.megabytes(), {}
+    told.say(f"\nbudget of memory: {began + MOST_MORE:.0f} MB, however many rows\n")
     told.say(f"\n{'all of them as a file':32} {'seconds':>9} {'MB more':>9} {'MB at most':>11}   rows\n")
     everybody = Device.objects.order_by("pk").values_list("pk", flat=True)
     portal, script = _signed_in(script), _with_token(script)
@@ -115,6 +123,14 @@ def _exports(script: Script, web: Running, told: Telling) -> None:
             figures = {"seconds": seconds, "more": most - before, "most": most}
             line = f"{name:32} {seconds:9.1f} {most - before:9.1f} {most:11.1f}   {number:,}\n"
             told.figure(line, name=f"export, {name}", rows=number, **figures)
+            peaks[f"{name}, {number:,} rows"] = most
+    check(began, peaks)
+
+
+def check(began: float, peaks: Mapping[str, float]) -> None:
+    over = [f"{name}: {most:.0f} MB" for name, most in peaks.items() if most > began + MOST_MORE]
+    if over:
+        raise SystemExit(f"memory grows with the rows, from {began:.0f} MB on: {'; '.join(over)}")
 
 
 def _walked(script: Script, query: str) -> int:

@@ -39,7 +39,7 @@ class Expected:
     announced: Announced
 
 
-def checked(*, platform: str, owner: str, country: str, phone_number: str) -> Announced:
+def checked(*, platform: str, owner: str, country: str, phone_number: str, operator: str = "") -> Announced:
     """Raises AnnouncementRefused."""
     known = PLATFORMS.get(platform.strip().casefold(), "")
     owner, country, phone = owner.strip().upper(), country.strip().upper(), phone_number.strip()
@@ -53,7 +53,8 @@ def checked(*, platform: str, owner: str, country: str, phone_number: str) -> An
         phone = ""
     elif PHONE.fullmatch(phone) is None:
         raise AnnouncementRefused(_("“{text}” is no phone number.").format(text=phone[:40]))
-    return Announced(platform=known, owner=owner, phone_number=phone, country=country)
+    operator = "" if operator.strip().casefold() in NO_PHONE else operator.strip()
+    return Announced(platform=known, owner=owner, phone_number=phone, country=country, operator=operator)
 
 
 def read(content: bytes) -> list[Expected]:

@@ -23,6 +23,7 @@ class Announced:
     owner: str = ""
     phone_number: str = ""
     country: str = ""
+    operator: str = ""
 
 
 def issue_pin(user: User, actor: str) -> str:
@@ -64,7 +65,7 @@ def await_device(user: User, pin: RegistrationPin | None = None, announced: Anno
     record.pin = pin
     if announced is not None:
         record.platform, record.phone_number = announced.platform, announced.phone_number
-        record.home_country = announced.country
+        record.home_country, record.current_carrier = announced.country, announced.operator
     record.save()
     return record
 

@@ -94,8 +94,16 @@ CALLS: Final[Mapping[str, Call]] = {
             query("phoneNumber", str, "Its phone number."),
             query("pda", bool, "It has none."),
             query("countryCode", str, "Two letters."),
+            query("operator", str, "Of its SIM; PDA: none."),
             query("isEmployeeOwned", bool, "Or the company's."),
+            query("importUserFromLdap", bool, "Whoever is not known here is looked for in the directories."),
+            query(
+                "userFirstName", str, "Whoever is not known here is added as a local user, with what is said of them."
+            ),
+            query("userLastName", str, "Likewise."),
+            query("userEmailAddress", str, "Likewise."),
             query("notifyUser", bool, "By email."),
+            query("notifyUserBySMS", bool, "Not possible: `messages` says so."),
         ),
         response=_object({"registration": _object(dict.fromkeys(REGISTERED, TEXT))}),
         example={"registration": {"status": "SUCCESS", "userId": "mia", "platform": "iOS", "deviceUuid": UUID}},

@@ -1,6 +1,8 @@
 """What the OpenAPI document says of every call, held against what the server does."""
 
 import json
+import os
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
@@ -10,6 +12,7 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.validation import validate_schema
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
@@ -33,7 +36,7 @@ from users.services import api_credentials, api_tokens, lock_out
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once, pytest.mark.long]
 
-EXAMPLES: Final = 6  # of each call, good and bad ones
+EXAMPLES: Final = int(os.environ.get("EPMM_API_EXAMPLES", "6"))  # of each call, good and bad ones
 CHECKS: Final = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -115,6 +118,28 @@ def test_the_document_is_one_and_tells_every_call(db: None) -> None:
     names = [each["operationId"] for each in operations]
     assert len(set(names)) == len(names)
     assert [each["operationId"] for each in operations if not each.get("summary")] == []
+
+
+def bodies(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of what is sent and of what is answered when all is well, each by its media type."""
+    answers = {status: told for status, told in operation["responses"].items() if status.startswith("2")}
+    for name, told in {"request": operation.get("requestBody", {}), **answers}.items():
+        for media, content in told.get("content", {}).items():
+            yield f"{operation['operationId']} {name} {media}", content
+
+
+def test_each_body_has_an_example_that_fits_its_schema(db: None) -> None:
+    found = document.document()
+    told = [each for path in found["paths"].values() for operation in path.values() for each in bodies(operation)]
+    examples = {
+        name: [each["value"] for each in content.get("examples", {}).values()] for name, content in told if content
+    }
+
+    assert [name for name, values in examples.items() if not values] == []
+    for name, content in told:
+        validator = Draft202012Validator({**content["schema"], "components": found["components"]})
+        for value in examples[name]:
+            assert [f"{name}: {error.json_path} {error.message}" for error in validator.iter_errors(value)] == []
 
 
 def test_nothing_answers_otherwise_than_the_document_says(token: str) -> None:

@@ -67,7 +67,7 @@ def test_odd_addresses_lead_nowhere(script: Script, where: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "NONSENSE"])
-@pytest.mark.parametrize("where", ["", "nothing", "y/nothing", "ping"])
+@pytest.mark.parametrize("where", ["", "nothing", "y/nothing", "no%0athing", "ping"])
 def test_strangers_learn_nothing(transactional_db: None, method: str, where: str) -> None:
     response = Script(None).ask(method, where, b"{not json")
 

@@ -2,8 +2,9 @@
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -11,10 +12,13 @@ from devices.models import Device, InstalledApplication, Label
 from devices.services import labels
 from epmm.models import AuditEntry, AuditExport, Job
 from epmm.portal import record_pages
+from tests import directories
 from tests.api.conftest import Script, make_caller
+from tests.directories import GROUPS, PEOPLE
 from tests.factories import user as make_user
 from users.models import AdminRole, Directory, DirectoryEntry, DirectoryValue, Group, User
-from users.services import audit_export, custom_attributes
+from users.services import audit_export, custom_attributes, roles
+from users.services.directory import client, sync
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -150,6 +154,32 @@ def test_directory_entities(script: Script) -> None:
     assert (staff["name"], staff["dn"], staff["type"]) == ("Staff", "cn=staff,dc=corp", "group")
     assert script.get("admins/ldap_entities?type=ou")["results"] == []
     assert script.ask("GET", "admins/ldap_entities?type=tree").status_code == 400
+
+
+@pytest.mark.service("slapd")
+def test_directories_are_asked_and_while_one_is_away_their_copy(script: Script, tmp_path: Path) -> None:
+    client.forget_failures()
+    with directories.running(tmp_path / "slapd") as server:
+        directory = directories.directory(server)
+        server.add_group("Staff (*)", [server.add_person("anna")])
+        sync.run(directory)
+        roles.grant(User.objects.get(user_id="anna"), ["portal"], actor="test")
+        server.add_person("annika")  # since then
+        for nobody in ("*", "ann*", "ann)(uid=*", "ann\\2a", "(", "nna"):
+            asked = urlencode({"query": nobody, "type": "user"})
+            assert script.get(f"admins/ldap_entities?{asked}")["results"] == []
+        both = script.get("admins/ldap_entities?query=ANN")
+        told = [(each["principal"], each["name"], each["email"], each["roles"]) for each in both["results"]]
+        assert told == [
+            ("anna", "Anna Annason", "anna@mdm.example.test", ["portal"]),
+            ("annika", "Annika Annikason", "annika@mdm.example.test", []),
+        ]
+        second = script.get("admins/ldap_entities?query=ann&limit=1&offset=1")
+        assert (second["results"], second["totalCount"], second["hasMore"]) == (both["results"][1:], 2, False)
+        for kind, query, dn in (("group", "(*)", f"cn=Staff (*),{GROUPS}"), ("ou", "peop", PEOPLE)):
+            [found] = script.get(f"admins/ldap_entities?{urlencode({'type': kind, 'query': query})}")["results"]
+            assert (found["dn"], found["type"], found["roles"]) == (dn, kind, [])
+    assert script.get("admins/ldap_entities?query=ann")["results"] == both["results"][:1]
 
 
 def test_app_inventory_both_ways(script: Script, uuids: list[str]) -> None:

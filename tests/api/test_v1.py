@@ -1,5 +1,6 @@
 """The older Web Services API, for shipped connectors (specification of the REST API, section 9)."""
 
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -10,8 +11,10 @@ from devices.services import labels, seeding
 from epmm import mail_options, options, settings_store
 from epmm.models import AuditEntry, Mail
 from epmm.portal import record_pages
-from tests.api.conftest import Script, basic
-from users.models import User
+from tests import directories
+from tests.api.conftest import Script, basic, make_caller
+from users.models import AdminRole, User
+from users.services.directory import client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 JSON = {"Accept": "application/json"}
@@ -102,7 +105,8 @@ def test_devices_by_user_phone_and_label(connector: Script, phone: Device) -> No
 @pytest.mark.parametrize(
     "where",
     [f"dm/devices/{NOBODY}", "dm/devices?status=INFECTED", "dm/devices/mac/000000000000", "dm/users/nobody",
-     "dm/phones/0", "dm/phones/x", "dm/labels/nobody", f"dm/labels/devices/{NOBODY}", "sm/users/nobody", "nothing"],
+     "dm/phones/0", "dm/phones/x", "dm/labels/nobody", f"dm/labels/devices/{NOBODY}", "sm/users/nobody", "nothing",
+     "no%0athing"],
 )  # fmt: skip
 def test_no_data_is_a_404(connector: Script, where: str) -> None:
     response = connector.ask("GET", where, **JSON)
@@ -142,16 +146,55 @@ def test_unlocking_by_get_is_a_setting(connector: Script, phone: Device) -> None
 
 def test_registering_a_device(connector: Script) -> None:
     person = User.objects.create(user_id="mia")
-    query = "userId=mia&platform=I&pda=true&countryCode=AT&isEmployeeOwned=true&operator=PDA&deviceType=iPhone"
-    told = connector.ask("PUT", f"dm/register?{query}", **JSON).json()["registration"]
+    query = "userId=mia&platform=I&pda=true&countryCode=AT&isEmployeeOwned=true&operator=A1&deviceType=iPhone"
+    told = connector.ask("PUT", f"dm/register?{query}", **JSON).json()
 
     device = Device.objects.get(user=person)
-    assert told == {"status": "SUCCESS", "userId": "mia", "platform": "iOS", "deviceUuid": str(device.uuid)}
+    expected = {"status": "SUCCESS", "userId": "mia", "platform": "iOS", "deviceUuid": str(device.uuid)}
+    assert told == {"registration": expected}
     assert (device.status, device.owner) == ("VERIFICATION_PENDING", "EMPLOYEE")
+    assert connector.get(f"dm/devices/{device.uuid}", **JSON)["device"]["operator"] == "A1"
+
+
+def test_whoever_is_not_known_is_added_by_who_may_manage_users(connector: Script) -> None:
+    names = "userFirstName=Ada&userLastName=Ito&userEmailAddress=ada@example.com"
+    where = f"dm/register?userId=ada&platform=I&operator=PDA&{names}"
+    make_caller("enroller", [AdminRole.API, AdminRole.DEVICE_ENROLL])
+    assert Script(basic("enroller"), base="/api/v1/").ask("PUT", where).status_code == 403
+    assert connector.ask("PUT", f"{where}&notifyUser=true").status_code == 400  # no mail server is set up
+    assert not User.objects.filter(user_id="ada").exists()
+
+    told = connector.ask("PUT", f"{where}&notifyUserBySMS=true", **JSON).json()
+    ada = User.objects.get(user_id="ada")
+    assert (ada.first_name, ada.last_name, ada.email, ada.source) == ("Ada", "Ito", "ada@example.com", "local")
+    assert ada.granted_role_keys() == {"portal"}
+    assert told["registration"]["deviceUuid"] == str(ada.devices.get().uuid)
+    assert (ada.devices.get().current_carrier, "SMS" in told["messages"]["message"]) == ("", True)
+    assert connector.ask("PUT", where.replace("Ada", "Eve"), **JSON).status_code == 200
+    assert (ada.devices.count(), User.objects.get(user_id="ada").first_name) == (1, "Ada")
+
+
+@pytest.mark.service("slapd")
+def test_whoever_is_not_known_is_taken_from_a_directory(connector: Script, tmp_path: Path) -> None:
+    client.forget_failures()
+    where = "dm/register?userId={}&platform=I&importUserFromLdap=true"
+    with directories.running(tmp_path / "slapd") as server:
+        server.add_person("ada")
+        directories.directory(server)
+        make_caller("enroller", [AdminRole.API, AdminRole.DEVICE_ENROLL])
+        assert Script(basic("enroller"), base="/api/v1/").ask("PUT", where.format("ada")).status_code == 403
+        for nobody in ("nobody", "a*", ""):
+            assert connector.ask("PUT", where.format(nobody)).status_code == 404
+        assert connector.ask("PUT", where.format("ada")).status_code == 200
+    ada = User.objects.get(user_id="ada")
+    assert (ada.source, ada.email, ada.devices.count()) == ("ldap", "ada@mdm.example.test", 1)
+    assert connector.ask("PUT", where.format("ada")).status_code == 200  # known now: no directory is asked
+    assert connector.ask("PUT", where.format("eve")).status_code == 503
 
 
 @pytest.mark.parametrize(
-    ("query", "status"), [("userId=nobody&platform=I", 404), ("userId=mia&platform=A", 400), ("platform=I", 404),
+    ("query", "status"), [("userId=nobody&platform=I", 404),
+     ("userId=no body&platform=I&userFirstName=No", 400), ("userId=mia&platform=A", 400), ("platform=I", 404),
                           ("userId=mia&platform=I&countryCode=1", 400), ("userId=mia&platform=I&notifyUser=true", 400)]
 )  # fmt: skip
 def test_a_registration_that_cannot_be_changes_nothing(connector: Script, query: str, status: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench import digest, enroll, fleet_rows, push, search
+from bench import digest, enroll, fleet_rows, push, search, search_api
 from bench.answers import TOLD
 from devices.models import Device
 from devices.protocol.push import Outcome, Verdict
@@ -82,6 +82,11 @@ def a_page_that_is_short() -> None:
     search.check("everything", 49, 50)
 
 
+def an_export_that_holds_its_rows() -> None:
+    search_api.check(130, {"x, csv, 10,000 rows": 180, "x, csv, 100,000 rows": 130 + search_api.MOST_MORE})
+    search_api.check(130, {"x, csv, 10,000 rows": 180, "x, csv, 100,000 rows": 400})
+
+
 def a_device_without_inventory() -> None:
     enrolled()
     enroll.check(1)
@@ -94,10 +99,11 @@ def a_device_without_inventory() -> None:
         (refused, "1 of 2 pushes were not accepted: 400 BadDeviceToken"),
         (an_answer_that_was_set_aside, "0 records are up to date and list 0 applications"),
         (a_page_that_is_short, "everything: 49 on the first page, and 50 counted"),
+        (an_export_that_holds_its_rows, "memory grows with the rows, from 130 MB on: x, csv, 100,000 rows: 400 MB"),
         (a_device_without_inventory, "1 of 1 devices are enrolled, and 0 have an inventory"),
         (lambda: fleet_rows.check(1), "0 records are up to date, of 1"),
     ],
-    ids=["push", "digest", "search", "enroll", "fleet"],
+    ids=["push", "digest", "search", "export", "enroll", "fleet"],
 )
 def test_what_is_not_true_is_no_measurement(harm: Callable[[], None], said: str) -> None:
     with pytest.raises(SystemExit, match=said):

@@ -171,13 +171,13 @@ class Schema(AutoSchema):
     def get_response_serializers(self) -> Any:
         if not self.is_ours:
             return self._of_compat()
-        media = self.said.media if self.method == "GET" and self.said.media else (JSON,)
-        return {(self._success, each): self._answer() for each in media} | {
+        media = self.said.media if self.method == "GET" and self.said.media else {JSON: None}
+        return {(self._success, each): self._answer(example) for each, example in media.items()} | {
             (str(status), problems.MEDIA_TYPE): OpenApiResponse(ProblemDetails, WHEN[status])
             for status in self._failures()
         }
 
-    def _answer(self) -> Any:
+    def _answer(self, example: Any) -> Any:
         if self.method == "GET" and isinstance(self.said, Listed | All):
             kind, is_paged = self.said.item, isinstance(self.said, Listed)
             items = {"type": "array", "items": self.resolve_serializer(kind, "response").ref}
@@ -188,7 +188,8 @@ class Schema(AutoSchema):
         kind = self.said.tells.get(self.method)
         if kind is None:
             return OpenApiResponse(None, "Done.")
-        return OpenApiResponse(kind, HTTPStatus(int(self._success)).phrase, _examples(kind))
+        examples = _examples(kind) if example is None else [OpenApiExample("Example", example)]
+        return OpenApiResponse(kind, HTTPStatus(int(self._success)).phrase, examples)
 
     def _failures(self) -> list[int]:
         view, method = self.said, self.method
@@ -206,8 +207,8 @@ class Schema(AutoSchema):
         media = v1_document.MEDIA if self.is_old else (call.media_type,)
         statuses = v1_document.STATUSES if self.is_old else compat_document.STATUSES
         failure = v1_document.SAID if self.is_old else compat_document.ENVELOPE_OF_ERRORS
-        told = {("200", each): OpenApiResponse(call.response, "OK", examples) for each in media}
-        return told | {
+        answer = {("200", each): OpenApiResponse(call.response, "OK", examples) for each in media}
+        return (answer if call.response is not None else {}) | {
             (str(status), each): OpenApiResponse(failure, WHEN[status])
             for status in statuses
             for each in (v1_document.MEDIA if self.is_old else (JSON,))

@@ -1,11 +1,10 @@
-"""GET authorized/users, device_spaces, admins/ldap_entities."""
+"""GET authorized/users, device_spaces."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
 from django.apps import apps
-from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,10 +12,9 @@ from rest_framework.response import Response
 from epmm import masking
 from epmm.api import envelope
 from epmm.api.paging import Window, ordered, page
-from epmm.portal.keyset import Order
 from epmm.spaces import GLOBAL_SPACE
 from users.api.base import ApiView
-from users.models import DirectoryValue, Group, Role, User, acting
+from users.models import Role, User, acting
 from users.services.people_lists import find
 
 PAGE: Final = 200
@@ -29,7 +27,6 @@ SORTS: Final = {
     "displayName": "full_name",
 }
 SOURCES: Final = {User.Source.LOCAL: "Local", User.Source.LDAP: "LDAP", User.Source.OIDC: "OIDC"}
-ENTITIES: Final = ("user", "group", "ou")
 
 
 class Users(ApiView):
@@ -58,24 +55,6 @@ class Spaces(ApiView):
     def get(self, _request: Request) -> Response:
         count = not self.parameters.flag("excludeDeviceCount", default=False)
         return Response(envelope.page([space(GLOBAL_SPACE, has_count=count)], total=1, has_more=False))
-
-
-class DirectoryEntities(ApiView):
-    """Of the copy that the sync keeps: no directory waits for a connector."""
-
-    told_parameters = frozenset({"type"})
-
-    def get(self, _request: Request) -> Response:
-        self.space  # noqa: B018 - as above
-        kind = self.parameters.choice("type", ENTITIES, "user")
-        window = Window.read(self.parameters, limit=PAGE)
-        query = self.parameters.text("query", longest=200).strip()
-        found: QuerySet[Any] = _people(query) if kind == "user" else _groups(kind, query)
-        order = Order("user_id" if kind == "user" else "name")
-        shown = page(found, order, window, name=(self.person.pk, kind, query))
-        names = _distinguished_names(shown.rows)
-        results = [_entity(each, names) for each in shown.rows]
-        return Response(envelope.page(results, total=shown.total, has_more=shown.has_more))
 
 
 def person(user: User) -> dict[str, Any]:
@@ -114,38 +93,3 @@ def space(number: int, *, has_count: bool) -> dict[str, Any]:
     devices = apps.get_model("devices", "Device").objects.exclude(status="RETIRED")
     count = {"deviceCount": devices.count()} if has_count else {}
     return {"id": number, "name": _("Global"), "path": f"/{number}/", **count}
-
-
-def _people(query: str) -> QuerySet[User]:
-    people = User.objects.filter(source=User.Source.LDAP).prefetch_related("role_grants", "memberships__group__roles")
-    return find(people, query) if query else people
-
-
-def _groups(kind: str, query: str) -> QuerySet[Group]:
-    meant = Group.Kind.GROUP if kind == "group" else Group.Kind.UNIT
-    groups = Group.objects.filter(kind=meant, directory__isnull=False, gone_at=None).prefetch_related("roles")
-    named = Q(name__icontains=query) | Q(dn__icontains=query)
-    return groups.filter(named) if query else groups
-
-
-def _distinguished_names(shown: Sequence[Model]) -> dict[int, str]:
-    people = [each.pk for each in shown if isinstance(each, User)]
-    return {row.user_id: row.text for row in DirectoryValue.objects.filter(user__in=people, name="dn")}
-
-
-def _entity(found: Model, names: Mapping[int, str]) -> dict[str, Any]:
-    if isinstance(found, Group):
-        kind = "group" if found.kind == Group.Kind.GROUP else "ou"
-        roles = [role.key for role in found.roles.all()]
-        return {"name": found.name, "dn": found.dn, "principal": found.name, "type": kind, "roles": roles}
-    if not isinstance(found, User):
-        raise TypeError
-    told = person(found)
-    return {
-        "name": told["displayName"],
-        "dn": names.get(found.pk, ""),
-        "principal": told["principal"],
-        "type": "user",
-        "email": told["email"],
-        "roles": told["roles"],
-    }

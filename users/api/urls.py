@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from users.api import attributes, audit_logs, people, views
+from users.api import attributes, audit_logs, directory_entities, people, views
 from users.api.base import Unknown
 from users.api.permissions import UNKNOWN
 
@@ -11,7 +11,7 @@ urlpatterns = [
     path("attributes/definitions", attributes.Definitions.as_view(), name="attributes-definitions"),
     path("device_spaces", people.Spaces.as_view(), name="device-spaces"),
     path("device_spaces/mine", people.MySpaces.as_view(), name="device-spaces-mine"),
-    path("admins/ldap_entities", people.DirectoryEntities.as_view(), name="admins-ldap-entities"),
+    path("admins/ldap_entities", directory_entities.DirectoryEntities.as_view(), name="admins-ldap-entities"),
     path("admins/actions", audit_logs.Actions.as_view(), name="admins-actions"),
     path("admins/<str:source>/actions", audit_logs.Actions.as_view(), name="admins-actions-of"),
     path("logs/audit_logs_export", audit_logs.Export.as_view(), name="audit-logs-export"),
@@ -20,5 +20,5 @@ urlpatterns = [
     path("appstore/apps", views.NoApps.as_view(), name="appstore-apps"),
     path("appstore/apps/<str:key>", views.NoApp.as_view(), name="appstore-apps-one"),
 ]
-# after those of all other apps
-last = [re_path(r"^.*\Z", Unknown.as_view(), name=UNKNOWN)]
+# after those of all other apps; an address may have a line break in it
+last = [re_path(r"^[\s\S]*\Z", Unknown.as_view(), name=UNKNOWN)]

@@ -110,5 +110,12 @@ class OneUser(V1View):
 def known(name: str) -> User:
     try:
         return people.by_user_id(name)
-    except UnknownPerson as error:
-        raise ApiError(404, "user.not.found", _("There is no such user.")) from error
+    except UnknownPerson:
+        return found(None)
+
+
+def found(user: User | None) -> User:
+    """Raises ApiError."""
+    if user is None:
+        raise ApiError(404, "user.not.found", _("There is no such user."))
+    return user

@@ -109,7 +109,7 @@ class OneAssignment(Deleted[ConfigurationAssignment]):
         self, *, locked: bool, number: int, assignment: int
     ) -> ConfigurationAssignment:
         rows = ConfigurationAssignment.objects.select_related("configuration", "label", "device")
-        return found(rows.defer("device__details"), locked=locked, pk=assignment, configuration=number)
+        return found(rows.defer("device__details"), locked=locked, pk=assignment, configuration__pk=number)
 
     def remove(self, row: ConfigurationAssignment) -> None:
         meant = row.device or row.label

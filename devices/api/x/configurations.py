@@ -204,9 +204,11 @@ class Configurations(Listed[Configuration], _Upload):
 
 class Versions(_Upload):
     says = {"POST": "Upload a new version of a configuration; the devices that have it get it."}
+    matched = frozenset({"POST"})
 
     def perform(self, prepared: ConfigurationProfile) -> Answer:
-        row = one(self.kwargs["number"])
+        row = one(self.kwargs["number"], locked=True)
+        self.matches(row)
         if row.identifier != prepared.identifier:
             sentence = _("The PayloadIdentifier of this profile is another one than {identifier}.")
             raise ConfigurationRefused(sentence.format(identifier=row.identifier))

@@ -240,8 +240,17 @@ class OneDevice(One[Device]):
 # --- All of them ------------------------------------------------------------------------------------------------------
 
 
+def _lines(table: Any) -> str:
+    written = io.StringIO()
+    csv.writer(written).writerows(table)
+    return written.getvalue()
+
+
 class AskedExport(WhichFields):
     format = serializers.ChoiceField(["ndjson", "csv"], default="ndjson")
+
+
+_COLUMNS: Final = {name: value for name, value in {**EXAMPLE, **EXAMPLE["values"]}.items() if name != "values"}
 
 
 class Export(XView):
@@ -250,7 +259,7 @@ class Export(XView):
     says = {"GET": "All devices of what is asked for, in a stream: an object in each line, or a table."}
     asks = AskedExport
     tells = {"GET": {"type": "string"}}
-    media = (NDJSON, CSV)
+    media = {NDJSON: json.dumps(EXAMPLE) + "\n", CSV: _lines([_COLUMNS.keys(), _COLUMNS.values()])}
     told_parameters = frozenset({"label", "retired", "format"})
 
     def get(self, _request: Request) -> StreamingHttpResponse:
@@ -305,9 +314,3 @@ def _csv(found: QuerySet[Device], first: list[Device], asked: Wanted) -> Iterato
 
 def _cell(value: Any) -> str:
     return plain("; ".join(map(str, value)) if isinstance(value, list) else value)
-
-
-def _lines(table: Any) -> str:
-    written = io.StringIO()
-    csv.writer(written).writerows(table)
-    return written.getvalue()

@@ -25,7 +25,7 @@ KEY = "Idempotency-Key"
 NEW = {"user_id": "mia", "first_name": "Mia", "email": "mia@example.com"}
 
 
-@pytest.mark.parametrize(("where", "status"), [("users", 401), ("", 401), ("nothing", 401)])
+@pytest.mark.parametrize(("where", "status"), [("users", 401), ("", 401), ("nothing", 401), ("no%0athing", 401)])
 def test_strangers_get_problem_details(transactional_db: None, where: str, status: int) -> None:
     response = Script(None, base=X).ask("GET", where)
 
@@ -34,7 +34,8 @@ def test_strangers_get_problem_details(transactional_db: None, where: str, statu
 
 
 def test_wrong_addresses_and_methods_are_told(script: Script) -> None:
-    problem(script.ask("GET", "nothing"), 404)
+    for nowhere in ("nothing", "no%0athing", "users/%0a"):
+        problem(script.ask("GET", nowhere), 404)
     problem(script.ask("GET", ""), 404)
     problem(script.ask("PUT", "users"), 405)
 

@@ -1,6 +1,7 @@
 """Labels, configurations, declarations and certificates, as scripts see to them."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -34,9 +35,10 @@ def phones(script: Script) -> list[str]:
     return [str(uuid) for uuid in found.values_list("uuid", flat=True)]
 
 
-def upload(script: Script, where: str = "configurations", raw: bytes | None = None, key: str = "") -> Any:
-    body = {"profile": b64encode(raw or profile()).decode()}
-    return script.ask("POST", where, body, **({KEY: key} if key else {}))
+def upload(
+    script: Script, where: str = "configurations", raw: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> Any:
+    return script.ask("POST", where, {"profile": b64encode(raw or profile()).decode()}, **(headers or {}))
 
 
 def test_labels_are_made_edited_by_who_has_read_them_and_deleted(script: Script, phones: list[str]) -> None:
@@ -79,16 +81,22 @@ def test_devices_come_to_manual_labels_and_go(script: Script, phones: list[str])
 def test_a_configuration_is_uploaded_assigned_followed_and_removed(
     script: Script, phones: list[str], django_assert_max_num_queries: Any
 ) -> None:
-    made = upload(script, key="one")
+    made = upload(script, headers={KEY: "one"})
     assert made.status_code == 201, made.content
-    assert upload(script, key="one").json() == made.json()
+    assert upload(script, headers={KEY: "one"}).json() == made.json()
     where = made["Location"]
     found = script.get(where)
     assert (found["identifier"], found["version"], found["versions"][0]["uploaded_by"]) == (IDENTIFIER, 1, "script")
     problem(upload(script), 409)
-    second = upload(script, f"{where}/versions", profile(edition=2))
+    edition, seen = profile(edition=2), {"If-Match": made["ETag"]}
+    problem(upload(script, f"{where}/versions", edition), 428)
+    second = upload(script, f"{where}/versions", edition, seen | {KEY: "two"})
     assert second.json()["version"] == 2
-    problem(upload(script, f"{where}/versions", profile(identifier="com.example.other")), 422)
+    problem(upload(script, f"{where}/versions", profile(edition=3), seen), 412)
+    assert script.get(where) == upload(script, f"{where}/versions", edition, seen | {KEY: "two"}).json()
+    assert script.ask("GET", where)["ETag"] == second["ETag"]
+    other = profile(identifier="com.example.other")
+    problem(upload(script, f"{where}/versions", other, {"If-Match": second["ETag"]}), 422)
     assert not Configuration.objects.filter(identifier="com.example.other").exists()
 
     label = labels.create("Pilot", actor="test")
@@ -106,6 +114,7 @@ def test_a_configuration_is_uploaded_assigned_followed_and_removed(
         [listed] = script.get("configurations")["items"]
     assert (listed["assignment_count"], listed["states"]) == (2, {"PENDING": 1})
 
+    problem(script.ask("GET", by_label["Location"].replace(where, f"{X}configurations/{2**70}")), 404)
     assert script.ask("DELETE", by_label["Location"]).status_code == 204
     assert ConfigurationAssignment.objects.count() == 1
     problem(script.ask("DELETE", where), 428)

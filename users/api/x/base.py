@@ -51,7 +51,7 @@ class XView(ApiView):
     asks: ClassVar[type[Asked]] = Asked
     asking: ClassVar[frozenset[str]] = frozenset({"GET"})  # methods that have these; the others have none
     status: ClassVar[Mapping[str, int]] = {}
-    media: ClassVar[Sequence[str]] = ()  # of what GET answers, where that is no JSON
+    media: ClassVar[Mapping[str, Any]] = {}  # of what GET answers, each with an example, where no serializer has one
     keyed: ClassVar[frozenset[str]] = frozenset()  # methods that take an Idempotency-Key
     matched: ClassVar[frozenset[str]] = frozenset()  # that need an If-Match
     tagged: ClassVar[frozenset[str]] = frozenset()  # whose answers have an ETag

@@ -39,5 +39,5 @@ urlpatterns = [
         name="x-webhook-delivery-redeliver",
     ),
 ]
-# after those of all other apps
-last = [re_path(r"^x(?:/.*)?\Z", XUnknown.as_view(), name=UNKNOWN)]
+# after those of all other apps; an address may have a line break in it
+last = [re_path(r"^x(?:/[\s\S]*)?\Z", XUnknown.as_view(), name=UNKNOWN)]

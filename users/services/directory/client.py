@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from users.errors import DirectoryDown, DirectoryError, DirectoryRefused, NoLdap
@@ -44,6 +45,11 @@ _failed_at: Final[dict[str, float]] = {}
 
 def is_installed() -> bool:
     return ldap is not None
+
+
+def enabled() -> QuerySet[Directory]:
+    """Those that are asked."""
+    return Directory.objects.filter(is_enabled=True).exclude(url="").order_by("pk")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from users.errors import DirectoryError, DirectoryUnavailable
@@ -24,12 +25,23 @@ def proven(user: User, password: str, typed: str) -> User | None:
     it early.  Raises DirectoryUnavailable when nobody was proven and one of them could not be asked.
     """
     known = DirectoryEntry.objects.filter(user=user.pk or 0, directory__isnull=False).first()
-    enabled = Directory.objects.filter(is_enabled=True).exclude(url="").order_by("pk")
-    own_first = sorted(enabled, key=lambda each: known is None or each.pk != known.directory_id)
+    own_first = sorted(client.enabled(), key=lambda each: known is None or each.pk != known.directory_id)
+    return _first(own_first, lambda directory: _ask(directory, user, known, password, typed))
+
+
+def taken_in(name: str) -> User | None:
+    """Whoever is called so in a directory, as the next sync would have them.
+
+    Raises DirectoryUnavailable when nobody was found and one of them could not be asked.
+    """
+    return _first(client.enabled(), lambda directory: read(directory, name))
+
+
+def _first(directories: Iterable[Directory], ask: Callable[[Directory], User | None]) -> User | None:
     is_away = False
-    for directory in own_first:
+    for directory in directories:
         try:
-            found = _ask(directory, user, known, password, typed)
+            found = ask(directory)
         except DirectoryError as error:
             logger.warning("a directory could not be asked", extra={"directory": directory.pk, "reason": str(error)})
             is_away = True

@@ -62,9 +62,7 @@ def ask(directory: Directory, *, accepts_losses: bool = False) -> None:
 def ask_for_due() -> None:
     """Each directory whose time has come."""
     now = timezone.now()
-    for directory in (
-        Directory.objects.filter(is_enabled=True, sync_minutes__gt=0).exclude(url="").select_related("sync")
-    ):
+    for directory in client.enabled().filter(sync_minutes__gt=0).select_related("sync"):
         if _is_due(directory, now):
             ask(directory)
 
