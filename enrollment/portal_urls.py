@@ -27,6 +27,7 @@ urlpatterns = [
     path("settings/enterprise", enterprise.enterprise, name="settings-enterprise"),
     path("settings/domains", domains.listed, name="settings-domains"),
     path("settings/domains/add", domains.add, name="settings-domains-add"),
+    path("settings/domains/offers", domains.offers, name="settings-domains-offers"),
     path("settings/domains/remove", domains.remove, name="settings-domains-remove"),
     path("settings/domains/files", domains.show, name="settings-domains-show"),
     path("settings/domains/test", domains.test, name="settings-domains-test"),

@@ -36,9 +36,9 @@ BY_CODE: Final[dict[str, Reason]] = {}
 NOT_OFFERED: Final = _reason(
     "E-101",
     _(
-        "Account-driven enrollment is switched off. Switch it on under Settings > iOS > MDM"
-        " (manage.py setting ios.mdm.account_driven_device_enrollment on; and ios.mdm.profile, without which there is"
-        " none)."
+        "Account-driven enrollment is switched off, or the enrollment domain offers none to this kind of device. Switch"
+        " it on under Settings > iOS > MDM (manage.py setting ios.mdm.account_driven_device_enrollment on; and"
+        " ios.mdm.profile, without which there is none)."
     ),
     _("Your organization has not enabled work enrollment for this account."),
 )
@@ -177,7 +177,10 @@ DEVICE_LIMIT: Final = _reason(
 )
 FAMILY_REFUSED: Final = _reason(
     "E-307",
-    _("The rule of the group that the step names, or registration.allowed_families, leaves this kind of device out."),
+    _(
+        "The rule of the group or the enrollment domain that the step names, or registration.allowed_families, leaves"
+        " this kind of device out."
+    ),
     _("Your organization does not allow this kind of device. Ask your administrator, code {code}."),
 )
 SYSTEM_TOO_OLD: Final = _reason(
@@ -198,8 +201,8 @@ ANOTHER_PERSONS_DEVICE: Final = _reason(
 KIND_REFUSED: Final = _reason(
     "E-310",
     _(
-        "The rule of the group that the step names leaves this kind of enrollment out. Change it under Settings >"
-        " Enrollment rules."
+        "The rule of the group or the enrollment domain that the step names leaves this kind of enrollment out. Change"
+        " it under Settings > Enrollment rules, or Enrollment domains."
     ),
     _("Your organization does not allow you this kind of enrollment. Ask your administrator, code {code}."),
 )

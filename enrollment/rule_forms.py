@@ -37,7 +37,7 @@ class RuleForm(forms.Form):
     )
     families = forms.MultipleChoiceField(
         label=gettext_lazy("Kinds of device"),
-        choices=[(family, outlook.FAMILY_NAMES.get(family, family)) for family in FAMILIES],
+        choices=outlook.FAMILY_CHOICES,
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )

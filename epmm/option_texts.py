@@ -14,6 +14,7 @@ HOST: Final = re.compile(r"[A-Za-z0-9.:\-\u00a1-\uffff]{1,253}")
 DOMAIN: Final = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 FAMILIES: Final = ("iPhone", "iPad", "Mac", "RealityDevice")
 PLATFORMS: Final = ("iOS", "macOS", "visionOS")
+OFFERS: Final = tuple(f"{kind}/{family}" for kind in ("adde", "aaue") for family in FAMILIES)
 RIGHTS: Final = tuple(str(1 << bit) for bit in range(13))  # Apple's AccessRights
 REQUIRED_RIGHTS: Final = frozenset({"1", "2", "16"})
 PROVISIONING_LOOK, PROVISIONING_CHANGE = "64", "128"
@@ -33,6 +34,15 @@ def domains(text: str) -> tuple[str, ...]:
     if any(DOMAIN.fullmatch(domain) is None for domain in found):
         raise InvalidSetting(_("domains separated by commas, for example example.com,corp.example.com"))
     return found
+
+
+def domain_offers(text: str) -> tuple[str, ...]:
+    """`example.com=adde/iPhone`, one for each kind of enrollment and each kind of device that a domain offers it to."""
+    found = tuple(item.strip() for item in text.split(",") if item.strip())
+    pairs = [item.partition("=")[::2] for item in found]
+    if any(HOST.fullmatch(domain) is None or offer not in OFFERS for domain, offer in pairs):
+        raise InvalidSetting(_("offers separated by commas, for example example.com=adde/iPhone,example.com=aaue/Mac"))
+    return tuple(f"{domain.lower()}={offer}" for domain, offer in pairs)
 
 
 def limit(text: str) -> int | None:

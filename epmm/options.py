@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from epmm import masking, option_texts, settings_store
-from epmm.option_texts import FAMILIES, PLATFORMS, RIGHTS
+from epmm.option_texts import FAMILIES, OFFERS, PLATFORMS, RIGHTS
 from epmm.settings_store import Setting, Several, choice, flag, number, parsed, several
 
 COMMAND_HISTORY_DAYS: Final = number(
@@ -211,6 +211,16 @@ ENROLLMENT_DOMAINS: Final[Setting[tuple[str, ...]]] = parsed(
     accepts=gettext_lazy("domains separated by commas; empty means the host of the public URL"),
     help=gettext_lazy("What people may type after the @ of their work address."),
 )
+DOMAIN_OFFERS: Final[Setting[tuple[str, ...]]] = parsed(
+    "enrollment.domain_offers",
+    default=(),
+    parse=option_texts.domain_offers,
+    accepts=gettext_lazy(
+        "offers separated by commas, such as example.com=adde/iPhone; a domain without any offers whatever is switched"
+        " on"
+    ),
+    help=gettext_lazy("Which kinds of enrollment a domain offers to which kinds of device, where that is not all."),
+)
 SIGN_PROFILE: Final = flag(
     "enrollment.sign_profile", default=True, help=gettext_lazy("Sign enrollment profiles. Off is for laboratories.")
 )
@@ -371,3 +381,9 @@ def access_rights() -> int:
 def enrollment_domains() -> tuple[str, ...]:
     """The domains people may type; the host of the public URL when none is set."""
     return settings_store.read(ENROLLMENT_DOMAINS) or (settings.PUBLIC_HOST,)
+
+
+def domain_offers(domain: str) -> frozenset[str]:
+    """`adde/iPhone` and the like; all there are, unless somebody has narrowed the domain."""
+    pairs = (item.split("=") for item in settings_store.read(DOMAIN_OFFERS))
+    return frozenset(offer for of, offer in pairs if of == domain) or frozenset(OFFERS)

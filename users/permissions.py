@@ -53,6 +53,7 @@ NEEDED: Final[Mapping[str, str]] = {
     "settings-domains": AdminRole.SETTINGS_VIEW,
     "settings-domains-show": AdminRole.SETTINGS_VIEW,
     "settings-domains-add": AdminRole.SETTINGS_MANAGE,
+    "settings-domains-offers": AdminRole.SETTINGS_MANAGE,
     "settings-domains-remove": AdminRole.SETTINGS_MANAGE,
     "settings-domains-test": AdminRole.SETTINGS_MANAGE,
     "settings-retired": AdminRole.SETTINGS_VIEW,

@@ -45,12 +45,17 @@ def _kind(request: DiscoveryRequest) -> Enrollment.Kind:
     # Without parameters (a redirect that lost them) every enrollment domain is meant.
     if request.domain and request.domain not in options.enrollment_domains():
         raise Refused(reasons.FOREIGN_IDENTIFIER)
-    return kind_for(request.identifier)
+    return kind_for(request.identifier, domain=request.domain, family=request.model_family or "")
 
 
-def kind_for(identifier: str) -> Enrollment.Kind:
+def kind_of(user: User, family: str = "") -> Enrollment.Kind:
+    """What somebody known is led to, who types an address in the domain of their account.  Raises Refused."""
+    return kind_for(user.user_id, domain=policy.account_domain(user), family=family)
+
+
+def kind_for(identifier: str, *, domain: str = "", family: str = "") -> Enrollment.Kind:
     """What whoever types this is led to.  Raises Refused."""
-    offered = policy.offered()
+    offered = policy.offered(domain, family)
     if not offered:
         raise Refused(reasons.NOT_OFFERED)
     return offered[0] if len(offered) == 1 else _by_role(identifier)

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -21,7 +22,6 @@ from enrollment import reasons
 from enrollment.services import authorities, domain_check, outlook, policy, rules
 from enrollment.services.findings import Finding, Verdict
 from enrollment.simulator import discovery
-from enrollment.simulator.hardware import Family
 from enrollment.simulator.network import Network
 from enrollment.simulator.refusal import DeviceRefused, TurnedAway
 from epmm import health, options, settings_store
@@ -171,11 +171,12 @@ def directories() -> Iterator[Finding]:
 def discovered(identifier: str | None) -> Iterator[Finding]:
     """Ask as a device does, over HTTPS with verified certificates."""
     asked = identifier if identifier and "@" in identifier else f"doctor@{options.enrollment_domains()[0]}"
+    family = policy.family_met(people.domain_of(asked))
     port = urlsplit(settings.PUBLIC_URL).port
     ports = {settings.PUBLIC_HOST: port} if port else {}
     network = Network(trust=settings.TLS_DIR / "ca.pem")
     try:
-        server = discovery.ask(network.client, discovery.well_known(asked, Family.IPHONE, ports))
+        server = discovery.ask(network.client, discovery.well_known(asked, family, ports))
     except TurnedAway as refusal:
         yield Finding.stops("discovery", f"{asked} is turned away: {refusal.sentence or refusal.reason}")
         return
@@ -199,7 +200,8 @@ def person(identifier: str, *, family: str = "", os_version: str = "") -> Iterat
     kinds = [kind for kind in Enrollment.Kind if policy.ROLE[kind] in user.role_keys()] or [Enrollment.Kind.ADDE]
     families = [family] if family else FAMILIES
     for kind in kinds:
-        yield from _checks(user, [policy.Facts(kind=kind, family=each, os_version=os_version) for each in families])
+        facts = policy.Facts(kind=kind, domain=people.domain_of(identifier), os_version=os_version)
+        yield from _checks(user, [replace(facts, family=each) for each in families])
     yield from _rules(user, family)
     requirement = settings_store.read(options.REQUIREMENT)
     if requirement == "identity_provider":

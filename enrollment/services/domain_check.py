@@ -9,8 +9,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,10 +22,10 @@ from django.conf import settings
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
+from enrollment.services import policy
 from enrollment.services.findings import Finding, Verdict
 from enrollment.simulator import discovery
 from enrollment.simulator.discovery import Server
-from enrollment.simulator.hardware import Family
 from enrollment.simulator.network import Network, media_type
 from enrollment.simulator.refusal import DeviceRefused, TurnedAway
 from epmm import audit
@@ -34,6 +36,7 @@ TESTED: Final = "enrollment_domain.tested"
 WHO: Final = "test"  # before the @; the answer tells nobody whether such a person exists
 SECONDS: Final = 15.0
 LARGEST: Final = 16_384  # bytes of an answer; ours has a hundred
+WAY: Final = "answered by"  # in the audit log
 HTTPS: Final = 443
 HERE: Final = "127.0.0.1"
 
@@ -55,24 +58,43 @@ class Hop:
     media_type: str
 
 
+class Way(StrEnum):
+    """How a device that asks the domain gets its answer."""
+
+    OWN = "own"  # this server is the domain
+    REDIRECT = "redirect"
+    FILE = "file"
+    APPLE = "apple"  # the domain has no answer, so a device asks Apple School Manager or Apple Business
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    findings: list[Finding]
+    way: Way | None  # None: nobody was reached
+
+    @property
+    def is_good(self) -> bool:
+        return all(finding.verdict is Verdict.OK for finding in self.findings)
+
+
 def leads_here(server: Server) -> bool:
     return urlsplit(server.base_url).hostname == settings.PUBLIC_HOST
 
 
-def test(domain: str, *, actor: str, address: str | None) -> list[Finding]:
+def test(domain: str, *, actor: str, address: str | None) -> Outcome:
     """For an administrator, who is seen to have asked."""
-    findings = check(domain)
-    is_good = all(finding.verdict is Verdict.OK for finding in findings)
+    outcome = check(domain)
+    told = {each.subject: each.sentence for each in outcome.findings if each.verdict is not Verdict.OK}
     audit.record(
         TESTED,
         actor=actor,
         address=address,
         subject_type="enrollment_domain",
         subject=domain,
-        status=AuditEntry.Status.SUCCESS if is_good else AuditEntry.Status.FAILED,
-        details={finding.subject: finding.sentence for finding in findings if finding.verdict is not Verdict.OK},
+        status=AuditEntry.Status.SUCCESS if outcome.is_good else AuditEntry.Status.FAILED,
+        details=({WAY: outcome.way.value} if outcome.way else {}) | told,
     )
-    return findings
+    return outcome
 
 
 def last_tests(domains: Collection[str]) -> dict[str, AuditEntry]:
@@ -82,15 +104,23 @@ def last_tests(domains: Collection[str]) -> dict[str, AuditEntry]:
     return {entry.subject: entry for entry in AuditEntry.objects.filter(pk__in=newest)}
 
 
-def check(domain: str, *, inner: Inner | None = None, seconds: float = SECONDS) -> list[Finding]:
-    """What a phone of somebody in this domain would find, in the order in which it would."""
+def last_way(domain: str, entry: AuditEntry | None) -> Way | None:
+    """As the last test saw it; None where none did."""
+    known = Way.OWN if domain == settings.PUBLIC_HOST else None
+    seen = entry.details.get(WAY) if entry is not None else None
+    return Way(seen) if seen in set(Way) else known
+
+
+def check(domain: str, *, inner: Inner | None = None, seconds: float = SECONDS) -> Outcome:
+    """What a device of somebody in this domain would find, in the order in which it would."""
     guarded = _Guarded(domain, inner or _tls, deadline=time.monotonic() + seconds)
     network = Network(transport=guarded)
+    family = policy.family_met(domain)
     answers: list[Server | Exception] = []
 
     def ask() -> None:
         try:
-            address = discovery.well_known(f"{WHO}@{domain}", Family.IPHONE, _ports())
+            address = discovery.well_known(f"{WHO}@{domain}", family, _ports())
             answers.append(discovery.ask(network.client, address))
         except Exception as error:  # noqa: BLE001 - told below, in the thread that asked
             answers.append(error)
@@ -101,7 +131,26 @@ def check(domain: str, *, inner: Inner | None = None, seconds: float = SECONDS) 
     thread.join(seconds)
     network.close()
     answer = answers[0] if answers else TimeoutError()
-    return [*_hops(guarded.hops), *_verdict(domain, answer)]
+    way = _way(domain, guarded.hops)
+    findings = [*_hops(guarded.hops), *_verdict(domain, answer)]
+    if way is Way.APPLE:
+        sentence = _(
+            "Devices since iOS 18.2, macOS 15.2, visionOS 2.2 ask Apple next, which leads Managed Apple Accounts"
+            " to the server that your organization named there. This test does not see that; older devices stop here."
+        )
+        findings.append(Finding.warning("Apple", sentence))
+    return Outcome(findings=findings, way=way)
+
+
+def _way(domain: str, hops: Sequence[Hop]) -> Way | None:
+    """By whoever answered last."""
+    if not hops:
+        return None
+    if hops[-1].host == settings.PUBLIC_HOST:
+        return Way.OWN if domain == settings.PUBLIC_HOST else Way.REDIRECT
+    if hops[-1].status >= HTTPStatus.BAD_REQUEST:
+        return Way.APPLE
+    return Way.REDIRECT if hops[-1].status >= HTTPStatus.MULTIPLE_CHOICES else Way.FILE
 
 
 def _hops(hops: list[Hop]) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """Enrollment domains: what people may type after the @, and what the web server of each has to say."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from string import Template
 from typing import Final
@@ -13,6 +14,7 @@ from enrollment.protocol import discovery as protocol
 from enrollment.services import discovery, policy
 from epmm import options, settings_store
 from epmm.models import SettingRow
+from epmm.option_texts import OFFERS
 from epmm.settings_store import InvalidSetting
 from users.models import User
 
@@ -50,7 +52,24 @@ def remove(domain: str, *, actor: str, address: str | None) -> bool:
         if domain not in present:
             return False
         _write(tuple(each for each in present if each != domain), actor=actor, address=address)
+        _write_offers(domain, (), actor=actor, address=address)
     return True
+
+
+def narrow(domain: str, offers: Collection[str], *, actor: str, address: str | None) -> None:
+    """Leave it these (`adde/iPhone`) of what is switched on.  Raises InvalidSetting."""
+    if not offers:
+        raise InvalidSetting(_("one kind of enrollment for one kind of device at least; or remove the domain"))
+    with transaction.atomic():
+        _locked()
+        _write_offers(domain, () if set(OFFERS) <= set(offers) else offers, actor=actor, address=address)
+
+
+def offered(domain: str) -> dict[Enrollment.Kind, list[str]]:
+    """The kinds that it offers, each with the kinds of device that the settings allow, too."""
+    allowed = settings_store.read(options.ALLOWED_FAMILIES)
+    by_family = {family: policy.offered(domain, family) for family in allowed}
+    return {kind: [family for family, kinds in by_family.items() if kind in kinds] for kind in policy.offered(domain)}
 
 
 def accounts_in(domain: str) -> int:
@@ -59,8 +78,9 @@ def accounts_in(domain: str) -> int:
 
 
 def _locked() -> tuple[str, ...]:
-    """As they stand now, not as this process last read them; two who add at once wait for one another."""
-    list(SettingRow.objects.select_for_update().filter(name=options.ENROLLMENT_DOMAINS.name))
+    """As they stand now, not as this process last read them; two who change them at once wait for one another."""
+    names = (options.ENROLLMENT_DOMAINS.name, options.DOMAIN_OFFERS.name)
+    list(SettingRow.objects.select_for_update().filter(name__in=names).order_by("name"))
     settings_store.clear_cache()
     return options.enrollment_domains()
 
@@ -72,9 +92,17 @@ def _write(domains: tuple[str, ...], *, actor: str, address: str | None) -> None
     settings_store.change(options.ENROLLMENT_DOMAINS.name, text, actor=actor, address=address)
 
 
-def files() -> list[tuple[str, str]]:
-    """The document as a file, one for each kind that is switched on: a file cannot tell people apart."""
-    kinds = policy.offered() or [Enrollment.Kind.ADDE]
+def _write_offers(domain: str, offers: Collection[str], *, actor: str, address: str | None) -> None:
+    present = settings_store.read(options.DOMAIN_OFFERS)
+    others = [item for item in present if not item.startswith(f"{domain}=")]
+    items = (*others, *(f"{domain}={offer}" for offer in offers))
+    if items != present:
+        settings_store.change(options.DOMAIN_OFFERS.name, ",".join(items), actor=actor, address=address)
+
+
+def files(domain: str) -> list[tuple[str, str]]:
+    """The document as a file, one for each kind that the domain offers: a file cannot tell people or devices apart."""
+    kinds = policy.offered(domain) or [Enrollment.Kind.ADDE]
     base = f"{settings.PUBLIC_URL}/enroll"
     return [
         (discovery.VERSION[kind], protocol.document(discovery.VERSION[kind], f"{base}/{kind.value}").decode())

@@ -1,6 +1,6 @@
 """What happens when this person enrolls a device now?  Asked of the same services that an enrollment asks."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,12 +15,14 @@ from enrollment.services import consent, discovery, policy, rules
 from enrollment.services.policy import Facts, Refused
 from enrollment.services.rules import Said, Sayings, T
 from epmm import options, settings_store
+from epmm.option_texts import FAMILIES
 from users.errors import AccountDisabled, PasswordMustChange
 from users.models import User
 from users.services import sign_in as credentials
 
 KINDS: Final[Mapping[str, str | Promise]] = dict(Device.EnrollmentType.choices)
 FAMILY_NAMES: Final[Mapping[str, str]] = {"RealityDevice": "Apple Vision Pro"}
+FAMILY_CHOICES: Final = [(family, FAMILY_NAMES.get(family, family)) for family in FAMILIES]
 LABELS: Final[Mapping[policy.Check, str | Promise]] = {
     policy.account_enabled: gettext_lazy("The person is enabled"),
     policy.feature_on: gettext_lazy("This kind of enrollment is switched on"),
@@ -30,6 +32,7 @@ LABELS: Final[Mapping[policy.Check, str | Promise]] = {
     policy.account_in_domain: gettext_lazy("The Managed Apple Account is in an enrollment domain"),
     policy.within_device_limit: gettext_lazy("The device limit leaves room"),
     policy.family_allowed: gettext_lazy("This kind of device is allowed"),
+    policy.domain_offers: gettext_lazy("The enrollment domain offers it to this kind of device"),
     policy.system_recent_enough: gettext_lazy("The system is recent enough"),
     policy.not_another_persons: gettext_lazy("The device is not another person's"),
 }
@@ -61,7 +64,7 @@ class Outlook:
 def look(user: User, *, family: str, os_version: str = "", udid: str = "") -> Outlook:
     said = rules.of(user.pk)
     try:
-        kind = discovery.kind_for(user.user_id)
+        kind = discovery.kind_of(user, family)
     except Refused as refused:
         return Outlook(kind=None, refusal=refused, checks=(), spoken=tuple(spoken(said, family)))
     facts = Facts(kind=kind, family=family, os_version=os_version, udid=udid)
@@ -111,7 +114,7 @@ def kinds_text(kinds: tuple[str, ...]) -> str:
     return ", ".join(str(KINDS[kind]) for kind in kinds if kind in KINDS)
 
 
-def families_text(families: tuple[str, ...]) -> str:
+def families_text(families: Sequence[str]) -> str:
     return ", ".join(FAMILY_NAMES.get(family, family) for family in families)
 
 

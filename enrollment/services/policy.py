@@ -13,7 +13,9 @@ from enrollment.reasons import Reason
 from enrollment.services import rules
 from enrollment.services.rules import PLATFORM_OF, Sayings
 from epmm import options, settings_store
+from epmm.option_texts import FAMILIES
 from users.models import Role, User
+from users.services import people
 
 __all__ = ["PLATFORM_OF", "Facts", "Refused", "examine", "offered", "require"]
 
@@ -26,6 +28,7 @@ class Facts:
     """What is known of the device so far; hints from the device itself, so good for refusing, not for trusting."""
 
     kind: Enrollment.Kind
+    domain: str = ""  # behind the @ of what was typed
     family: str = ""
     os_version: str = ""
     udid: str = ""
@@ -54,11 +57,28 @@ def account_enabled(user: User, _: Facts, __: Sayings) -> None:
         raise Refused(reasons.ACCOUNT_DISABLED)
 
 
-def offered() -> list[Enrollment.Kind]:
-    """What is switched on."""
+def offered(domain: str = "", family: str = "") -> list[Enrollment.Kind]:
+    """What is switched on, and what the domain leaves of it to this kind of device; without a family, to any."""
     if not settings_store.read(options.MDM_PROFILE):
         return []
-    return [kind for kind, switch in FEATURE.items() if settings_store.read(switch)]
+    left = left_by(domain, family)
+    return [kind for kind, switch in FEATURE.items() if kind in left and settings_store.read(switch)]
+
+
+def left_by(domain: str, family: str = "") -> set[Enrollment.Kind]:
+    """The kinds that the domain leaves to this kind of device, switched on or not; without a family, to any."""
+    offers = options.domain_offers(domain)
+    families = (family,) if family else FAMILIES
+    return {kind for kind in Enrollment.Kind if any(f"{kind}/{each}" in offers for each in families)}
+
+
+def family_met(domain: str) -> str:
+    """A kind of device that the domain offers something to, for who asks it as a device does."""
+    return next((family for family in FAMILIES if offered(domain, family)), FAMILIES[0])
+
+
+def account_domain(user: User) -> str:
+    return people.domain_of(user.managed_apple_account or "")
 
 
 def feature_on(_: User, facts: Facts, __: Sayings) -> None:
@@ -83,8 +103,7 @@ def account_present(user: User, _: Facts, __: Sayings) -> None:
 
 
 def account_in_domain(user: User, _: Facts, __: Sayings) -> None:
-    domain = (user.managed_apple_account or "").rpartition("@")[2]
-    if domain not in options.enrollment_domains():
+    if account_domain(user) not in options.enrollment_domains():
         raise Refused(reasons.FOREIGN_ACCOUNT)
 
 
@@ -110,6 +129,15 @@ def family_allowed(_: User, facts: Facts, said: Sayings) -> None:
     families = said.families()
     if facts.family and facts.family not in families.value:
         raise Refused(reasons.FAMILY_REFUSED, rule=families.origin)
+
+
+def domain_offers(user: User, facts: Facts, _: Sayings) -> None:
+    """The account's counts as well as the typed one, which no device need tell."""
+    for domain in (facts.domain, account_domain(user)):
+        if facts.kind not in left_by(domain):
+            raise Refused(reasons.KIND_REFUSED, rule=domain)
+        if facts.kind not in left_by(domain, facts.family):
+            raise Refused(reasons.FAMILY_REFUSED, rule=domain)
 
 
 def system_recent_enough(_: User, facts: Facts, said: Sayings) -> None:
@@ -151,6 +179,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     account_in_domain,
     within_device_limit,
     family_allowed,
+    domain_offers,
     system_recent_enough,
     not_another_persons,
 )

@@ -105,7 +105,11 @@ class State:
 
     def facts(self) -> policy.Facts:
         return policy.Facts(
-            kind=Enrollment.Kind(self.kind), family=self.family, os_version=self.os_version, udid=self.udid
+            kind=Enrollment.Kind(self.kind),
+            domain=people.domain_of(self.identifier),
+            family=self.family,
+            os_version=self.os_version,
+            udid=self.udid,
         )
 
 

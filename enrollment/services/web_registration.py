@@ -79,7 +79,7 @@ def note(
 def allowed(user: User, *, family: str, address: str | None) -> Ticket:
     """For who has signed in already.  A refusal leaves a trace, so that its code can be looked up.  Raises Refused."""
     try:
-        kind = discovery.kind_for(user.user_id)
+        kind = discovery.kind_of(user, family)
         policy.require(user, policy.Facts(kind=kind, family=family))
     except Refused as refused:
         _trace(user, refused, family, address)

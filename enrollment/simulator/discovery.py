@@ -11,7 +11,6 @@ from urllib.parse import quote
 import httpx2
 
 from enrollment.simulator.errors import coded_error
-from enrollment.simulator.hardware import Family
 from enrollment.simulator.network import follow, media_type
 from enrollment.simulator.refusal import DeviceRefused, TurnedAway
 
@@ -41,11 +40,11 @@ def domain_of(identifier: str) -> str:
     return domain
 
 
-def well_known(identifier: str, family: Family, ports: Mapping[str, int]) -> str:
+def well_known(identifier: str, family: str, ports: Mapping[str, int]) -> str:
     domain = domain_of(identifier)
     port = ports.get(domain.lower())
     host = f"{domain}:{port}" if port else domain
-    return f"https://{host}/.well-known/com.apple.remotemanagement?{who(identifier)}&model-family={family.value}"
+    return f"https://{host}/.well-known/com.apple.remotemanagement?{who(identifier)}&model-family={family}"
 
 
 def who(identifier: str) -> str:

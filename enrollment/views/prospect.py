@@ -10,14 +10,13 @@ from django.views.decorators.http import require_safe
 
 from devices.models import os_version_number
 from enrollment.services import outlook
-from epmm.option_texts import FAMILIES
 from users.models import User
 
 
 class DeviceForm(forms.Form):
     family = forms.ChoiceField(
         label=gettext_lazy("Device"),
-        choices=[(family, outlook.FAMILY_NAMES.get(family, family)) for family in FAMILIES],
+        choices=outlook.FAMILY_CHOICES,
     )
     os_version = forms.CharField(
         label=gettext_lazy("OS version"),

@@ -70,7 +70,7 @@ def changed(request: HttpRequest) -> HttpResponse:
 
 def _outstanding(request: HttpRequest, user: User) -> list[PolicyText]:
     try:
-        kind = discovery.kind_for(user.user_id)
+        kind = discovery.kind_of(user)
     except Refused:
         kind = Enrollment.Kind.ADDE
     return consent.outstanding(user, kind, reads(request))

@@ -216,7 +216,13 @@ CUSTOM_ATTRIBUTES: Final = Node(slug="attributes", label=_("Custom Attributes"),
 DOMAINS: Final = Node(slug="domains", label=_("Enrollment domains"), page="settings-domains")
 
 # Settings whose pages are more than a form of this tree.
-ELSEWHERE: Final = (options.ENROLLMENT_DOMAINS, options.PRIVACY_PAGE, options.TERMS, options.ACCESS_RIGHTS)
+ELSEWHERE: Final = (
+    options.ENROLLMENT_DOMAINS,
+    options.DOMAIN_OFFERS,
+    options.PRIVACY_PAGE,
+    options.TERMS,
+    options.ACCESS_RIGHTS,
+)
 
 _TREE: Final = (
     Group(

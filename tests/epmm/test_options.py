@@ -20,6 +20,8 @@ ACCEPTED = [
     ("enrollment.domains", "", ()),
     ("enrollment.domains", " Example.com,corp.example.com ,", ("example.com", "corp.example.com")),
     ("enrollment.domains", "xn--bcher-kva.example", ("xn--bcher-kva.example",)),
+    ("enrollment.domain_offers", " Example.com=adde/Mac, a.b=aaue/iPhone", ("example.com=adde/Mac", "a.b=aaue/iPhone")),
+    ("enrollment.domain_offers", "", ()),
     ("general.enterprise_name", "x" * 65, "x" * 64),
 ]
 REFUSED = [
@@ -40,6 +42,11 @@ REFUSED = [
     ("registration.minimum_os", "watchOS=10"),
     ("registration.minimum_os", "iOS=17.0.0.0"),
     ("registration.minimum_os", "iOS=\uff11\uff17"),
+    ("enrollment.domain_offers", "adde/Mac"),
+    ("enrollment.domain_offers", "=adde/Mac"),
+    ("enrollment.domain_offers", "example.com=adde"),
+    ("enrollment.domain_offers", "example.com=adde/Watch"),
+    ("enrollment.domain_offers", "example.com=mdm-adde/Mac"),
     ("enrollment.domains", "localhost"),
     ("enrollment.domains", "example.com;corp.example.com"),
     ("enrollment.domains", "-example.com"),

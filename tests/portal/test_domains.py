@@ -15,6 +15,7 @@ from enrollment.services import domain_check
 from enrollment.services.findings import Verdict
 from epmm import options, outbound, settings_store
 from epmm.models import AuditEntry, SettingRow
+from epmm.option_texts import OFFERS
 from tests.portal.conftest import SignedIn
 from tests.portal.pages import text
 
@@ -65,12 +66,39 @@ def test_the_file_and_the_rules_of_each_server_are_shown(signed_in: SignedIn) ->
     assert client.get(f"{DOMAINS}/files?domain=elsewhere.test").status_code == 404
 
 
+def test_what_a_domain_offers_is_narrowed_in_a_dialog(signed_in: SignedIn) -> None:
+    client = signed_in()
+    settings_store.change("enrollment.domains", "example.com,other.test", actor="test")
+    settings_store.change(options.ADDE.name, "on", actor="test")
+    assert text(client.get(f"{DOMAINS}/offers?domain=example.com")).count("checked") == len(OFFERS)
+
+    nothing = client.post(f"{DOMAINS}/offers", {"domain": "example.com", "go": "1"})
+    assert (nothing.status_code, options.domain_offers("example.com")) == (422, frozenset(OFFERS))
+    assert "at least" in text(nothing)
+    chosen = {"domain": "example.com", "go": "1", "adde": ["Mac", "iPad"], "aaue": ["iPhone"]}
+    assert client.post(f"{DOMAINS}/offers", chosen).status_code == 204
+    assert options.domain_offers("example.com") == {"adde/iPad", "adde/Mac", "aaue/iPhone"}
+    assert options.domain_offers("other.test") == set(OFFERS)
+    entry = AuditEntry.objects.get(subject=options.DOMAIN_OFFERS.name)
+    assert (entry.actor, entry.details["from"]) == ("admin", "")
+    page = text(client.get(DOMAINS))
+    assert re.findall(r': <span class="quiet">(.*?)<', page) == [
+        "iPad, Mac",
+        "iPhone, iPad, Mac, Apple Vision Pro",
+    ]  # of the kind that is switched on
+    assert "mdm-byod" not in text(client.get(f"{DOMAINS}/files?what=file&domain=example.com"))
+
+    client.post(f"{DOMAINS}/remove", {"domain": "example.com"})
+    client.post(f"{DOMAINS}/add", {"domain": "example.com"})
+    assert options.domain_offers("example.com") == set(OFFERS)
+
+
 Handler = Callable[[httpx2.Request], httpx2.Response]
 GOOD = {"Servers": [{"Version": "mdm-adde", "BaseURL": "https://mdm.example.test:8443/enroll/adde"}]}
 
 
 def look(handler: Handler, *, seconds: float = 5.0) -> tuple[dict[str, Verdict], str]:
-    findings = domain_check.check("example.com", inner=lambda: httpx2.MockTransport(handler), seconds=seconds)
+    findings = domain_check.check("example.com", inner=lambda: httpx2.MockTransport(handler), seconds=seconds).findings
     return {each.subject: each.verdict for each in findings}, " ".join(each.sentence for each in findings)
 
 
@@ -171,6 +199,7 @@ def _slow() -> Iterator[bytes]:
     ("response", "sentence"),
     [
         (lambda: httpx2.Response(404), "404"),
+        (lambda: httpx2.Response(503), "ask Apple next"),
         (lambda: httpx2.Response(200, text="{}"), "not application/json"),
         (lambda: httpx2.Response(200, json=[]), "Servers is not a list"),
         (lambda: httpx2.Response(200, json={"Servers": [{"Version": "mdm-adde"}]}), "BaseURL is missing"),
@@ -197,6 +226,47 @@ def test_a_name_that_does_not_resolve_and_another_server_are_told(names: dict[st
 
     names.clear()
     assert "does not resolve" in look(lambda _request: httpx2.Response(200))[1]
+
+
+def _answered(request: httpx2.Request) -> httpx2.Response:
+    """Each domain in its own way."""
+    match request.headers["Host"].partition(":")[0]:
+        case "redirect.test":
+            return httpx2.Response(
+                307, headers={"Location": f"https://mdm.example.test:8443{request.url.raw_path.decode()}"}
+            )
+        case "file.test" | "mdm.example.test":
+            family = request.url.params["model-family"]
+            return httpx2.Response(200, json=GOOD) if family == "Mac" else httpx2.Response(403)
+        case _:
+            return httpx2.Response(404)
+
+
+def test_the_page_says_how_each_domain_answered_when_it_was_tested(
+    signed_in: SignedIn, names: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = {
+        "mdm.example.test": "This server is the domain.",
+        "redirect.test": "Redirect",
+        "file.test": "Static file",
+        "nothing.test": "By Apple only: the domain itself does not answer.",
+        "unknown.test": "Its web server redirects to this one, or serves a file.",  # nobody is reached
+    }
+    names |= dict.fromkeys(("redirect.test", "file.test", "nothing.test"), "93.184.215.14")
+    monkeypatch.setattr(domain_check, "_tls", lambda: httpx2.MockTransport(_answered))
+    client = signed_in()
+    settings_store.change("enrollment.domains", ",".join(ways), actor="test")
+    settings_store.change(options.ADDE.name, "on", actor="test")
+    # asked as what it offers something to
+    settings_store.change(options.DOMAIN_OFFERS.name, ",".join(f"{each}=adde/Mac" for each in ways), actor="test")
+
+    for domain in ways:
+        client.post(f"{DOMAINS}/test", {"domain": domain})
+
+    row = r"<td><strong>(\S+)</strong>.*?</td>\s*<td>.*?</td>\s*<td>(.*?)</td>\s*<td>.*?>(OK|Failed)<"
+    rows = re.findall(row, text(client.get(DOMAINS)), re.DOTALL)
+    assert {domain: way for domain, way, _verdict in rows} == ways
+    assert [verdict for *_row, verdict in rows] == ["OK", "OK", "OK", "Failed", "Failed"]
 
 
 def test_test_now_tells_what_was_found_and_leaves_a_line(signed_in: SignedIn, names: dict[str, str]) -> None:

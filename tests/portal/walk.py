@@ -100,6 +100,7 @@ STATES: Final = (
 )
 # What an address needs to show something, besides the ticked row.
 QUERIES: Final = {
+    "settings-domains-offers": {"domain": HOST},
     "settings-domains-remove": {"domain": HOST},
     "settings-domains-show": {"domain": HOST, "what": "rules"},
     "settings-domains-test": {"domain": HOST},

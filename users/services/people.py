@@ -131,6 +131,11 @@ def without_own_domain(typed: str, domains: Sequence[str]) -> str:
     return local if domain in domains else name
 
 
+def domain_of(typed: str) -> str:
+    """What stands behind the last @, if there is one."""
+    return typed.strip().lower().rpartition("@")[2] if "@" in typed else ""
+
+
 def own_domains(*more: str) -> list[str]:
     """Domains behind whose `@` nothing else is meant than in front of it."""
     return [*options.enrollment_domains(), *(domain.lower() for domain in more if domain)]

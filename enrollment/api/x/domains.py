@@ -4,16 +4,19 @@ from collections.abc import Sequence
 
 from django.http import Http404
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from enrollment.services import domain_check, domains
+from enrollment.services.domain_check import Way
 from enrollment.services.findings import Verdict
 from epmm import options
 from epmm.api import problems
 from epmm.api.fields import Given, Text, Told
 from epmm.client_address import client_address
+from epmm.option_texts import OFFERS
 from epmm.settings_store import InvalidSetting
 from users.api import throttling
 from users.api.x.base import All, Done, XView
@@ -21,12 +24,26 @@ from users.services.idempotency import Answer
 
 
 class DomainTold(Told):
-    example = {"domain": "example.com", "own": False}
+    example = {"domain": "example.com", "own": False, "offers": ["adde/iPhone", "aaue/iPhone"]}
     domain = serializers.CharField()
     own = serializers.SerializerMethodField(help_text="The host of the public URL, which answers itself.")
 
     def get_own(self, row: dict[str, str]) -> bool:
         return domains.is_own(row["domain"])
+
+    offers = serializers.SerializerMethodField(
+        help_text="Kinds of enrollment, each with a kind of device; those that are switched off are not offered yet."
+    )
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(OFFERS)))
+    def get_offers(self, row: dict[str, str]) -> list[str]:
+        present = options.domain_offers(row["domain"])
+        return [offer for offer in OFFERS if offer in present]
+
+
+class Offers(Given):
+    example = {"offers": ["adde/iPhone", "aaue/iPhone"]}
+    offers = serializers.ListField(child=serializers.ChoiceField(OFFERS), allow_empty=False, max_length=len(OFFERS))
 
 
 class NewDomain(Given):
@@ -56,8 +73,19 @@ class Domains(All, Done):
 
 
 class OneDomain(XView):
-    says = {"DELETE": "Whoever has an account of this domain enrolls no more."}
-    tells = {"DELETE": None}
+    says = {
+        "DELETE": "Whoever has an account of this domain enrolls no more.",
+        "PUT": "Leave the domain these kinds of enrollment for these kinds of device.",
+    }
+    takes = {"PUT": Offers}
+    tells = {"DELETE": None, "PUT": DomainTold}
+
+    def put(self, _request: Request, domain: str) -> Response:
+        if domain not in options.enrollment_domains():
+            raise Http404
+        address = client_address(self.request._request)
+        domains.narrow(domain, self.given["offers"], actor=self.actor, address=address)
+        return Response(self.shown({"domain": domain}))
 
     def delete(self, _request: Request, domain: str) -> Response:
         if not domains.remove(domain, actor=self.actor, address=client_address(self.request._request)):
@@ -75,11 +103,17 @@ class TestTold(Told):
     __test__ = False
     example = {
         "good": True,
+        "way": "redirect",
         "findings": [
             {"subject": "BaseURL", "verdict": "ok", "sentence": "Devices are led to this server (example.com)."}
         ],
     }
-    good = serializers.BooleanField()
+    good = serializers.BooleanField(source="is_good")
+    way = serializers.ChoiceField(
+        [each.value for each in Way],
+        allow_null=True,
+        help_text="How the domain answers: `own`: it is this server; `apple`: not at all, so devices ask Apple.",
+    )
     findings = FindingTold(many=True)
 
 
@@ -92,6 +126,5 @@ class TestDomain(XView):
         if domain not in options.enrollment_domains():
             raise Http404
         throttling.admit_elsewhere()
-        found = domain_check.test(domain, actor=self.actor, address=client_address(self.request._request))
-        good = all(finding.verdict is Verdict.OK for finding in found)
-        return Response(self.shown({"good": good, "findings": found}))
+        outcome = domain_check.test(domain, actor=self.actor, address=client_address(self.request._request))
+        return Response(self.shown(outcome))

@@ -7,9 +7,11 @@ import pytest
 from enrollment import reasons
 from enrollment.models import AttemptStep, Step
 from enrollment.services import domain_check, trace
+from enrollment.services.domain_check import Outcome
 from enrollment.services.findings import Finding
 from epmm import mail_options, options, settings_store
 from epmm.models import AuditEntry, Job
+from epmm.option_texts import OFFERS
 from epmm.rate_limit import Buckets
 from tests import factories
 from tests.api.conftest import Script
@@ -30,13 +32,18 @@ def test_domains_come_and_go(script: Script) -> None:
     assert {each["domain"] for each in script.get("enrollment_domains")["items"]} == {
         own["domain"], "corp.example.test",
     }  # fmt: skip
+    left = {"offers": ["adde/Mac"]}
+    assert script.ask("PUT", "enrollment_domains/corp.example.test", left).json()["offers"] == ["adde/Mac"]
+    assert script.get("enrollment_domains")["items"][0]["offers"] == list(OFFERS)
+    problem(script.ask("PUT", "enrollment_domains/corp.example.test", {"offers": []}), 422)
+    problem(script.ask("PUT", "enrollment_domains/elsewhere.test", left), 404)
     assert script.ask("DELETE", "enrollment_domains/corp.example.test").status_code == 204
     problem(script.ask("DELETE", "enrollment_domains/corp.example.test"), 404)
 
 
 def test_a_domain_is_tested_as_often_as_it_helps(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     finding = Finding.stops("Answer", "The name does not resolve.")
-    monkeypatch.setattr(domain_check, "check", lambda _domain: [finding])
+    monkeypatch.setattr(domain_check, "check", lambda _domain: Outcome(findings=[finding], way=None))
     monkeypatch.setattr(throttling, "_elsewhere", Buckets(per_second=0.001, burst=1))
     [domain] = options.enrollment_domains()
 
@@ -44,6 +51,7 @@ def test_a_domain_is_tested_as_often_as_it_helps(script: Script, monkeypatch: py
     told = script.ask("POST", f"enrollment_domains/{domain}/test").json()
     assert told == {
         "good": False,
+        "way": None,
         "findings": [{"subject": "Answer", "verdict": "stops", "sentence": "The name does not resolve."}],
     }
     assert AuditEntry.objects.get(action="enrollment_domain.tested").status == AuditEntry.Status.FAILED

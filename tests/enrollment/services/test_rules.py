@@ -11,6 +11,7 @@ from devices.models import Device, Enrollment
 from enrollment import reasons
 from enrollment.models import Attempt, LocalText, PolicyText, Rule
 from enrollment.services import consent, discovery, doctor, local_texts, outlook, policy, rules, ruling
+from enrollment.services.findings import Verdict
 from enrollment.services.local_texts import TextRefused
 from enrollment.services.policy import Facts, Refused
 from enrollment.services.ruling import RuleRefused, Written
@@ -140,6 +141,37 @@ def test_a_sign_in_is_refused_with_the_rule_in_its_trace_and_the_preview_says_th
     assert "Kinds of device: Mac, of Sales (Corp)" in told
 
 
+@pytest.mark.parametrize(
+    ("typed", "offers", "reason", "whose"),
+    [
+        ("school.example", "school.example=aaue/iPhone", reasons.KIND_REFUSED, "school.example"),
+        ("school.example", "mdm.example.test=aaue/iPhone", reasons.KIND_REFUSED, "mdm.example.test"),
+        ("mdm.example.test", "mdm.example.test=adde/Mac", reasons.FAMILY_REFUSED, "mdm.example.test"),
+    ],
+)
+def test_who_comes_past_discovery_is_held_to_what_the_domains_offer(
+    sheet: Sheet, switch: Switch, typed: str, offers: str, reason: reasons.Reason, whose: str
+) -> None:
+    """As by a static file, which leads every device of its domain to the same kind."""
+    switch("ios.mdm.account_driven_user_enrollment", "on")
+    switch("enrollment.domains", "mdm.example.test,school.example")
+    switch("enrollment.domain_offers", offers)
+    sheet.identifier = f"anna@{typed}"
+    sheet.post()
+
+    page = sheet.sign_in()
+
+    assert reason.code in page.content.decode()
+    step = Attempt.objects.get().steps.latest("pk")
+    assert (step.code, step.details["rule"]) == (reason.code, whose)
+    stops = [finding.sentence for finding in doctor.person(sheet.identifier) if finding.verdict is Verdict.STOPS]
+    is_for_any_device = reason == reasons.KIND_REFUSED  # `doctor` is told no other
+    assert stops == [f"{reason.code} {reason.operator} ({whose})"] * is_for_any_device
+    switch("enrollment.domain_offers", offers.replace("aaue", "adde").replace("Mac", "iPhone"))
+    sheet.post()
+    assert sheet.sign_in().status_code == 308
+
+
 def test_the_preview_meets_what_the_sign_in_would(anna: User, switch: Switch) -> None:
     def code() -> str | None:
         found = outlook.look(anna, family="iPad").refusal
@@ -148,6 +180,9 @@ def test_the_preview_meets_what_the_sign_in_would(anna: User, switch: Switch) ->
     assert code() == reasons.NOT_OFFERED.code
     switch("ios.mdm.account_driven_device_enrollment", "on")
     assert code() is None
+    switch("enrollment.domain_offers", "mdm.example.test=adde/Mac")
+    assert code() == reasons.NOT_OFFERED.code
+    switch("enrollment.domain_offers", "")
     anna.must_change_password = True
     assert code() == reasons.PASSWORD_MUST_CHANGE.code
 

@@ -1,8 +1,11 @@
 import json
 import plistlib
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from enrollment.models import Attempt
 from epmm import rate_limit
@@ -13,16 +16,14 @@ PATH = "/.well-known/com.apple.remotemanagement"
 pytestmark = pytest.mark.django_db
 
 
-def ask(client: Client, query: str, **headers: str) -> tuple[int, dict[str, object]]:
+def ask(client: Client, query: str, **headers: str) -> tuple[int, dict[str, Any]]:
     answer = client.get(f"{PATH}?{query}" if query else PATH, headers=headers)
     return answer.status_code, answer.json()
 
 
 def version(client: Client, identifier: str, family: str = "iPhone") -> str:
     document = ask(client, f"user-identifier={identifier}&model-family={family}")[1]
-    servers = document["Servers"]
-    assert isinstance(servers, list)
-    return str(servers[0]["Version"])
+    return str(document["Servers"][0]["Version"])
 
 
 def test_the_document_names_exactly_one_server(client: Client, adde: None) -> None:
@@ -111,6 +112,37 @@ def test_the_role_decides_where_both_kinds_are_on(client: Client, adde: None, sw
     assert version(client, "anna@mdm.example.test") == "mdm-adde"
     assert version(client, "ben@mdm.example.test") == "mdm-byod"
     assert version(client, "cleo@mdm.example.test") == "mdm-adde"
+
+
+@pytest.mark.parametrize(
+    ("domain", "family", "answer"),
+    [
+        ("school.example", "iPhone", "mdm-byod"),
+        ("school.example", "Mac", "mdm-adde"),
+        ("school.example", "iPad", "E-101"),
+        ("mdm.example.test", "iPad", "mdm-adde"),  # which nobody has narrowed
+    ],
+)
+def test_a_domain_may_offer_less_than_is_switched_on(
+    client: Client, adde: None, switch: Switch, domain: str, family: str, answer: str
+) -> None:
+    switch("ios.mdm.account_driven_user_enrollment", "on")
+    switch("enrollment.domains", "mdm.example.test,school.example")
+    make_person("cleo", roles=(Role.ADDE, Role.AAUE))
+    query = f"user-identifier=cleo@{domain}&model-family={family}"
+
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            client.get(f"{PATH}?{query}")
+        return len(queries)
+
+    asked()  # what is the same for every question is known from here on
+    before = asked()
+    switch("enrollment.domain_offers", "school.example=aaue/iPhone,school.example=adde/Mac")
+    asked()
+    assert asked() <= before
+    body = ask(client, query)[1]
+    assert answer in (body.get("description"), *(each["Version"] for each in body.get("Servers", [])))
 
 
 def test_strangers_get_both_answers_and_always_the_same(client: Client, adde: None, switch: Switch) -> None:

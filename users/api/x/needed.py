@@ -54,6 +54,7 @@ NEEDED: Final[Mapping[str, str]] = {
     "x-enrollment-domains GET": AdminRole.SETTINGS_VIEW,
     "x-enrollment-domains POST": AdminRole.SETTINGS_MANAGE,
     "x-enrollment-domains-one DELETE": AdminRole.SETTINGS_MANAGE,
+    "x-enrollment-domains-one PUT": AdminRole.SETTINGS_MANAGE,
     "x-enrollment-domains-test POST": AdminRole.SETTINGS_MANAGE,
     "x-enrollment-attempts GET": AdminRole.LOGS_VIEW,
     "x-enrollment-attempts-one GET": AdminRole.LOGS_VIEW,
