@@ -52,7 +52,7 @@ class NewImport(Given):
 
 class FieldTold(Told):
     name = serializers.CharField()
-    before = serializers.JSONField(allow_null=True)
+    before = serializers.JSONField(help_text="Null of somebody new.")
     after = serializers.JSONField()
 
 
