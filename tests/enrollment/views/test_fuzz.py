@@ -13,7 +13,7 @@ from tests.flows.siege import lay
 from tests.flows.target import Target, made_in
 
 pytestmark = pytest.mark.long
-EXAMPLES = 120 if settings.get_current_profile_name() == "ci" else 60
+EXAMPLES = 200 if settings.get_current_profile_name() == "ci" else 60
 
 
 @pytest.fixture
