@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.hardware import Family, Hardware
 from enrollment.simulator.identity import Authority, name_of, new_rsa_key
 from enrollment.simulator.network import Network
-from enrollment.simulator.refusal import DeviceRefused, NoAnswer
+from enrollment.simulator.refusal import DeviceRefused, NoAnswer, TurnedAway
 
 PASSWORD: Final = "correct horse battery"  # noqa: S105 -- of a person who lives as long as the bench
 REQUEST_TYPES: Final = ("DeviceInformation", "ProfileList", "CertificateList", "InstalledApplicationList")
@@ -207,10 +208,14 @@ class Newcomer:
 
 
 def _persistently(step: Callable[[], Any]) -> None:
+    """Attempts that nobody has looked at yet count as failed: who comes back meanwhile may be told to wait, and waits."""
     for _ in range(TRIES):
         try:
             step()
-        except NoAnswer:
+        except DeviceRefused as refused:
+            has_to_wait = isinstance(refused, TurnedAway) and refused.status == HTTPStatus.TOO_MANY_REQUESTS
+            if not (has_to_wait or isinstance(refused, NoAnswer)):
+                raise
             threading.Event().wait(PAUSE)
         else:
             return
