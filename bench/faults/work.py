@@ -208,7 +208,7 @@ class Newcomer:
 
 
 def _persistently(step: Callable[[], Any]) -> None:
-    """Attempts that nobody has looked at yet count as failed: who comes back meanwhile may be told to wait, and waits."""
+    """Attempts that nobody has looked at yet count as failed: who comes back then may be told to wait, and does."""
     for _ in range(TRIES):
         try:
             step()
