@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db.models import BooleanField, CharField, F, Func, Q, TextField, Value
 from django.db.models.lookups import Exact
 
-from devices.search import trigrams
+from devices.search import rarest, trigrams
 from devices.search.few import FEW, counted
 from epmm.indexed import escaped
 
@@ -111,18 +111,19 @@ class _Begins(_Found):
 
 
 class _Indexed(_Found):
-    """Of `Device.search_text`, the text, the pattern that means it, and the key.
+    """Of `Device.search_text`, the text, and the key.
 
-    PostgreSQL's index knows LIKE.  What SQLite has is a table of its own, which leads to few devices or to none: as the
-    planner knows nothing about it, it is asked first.
+    PostgreSQL's index knows LIKE, and is asked for a part of the text.  What SQLite has is a table of its own, which
+    leads to few devices or to none: as the planner knows nothing about it, it is asked first.
     """
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        column, _text, pattern, _key = map(compiler.compile, self.source_expressions)
-        return f"({column[0]} LIKE {pattern[0]})", (*column[1], *pattern[1])
+        column, text, _key = map(compiler.compile, self.source_expressions)
+        part = rarest.part(connection, text[1][0])
+        return f"({column[0]} LIKE {text[0]})", (*column[1], f"%{escaped(part)}%")
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        column, text, _pattern, key = map(compiler.compile, self.source_expressions)
+        column, text, key = map(compiler.compile, self.source_expressions)
         most = trigrams.FEW_IN_ORDER if compiler.query.order_by else FEW
         if phrase := trigrams.phrase_of_few(connection, text[1][0], most):
             return f"({key[0]} IN ({trigrams.FOUND}))", (*key[1], phrase)
@@ -141,6 +142,11 @@ class _MayHold(_Indexed):
 
 
 class _IndexedHolds(_Indexed):
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        column, text, _key = map(compiler.compile, self.source_expressions)
+        may_hold, parameters = super().as_postgresql(compiler, connection, **context)
+        return f"({may_hold} AND strpos({column[0]}, {text[0]}) <> 0)", (*parameters, *column[1], *text[1])
+
     def _walk(self, column: Any, text: Any) -> Any:
         return f"(instr({column[0]}, {text[0]}) > 0)", (*column[1], *text[1])
 
@@ -164,13 +170,9 @@ def is_text(expression: Any, text: str) -> Q:
 
 def may_hold(text: str) -> Q:
     """True of each device whose text for the search holds it, found through its trigrams."""
-    return Q(_MayHold(F("search_text"), Value(text), Value(_pattern(text)), F("pk")))
+    return Q(_MayHold(F("search_text"), Value(text), F("pk")))
 
 
 def text_holds(text: str) -> Q:
     """As `holds` of the text for the search, through its trigrams."""
-    return Q(_IndexedHolds(F("search_text"), Value(text), Value(_pattern(text)), F("pk")))
-
-
-def _pattern(text: str) -> str:
-    return f"%{escaped(text)}%"
+    return Q(_IndexedHolds(F("search_text"), Value(text), F("pk")))

@@ -1,4 +1,4 @@
-"""Finding devices by an expression: pages by key, counts up to a cap, and no more than that."""
+"""Finding devices by an expression, and counting them up to a cap.  Pages of them: `record_pages.py`."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,12 +20,8 @@ from devices.search.patience import SearchTooSlow, limited
 from devices.search.tree import EVERYTHING, All, AnyOf, Node, Operator, Test, Word, write
 from devices.services import hidden_fields
 from epmm.numbers import grouped
-from epmm.portal import keyset
-from epmm.portal.keyset import Order
 from users.models import User
 
-PAGE: Final = 50
-LARGEST_PAGE: Final = 1000
 CAP: Final = 10_000
 # By the key of a field: its column, which has an index with the primary key behind it.
 SORTS: Final = {
@@ -40,7 +36,6 @@ SORTS: Final = {
     "common.modified_at": "modified_at",
 }
 WITHOUT_RETIRED: Final = Test(field="common.retired", operator=Operator.EQUALS, value="false")
-DEFAULT_SORT: Final = "-common.last_connected_at"
 # SQLite takes a partial index for the very words of its condition, not for a parameter that says the same.
 STANDING: Final = RawSQL("""NOT ("devices_device"."status" = 'RETIRED')""", (), output_field=BooleanField())
 
@@ -51,12 +46,6 @@ class SearchRefused(Exception):
     def __init__(self, sentence: str, at: int | None = None) -> None:
         super().__init__(sentence)
         self.at = at
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    devices: list[Device]
-    after: str | None  # where the next one begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,29 +114,6 @@ def _is_without_retired(test: Test) -> bool:
     return (test.field, test.operator, test.value.strip().lower()) == ("common.retired", Operator.EQUALS, "false")
 
 
-def find(
-    expression: str,
-    *,
-    exclude_retired: bool = True,
-    sort: str = DEFAULT_SORT,
-    after: str = "",
-    size: int = PAGE,
-) -> Page:
-    """`sort`: one of SORTS, with a minus for descending; what is unset comes last either way.
-
-    Pages begin after a device, so none is skipped and none comes twice because others come and go.
-    """
-    order = _order(sort)
-    size = max(1, min(size, LARGEST_PAGE))
-    devices = matching(expression, exclude_retired=exclude_retired).defer("details")
-    if after and not keyset.is_place(devices, order, after):
-        raise SearchRefused(_("The place where the page begins is none of this list."))
-    with patiently():
-        found = keyset.page(devices, order, size=size, after=after)
-        with_users(found.rows)
-    return Page(found.rows, found.after or None)
-
-
 def count(expression: str, *, exclude_retired: bool = True, cap: int = CAP, seconds: float = patience.SECONDS) -> Count:
     """Exact up to the cap: beyond it nobody counts, and counting on would cost as much as all pages."""
     with patiently(seconds):
@@ -163,15 +129,6 @@ def with_users(devices: Sequence[Device]) -> None:
     users = User.objects.in_bulk({device.user_id for device in devices})
     for device in devices:
         device.user = users[device.user_id]
-
-
-def _order(sort: str) -> Order:
-    key = sort.removeprefix("-")
-    if key not in SORTS or hidden_fields.is_hidden(key):
-        raise SearchRefused(
-            _("Devices are not sorted by {field}, but by {fields}.").format(field=key, fields=", ".join(SORTS))
-        )
-    return Order(SORTS[key], sort.startswith("-"))
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from django.test import Client
 
 from devices.models import Device
 from devices.services import custom_attributes as of_devices
-from devices.services import labels, search
+from devices.services import labels
+from tests.devices.search.finding import find
 from tests.devices.services.rows import enrolled
 from tests.portal.conftest import PASSWORD, SignedIn
 from users.models import AdminRole, CustomAttribute, User
@@ -121,7 +122,7 @@ def test_devices_get_values_by_the_action_and_on_their_tab(signed_in: SignedIn) 
     assert 'value="Hall 7"' in page(client, tab)
     client.post(tab, {f"initial-attribute_{sold.pk}": "", f"attribute_{sold.pk}": "true", f"attribute_{room.pk}": "x"})
     assert texts(first) == {"room": "x", "sold": "true"}
-    assert search.find('"custom.device.room" = X AND "custom.device.sold" = true').devices == [first]
+    assert find('"custom.device.room" = X AND "custom.device.sold" = true').rows == [first]
     assert "Custom Attributes" in page(client, f"/admin/devices/{first.uuid}")
 
 

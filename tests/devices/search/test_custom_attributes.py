@@ -20,6 +20,7 @@ from devices.services import custom_attributes as of_devices
 from devices.services import label_members, labels, search
 from devices.services.search import SearchRefused
 from tests.devices.search import reference
+from tests.devices.search.finding import find
 from tests.devices.search.fleet import NAMES, fleet
 from tests.devices.search.reference import NOW
 from tests.devices.services.rows import person
@@ -140,7 +141,7 @@ def test_a_field_is_there_with_its_definition_and_gone_with_it() -> None:
 
     room = of_users.define("device", "Room", "text", actor="test")
     of_devices.set_for_device(hall, {room: "Hall 7"}, actor="test")
-    assert search.find('"custom.device.ROOM" = "hall 7"').devices == [hall]
+    assert find('"custom.device.ROOM" = "hall 7"').rows == [hall]
     assert custom.fields()["custom.device.Room"].group == Group.CUSTOM
     with pytest.raises(SearchRefused, match=r'Did you mean "custom\.device\.Room"'):
         search.count("custom.device.rom = x")

@@ -6,6 +6,7 @@ from django.db import connection
 from devices.models import Device
 from devices.services import search
 from tests import emptying
+from tests.devices.search.finding import find
 from tests.devices.services.rows import person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_statistics")]
@@ -62,4 +63,4 @@ def test_the_reason_is_found_as_any_text_is(expression: str, found: list[str]) -
     for name, reason in (("in", ""), ("out", "user removed management"), ("other", "Removed by hand")):
         Device.objects.create(user=person(), status="ACTIVE", device_name=name, retired_reason=reason)
 
-    assert sorted(device.device_name for device in search.find(expression).devices) == found
+    assert sorted(device.device_name for device in find(expression).rows) == found

@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from devices.models import Device
 from devices.search import few, trigrams
 from devices.services import search
+from tests.devices.search.finding import find
 from tests.devices.services.rows import person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.service("sqlite")]
@@ -18,13 +19,15 @@ def phone(name: str) -> Device:
 
 def found(text: str) -> list[str]:
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
-    return sorted(device.device_name for device in search.find(f'"{quoted}"').devices)
+    return sorted(device.device_name for device in find(f'"{quoted}"').rows)
 
 
-def plan(text: str) -> str:
+def plan(text: str, *, order: str = "") -> str:
+    """Of the devices that hold it, in an order or in none."""
+    rows = search.matching(f'"{text}"')
     with CaptureQueriesContext(connection) as queries:
-        found(text)
-    (asked,) = [query["sql"] for query in queries if "ORDER BY" in query["sql"] and "IS NOT NULL" in query["sql"]]
+        list(rows.order_by(order) if order else rows)
+    asked = queries[-1]["sql"]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {asked}")
         return " ".join(row[-1] for row in cursor)
@@ -47,9 +50,9 @@ def test_what_many_hold_is_looked_for_in_the_order_of_the_list(monkeypatch: pyte
     monkeypatch.setattr(few, "_counted", {})
     phone("phone one"), phone("phone two")
 
-    assert "VIRTUAL TABLE" not in plan("phone")
+    assert "VIRTUAL TABLE" not in plan("phone", order="last_seen_at")
     assert found("phone") == ["phone one", "phone two"]
-    assert "VIRTUAL TABLE" in plan("phone one")
+    assert "VIRTUAL TABLE" in plan("phone one", order="last_seen_at")
     with CaptureQueriesContext(connection) as queries:  # all of them are looked for in no order
         assert search.count("phone").number == 2
     assert "device_search_text MATCH" in queries[-1]["sql"]

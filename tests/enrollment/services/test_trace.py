@@ -3,10 +3,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from devices.services import search
 from enrollment import reasons
 from enrollment.models import Attempt, Step
 from enrollment.services import trace
+from tests.devices.search.finding import find
 from tests.devices.services.rows import device_of, enrolled
 from users.models import User
 
@@ -79,7 +79,7 @@ def test_the_device_that_was_refused_is_labelled_so() -> None:
 
     trace.step(attempt, Step.AUTHENTICATE, result=trace.REFUSED, reason=reasons.WRONG_DEVICE)
 
-    found = search.find("ios.enrollment_failed_at = today").devices
+    found = find("ios.enrollment_failed_at = today").rows
     assert found == [device_of(refused)]
     assert device_of(other).enrollment_failed_at is None
 
