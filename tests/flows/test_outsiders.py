@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import pytest
-from django.contrib.auth.hashers import MD5PasswordHasher
+from django.contrib.auth.hashers import MD5PasswordHasher, make_password
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
@@ -21,13 +21,16 @@ from enrollment.services import trace
 from enrollment.services.sign_in import State
 from epmm import caller, rate_limit, settings_store
 from epmm.models import AuditEntry
-from tests import factories
+from tests import directories, factories
 from tests.api.conftest import basic
+from tests.directories import Slapd
 from tests.factories import DIGITS, PASSWORD
 from tests.portal.conftest import make_administrator
+from tests.ports import free_port
 from tests.self.conftest import EVERYTHING
-from users.models import Authenticator, PersonSession, PortalSession, Role, User
-from users.services import administrators, limits, roles, upkeep
+from users.models import Authenticator, Directory, PersonSession, PortalSession, RegistrationPin, Role, User
+from users.services import administrators, limits, pins, roles, upkeep
+from users.services.directory import client, sync
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ENROLLMENT: Final = "/enroll/sign-in/"
@@ -41,6 +44,11 @@ ASKING: Final = (
 # All as long as the others, or the length of the answer would differ by what was typed.
 PEOPLE: Final = ("local", "admin", "off-1", "ldap1", "oidc1", "plain")
 NOBODY: Final = "ghost"
+# Right are PASSWORD and DIGITS.
+HALVES: Final = (
+    ("wrong", "000000"), (PASSWORD, "000000"), ("wrong", DIGITS),
+    ("wrong", ""), (PASSWORD, ""), ("", "000000"), ("", DIGITS),
+)  # fmt: skip
 # What is new in each answer, whoever asks.
 RANDOM: Final = (
     (r'"\w{64}"', "csrf"),
@@ -142,19 +150,89 @@ def test_whoever_does_not_know_the_password_or_pin_gets_the_same_answer_for_all_
     assert caller.COOKIE not in told[NOBODY][2]
 
 
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Slapd, Slapd]]:
+    folder = tmp_path_factory.mktemp("slapd")
+    with directories.running(folder / "1") as first, directories.running(folder / "2") as second:
+        for name in ("anna1", "novel"):
+            first.add_person(name)
+        second.add_person("berta")
+        yield first, second
+
+
+@pytest.fixture
+def with_directories(everybody: None, servers: tuple[Slapd, Slapd]) -> None:
+    """People of each directory with their PINs, somebody of whom only a directory knows, and more of ours."""
+    client.forget_failures()
+    for number, server in enumerate(servers, start=1):
+        sync.run(directories.directory(server, f"Directory {number}"))
+    User.objects.filter(user_id="novel").delete()
+    for name in ("anna1", "berta"):
+        factories.pin(User.objects.get(user_id=name))
+    pins.consume(factories.pin(factories.user("spent")), "another sign-in")
+    stale = factories.user("stale")
+    factories.pin(stale)
+    stale.password = make_password(PASSWORD, salt="short")  # to be hashed anew, once it was right
+    stale.save()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What the directories are asked, each by its address."""
+    handle = pytest.importorskip("ldap").ldapobject.SimpleLDAPObject  # it has no wheel
+    questions: list[tuple[str, str]] = []
+
+    def noted(name: str) -> None:
+        really = getattr(handle, name)
+
+        def ask(connection: Any, *arguments: Any, **options: Any) -> Any:
+            questions.append((connection._uri, name))
+            return really(connection, *arguments, **options)
+
+        monkeypatch.setattr(handle, name, ask)
+
+    noted("simple_bind_s")
+    noted("search_ext")
+    return questions
+
+
+@pytest.mark.service("slapd")
+@pytest.mark.parametrize("is_away", [False, True])
 @pytest.mark.parametrize("door", ["/go", ENROLLMENT])
-def test_whoever_knows_one_of_password_and_pin_is_not_told_so(everybody: None, door: str) -> None:
+def test_whoever_knows_one_of_password_and_pin_is_not_told_so(
+    with_directories: None, servers: tuple[Slapd, Slapd], asked: list[tuple[str, str]], door: str, *, is_away: bool
+) -> None:
     settings_store.change("registration.requirement", "password_and_pin", actor="test")
+    if is_away:
+        Directory.objects.filter(name="Directory 2").update(url=f"ldaps://127.0.0.1:{free_port()}")
     here = address_of(door)
-    post(here, "other")
     told = {}
 
-    for name, *known in ((NOBODY,), ("local", PASSWORD), ("local", "wrong", DIGITS), ("admin", "wrong", DIGITS)):
-        CountingHasher.computed = 0
-        answer = post(here, name, *known)
-        told[name, *known] = (CountingHasher.computed, whole(answer, name).replace(DIGITS, "000000"))
+    for name in ("local", "admin", "stale", "spent", "anna1", "berta", "novel", NOBODY):
+        post(here, name)  # the first for a name makes rows that the others find
+        for known in (*HALVES, *([(PASSWORD, DIGITS)] if name in {"spent", "novel", NOBODY} else [])):
+            client.forget_failures()
+            asked.clear()
+            CountingHasher.computed = 0
+            with CaptureQueriesContext(connection) as queries:
+                answer = post(here, name, *known)
+            work = CountingHasher.computed, len(queries), sorted(asked)
+            told[name, *known] = (*work, whole(answer, name).replace(DIGITS, "000000"))
 
-    assert {known: each for known, each in told.items() if each != told[NOBODY,]} == {}
+    def of_nobody(password: str, pin: str) -> tuple[int, int, list[tuple[str, str]], str]:
+        return told[NOBODY, "wrong" if password else "", "000000" if pin else ""]
+
+    assert {each for each, was in told.items() if was != of_nobody(*each[1:])} == set()
+    hashes, _statements, questions, text = of_nobody("wrong", "000000")
+    for server in servers[: 1 if is_away else 2]:
+        there = [step for url, step in questions if url == server.url]
+        assert there == ["search_ext", "simple_bind_s", "simple_bind_s"]
+    assert hashes == 2
+    assert text.startswith("503" if is_away else "200")
+    assert not User.objects.filter(user_id="novel").exists()
+    assert [each.user.user_id for each in RegistrationPin.objects.exclude(used_at=None)] == ["spent"]
+    for name in ("local", "stale", "anna1", *(() if is_away else ("berta",))):
+        assert caller.COOKIE in post(here, name, PASSWORD, DIGITS).cookies, "who has both is let in"
 
 
 @pytest.mark.parametrize("name", ["local", NOBODY])

@@ -220,7 +220,7 @@ class CountingHasher(MD5PasswordHasher):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("requirement", REQUIREMENTS)
-def test_an_unknown_person_costs_what_a_known_one_does(
+def test_an_unknown_person_costs_what_one_does_who_is_known_or_half_proven(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, requirement: str
 ) -> None:
     # whose turn it is to read the settings of this second has nothing to do with the name
@@ -233,16 +233,22 @@ def test_an_unknown_person_costs_what_a_known_one_does(
     factories.pin(factories.user("disabled", is_active=False))
     factories.user("of-ldap", password=None, source=User.Source.LDAP)
     factories.user("of-provider", password=None, source=User.Source.OIDC)
+    names = (
+        "alice", "without-pin", "without-password", "disabled", "of-ldap", "of-provider", "nobody", "x@mdm.example.test"
+    )  # fmt: skip
+    tried = [(name, PLAUSIBLE) for name in names]
+    if requirement == "password_and_pin":
+        for number, right in enumerate(({"password": PASSWORD}, {"pin": DIGITS})):
+            factories.pin(factories.user(f"half-known{number}"))
+            tried.append((f"half-known{number}", PLAUSIBLE | right))
     with pytest.raises(WrongCredentials):
         verify("the-first-from-there", requirement=requirement, **PLAUSIBLE)
     costs = set()
 
-    for name in (
-        "alice", "without-pin", "without-password", "disabled", "of-ldap", "of-provider", "nobody", "x@mdm.example.test"
-    ):  # fmt: skip
+    for name, given in tried:
         CountingHasher.computed = 0
         with CaptureQueriesContext(connection) as queries, pytest.raises(WrongCredentials):
-            verify(name, requirement=requirement, **PLAUSIBLE)
+            verify(name, requirement=requirement, **given)
         costs.add((CountingHasher.computed, len(queries)))
 
     assert len(costs) == 1

@@ -124,20 +124,34 @@ def _nobody() -> User:
     return User(pk=0, password=UNUSABLE_PASSWORD_PREFIX)
 
 
+def _without_password() -> User:
+    """Stands in for whoever's PIN was wrong: somebody local, whom no directory may prove to be anybody else."""
+    return User(pk=-1, password=UNUSABLE_PASSWORD_PREFIX)
+
+
 def _check_credentials(
     user: User, name: str, password: str, pin: str, asked: Requirement, used_for: str, *, of_stranger: bool
 ) -> tuple[User, RegistrationPin | None]:
-    """Both are always looked at: the time must not tell which was wrong."""
-    proven = passwords.check(user, password, name, of_stranger=of_stranger) if asked.asks_password else user
-    try:
-        with passwords.turn(of_stranger=of_stranger):
-            right_pin = pins.check(user, pin, used_for) if asked.asks_pin else None
-    except PinExpired:
-        if proven is not None:
-            raise
-        raise WrongCredentials from None
+    """The work is the same whichever was wrong: after a wrong PIN the password is looked for where it cannot be right.
+
+    So without the PIN nobody learns anything of a password, nor locks an account at its directory.
+    """
+    proven: User | None = user
+    right_pin: RegistrationPin | None = None
+    refused: SignInRefused | None = None
+    if asked.asks_pin:
+        try:
+            with passwords.turn(of_stranger=of_stranger):
+                right_pin = pins.check(user, pin, used_for)
+        except (WrongCredentials, PinExpired) as refusal:
+            refused = refusal
+    if asked.asks_password:
+        whose = _without_password() if isinstance(refused, WrongCredentials) else user
+        proven = passwords.check(whose, password, name, of_stranger=of_stranger)
     if proven is None:
         raise WrongCredentials
+    if refused is not None:
+        raise refused
     return proven, right_pin
 
 

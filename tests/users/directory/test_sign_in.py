@@ -23,6 +23,7 @@ ldap = pytest.importorskip("ldap")  # it has no wheel
 SimpleLDAPObject = ldap.ldapobject.SimpleLDAPObject
 pytestmark = [pytest.mark.service("slapd"), pytest.mark.django_db(transaction=True)]
 DOMAINS = ["mdm.example.test"]
+BOTH = {"requirement": "password_and_pin"}
 
 
 def enter(name: str, password: str = PASSWORD, **more: Any) -> User:
@@ -164,11 +165,30 @@ def test_password_and_pin_are_looked_at_together(server: Slapd, directory: Direc
     server.add_person("anna")
     sync.run(directory)
     factories.pin(User.objects.get())
-    both = {"requirement": "password_and_pin"}
 
-    assert enter("anna", pin=factories.DIGITS, **both).user_id == "anna"
-    assert refusal("anna", pin="000000", **both) is WrongCredentials
-    assert refusal("anna", "wrong", pin=factories.DIGITS, **both) is WrongCredentials
+    assert enter("anna", pin=factories.DIGITS, **BOTH).user_id == "anna"
+    assert refusal("anna", pin="000000", **BOTH) is WrongCredentials
+    assert refusal("anna", "wrong", pin=factories.DIGITS, **BOTH) is WrongCredentials
+
+
+def test_without_the_pin_no_password_is_tried_at_the_directory(
+    server: Slapd, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts wrong ones, and locks; and of somebody new the right one would be told by what is then stored."""
+    anna = server.add_person("anna")
+    sync.run(directory)
+    factories.pin(User.objects.get())
+    server.add_person("unsynced")
+    bound = binds(monkeypatch)
+
+    for name in ("anna", "unsynced", "nobody"):
+        for password in (PASSWORD, "wrong"):
+            assert refusal(name, password, pin="000000", **BOTH) is WrongCredentials
+    assert len(bound) == 12
+    assert {who for who in bound if who.startswith("uid=")} == set()
+    assert [*User.objects.values_list("user_id", flat=True)] == ["anna"]
+    assert refusal("anna", "wrong", pin=factories.DIGITS, **BOTH) is WrongCredentials
+    assert bound[12:] == [directories.READER, anna]
 
 
 def test_while_the_directory_is_away_nobody_is_told_that_a_password_is_wrong(
