@@ -14,6 +14,7 @@ from devices.services import listing, search
 from epmm.portal import keyset, record_pages
 from epmm.portal.keyset import Order
 from epmm.portal.record_pages import RecordPage
+from users.models import User
 
 CAP: Final = search.CAP
 COUNTING: Final = 60.0
@@ -35,9 +36,15 @@ def page(found: QuerySet[Device], *, name: Hashable, order: Order, offset: int, 
 
 
 def following(
-    found: QuerySet[Device], order: Order, *, size: int, after: str, with_retired: bool
+    found: QuerySet[Device],
+    order: Order,
+    *,
+    size: int,
+    after: str,
+    with_retired: bool,
+    people: QuerySet[User] | None = None,
 ) -> keyset.Page[Device]:
-    """By cursor.  Raises SearchRefused.
+    """By cursor.  `people`: with the columns that are needed of them.  Raises SearchRefused.
 
     PostgreSQL has statistics of each column, and goes through the order where many match; to ask for few first would
     cost most pages more than all of them.
@@ -49,7 +56,7 @@ def following(
             page = _keyset(found.defer("details"), order, size=size, after=after)
         else:
             page = keyset.page(found.defer("details"), order, size=size, after=after)
-        search.with_users(page.rows)
+        search.with_users(page.rows, people)
     return page
 
 

@@ -115,18 +115,24 @@ def _is_without_retired(test: Test) -> bool:
 
 
 def count(expression: str, *, exclude_retired: bool = True, cap: int = CAP, seconds: float = patience.SECONDS) -> Count:
+    """As `counted`, of an expression."""
+    return counted(matching(expression, exclude_retired=exclude_retired), cap=cap, seconds=seconds)
+
+
+def counted(found: QuerySet[Device], *, cap: int = CAP, seconds: float = patience.SECONDS) -> Count:
     """Exact up to the cap: beyond it nobody counts, and counting on would cost as much as all pages."""
     with patiently(seconds):
-        number = matching(expression, exclude_retired=exclude_retired)[: cap + 1].count()
+        number = found[: cap + 1].count()
     return Count(min(number, cap), is_capped=number > cap)
 
 
-def with_users(devices: Sequence[Device]) -> None:
+def with_users(devices: Sequence[Device], people: QuerySet[User] | None = None) -> None:
     """Not joined: PostgreSQL would look up the user of each device that it has yet to sort.
 
     `prefetch_related` asks for tuples of one value, which cost as much again as the devices do.
     """
-    users = User.objects.in_bulk({device.user_id for device in devices})
+    everybody = User.objects.all() if people is None else people
+    users = everybody.in_bulk({device.user_id for device in devices})
     for device in devices:
         device.user = users[device.user_id]
 

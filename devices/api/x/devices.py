@@ -28,6 +28,7 @@ from epmm.portal.keyset import Order, Page
 from epmm.portal.lists import plain
 from users.api.x.base import Listed, One, XView
 from users.api.x.users import sorts
+from users.models import User
 
 SORTS: Final = {
     "id": "common.id",
@@ -38,6 +39,15 @@ SORTS: Final = {
     "serial_number": "common.SerialNumber",
 }
 ORDERS: Final = {name: Order(search.SORTS[key]) for name, key in SORTS.items()}
+# What `DeviceTold` reads of a device and of its person: to read all of them would be most of a page.
+OF_DEVICE: Final = frozenset(
+    {
+        "uuid", "user", "status", "device_name", "platform", "os_version", "model_name", "product_name", "model",
+        "family", "serial_number", "imei", "owner", "enrollment_type", "mdm_managed", "registered_at", "last_seen_at",
+        "retired_at",
+    }
+)  # fmt: skip
+OF_PERSON: Final = ("user_id", "full_name", "first_name", "last_name", "email")
 AT_ONCE: Final = 500  # devices of an export in memory
 TOLD: Final = "told_values"  # of a row that is shown
 NDJSON, CSV = "application/x-ndjson", "text/csv"
@@ -125,28 +135,42 @@ class Devices(Listed[Device]):
         return chosen.selected(self.asked)
 
     def read(self, rows: QuerySet[Device], order: Order, *, size: int, after: str) -> Page[Device]:
-        return record_pages.following(rows, order, size=size, after=after, with_retired=self.asked["retired"])
+        people = User.objects.all()
+        if not self.wanted.fields:
+            rows, people = rows.only(*OF_DEVICE, order.column), people.only(*OF_PERSON)
+        with_retired = self.asked["retired"]
+        return record_pages.following(rows, order, size=size, after=after, with_retired=with_retired, people=people)
 
     def told(self, rows: Sequence[Device]) -> Sequence[Any]:
         return told(rows, self.wanted)
 
 
+class AskedCount(Which):
+    exact = serializers.BooleanField(
+        default=False, help_text="Beyond 10,000, too: it takes as long as to look at each of them."
+    )
+
+
 class CountTold(Told):
-    example = {"count": 17}
+    example = {"count": 17, "has_more": False}
     count = serializers.IntegerField()
+    has_more = serializers.BooleanField(help_text="There are more than these 10,000.")
 
 
 class Count(XView):
     says = {"GET": "How many devices there are of what is asked for."}
-    asks = Which
+    asks = AskedCount
     tells = {"GET": CountTold}
-    told_parameters = frozenset({"label", "retired"})
+    told_parameters = frozenset({"label", "retired", "exact"})
 
     def get(self, _request: Request) -> Response:
         asked = self.asked
-        name = ("x", self.person.pk, *(str(asked.get(each)) for each in ("query", "label", "retired")))
         found = chosen.selected(asked)
-        return Response({"count": record_pages.count(found, name=(*name, masking.hidden()))})
+        if not asked["exact"]:
+            count = search.counted(found)
+            return Response({"count": count.number, "has_more": count.is_capped})
+        name = ("x", self.person.pk, *(str(asked.get(each)) for each in ("query", "label", "retired")))
+        return Response({"count": record_pages.count(found, name=(*name, masking.hidden())), "has_more": False})
 
 
 # --- One --------------------------------------------------------------------------------------------------------------

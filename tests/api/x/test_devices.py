@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ import pytest
 
 from devices.api.x import devices as view
 from devices.models import Device
-from devices.services import labels, seeding
+from devices.services import labels, search, seeding
 from epmm.portal import record_pages
 from tests.api.conftest import Script
 from tests.api.x.conftest import problem
@@ -53,7 +54,7 @@ def test_devices_are_searched_for_and_tell_the_fields_that_are_asked_for(script:
     assert len(page["items"]) == count
     first = page["items"][0]
     assert first["values"]["common.SerialNumber"] == first["serial_number"]
-    assert script.get(f"devices/count?query={ACTIVE}") == {"count": count}
+    assert script.get(f"devices/count?query={ACTIVE}") == {"count": count, "has_more": False}
     label = labels.create("Phones", criteria='common.platform = "iOS"', actor="test")
     phones = script.get(f"devices?label={label.pk}&limit=200")["items"]
     assert {each["platform"] for each in phones} == {"iOS"}
@@ -96,6 +97,14 @@ def test_a_page_costs_the_same_however_long_it_is(
     script.get("devices?limit=1")
     with django_assert_max_num_queries(10):
         assert len(script.get("devices?retired=true")["items"]) == 40
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_count_ends_somewhere_unless_it_must_be_exact(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "counted", partial(search.counted, cap=3))
+
+    assert script.get("devices/count?retired=true") == {"count": 3, "has_more": True}
+    assert script.get("devices/count?retired=true&exact=true") == {"count": 40, "has_more": False}
 
 
 def test_an_export_streams_all_of_them(
