@@ -15,6 +15,7 @@ from epmm import collector
 
 WANTED: Final = "common.retired = false AND ios.account_driven_device_enrolled = true AND common.os_version >= 17.4"
 EXPRESSIONS: Final = {
+    "e-mail, whole": f'{WANTED} AND user.email_address = "user4321@corp1.example"',
     "e-mail '@x', 10 % of people": f'{WANTED} AND user.email_address contains "@x"',
     "e-mail '@xcorp1', 2.8 %": f'{WANTED} AND user.email_address contains "@xcorp1"',
     "e-mail 'user1234', 0.03 %": f'{WANTED} AND user.email_address contains "user1234"',
@@ -75,11 +76,14 @@ def main(options: argparse.Namespace) -> None:
 
 def _page(expression: str, after: str = "") -> Any:
     """As `/api/v2/x/devices` reads it, without the API around it."""
+    from devices.api.x.devices import OF_DEVICE, OF_PERSON
     from devices.services import record_pages, search
     from epmm.portal.keyset import Order
+    from users.models import User
 
+    found, people = search.matching(expression).only(*OF_DEVICE), User.objects.only(*OF_PERSON)
     order = Order("last_seen_at", is_descending=True)
-    return record_pages.following(search.matching(expression), order, size=PAGE, after=after, with_retired=False)
+    return record_pages.following(found, order, size=PAGE, after=after, with_retired=False, people=people)
 
 
 def _measure(

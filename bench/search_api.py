@@ -13,7 +13,7 @@ from functools import partial
 from http.client import HTTPConnection
 from itertools import count
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from bench import processes, site
 from bench.processes import Running
@@ -27,7 +27,7 @@ PAGE: Final = 50
 LARGEST: Final = 1000  # records of a page, as who walks through all of them asks for
 EXPORTS: Final = (10_000, 100_000)  # and all
 MOST_MORE: Final = 128  # megabytes above what the process had before the first; all there are would take gigabytes
-COLUMNS: Final = ("page", "first page", "count")
+COLUMNS: Final = ("page", "first page", "count", "x page", "x count")
 OK: Final = 200
 
 
@@ -56,7 +56,8 @@ def measure(
     with _serving(here) as (script, web):
         told.say(f"\nthe same through the API\n\n{'':32}" + "".join(f"{name + ' p50':>17}    p95" for name in COLUMNS))
         told.say("   found\n")
-        most = {**budget, "first page": budget["page"] + budget["count"]}
+        page, counted = budget["page"], budget["count"]
+        most = {**budget, "first page": page + counted, "x page": page, "x count": counted}
         line = "".join(f"{most[name]:24.1f}" for name in COLUMNS)
         told.figure(f"{'budget':32}{line}\n", name="API, budget", **{name: {"p95": most[name]} for name in COLUMNS})
         _tell("nothing but a ping", {"page": _times(lambda _: script.get("ping"), rounds)}, "", told)
@@ -66,7 +67,10 @@ def measure(
 
 
 def _search(script: Script, name: str, expression: str, rounds: int, told: Telling) -> None:
-    """`first page` and `count` of what nobody has asked for within the minute; `page`: the next ones of it."""
+    """`first page` and `count` of what nobody has asked for within the minute; `page`: the next ones of it.
+
+    `x`: our own API, whose pages have a cursor and whose counts end at 10,000.
+    """
     anew = (f"({' ' * number}{expression or 'common.id > 0'})" for number in count())
     found = script.get("devices/count", query=expression)["totalCount"]
     ask = partial(script.get, limit=PAGE)
@@ -74,8 +78,22 @@ def _search(script: Script, name: str, expression: str, rounds: int, told: Telli
         "page": _times(lambda n: ask("devices", query=expression, offset=n * PAGE % (found or 1)), rounds),
         "first page": _times(lambda _: ask("devices", query=next(anew)), rounds),
         "count": _times(lambda _: ask("devices/count", query=next(anew)), rounds),
+        "x page": _times(_pages(partial(ask, "x/devices", query=expression, sort="-last_seen_at")), rounds),
+        "x count": _times(lambda _: script.get("x/devices/count", query=expression), rounds),
     }
     _tell(name, times, f"{found:,}", told)
+
+
+def _pages(ask: Callable[..., Any]) -> Callable[[int], None]:
+    """One after the other, and from the first again."""
+    cursor: dict[str, str] = {}
+
+    def following(_number: int) -> None:
+        after = parse_qs(urlsplit(ask(**cursor)["next"] or "").query)
+        cursor.clear()
+        cursor.update({"cursor": after["cursor"][0]} if after else {})
+
+    return following
 
 
 def _times(ask: Callable[[int], Any], rounds: int) -> list[float]:
