@@ -52,6 +52,11 @@ def state(invitation: Invitation) -> Badge:
     return Badge(Mail.State(sent.state).label, MAILS.get(Mail.State(sent.state), "plain"), note=sent.answer)
 
 
+def _sent(invitation: Invitation) -> Cell:
+    mail = invitation.mail
+    return mail.done_at if mail is not None and mail.state == Mail.State.SENT else None  # else given up at that time
+
+
 def _reminders(invitation: Invitation) -> Cell:
     made = invitation.round
     return f"{invitation.reminded}/{made.reminders}" if made is not None and made.reminders else None
@@ -69,9 +74,7 @@ LISTING: Final = Listing[Invitation](
         Column(key="email", label=gettext_lazy("Email"), value=lambda each: each.user.email),
         Column(key="state", label=gettext_lazy("State"), value=state),
         Column(key="created", label=gettext_lazy("Invited"), value=lambda each: each.created_at, order="created_at"),
-        Column(
-            key="sent", label=gettext_lazy("Mail sent"), value=lambda each: each.mail.done_at if each.mail else None
-        ),
+        Column(key="sent", label=gettext_lazy("Mail sent"), value=_sent),
         Column(key="opened", label=gettext_lazy("Page opened"), value=lambda each: each.opened_at),
         Column(key="reminders", label=gettext_lazy("Reminders"), value=_reminders),
         Column(key="next", label=gettext_lazy("Next reminder"), value=lambda each: each.remind_at, is_shown=False),

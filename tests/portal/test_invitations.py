@@ -1,6 +1,7 @@
 """Users > Actions > Send Invitation, the page of invitations, and the texts that they begin with."""
 
 import re
+from datetime import UTC, datetime
 from collections.abc import Iterator
 from typing import Any
 
@@ -136,14 +137,16 @@ def test_the_page_says_how_far_each_has_come(signed_in: SignedIn) -> None:
     send(client, *whom)
     work()
     states = [("sent", ""), ("failed", "550 No such person"), ("queued", "451 Busy"), ("sent", ""), ("sent", "")]
+    at = datetime(2031, 1, 2, tzinfo=UTC)
     for user, (state, answer) in zip(whom, states, strict=True):
-        Mail.objects.filter(recipient=user.email).update(state=state, answer=answer)
+        Mail.objects.filter(recipient=user.email).update(state=state, answer=answer, done_at=at)
     invitations.opened(whom[3].invitations.get().token, whom[3].created_at)
     invitations.enrolled(whom[4])
 
     page = text(client.get(INVITATIONS))
     for shown in ("Sent", "Failed: 550 No such person", "Queued: 451 Busy", "Opened", "Enrolled"):
         assert f">{shown}</span>" in page
+    assert page.count("2031-01-02 00:00") == 3, "no mail was sent that failed or is on the way"
     for state, user in (("failed", whom[1]), ("unsent", whom[2]), ("opened", whom[3]), ("enrolled", whom[4])):
         found = re.findall(r">(P \d)</a>", text(client.get(f"{INVITATIONS}?state={state}")))
         assert found == [user.display_name]

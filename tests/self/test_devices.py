@@ -55,6 +55,18 @@ def test_a_person_sees_their_devices_with_status_and_story(house: House, anna: C
     assert "Enrolled <span" in details
 
 
+def test_of_a_device_on_its_way_no_more_is_said_than_is_known(house: House, anna: Client) -> None:
+    device = house.device()
+    device.discover()
+    device.request_challenge()
+    device.sign_in(password=PASSWORD)
+
+    page = text(anna.get("/"))
+    assert "Enrollment verified" in page
+    assert "iOS 18.2" in page
+    assert "·" not in page, "there is nothing before the system to be set apart from it"
+
+
 def test_nobody_sees_or_touches_the_devices_of_others(house: House, anna: Client) -> None:
     person("bob", roles=(*EVERYTHING, Role.ADDE))
     bobs = record_of(house.enrolled(identifier="bob@mdm.example.test"))

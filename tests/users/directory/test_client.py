@@ -1,6 +1,7 @@
 """Asking a directory: whom we trust, whom we ask next, and what is never sent."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from epmm import dev_tls
 from tests import directories
 from tests.directories import PEOPLE, Slapd
 from tests.ports import free_port
@@ -41,7 +43,7 @@ def test_a_certificate_of_another_authority_is_refused(directory: Directory, tmp
     other = Slapd(folder=tmp_path / "other")
     directory.certificates = other.ca
 
-    with pytest.raises(DirectoryDown):
+    with pytest.raises(DirectoryDown, match="from no authority that is trusted"):
         found(directory)
 
 
@@ -51,15 +53,33 @@ def test_start_tls_holds_the_certificate_against_what_is_trusted(
     directory.url, directory.starts_tls = server.plain_url, True
     directory.certificates = Slapd(folder=tmp_path / "other").ca
 
-    with pytest.raises(DirectoryDown):
+    with pytest.raises(DirectoryDown, match="from no authority that is trusted"):
         found(directory)
 
 
 def test_a_certificate_for_another_name_is_refused(server: Slapd, directory: Directory) -> None:
     directory.url = server.misnamed_url
 
-    with pytest.raises(DirectoryDown):
+    with pytest.raises(DirectoryDown, match="for another name"):
         found(directory)
+
+
+class Old(Slapd):
+    """Nobody has renewed its certificate."""
+
+    def _tls(self) -> dev_tls.ServerFiles:
+        return dev_tls.ensure(self.folder / "tls", host="127.0.0.1", now=directories.LONG_AGO)
+
+
+def test_a_certificate_that_is_over_is_said_to_be(tmp_path: Path) -> None:
+    server = Old(folder=tmp_path / "old")
+    server.make()
+    try:
+        server.start()
+        with pytest.raises(DirectoryDown, match="not accepted: certificate has expired"):
+            found(directories.directory(server))
+    finally:
+        server.stop()
 
 
 def test_plain_ldap_is_refused_before_anything_is_sent(server: Slapd, directory: Directory) -> None:
@@ -100,6 +120,26 @@ def test_the_other_server_answers_while_one_is_down(server: Slapd, directory: Di
     assert found(directory) == []
 
     assert client.servers(directory) == [directory.failover_url, directory.url], "nobody waits for it again and again"
+
+
+def test_one_waits_for_a_server_that_was_away_and_others_ask_the_next(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory.failover_url = "ldaps://127.0.0.2"
+    asked: list[list[str]] = []
+
+    def ask(url: str) -> str:
+        if url == directory.url:
+            asked.append(client.servers(directory))  # what somebody else would be told now
+            raise DirectoryDown
+        return url
+
+    assert client.first_answer(directory, ask) == directory.failover_url
+    monkeypatch.setattr(client.time, "monotonic", lambda now=time.monotonic: now() + client.AVOIDED_SECONDS)
+    assert client.first_answer(directory, ask) == directory.failover_url
+
+    here, there = directory.url, directory.failover_url
+    assert asked == [[here, there], [there, here]]
 
 
 def test_while_both_are_down_nobody_waits_for_them_anew(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:

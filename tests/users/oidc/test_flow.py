@@ -263,7 +263,9 @@ def test_a_wrong_secret(pretender: Pretender) -> None:
     assert refusal.value.why == "token endpoint: invalid_client"
 
 
-def test_the_provider_is_down_on_the_way_there_and_back(pretender: Pretender) -> None:
+def test_the_provider_is_down_on_the_way_there_and_back(
+    pretender: Pretender, monkeypatch: pytest.MonkeyPatch
+) -> None:
     provider = row()
     departure = depart(provider)
     query = at(pretender, departure)
@@ -271,9 +273,26 @@ def test_the_provider_is_down_on_the_way_there_and_back(pretender: Pretender) ->
 
     with pytest.raises(ProviderDown):
         arrive(provider, departure, query)
+    monkeypatch.setattr(known, "SEEN_SECONDS", 0)  # known, but not seen just now
+    with pytest.raises(ProviderDown):
+        depart(provider)
     known.forget()
     with pytest.raises(ProviderDown):
         depart(provider)
+
+
+def test_whoever_was_seen_just_now_is_not_asked_again(
+    pretender: Pretender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = row()
+    metadata, keys = "/.well-known/openid-configuration", "/keys"
+    for _ in range(2):
+        depart(provider)
+    assert pretender.calls == [metadata, keys]
+
+    monkeypatch.setattr(known, "SEEN_SECONDS", 0)
+    depart(provider)
+    assert pretender.calls == [metadata, keys, metadata]
 
 
 def test_what_it_said_before_counts_while_it_is_down(pretender: Pretender, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +301,8 @@ def test_what_it_said_before_counts_while_it_is_down(pretender: Pretender, monke
     pretender.is_down = True
     monkeypatch.setattr(known, "FRESH_SECONDS", 0)
 
-    assert depart(provider).address.startswith("https://login.example.test/authorize?")
+    address = flow.sign_out_address(provider, id_token_hint="", then="https://mdm.example.test/")
+    assert address.startswith("https://login.example.test/logout?")
 
 
 def test_whoever_is_asked_anew_must_have_been(pretender: Pretender) -> None:

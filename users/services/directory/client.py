@@ -37,6 +37,9 @@ LDAPS: Final = 636
 # RFC 4511, 4.14.1: message 1, an extended request of this name; and the result code of an answer to it
 START_TLS: Final = bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"
 SUCCESS: Final = b"\x0a\x01\x00"
+# X509_V_ERR_... of OpenSSL's x509_vfy.h
+OTHER_AUTHORITY: Final = {2, 18, 19, 20, 21}
+OTHER_NAME: Final = {62, 64}
 GUID: Final = "objectguid"
 GUID_BYTES: Final = 16
 LONGEST_TEXT: Final = 1024
@@ -183,6 +186,8 @@ def first_answer(directory: Directory, ask: Callable[[str], T]) -> T:
         raise DirectoryDown(_("{name} did not answer a moment ago.").format(name=directory.name))
     problems = []
     for url in urls:
+        if url in _failed_at and url != urls[-1]:  # its minute is over: one waits for it anew, others ask the next
+            _failed_at[url] = time.monotonic()
         try:
             answer = ask(url)
         except DirectoryDown as error:
@@ -199,13 +204,16 @@ def open_server(directory: Directory, url: str) -> Any:
     """One of its servers, and signed in there.  Raises DirectoryError."""
     name, password = account(directory, url)
     knock(directory, url)
-    with _told(), options(directory) as chosen:
-        handle = ldap.initialize(url)
-        for option, value in chosen.items():
-            handle.set_option(option, value)
-        if starts_tls(directory, url):
-            handle.start_tls_s()
-        handle.simple_bind_s(name, password)
+    try:
+        with _told(), options(directory) as chosen:
+            handle = ldap.initialize(url)
+            for option, value in chosen.items():
+                handle.set_option(option, value)
+            if starts_tls(directory, url):
+                handle.start_tls_s()
+            handle.simple_bind_s(name, password)
+    except DirectoryDown as error:
+        raise DirectoryDown(_doubt(directory, url) or str(error)) from error
     _failed_at.pop(url, None)
     return handle
 
@@ -230,20 +238,39 @@ def knock(directory: Directory, url: str) -> None:
     for the search's time where it does not answer StartTLS.  Nothing is believed here: the certificate is libldap's to
     look at.
     """
-    parts, is_first_plain = urlsplit(url), starts_tls(directory, url)
-    if parts.scheme != "ldaps" and not is_first_plain:
-        return
-    port = parts.port or (LDAP if is_first_plain else LDAPS)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection((parts.hostname, port), directory.connect_seconds) as plain:
-            if not is_first_plain or _agrees_to_tls(plain):
-                context.wrap_socket(plain, server_hostname=parts.hostname).close()
+        _shake_hands(directory, url, context)
     except TimeoutError as error:
         raise DirectoryDown(_("It does not answer.")) from error
     except (OSError, ValueError):
         return  # what is the matter libldap says
+
+
+def _doubt(directory: Directory, url: str) -> str:
+    """Why its certificate is not believed, of which libldap says nothing where it is built with GnuTLS; or empty."""
+    try:
+        _shake_hands(directory, url, ssl.create_default_context(cadata=directory.certificates.strip() or None))
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code in OTHER_NAME:
+            return _("Its certificate is for another name than the one in this address.")
+        if error.verify_code in OTHER_AUTHORITY:
+            return _("Its certificate is from no authority that is trusted for this directory.")
+        return _("Its certificate is not accepted: {why}").format(why=error.verify_message)
+    except (OSError, ValueError):
+        return ""
+    return ""
+
+
+def _shake_hands(directory: Directory, url: str, context: ssl.SSLContext) -> None:
+    parts, is_first_plain = urlsplit(url), starts_tls(directory, url)
+    if parts.scheme != "ldaps" and not is_first_plain:
+        return
+    port = parts.port or (LDAP if is_first_plain else LDAPS)
+    with socket.create_connection((parts.hostname, port), directory.connect_seconds) as plain:
+        if not is_first_plain or _agrees_to_tls(plain):
+            context.wrap_socket(plain, server_hostname=parts.hostname).close()
 
 
 def _agrees_to_tls(plain: socket.socket) -> bool:

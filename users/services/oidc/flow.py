@@ -79,7 +79,7 @@ def depart(
     provider: IdentityProvider, purpose: Purpose, *, keeps: str, login_hint: str = "", fresh: bool = False
 ) -> Departure:
     """`fresh`: the person is asked, whether or not the provider knows them already.  Raises ProviderRefused."""
-    metadata = known.of(provider.issuer).metadata
+    metadata = known.answering(provider.issuer).metadata
     state, nonce, verifier = (secrets.token_urlsafe(32) for _each in range(3))
     more = {"login_hint": login_hint} if login_hint else {}
     if fresh:

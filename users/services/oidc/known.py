@@ -17,6 +17,7 @@ from users.protocol.provider import WELL_KNOWN, Metadata
 
 FRESH_SECONDS: Final = 3600
 STALE_SECONDS: Final = 86_400  # while the provider does not answer
+SEEN_SECONDS: Final = 10  # after which nobody is sent there without a look
 AGAIN_SECONDS: Final = 60  # after which a key that is not known is worth another look
 REMEMBERED: Final = 64
 
@@ -27,6 +28,7 @@ class Known:
     keys: KeySet
     at: float
     keys_at: float
+    seen: float  # when it last answered
 
 
 _known: OrderedDict[str, Known] = OrderedDict()
@@ -48,6 +50,14 @@ def of(issuer: str) -> Known:
         raise
 
 
+def answering(issuer: str) -> Known:
+    """Of one that is there just now: nobody is led to a page that does not come.  Raises ProviderDown, ProviderDoubted."""
+    found, now = of(issuer), time.monotonic()
+    if now - found.seen < SEEN_SECONDS:
+        return found
+    return _keep(issuer, replace(found, metadata=_metadata(issuer), seen=now))
+
+
 def with_new_keys(issuer: str) -> Known:
     """Providers change their keys at any time; anybody can send a token that names one which does not exist."""
     found = of(issuer)
@@ -59,12 +69,15 @@ def with_new_keys(issuer: str) -> Known:
 
 def fetch(issuer: str) -> Known:
     """Anew."""
+    metadata, now = _metadata(issuer), time.monotonic()
+    return Known(metadata=metadata, keys=_keys(metadata), at=now, keys_at=now, seen=now)
+
+
+def _metadata(issuer: str) -> Metadata:
     try:
-        metadata = Metadata.parse(get(issuer.rstrip("/") + WELL_KNOWN), issuer=issuer)
+        return Metadata.parse(get(issuer.rstrip("/") + WELL_KNOWN), issuer=issuer)
     except WireError as error:
         raise ProviderDoubted(f"metadata: {error}") from error
-    now = time.monotonic()
-    return Known(metadata=metadata, keys=_keys(metadata), at=now, keys_at=now)
 
 
 def _keys(metadata: Metadata) -> KeySet:
