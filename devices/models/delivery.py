@@ -13,6 +13,7 @@ from devices.models.command import Command
 from devices.models.configuration import Configuration, ConfigurationAssignment, ConfigurationVersion
 from devices.models.enrollment import Channel, Enrollment
 from devices.protocol.error_chain import DeviceError
+from devices.protocol.sentence import Sentence, packed
 
 PAUSES: Final = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4), timedelta(hours=16))
 
@@ -107,6 +108,7 @@ class ConfigurationDelivery(models.Model):
     error_code = models.BigIntegerField(null=True)
     error_domain = models.CharField(max_length=128, blank=True)
     error_text = models.CharField(max_length=1000, blank=True)
+    error_parts = models.JSONField(null=True)  # of a sentence of ours, which is read in another language, too
     attempts = models.PositiveSmallIntegerField(default=0)  # that failed, one after the other
     mended = models.PositiveSmallIntegerField(default=0)  # times that it was found gone or changed, likewise
     created_at = models.DateTimeField(default=timezone.now)
@@ -121,8 +123,8 @@ class ConfigurationDelivery(models.Model):
 
     WRITTEN: ClassVar = (
         "state", "wanted", "installed", "in_doubt", "command_id", "command_uuid", "sent", "error_code",
-        "error_domain", "error_text", "attempts", "mended", "changed_at", "installed_at", "answered_at", "checked_at",
-        "due_at",
+        "error_domain", "error_text", "error_parts", "attempts", "mended", "changed_at", "installed_at", "answered_at",
+        "checked_at", "due_at",
     )  # fmt: skip
 
     class Meta:
@@ -162,12 +164,16 @@ class ConfigurationDelivery(models.Model):
             return
         self.state = self.State.APPLIED if self.wanted_id is not None else self.State.REVOKED
         self.attempts, self.due_at = 0, None
-        self.error_code, self.error_domain, self.error_text = None, "", ""
+        self._say(DeviceError())
 
     def fail(self, error: DeviceError, *, again_at: datetime | None = None) -> None:
         updates = self.installed_id is not None and self.wanted_id is not None
         self.state, self.due_at = self.State.UPDATE_FAILED if updates else self.State.FAILED, again_at
+        self._say(error)
+
+    def _say(self, error: DeviceError) -> None:
         self.error_code, self.error_domain, self.error_text = error.code, error.domain, error.text
+        self.error_parts = packed(error.text) if isinstance(error.text, Sentence) else None
 
     def forget_command(self) -> None:
         self.command_id = self.command_uuid = self.sent = None

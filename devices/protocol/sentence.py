@@ -18,6 +18,16 @@ def sentence(pattern: str, **values: Any) -> Sentence:
     return made
 
 
+def packed(told: Sentence) -> list[Any]:
+    """As JSON can hold it, for whoever reads it later."""
+    return [told.pattern, {name: packed(v) if isinstance(v, Sentence) else v for name, v in told.values.items()}]
+
+
+def unpacked(kept: list[Any]) -> Sentence:
+    pattern, values = kept
+    return sentence(pattern, **{name: unpacked(v) if isinstance(v, list) else v for name, v in values.items()})
+
+
 def gettext_noop(pattern: str) -> str:
     """By this name the catalog of translations finds it; the layer itself knows none."""
     return pattern

@@ -5,12 +5,13 @@ from typing import Final
 from devices.models import Command, ConfigurationDelivery, Result
 from devices.models.delivery import after_failures
 from devices.protocol.error_chain import DeviceError, first_error
+from devices.protocol.sentence import sentence as _
 from devices.services import configuration_drift
 from epmm.wire import plist
 from epmm.wire.limits import LARGEST_STORED
 
 REQUEST_TYPES: Final = frozenset({"InstallProfile", "RemoveProfile"})
-SILENT: Final = "The device could not, and did not say why."
+SILENT: Final = _("The device could not, and did not say why.")
 
 
 def settle(result: Result) -> None:

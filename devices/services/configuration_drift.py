@@ -17,13 +17,15 @@ from devices.models.delivery import after_failures
 from devices.protocol.commands import ProfileList, why_not
 from devices.protocol.error_chain import DeviceError
 from devices.protocol.installed import Profile
+from devices.protocol.sentence import sentence as _
 from devices.services import queue
 from devices.services.target import target_of
 from epmm import options, settings_store
 
 CHUNK: Final = 500
 STAYS: Final = timedelta(days=1)  # what is still there after this has stayed
-DOES_NOT_STAY: Final = DeviceError(domain="EPMM", text="The profile was mended again and again, and does not stay so.")
+GIVEN_UP: Final = _("The profile was mended again and again, and does not stay so.")
+DOES_NOT_STAY: Final = DeviceError(domain="EPMM", text=GIVEN_UP)
 State = ConfigurationDelivery.State
 
 

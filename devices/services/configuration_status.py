@@ -6,6 +6,8 @@ from django.db.models import Count, Max, QuerySet
 
 from devices.models import Configuration, ConfigurationAssignment, ConfigurationDelivery, Device
 from devices.models.delivery import is_sent
+from devices.protocol.sentence import unpacked
+from devices.services.wording import worded
 
 State = ConfigurationDelivery.State
 
@@ -38,6 +40,11 @@ def of_device(device: Device) -> QuerySet[ConfigurationDelivery]:
         newest=Max("channel__enrollment")
     )
     return _deliveries().filter(channel__enrollment=newest["newest"] or 0)
+
+
+def error_of(row: ConfigurationDelivery) -> str:
+    """In the language of whoever reads it; what a device says stays as it is."""
+    return worded(unpacked(row.error_parts)) if row.error_parts else row.error_text
 
 
 def assignments_of(configuration: Configuration) -> QuerySet[ConfigurationAssignment]:

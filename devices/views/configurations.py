@@ -145,7 +145,8 @@ def _page(request: HttpRequest, configuration: Configuration, form: AssignForm, 
         "assignments": configuration_status.assignments_of(configuration)[:MOST_ROWS],
         "versions": configuration.versions.defer("content").order_by("-number")[:MOST_ROWS],
         "deliveries": [
-            (row, Badge(row.shown_state.label, TONES.get(row.shown_state, "plain"))) for row in deliveries[:MOST_ROWS]
+            (row, Badge(row.shown_state.label, TONES.get(row.shown_state, "plain")), configuration_status.error_of(row))
+            for row in deliveries[:MOST_ROWS]
         ],
         "objections": [
             (_(place), sentence)

@@ -88,7 +88,7 @@ def _groups(device: Device) -> list[Group]:
 def configurations(request: HttpRequest, uuid: UUID) -> HttpResponse:
     device = device_or_404(uuid)
     rows = [
-        (row, Badge(row.shown_state.label, DELIVERED.get(row.shown_state, "plain")))
+        (row, Badge(row.shown_state.label, DELIVERED.get(row.shown_state, "plain")), configuration_status.error_of(row))
         for row in configuration_status.of_device(device)[:MOST_CONFIGURATIONS]
     ]
     return tab(request, device, "portal/device/configurations.html", rows=rows)

@@ -9,12 +9,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from epmm import masking
 from epmm.numbers import grouped
 from epmm.portal.filters import Filter, Filters
-from epmm.portal.lists import Badge, Cell, Column, Listing
+from epmm.portal.lists import Badge, Cell, Column, Link, Listing
 from epmm.run_models import Result, ResultState, Run
 from users import permissions
 
@@ -74,8 +75,7 @@ def one(
     numbers = {"over": over, "n": run.number, "done": run.done, "skipped": run.skipped}
     progress = told["progress"].format(**{name: grouped(number) for name, number in numbers.items()})
     told = told | {"run": run, "state": state(run), "over": over, "progress": progress}
-    told |= {"list_page": told["page"], "one_page": f"{told['page']}-one", "stop_page": f"{told['page']}-stop"}
-    told["file_page"] = f"{told['page']}-file"
+    told |= {name: f"{told['page']}-{name.removesuffix('_page')}" for name in ("one_page", "stop_page", "file_page")}
     if "HX-Request" in request.headers:
         response = render(request, "portal/logs/action_progress.html", told)
         if not run.is_running:
@@ -85,4 +85,5 @@ def one(
     view = listing.view(request, filters.apply(shown))
     if request.GET.get("format") == "csv":
         return view.csv()
-    return render(request, "portal/logs/action.html", view.context() | filters.context() | told)
+    back = Link(_("Actions"), reverse(told["page"]))
+    return render(request, "portal/logs/action.html", view.context() | filters.context() | told | {"back": back})

@@ -1,13 +1,15 @@
 """Which devices and which users of a Mac a configuration goes to."""
 
 import pytest
+from django.utils import translation
 
 from devices.models import (
     ConfigurationDelivery,
     Device,
     Enrollment,
 )
-from devices.services import configuration_plan, configurations
+from devices.protocol.error_chain import DeviceError
+from devices.services import configuration_plan, configuration_status, configurations
 from tests.devices.configuration.lab import (
     State,
     answer,
@@ -49,6 +51,20 @@ def test_without_the_right_to_install_profiles_nothing_is_sent() -> None:
     row = delivery_of(iphone)
     assert (row.state, open_commands(iphone)) == (State.FAILED, [])
     assert "access right" in row.error_text
+
+
+def test_what_speaks_against_it_is_read_in_any_language() -> None:
+    """To the sentence within the sentence; what a device itself says stays as it is."""
+    iphone = enrolled(access_rights=1)
+    assigned(iphone)
+    row = delivery_of(iphone)
+    with translation.override("de"):
+        assert "Zugriffsrecht" in configuration_status.error_of(row)
+    assert configuration_status.error_of(row) == row.error_text
+
+    row.fail(DeviceError(code=4001, text="Invalid profile"))
+    with translation.override("de"):
+        assert configuration_status.error_of(row) == "Invalid profile"
 
 
 def test_the_enrollment_profile_is_never_touched() -> None:
