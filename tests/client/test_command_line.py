@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import httpx2
 import pytest
 
 from epmm_client import EpmmError, Unreachable, config, doctor
+from epmm_client.commands.main import main
 from tests.client.conftest import ADDRESS, TOKEN, client, run
 
 UUID = "9b0da853-0000-0000-0000-f4b5457299cf"
@@ -170,10 +172,26 @@ def test_any_call_is_made(signed_in: None) -> None:
         assert run(server, "api", *words).exit_code == 2
 
 
-@pytest.mark.parametrize(("shell", "word"), [("bash", "complete"), ("zsh", "compdef"), ("fish", "complete")])
-def test_shells_complete(shell: str, word: str) -> None:
+@pytest.mark.parametrize(
+    ("shell", "word", "place"),
+    [("bash", "complete -o", "2"), ("zsh", "#compdef epmm", "2"), ("fish", "complete --no-files --command epmm", "lo")],
+)
+def test_shells_complete(
+    shell: str, word: str, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The script that a shell reads, and what the command answers when that asks it at the press of a key."""
     script = run(devices, "completion", shell).stdout
-    assert (word in script, "_EPMM_COMPLETE" in script) == (True, True)
+    assert word in script
+    assert f"_EPMM_COMPLETE={shell}_complete" in script
+
+    asked = {"_EPMM_COMPLETE": f"{shell}_complete", "COMP_WORDS": "epmm devices lo", "COMP_CWORD": place}
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        main(prog_name="epmm")
+
+    told = set(re.split(r"[,\t\n]", capsys.readouterr().out))
+    assert {"lock", "lost", "unlock"} & told == {"lock", "lost"}
 
 
 def test_it_starts_without_the_server_s_code() -> None:

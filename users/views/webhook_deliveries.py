@@ -122,7 +122,7 @@ def redeliver(request: HttpRequest) -> HttpResponse:
             again += webhooks.redeliver(webhook, rows, actor=actor)
         except WebhookRefused as refusal:
             return refused(request, f"{webhook.name}: {refusal}")
-    return done(request, _("{number} deliveries are on their way again.").format(number=again))
+    return done(request, _("On their way again: {number}.").format(number=again))
 
 
 def _asked_for(request: HttpRequest) -> QuerySet[WebhookDelivery]:

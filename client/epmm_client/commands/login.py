@@ -33,7 +33,11 @@ def login(context: Context) -> None:
 def completion(shell: str) -> None:
     """The script that completes commands: put it where SHELL reads such.
 
+    \b
     bash: epmm completion bash > ~/.local/share/bash-completion/completions/epmm
+    zsh:  epmm completion zsh > ~/.zfunc/_epmm
+          with `fpath+=~/.zfunc` in ~/.zshrc, before compinit
+    fish: epmm completion fish > ~/.config/fish/completions/epmm.fish
     """
     from epmm_client.commands.main import main  # which has this command
 
