@@ -154,7 +154,7 @@ def test_connections_are_tested_with_what_is_entered(signed_in: SignedIn, server
         ({"bind_password": "wrong"}, "The directory refused the user ID or the password"),
         ({"user_base": "ou=nowhere,dc=example,dc=test"}, "No such object"),
         ({"schema_user_filter": "(title=none)"}, "None matches (title=none)."),
-        ({"certificates": ""}, "contact LDAP server"),
+        ({"certificates": ""}, "from no authority that is trusted"),
         ({"schema_user_filter": "none"}, "Correct this first"),
     ],
 )

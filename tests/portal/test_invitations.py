@@ -1,8 +1,8 @@
 """Users > Actions > Send Invitation, the page of invitations, and the texts that they begin with."""
 
 import re
-from datetime import UTC, datetime
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest

@@ -135,7 +135,7 @@ def test_one_waits_for_a_server_that_was_away_and_others_ask_the_next(
         return url
 
     assert client.first_answer(directory, ask) == directory.failover_url
-    monkeypatch.setattr(client.time, "monotonic", lambda now=time.monotonic: now() + client.AVOIDED_SECONDS)
+    monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + client.AVOIDED_SECONDS)
     assert client.first_answer(directory, ask) == directory.failover_url
 
     here, there = directory.url, directory.failover_url

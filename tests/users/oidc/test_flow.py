@@ -263,9 +263,7 @@ def test_a_wrong_secret(pretender: Pretender) -> None:
     assert refusal.value.why == "token endpoint: invalid_client"
 
 
-def test_the_provider_is_down_on_the_way_there_and_back(
-    pretender: Pretender, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_provider_is_down_on_the_way_there_and_back(pretender: Pretender, monkeypatch: pytest.MonkeyPatch) -> None:
     provider = row()
     departure = depart(provider)
     query = at(pretender, departure)
@@ -281,9 +279,7 @@ def test_the_provider_is_down_on_the_way_there_and_back(
         depart(provider)
 
 
-def test_whoever_was_seen_just_now_is_not_asked_again(
-    pretender: Pretender, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whoever_was_seen_just_now_is_not_asked_again(pretender: Pretender, monkeypatch: pytest.MonkeyPatch) -> None:
     provider = row()
     metadata, keys = "/.well-known/openid-configuration", "/keys"
     for _ in range(2):

@@ -51,7 +51,10 @@ def of(issuer: str) -> Known:
 
 
 def answering(issuer: str) -> Known:
-    """Of one that is there just now: nobody is led to a page that does not come.  Raises ProviderDown, ProviderDoubted."""
+    """Of one that is there just now: nobody is to be led to a page that does not come.
+
+    Raises ProviderDown, ProviderDoubted.
+    """
     found, now = of(issuer), time.monotonic()
     if now - found.seen < SEEN_SECONDS:
         return found
