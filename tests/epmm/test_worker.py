@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils import timezone
 from redis import Redis
 
+from epmm import health
 from epmm.models import Job
 from tests.epmm.processes import ROOT, eventually
 
@@ -85,6 +86,23 @@ def test_a_killed_worker_loses_no_job(start: Callable[[], subprocess.Popen[bytes
     assert Job.objects.filter(kind="tests.note", attempts__gt=1).count() >= 2  # those that the killed one held
     second.send_signal(signal.SIGTERM)
     assert second.wait(timeout=20) == os.EX_OK
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_whose_hands_are_full_is_not_missed(start: Callable[[], subprocess.Popen[bytes]], notes: Path) -> None:
+    """What is there to say that it lives waits behind all that came before."""
+    for number in range(JOBS):
+        Job.enqueue("tests.note", number=number)
+    hold = notes.with_suffix(".hold")
+    hold.write_text("0")
+
+    worker = start()
+    eventually(health.worker_beats, seconds=SECONDS)
+
+    assert not noted(notes)
+    hold.unlink()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=20) == os.EX_OK
 
 
 @pytest.mark.django_db(transaction=True)
