@@ -1,10 +1,14 @@
 """The Celery application.  The job table is the truth; see `epmm/models.py`."""
 
 import os
+from typing import Final
 
 from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "epmm.settings")
+
+JOBS: Final = "celery"
+OUTBOXES: Final = "outboxes"  # a worker takes from both in turn: no flood of jobs keeps answers and pushes waiting
 
 app = Celery("epmm")
 app.config_from_object(
@@ -12,6 +16,7 @@ app.config_from_object(
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_ignore_result": True,
+        "task_routes": {"epmm.tasks.drain": {"queue": OUTBOXES}},
         "worker_prefetch_multiplier": 1,
         "broker_connection_retry_on_startup": True,
         "worker_hijack_root_logger": False,

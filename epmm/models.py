@@ -1,6 +1,6 @@
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -41,6 +41,7 @@ __all__ = [
 LEASE: Final = timedelta(minutes=1)  # renewed while the job runs; a worker that died gives it back after this
 RING_AGAIN: Final = timedelta(seconds=30)  # a doorbell that nobody heard is rung again after this
 AHEAD: Final = timedelta(minutes=10)  # what lies further ahead than it can was written before the clock was put back
+BEAT: Final = timedelta(seconds=10)  # no need to write it more often
 FIRST_RETRY: Final = timedelta(seconds=5)
 LAST_RETRY: Final = timedelta(hours=1)
 
@@ -184,19 +185,29 @@ class Heartbeat(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def beat(cls) -> None:
+        """Whoever works says so, now and then; the worker that has nothing to do has a job for it."""
+        now = timezone.now()
+        with suppress(DatabaseError):  # the next time, then
+            if not cls.objects.filter(name="worker", at__range=(now - BEAT, now)).exists():
+                cls.objects.update_or_create(name="worker", defaults={"at": now})
+
 
 @contextmanager
-def _kept(held: "JobQuerySet") -> Iterator[None]:
-    """Renew the lease until the block ends: nobody else begins a job that takes long."""
+def at_work(renew: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Beat, and renew what is held, until the block ends: whoever has much to do has not gone."""
     done = threading.Event()
 
-    def renew() -> None:
+    def go_on() -> None:
         while not done.wait(LEASE.total_seconds() / 3):
             with suppress(DatabaseError):  # the next time, then
-                held.update(lease_until=timezone.now() + LEASE)
+                renew()
+            Heartbeat.beat()
             connection.close()
 
-    thread = threading.Thread(target=renew, name="job-lease", daemon=True)
+    Heartbeat.beat()
+    thread = threading.Thread(target=go_on, name="at-work", daemon=True)
     thread.start()
     try:
         yield
@@ -294,7 +305,7 @@ class Job(models.Model):
         job = cls.objects.get(pk=job_id)
         held = cls.objects.filter(pk=job_id, attempts=job.attempts)  # no longer ours once another has taken it
         try:
-            with _kept(held):
+            with at_work(lambda: held.update(lease_until=timezone.now() + LEASE)):  # nobody else begins it
                 yield job
         except Exception as error:
             delay = min(FIRST_RETRY * 2 ** min(job.attempts - 1, 10), LAST_RETRY)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from epmm import jobs, metrics, request_id, statistics
 from epmm.doorbell import Doorbell
-from epmm.models import Heartbeat, Job
+from epmm.models import Job, at_work
 
 logger = logging.getLogger(__name__)
 KEPT: Final = timedelta(days=1)
@@ -69,7 +69,8 @@ def drain(kind: str) -> None:
     if not lock.acquire(blocking=False):
         return
     try:
-        jobs.run(kind, {})
+        with at_work():
+            jobs.run(kind, {})
     except Exception:
         logger.exception("an outbox could not be worked off", extra={"kind": kind})
         sleep(REST_AFTER_FAILURE_SECONDS)
@@ -79,8 +80,10 @@ def drain(kind: str) -> None:
 
 @jobs.handles("epmm.heartbeat", every=timedelta(seconds=20))
 def heartbeat() -> None:
-    """Proves dispatcher, broker and worker at once: monitoring and `doctor` look at it."""
-    Heartbeat.objects.update_or_create(name="worker", defaults={"at": timezone.now()})
+    """Something to take, for a worker without work: that is when one beats (`at_work`).
+
+    It proves dispatcher, broker and worker at once: monitoring and `doctor` look at it.
+    """
 
 
 @jobs.handles("epmm.forget_finished_jobs", every=timedelta(hours=1))

@@ -21,6 +21,7 @@ from devices.models import Device
 from devices.services import configurations, declarations, labels, seeding
 from enrollment.events import FAILED
 from enrollment.services import domain_check, trace
+from enrollment.services.domain_check import Outcome, Way
 from enrollment.services.findings import Finding
 from epmm import options, settings_store, webhooks
 from epmm.models import Event, Webhook, WebhookDelivery
@@ -58,7 +59,8 @@ def token(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> str:
     )
     # which Django asks after each request, unless a client of its own has made it
     monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
-    monkeypatch.setattr(domain_check, "check", lambda _domain: [Finding.ok("Answer")])
+    answer = Outcome(findings=[Finding.ok("Answer")], way=Way.REDIRECT)
+    monkeypatch.setattr(domain_check, "check", lambda _domain: answer)
     monkeypatch.setattr(throttling, "_elsewhere", Buckets(per_second=1000, burst=1000))
     settings_store.change(options.API_CALLS_PER_SECOND.name, "10000", actor="test")
     monkeypatch.setattr(api_credentials, "_checks", Buckets(per_second=1000, burst=10_000))

@@ -1,7 +1,8 @@
 """A real worker process with one more kind of job: `python -m tests.epmm.noting_worker DATABASE NOTES [option]...`.
 
 Its jobs note their number in a file, so that a test sees which were done, and how often.  From the number that the
-file `NOTES.hold` names they wait until that file is gone.
+file `NOTES.hold` names they wait until that file is gone.  The file `NOTES.outbox` is an outbox with one row; that it
+was worked off is noted as well.
 """
 
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 
 def main() -> None:
     database, path, *options = sys.argv[1:]
-    notes, hold = Path(path), Path(f"{path}.hold")
+    notes, hold, outbox = Path(path), Path(f"{path}.hold"), Path(f"{path}.outbox")
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     import django
     from django.conf import settings
@@ -30,6 +31,12 @@ def main() -> None:
             time.sleep(0.02)
         with notes.open("a") as file:
             file.write(f"{number}\n")
+
+    @jobs.handles("tests.outbox", outbox=outbox.exists)
+    def work_off() -> None:
+        outbox.unlink()
+        with notes.open("a") as file:
+            file.write("-1\n")
 
     call_command("worker", *options)
 

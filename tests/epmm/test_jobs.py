@@ -11,9 +11,9 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from epmm import jobs, models, tasks
+from epmm import health, jobs, models, tasks
 from epmm.doorbell import Doorbell
-from epmm.models import FIRST_RETRY, LAST_RETRY, LEASE, Job
+from epmm.models import BEAT, FIRST_RETRY, LAST_RETRY, LEASE, Heartbeat, Job
 from tests.together import together
 
 KIND = "tests.work"
@@ -152,12 +152,35 @@ def test_a_job_that_takes_long_is_not_begun_by_another(monkeypatch: pytest.Monke
     job = enqueued()
 
     with Job.leased(job.pk):
+        Heartbeat.objects.all().delete()
         time.sleep(0.7)
         with Job.leased(job.pk) as another:
             assert another is None
+        assert health.worker_beats()
 
     job.refresh_from_db()
     assert job.done_at is not None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("before", "is_written"),
+    [
+        (None, True),
+        (-BEAT / 2, False),
+        (-BEAT * 2, True),
+        (timedelta(hours=1), True),
+    ],  # the last by a clock that was ahead
+)
+def test_whoever_takes_a_job_beats_now_and_then(before: timedelta | None, is_written: bool) -> None:  # noqa: FBT001
+    began = timezone.now()
+    if before is not None:
+        Heartbeat.objects.create(name="worker", at=began + before)
+
+    tasks.run_job(enqueued().pk)
+
+    at = Heartbeat.objects.get(name="worker").at
+    assert (began <= at <= timezone.now()) is is_written
 
 
 @pytest.mark.django_db

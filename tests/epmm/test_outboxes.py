@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from epmm import dispatcher, jobs, tasks
+from epmm import dispatcher, health, jobs, tasks
 
+pytestmark = pytest.mark.django_db
 KIND = "tests.outbox"
 
 
@@ -46,6 +47,7 @@ def test_an_outbox_is_rung_for_until_it_is_empty(waiting: list[str]) -> None:
     tasks.drain(KIND)
 
     assert rings() == []
+    assert health.worker_beats()
 
 
 def test_nothing_is_drained_twice_at_once(waiting: list[str]) -> None:
@@ -85,7 +87,6 @@ def test_a_ring_that_nobody_hears_is_forgotten(monkeypatch: pytest.MonkeyPatch) 
     assert sent == [((KIND,), 5, False)]
 
 
-@pytest.mark.django_db
 def test_the_dispatcher_rings_for_outboxes_until_it_is_stopped(
     waiting: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,10 +14,11 @@ from django.db import connection
 from django.utils import timezone
 from redis import Redis
 
+from epmm import health
 from epmm.models import Job
 from tests.epmm.processes import ROOT, eventually
 
-JOBS, HELD_FROM = 40, 10
+JOBS, HELD_FROM, FLOOD = 40, 10, 1000
 SECONDS = 60  # a machine that is busy with other tests starts a worker slowly
 
 
@@ -85,6 +86,41 @@ def test_a_killed_worker_loses_no_job(start: Callable[[], subprocess.Popen[bytes
     assert Job.objects.filter(kind="tests.note", attempts__gt=1).count() >= 2  # those that the killed one held
     second.send_signal(signal.SIGTERM)
     assert second.wait(timeout=20) == os.EX_OK
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_whose_hands_are_full_is_not_missed(start: Callable[[], subprocess.Popen[bytes]], notes: Path) -> None:
+    """What is there to say that it lives waits behind all that came before."""
+    for number in range(JOBS):
+        Job.enqueue("tests.note", number=number)
+    hold = notes.with_suffix(".hold")
+    hold.write_text("0")
+
+    worker = start()
+    eventually(health.worker_beats, seconds=SECONDS)
+
+    assert not noted(notes)
+    hold.unlink()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=20) == os.EX_OK
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_flood_of_jobs_keeps_an_outbox_waiting(start: Callable[[], subprocess.Popen[bytes]], notes: Path) -> None:
+    Job.enqueue_each("tests.note", ({"number": number} for number in range(FLOOD)))
+    hold = notes.with_suffix(".hold")
+    hold.write_text("0")
+    in_hand = Job.objects.open().filter(kind="tests.note", lease_until__isnull=False)
+
+    worker = start()
+    eventually(lambda: in_hand.count() == 2, seconds=SECONDS)
+    notes.with_suffix(".outbox").touch()
+    hold.unlink()
+    eventually(lambda: -1 in noted(notes), seconds=SECONDS)
+
+    assert len(noted(notes)) < FLOOD
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=20) == os.EX_OK
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,7 +7,7 @@ from celery.signals import worker_ready
 from django.core.management.base import BaseCommand, CommandParser
 
 from epmm import collector, dispatcher
-from epmm.celery import app
+from epmm.celery import JOBS, OUTBOXES, app
 from epmm.tasks import ring_for_outbox, run_job
 
 QUIET = ("--pool=threads", "--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
@@ -29,7 +29,8 @@ class Command(BaseCommand):
         thread.start()
         worker_ready.connect(_spare_the_collector)
         try:
-            app.worker_main(["--quiet", "worker", f"--concurrency={options['concurrency']}", *QUIET])
+            queues = f"--queues={JOBS},{OUTBOXES}"
+            app.worker_main(["--quiet", "worker", f"--concurrency={options['concurrency']}", queues, *QUIET])
         finally:
             stop.set()
             thread.join(timeout=5)
