@@ -1,20 +1,25 @@
-"""On PostgreSQL: the part of a text that fewest devices hold, which the trigram index is asked for.
+"""On PostgreSQL: the parts of a text by which the trigram index finds devices for the least.
 
 The index has a list of devices for each three letters or digits, and reads the lists of all that a text has, however
-long they are: for a whole address most of the index, for the number in it next to nothing.  A sample of the devices
-tells which are long.  What is chosen changes no answer, for whoever asks compares the whole text besides.
+long they are: for a whole address most of the index, for the number in it next to nothing.  But the fewer of them it
+reads, the more devices are left to look at.  A sample of the devices tells how long lists are, and what they share.
+What is chosen changes no answer, for whoever asks compares the whole text besides.
 """
 
 import time
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from typing import Any, Final
 
 SAMPLED: Final = 500  # devices, more or less: whole pages of the table are read
 KEPT_FOR: Final = 3_600  # seconds
 FEWEST: Final = 100  # of fewer devices no list is long
-RARE: Final = 0.02  # of all devices: so short a list is worth reading along
+RARE: Final = 0.02  # of all devices: so short a list is always worth reading
 SHORT: Final = 3  # lists, which are read in any case
+LOOKED_AT: Final = 40  # a device that is left costs as much as so many entries of lists
 _LENGTH: Final = 3
 _SAMPLE: Final = f"""
     SELECT search_text FROM devices_device TABLESAMPLE SYSTEM (
@@ -27,28 +32,47 @@ _SAMPLE: Final = f"""
 class _Sample:
     until: float
     devices: int
-    held: Counter[str]  # how many of them hold these three characters
+    holding: Mapping[str, int]  # a bit for each of them that holds these three characters
 
 
 _samples: Final[dict[str, _Sample]] = {}  # by the name of the database
 
 
-def part(connection: Any, text: str) -> str:
-    """Of a folded text."""
+def parts(connection: Any, text: str) -> list[str]:
+    """Of a folded text, in their order; they do not overlap."""
     trigrams = {at: text[at : at + _LENGTH] for at in range(len(text) - 2) if text[at : at + _LENGTH].isalnum()}
     if len(trigrams) <= SHORT:
-        return text
+        return [text]
     sample = _sample(connection)
     if sample.devices < FEWEST:
-        return text
-    held = {at: sample.held[trigram] for at, trigram in trigrams.items()}
-    start = end = min(held, key=held.__getitem__)
-    worth_reading = max(held[start], RARE * sample.devices)
-    while held.get(start - 1, sample.devices + 1) <= worth_reading:
-        start -= 1
-    while held.get(end + 1, sample.devices + 1) <= worth_reading:
-        end += 1
-    return text[start : end + _LENGTH]
+        return [text]
+    chosen = _worth_reading({at: sample.holding.get(trigram, 0) for at, trigram in trigrams.items()}, sample.devices)
+    starts = [at for at in chosen if not chosen & set(range(at - _LENGTH + 1, at))]
+    return [text[start : _end(start, chosen)] for start in sorted(starts)]
+
+
+def _worth_reading(holding: Mapping[int, int], devices: int) -> set[int]:
+    """Places of three letters: the rare ones, then whichever excludes most devices for the length of its list."""
+    lengths = {at: held.bit_count() for at, held in holding.items()}
+    chosen = {at for at, length in lengths.items() if length <= RARE * devices}
+    chosen = chosen or {min(lengths, key=lengths.__getitem__)}
+    left = reduce(and_, (holding[at] for at in chosen))
+    while others := lengths.keys() - chosen:
+        gains = {at: LOOKED_AT * (left & ~holding[at]).bit_count() - lengths[at] for at in others}
+        best = max(gains, key=gains.__getitem__)
+        if gains[best] <= 0:
+            break
+        chosen.add(best)
+        left &= holding[best]
+    return chosen
+
+
+def _end(start: int, chosen: Collection[int]) -> int:
+    """Of the part that begins there, with all that overlaps."""
+    end = start + _LENGTH
+    while further := [at for at in range(end - _LENGTH + 1, end) if at in chosen]:
+        end = further[-1] + _LENGTH
+    return end
 
 
 def _sample(connection: Any) -> _Sample:
@@ -58,6 +82,9 @@ def _sample(connection: Any) -> _Sample:
         with connection.cursor() as cursor:
             cursor.execute(_SAMPLE)
             texts = [text for (text,) in cursor.fetchall()]
-        held = Counter(trigram for text in texts for trigram in {text[at : at + _LENGTH] for at in range(len(text))})
-        known = _samples[name] = _Sample(now + KEPT_FOR, len(texts), held)
+        holding: dict[str, int] = defaultdict(int)
+        for number, text in enumerate(texts):
+            for trigram in {text[at : at + _LENGTH] for at in range(len(text))}:
+                holding[trigram] |= 1 << number
+        known = _samples[name] = _Sample(now + KEPT_FOR, len(texts), dict(holding))
     return known

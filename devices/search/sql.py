@@ -113,14 +113,14 @@ class _Begins(_Found):
 class _Indexed(_Found):
     """Of `Device.search_text`, the text, and the key.
 
-    PostgreSQL's index knows LIKE, and is asked for a part of the text.  What SQLite has is a table of its own, which
+    PostgreSQL's index knows LIKE, and is asked for parts of the text.  What SQLite has is a table of its own, which
     leads to few devices or to none: as the planner knows nothing about it, it is asked first.
     """
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         column, text, _key = map(compiler.compile, self.source_expressions)
-        part = rarest.part(connection, text[1][0])
-        return f"({column[0]} LIKE {text[0]})", (*column[1], f"%{escaped(part)}%")
+        parts = map(escaped, rarest.parts(connection, text[1][0]))
+        return f"({column[0]} LIKE {text[0]})", (*column[1], f"%{'%'.join(parts)}%")
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         column, text, key = map(compiler.compile, self.source_expressions)

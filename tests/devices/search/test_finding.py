@@ -200,8 +200,8 @@ def plans(expression: str, *, sort: str = BY_CONTACT) -> str:
 @pytest.mark.usefixtures("many")
 def test_each_order_has_its_index() -> None:
     for sort, index in {
-        "-common.last_connected_at": "device_seen",
-        "common.last_connected_at": "device_seen",
+        "-common.last_connected_at": "device_seen_kind",
+        "common.last_connected_at": "device_seen_kind",
         "user.display_name": "device_user_name",
         "-ios.DeviceName": "device_name",
         "-common.registration_date": "device_registered",

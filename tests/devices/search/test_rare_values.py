@@ -29,8 +29,8 @@ def no_statistics(db: None) -> None:
         ('"common.platform" = "macOS" AND "common.retired" = "false"', "INDEX device_systems"),
         ('"ios.account_driven_user_enrolled" = "true"', "COVERING INDEX device_kinds_owned"),
         ('"common.ip_address" = "10.0.0.7"', "INDEX device_ip_address"),
-        ('"common.home_country_code" = "li"', "INDEX device_home_country"),
-        ('"common.current_country_name" = "Liechtenstein"', "INDEX device_current_country"),
+        ('"common.home_country_code" = "li"', "INDEX device_home_seen"),
+        ('"common.current_country_name" = "Liechtenstein"', "INDEX device_current_seen"),
     ],
 )
 def test_no_walk_through_all_devices(expression: str, index: str) -> None:
