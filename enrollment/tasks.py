@@ -1,10 +1,15 @@
 """What the worker does for enrollments; each handler reaches for its service inside, because services start tasks."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
 from epmm import jobs
+
+if TYPE_CHECKING:
+    from devices.models import Enrollment
 
 
 @jobs.handles("enrollment.revoke_tokens")
@@ -17,20 +22,30 @@ def revoke_tokens(enrollment: int) -> None:
         tokens.revoke_of(row)
 
 
-@jobs.handles("enrollment.inventory_read")
-def inventory_read(enrollment: int) -> None:
+@jobs.handles("enrollment.inventories_read")
+def inventories_read(enrollments: Sequence[int]) -> None:
     """The last step of a trace: the first DeviceInformation is in the device's record."""
     from devices.models import Enrollment
+
+    failed = []
+    for row in Enrollment.objects.filter(pk__in=enrollments):
+        try:
+            _inventory_read(row)
+        except Exception as error:  # noqa: BLE001 - what is wrong with one must not stop the others
+            failed.append(error)
+    if failed:
+        raise ExceptionGroup("what follows from a first inventory", failed)
+
+
+def _inventory_read(enrollment: "Enrollment") -> None:
     from devices.services import declarative
     from enrollment.models import Step
     from enrollment.services import trace
 
-    row = Enrollment.objects.filter(pk=enrollment).first()
-    attempt = trace.of(row) if row else None
+    attempt = trace.of(enrollment)
     if attempt is not None and not attempt.steps.filter(step=Step.FIRST_INVENTORY).exists():
         trace.step(attempt, Step.FIRST_INVENTORY)
-    if row is not None:
-        declarative.switch_on(row)
+    declarative.switch_on(enrollment)
 
 
 @jobs.handles("enrollment.tidy", every=timedelta(minutes=5))

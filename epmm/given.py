@@ -1,15 +1,25 @@
 """Rows of values that a statement takes along as a table: however many they are, it is one statement."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
-from django.db import connection
+from django.db import connection, models
 from django.db.models import Field, Model
 
 NAME: Final = "given"
 Fields: TypeAlias = "Sequence[Field[Any, Any]]"
 Rows: TypeAlias = Sequence[Sequence[Any]]
+Preparing: TypeAlias = "Callable[[Field[Any, Any]], Callable[[Any], Any]]"
+AS_THEY_ARE: Final = (
+    models.BooleanField,
+    models.CharField,
+    models.FloatField,
+    models.IntegerField,
+    models.TextField,
+)  # `str`, `int`, `float`, `bool` and None
 
 
 class Given:
@@ -28,8 +38,8 @@ def _recordset(fields: Fields, rows: Rows) -> tuple[str, list[Any]]:
     Types come without their length, to which a cast would cut in silence.
     """
     kinds = ", ".join(f"{field.column} {(field.db_type(connection) or '').partition('(')[0]}" for field in fields)
-    prepare = [(field.column, field.get_prep_value) for field in fields]
-    told = [{column: each(value) for (column, each), value in zip(prepare, row, strict=True)} for row in rows]
+    names = [field.column for field in fields]
+    told = [dict(zip(names, row, strict=True)) for row in _prepared(fields, rows, lambda field: field.get_prep_value)]
     table = f"SELECT * FROM json_to_recordset(%s) AS told ({kinds})"  # noqa: S608 -- names of our own models
     return table, [json.dumps(told, default=_text)]
 
@@ -41,9 +51,18 @@ def _text(value: Any) -> str:
 
 def _values(fields: Fields, rows: Rows) -> tuple[str, list[Any]]:
     row = f"({', '.join(['%s'] * len(fields))})"
-    prepare = [field.get_db_prep_save for field in fields]
-    values = [each(value, connection=connection) for row in rows for each, value in zip(prepare, row, strict=True)]
-    return f"VALUES {', '.join([row] * len(rows))}", values
+    ready = _prepared(fields, rows, lambda field: partial(field.get_db_prep_save, connection=connection))
+    return f"VALUES {', '.join([row] * len(rows))}", list(chain.from_iterable(ready))
+
+
+def _prepared(fields: Fields, rows: Rows, preparing: Preparing) -> Rows:
+    """Column by column: most values are as a database takes them, and there are thousands."""
+    columns = zip(*rows, strict=True)
+    ready = (
+        column if isinstance(field, AS_THEY_ARE) else map(preparing(field), column)
+        for field, column in zip(fields, columns, strict=True)
+    )
+    return list(zip(*ready, strict=True))
 
 
 def update_each(rows: Sequence[Model], columns: Sequence[str]) -> None:

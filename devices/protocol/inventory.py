@@ -145,10 +145,13 @@ def _read(told: Mapping[str, Any], columns: Mapping[str, tuple[str, Read]]) -> R
     fields: dict[str, Value] = {}
     rest: dict[str, Any] = {}
     for key, value in told.items():
+        if (known := columns.get(key)) is None:
+            rest[key] = value
+            continue
+        column, read = known
         try:
-            column, read = columns[key]
             fields[column] = read(told, key)
-        except (KeyError, WireError):
+        except WireError:
             rest[key] = value
     return Reading(fields=fields, rest=json_of(rest))
 

@@ -1,8 +1,7 @@
 """The top level of a message and nothing below it: all that the door needs of any message, in microseconds.
 
 Three readers, which agree with each other and with `plistlib`: a pattern for the flat messages (Idle and most
-acknowledgements), libxml2 for what is small enough to become a tree, expat in constant memory and bounded time for the
-rest.
+acknowledgements), all values of what is small, expat in constant memory and bounded time for the rest.
 """
 
 import re
@@ -10,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 from xml.parsers import expat
 
-from epmm.wire import binary_plist, xml_tree
+from epmm.wire import binary_plist, xml_plist
 from epmm.wire.errors import WireError, edge
 from epmm.wire.limits import DEEPEST, MOST_ELEMENTS
 from epmm.wire.plist import load_dict
@@ -19,6 +18,7 @@ from epmm.wire.plist import load_dict
 TopLevel: TypeAlias = Mapping[str, str | None]
 
 MOST_KEYS: Final = 1000  # the longest results have a dozen
+SMALL: Final = 65_536  # bytes
 
 # The whole document or nothing: ASCII text without references, comments or `>` (and so without `]]>`).  What one part
 # gives back no other can take, so trying again is linear.  A possessive repeat would be plainer; Python 3.11.2 gets
@@ -38,11 +38,11 @@ _FLAT: Final = re.compile(
 
 def read_top_level(raw: bytes) -> TopLevel:
     if raw.startswith(binary_plist.MAGIC):
-        return {key: value if isinstance(value, str) else None for key, value in load_dict(raw).items()}
-    if len(raw) > xml_tree.LARGEST:
-        return _StreamReader().read(raw)
-    flat = _read_flat(raw)
-    return _read_tree(raw) if flat is None else flat
+        return _top_of(load_dict(raw))
+    read = None
+    if len(raw) <= SMALL:
+        read = _read_flat(raw) or _read_plain(raw)
+    return _StreamReader().read(raw) if read is None else read
 
 
 def _read_flat(raw: bytes) -> TopLevel | None:
@@ -53,16 +53,15 @@ def _read_flat(raw: bytes) -> TopLevel | None:
     return dict(_PAIR.findall(document["pairs"])) if document else None
 
 
-def _read_tree(raw: bytes) -> TopLevel:
-    root = xml_tree.root_of(raw)
-    if root.tag != "plist" or [child.tag for child in root] != ["dict"]:
-        raise WireError("property list is not a dictionary")
-    pairs = _Pairs()
-    for child in root[0]:
-        if child.tag in _WITH_TEXT and len(child):  # an element, or a reference that was not resolved
-            raise WireError("element inside a value")
-        pairs.add(str(child.tag), child.text or "")
-    return pairs.complete()
+def _read_plain(raw: bytes) -> TopLevel | None:
+    message = xml_plist.load_plain(raw)
+    return _top_of(message) if isinstance(message, dict) else None
+
+
+def _top_of(message: Mapping[str, Any]) -> TopLevel:
+    if len(message) > MOST_KEYS:
+        raise WireError("too many keys")
+    return {key: value if isinstance(value, str) else None for key, value in message.items()}
 
 
 _WITH_TEXT: Final = ("key", "string")

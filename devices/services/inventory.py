@@ -76,7 +76,8 @@ def store(received: Sequence[tuple[Result, Reading]]) -> None:
             complete.append(enrollment)
     save(records.values())
     # Their traces end here; those belong to another app, and the handler of this kind with them.
-    Job.enqueue_each("enrollment.inventory_read", [{"enrollment": enrollment.pk} for enrollment in complete])
+    if complete:
+        Job.enqueue("enrollment.inventories_read", enrollments=[enrollment.pk for enrollment in complete])
 
 
 def _records(results: Sequence[Result]) -> dict[int, Record]:

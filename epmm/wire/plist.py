@@ -89,8 +89,8 @@ def _check_text(key: str, value: str, longest: int) -> None:
 
 def _clean(text: str) -> str:
     """Without NUL, and lone surrogates replaced: PostgreSQL's text and jsonb refuse both."""
-    if text.isascii():
-        return text.replace("\0", "")
+    if text.isascii() and "\0" not in text:
+        return text
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
 
 

@@ -42,8 +42,8 @@ def test_the_first_inventory_is_told_once() -> None:
         information(enrollment, OSVersion="18.2")
         results.read_results()
 
-    (job,) = Job.objects.filter(kind="enrollment.inventory_read")
-    assert job.arguments == {"enrollment": enrollment.pk}
+    (job,) = Job.objects.filter(kind="enrollment.inventories_read")
+    assert job.arguments == {"enrollments": [enrollment.pk]}
 
 
 def test_an_answer_stands_in_the_record() -> None:

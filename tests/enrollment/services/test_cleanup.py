@@ -5,6 +5,7 @@ import pytest
 from django.utils import timezone
 
 from devices.models import Device, Enrollment
+from devices.services import declarative
 from devices.services.retire import end_enrollment
 from enrollment import tasks
 from enrollment.models import AccessToken, Attempt
@@ -116,17 +117,36 @@ def test_the_periodic_job_does_all_of_it(anna: User) -> None:
 
 def test_jobs_for_rows_that_are_gone_are_harmless() -> None:
     tasks.revoke_tokens(enrollment=0)
-    tasks.inventory_read(enrollment=0)
+    tasks.inventories_read(enrollments=[0])
 
 
 def test_the_first_inventory_ends_the_trace_once(anna: User, adde: None) -> None:
     phone = new_phone(anna)
     attempt = trace.open_attempt(address=None)
     trace.move(attempt, Attempt.State.ACTIVE, enrollment=phone.enrollment)
-    tasks.inventory_read(enrollment=phone.enrollment.pk)
-    tasks.inventory_read(enrollment=phone.enrollment.pk)
+    tasks.inventories_read(enrollments=[phone.enrollment.pk])
+    tasks.inventories_read(enrollments=[phone.enrollment.pk])
 
     assert attempt is not None
+    assert [step.step for step in attempt.steps.all()] == ["first_inventory"]
+
+
+def test_what_is_wrong_with_one_first_inventory_keeps_no_other_waiting(
+    anna: User, adde: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, phone = new_phone(anna), new_phone(anna, number=60)
+    attempt = trace.open_attempt(address=None)
+    assert attempt is not None
+    trace.move(attempt, Attempt.State.ACTIVE, enrollment=phone.enrollment)
+
+    def switch_on(enrollment: Enrollment) -> None:
+        if enrollment == broken.enrollment:
+            raise OSError
+
+    monkeypatch.setattr(declarative, "switch_on", switch_on)
+    with pytest.raises(ExceptionGroup):
+        tasks.inventories_read(enrollments=[broken.enrollment.pk, phone.enrollment.pk])
+
     assert [step.step for step in attempt.steps.all()] == ["first_inventory"]
 
 

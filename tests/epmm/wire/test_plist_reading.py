@@ -322,21 +322,55 @@ def test_both_readers_of_xml_agree(put_in: list[tuple[int, str]]) -> None:
     for place, piece in put_in:
         text = text[:place] + piece + text[place:]
     raw = text.encode()
-    if not xml_plist._is_plain(raw):
-        return
-    try:
-        value = xml_plist._value_of_tree(raw)
-    except (WireError, ValueError, TypeError, StopIteration):
-        return
-    assert as_plistlib(value) == as_plistlib(xml_plist._Reader().read(raw))
+    value = xml_plist.load_plain(raw)
+    assert value is None or as_plistlib(value) == as_plistlib(xml_plist._Reader().read(raw))
 
 
-@pytest.mark.parametrize("told", [SAMPLE, {"Text": "x" * 100_000}])
-def test_what_apple_writes_is_read_as_a_tree_unless_it_is_large(
-    told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("told", [SAMPLE, {"Text": "x" * xml_plist.LARGEST}])
+def test_what_apple_writes_is_taken_apart_by_a_pattern_unless_it_is_large(told: dict[str, Any]) -> None:
     raw = plistlib.dumps(told)
-    is_large = len(raw) > 65_536
-    monkeypatch.delattr(xml_plist, "_value_of_tree" if is_large else "_Reader")
 
-    assert load_dict(raw)
+    assert (xml_plist.load_plain(raw) is None) == (len(raw) > xml_plist.LARGEST)
+    assert load_dict(raw, max_bytes=2 * xml_plist.LARGEST)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<dict><key>a</key></dict>",
+        "<dict><true/></dict>",
+        "<array><key>a</key><true/></array>",
+        "<dict><key>a</key><array></dict></array>",
+        "<dict><key>a</key><dict></dict>",
+        "<dict></dict></dict>",
+        "<dict></dict><dict/>",
+        "<dict>text</dict>",
+        "<dict></dict>text",
+        "text<dict></dict>",
+        "<dict><key>a</key>text<true/></dict>",
+        "<dict><key>a]]></key><true/></dict>",
+        "<dict><key>a</key><string>\x01</string></dict>",
+        "<dict><key>a</key><string>&#65;</string></dict>",
+        "<dict><key>a</key><string>& amp;</string></dict>",
+        "<dict><key>&amp</key><string></string></dict>",
+        "<dict><key>a</key><string>\r\n</string></dict>",  # a line's end for XML, whatever it is for a pattern
+    ],
+)
+def test_the_pattern_leaves_to_expat_what_it_does_not_know(inside: str) -> None:
+    assert xml_plist.load_plain(xml(inside)) is None
+
+
+@pytest.mark.parametrize("repeated", [" ", "\n\t", "<key>", "<key> ", "<key></key> ", "<string>", "a", "</dict>"])
+@pytest.mark.parametrize(
+    "inside", ["%s", "<dict>%s</dict>", "<dict><key>%s</key><true/></dict>", "<dict>%s<true/></dict>"]
+)
+def test_the_pattern_gives_up_in_linear_time(inside: str, repeated: str) -> None:
+    """Else each of these takes minutes."""
+    xml_plist.load_plain(xml(inside % (repeated * (900_000 // len(repeated)))))
+
+
+@pytest.mark.parametrize("text", ["&amp;lt;", "&lt;&gt;&quot;&apos;&amp;", "a&amp;b"])
+def test_references_are_resolved_once(text: str) -> None:
+    raw = xml(f"<dict><key>{text}</key><string>{text}</string></dict>")
+
+    assert xml_plist.load_plain(raw) == plistlib.loads(raw)
