@@ -22,7 +22,7 @@ from epmm import options, schedules, settings_store
 from epmm.models import ScheduledRun
 from epmm.numbers import grouped
 from epmm.portal import settings_tree
-from epmm.portal.lists import Column, Link, Listing
+from epmm.portal.lists import COUNT_CAP, Column, Link, Listing, counted
 from epmm.portal.settings_tree import Node
 from users import permissions
 from users.forms import TypedForm
@@ -42,7 +42,7 @@ def retired(request: HttpRequest) -> HttpResponse:
         "portal/settings/retired_devices.html",
         retired_records.KIND,
         {
-            "number": retired_records.due(days).count(),
+            "number": counted(retired_records.due(days)[: COUNT_CAP + 1].count()),
             "days": days,
             "may_run": permissions.may(request, AdminRole.DEVICE_DELETE_RETIRED),
         },

@@ -7,8 +7,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Max, OuterRef, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -17,6 +16,7 @@ from devices.models import Device, Enrollment
 from enrollment.models import Acceptance, Attempt, LocalText, PolicyText, Rule
 from enrollment.services import consent_notice, local_texts, rules
 from epmm import options, settings_store
+from epmm.portal.counting import CountedTo
 from epmm.settings_store import Setting
 from users.models import User
 
@@ -138,10 +138,9 @@ def preview(policy: PolicyText.Kind, value: str) -> list[tuple[str, str]]:
 
 
 def versions(policy: PolicyText.Kind) -> QuerySet[PolicyText]:
-    """Those that people have seen, the newest first, each with the number of those who accepted it."""
-    accepted = Acceptance.objects.filter(policy=OuterRef("pk")).order_by().values("policy").annotate(n=Count("*"))
-    # counted for those that are shown alone
-    seen = PolicyText.objects.filter(kind=policy).annotate(accepted=Coalesce(Subquery(accepted.values("n")), 0))
+    """Those that people have seen, the newest first, each with the number of those who accepted it (`CountedTo`)."""
+    seen = PolicyText.objects.filter(kind=policy)
+    seen = seen.annotate(accepted=CountedTo(Acceptance.objects.filter(policy=OuterRef("pk"))))
     return seen.order_by("-pk")
 
 

@@ -25,7 +25,8 @@ class Calling:
 
 def calling() -> list[Calling]:
     """Of all that are enrolled; this server first."""
-    groups = Enrollment.objects.active().order_by().values_list("server_url").annotate(Count("pk"))
+    # `*`: the index knows all that is asked for
+    groups = Enrollment.objects.active().order_by().values_list("server_url").annotate(devices=Count("*"))
     found = [Calling(address, number) for address, number in groups]
     return sorted(found, key=lambda each: (not each.is_here, each.address))
 

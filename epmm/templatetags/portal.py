@@ -11,9 +11,15 @@ from django.utils.translation import gettext as _
 
 from epmm import markup as formatting
 from epmm.numbers import grouped
-from epmm.portal.lists import Badge, Cell, Link
+from epmm.portal.lists import Badge, Cell, Link, counted
 
 register = template.Library()
+
+
+@register.filter
+def capped(number: int) -> str:
+    """A count that went no further than lists do."""
+    return counted(number)
 
 
 @register.filter

@@ -3,7 +3,7 @@
 from typing import Final
 
 from django.contrib import messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from epmm import events, webhooks
 from epmm.models import Webhook, WebhookDelivery
-from epmm.numbers import grouped
-from epmm.portal.lists import Badge, Cell, Column, Link, Listing
+from epmm.portal.counting import CountedTo
+from epmm.portal.lists import Badge, Cell, Column, Link, Listing, counted
 from epmm.rate_limit import limited
 from epmm.webhooks import WebhookRefused
 from users import permissions
@@ -44,7 +44,7 @@ def _kinds(webhook: Webhook) -> str:
 
 def _dead(webhook: Webhook) -> Cell:
     number = getattr(webhook, "dead", 0)
-    return Link(grouped(number), _deliveries(webhook, "dead")) if number else number
+    return Link(counted(number), _deliveries(webhook, "dead")) if number else number
 
 
 def _deliveries(webhook: Webhook, state: str = "") -> str:
@@ -76,9 +76,8 @@ LISTING: Final = Listing[Webhook](
 
 @require_safe
 def listed(request: HttpRequest) -> HttpResponseBase:
-    is_dead = Q(deliveries__state=WebhookDelivery.State.DEAD)
-    rows = Webhook.objects.defer("secret", "former_secret")
-    view = LISTING.view(request, rows.annotate(dead=Count("deliveries", filter=is_dead)))
+    dead = WebhookDelivery.objects.dead().filter(webhook=OuterRef("pk"))
+    view = LISTING.view(request, Webhook.objects.defer("secret", "former_secret").annotate(dead=CountedTo(dead)))
     if request.GET.get("format") == "csv":
         return view.csv()
     context = view.context() | {"may_manage": permissions.may(request, AdminRole.SETTINGS_MANAGE)}
