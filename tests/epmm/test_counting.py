@@ -22,6 +22,6 @@ def test_what_belongs_to_each_row_is_counted_up_to_the_cap(
     theirs = counting.CountedTo(Device.objects.filter(user=OuterRef("pk")))
 
     with django_assert_num_queries(1):
-        found = dict(User.objects.annotate(devices=theirs).order_by("pk").values_list("user_id", "devices"))
+        found = dict(User.objects.annotate(number=theirs).order_by("pk").values_list("user_id", "number"))
 
     assert found == {"has 0": 0, "has 1": 1, "has 2": 2, "has 5": 3}
