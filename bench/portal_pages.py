@@ -203,7 +203,7 @@ def _argument(name: str, argument: str, seeded: Seeded) -> Any:
         "logs-actions-people": seeded.people_run, "logs-actions": seeded.run,
         "services-webhooks-delivery": seeded.delivery, "services-webhooks": seeded.webhook,
         "services-providers": seeded.provider, "sign-in-provider": seeded.provider,
-        "self:sign-in-provider": seeded.provider,
+        "self:sign-in-provider": seeded.provider, "texts": seeded.text,
     }  # fmt: skip
     prefix = next((each for each in numbers if name.startswith(each)), None)
     if argument != "number" or prefix is None:

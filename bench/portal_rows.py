@@ -34,6 +34,7 @@ class Seeded:
     webhook: int
     delivery: int  # to it
     directory: int  # one that is away; everybody is in some of its groups
+    text: int  # a version of the terms
 
 
 def seed(devices: int, people: int) -> Seeded:
@@ -48,11 +49,12 @@ def seed(devices: int, people: int) -> Seeded:
     admin = portal_people.administrators()
     portal_people.roles(people)
     channel = _enrollments(devices, device.pk)
+    attempt = _attempts(devices, people, User.objects.get(user_id="user1").pk, channel)
     seeded = Seeded(
         device=device.uuid,
         person=device.user_id,
         admin=admin,
-        attempt=_attempts(devices, people, User.objects.get(user_id="user1").pk, channel),
+        attempt=attempt,
         command=_commands(devices, channel),
         configuration=_configurations(channel),
         attribute=_attribute(device.pk),
@@ -61,6 +63,7 @@ def seed(devices: int, people: int) -> Seeded:
         run=_runs(devices, device.pk),
         people_run=portal_people.runs(people),
         directory=portal_people.directory(people),
+        text=_texts(devices, attempt, device.user_id),
         **_webhook(devices),
         **_labels(devices, device.pk),
     )
@@ -68,7 +71,6 @@ def seed(devices: int, people: int) -> Seeded:
     portal_people.of_one(device.user_id)
     portal_people.invitations(people)
     _of_one_device(device, channel)
-    _texts(devices, seeded.attempt)
     _settings()
     _twins(device.pk)
     broadcast.settle()  # as the worker does
@@ -316,8 +318,8 @@ def _audit(count: int, device: Any) -> None:
     copy(AuditEntry, entry.pk, MANY, {"subject": f"'{device.uuid}'", "action": "'device.command_sent'"})
 
 
-def _texts(accepted: int, attempt: int) -> None:
-    """Versions of both texts, the newest of which all have accepted."""
+def _texts(accepted: int, attempt: int, person: int) -> int:
+    """Versions of both texts, the newest of which all have accepted, and one person again and again."""
     from enrollment.models import Acceptance, PolicyText
     from users.models import User
 
@@ -329,6 +331,8 @@ def _texts(accepted: int, attempt: int) -> None:
         nobody = User.objects.get(user_id="Template")
         acceptance = Acceptance.objects.create(user=nobody, policy=texts[-1], attempt_id=attempt)
         copy(Acceptance, acceptance.pk, accepted, {"attempt": f"{attempt} + n"})
+        copy(Acceptance, acceptance.pk, MANY, {"user": str(person), "attempt": f"{attempt} + n"})
+    return texts[-1].pk
 
 
 def _settings() -> None:

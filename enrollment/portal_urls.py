@@ -3,6 +3,7 @@
 from django.urls import path
 
 from enrollment.views import (
+    acceptances,
     certificates,
     dashboard,
     device_add,
@@ -37,6 +38,9 @@ urlpatterns = [
     path("settings/rules/move", rules.move, name="settings-rules-move"),
     path("settings/rules/delete", rules.delete, name="settings-rules-delete"),
     path("users/<int:number>/prospect", prospect.prospect, name="users-prospect"),
+    path("users/<int:number>/accepted", acceptances.newest, name="users-accepted"),
+    path("users/<int:number>/acceptances", acceptances.listed, name="users-acceptances"),
+    path("texts/<int:number>", acceptances.version, name="texts-version"),
     path("settings/texts", settings_texts.texts, name="settings-texts"),
     path("settings/texts/preview", settings_texts.preview, name="settings-texts-preview"),
     path("settings/texts/edit", settings_texts.edit, name="settings-texts-edit"),

@@ -38,6 +38,7 @@ NEEDED: Final[Mapping[str, str]] = {
     "account-sessions": ADMINISTRATOR,
     "account-tokens-add": ADMINISTRATOR,  # and the role API
     "account-tokens-revoke": ADMINISTRATOR,
+    "texts-version": ADMINISTRATOR,  # whoever enrolls reads it
     "users": AdminRole.USER_VIEW,
     "dashboard": AdminRole.DEVICE_VIEW,
     "dashboard-alert": AdminRole.DEVICE_VIEW,
@@ -164,6 +165,8 @@ NEEDED: Final[Mapping[str, str]] = {
     "users-edit": AdminRole.USER_VIEW,
     "users-roles": AdminRole.USER_MANAGE,
     "users-prospect": AdminRole.USER_VIEW,
+    "users-accepted": AdminRole.USER_VIEW,
+    "users-acceptances": AdminRole.USER_VIEW,
     "users-roles-preview": AdminRole.USER_MANAGE,
     "users-attributes": AdminRole.USER_MANAGE,
     "users-require-password": AdminRole.USER_MANAGE,

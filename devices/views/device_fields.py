@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 from django.utils.formats import number_format
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from devices.models import Device, Enrollment, Identity
@@ -13,6 +14,7 @@ from devices.services.field_values import model_of
 from devices.views.wording import STATES, family_of, identity_badge, owner_of, status_badge, system_of
 from epmm.country_names import NAMES
 from epmm.portal.lists import Cell
+from epmm.portal.settings_tree import RIGHTS
 from users.models import User
 
 Fields: TypeAlias = list[tuple[str | Promise, Cell]]
@@ -63,7 +65,7 @@ def _enrollment(device: Device, enrollment: Enrollment | None) -> Fields:
             str(STATES[Enrollment.State(enrollment.state)]) if enrollment else "",
         ),
         (gettext_lazy("Supervised"), device.is_supervised),
-        (gettext_lazy("Access rights"), str(enrollment.access_rights or "") if enrollment else None),
+        (gettext_lazy("Access rights"), _rights(enrollment.access_rights or 0) if enrollment else None),
         (gettext_lazy("Push topic"), enrollment.topic if enrollment else ""),
     ]
 
@@ -172,6 +174,18 @@ def _dates(device: Device) -> Fields:
         (gettext_lazy("Retired"), device.retired_at),
         (gettext_lazy("Retired because"), device.retired_reason),
     ]
+
+
+def _rights(number: int) -> str:
+    """As the settings call them, and as Apple counts them: what is there, or what is missing where that is shorter."""
+    if not number:
+        return ""
+    there = [str(words) for bit, words in RIGHTS.items() if number & int(bit)]
+    missing = [str(words) for bit, words in RIGHTS.items() if not number & int(bit)]
+    told = "; ".join(there)
+    if len(missing) < len(there):
+        told = _("All but {rights}").format(rights="; ".join(missing)) if missing else _("All")
+    return f"{told} ({number})"
 
 
 def _cellular(device: Device) -> str | None:

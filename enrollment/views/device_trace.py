@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from devices.views.device_page import device_or_404, tab
 from enrollment.models import Attempt
 from enrollment.services.attempt_lists import advice, step_name
+from enrollment.views.wording import details
 from epmm.portal.lists import Badge
 
 NEWEST: Final = 5
@@ -23,7 +24,7 @@ def trace(request: HttpRequest, uuid: UUID) -> HttpResponse:
         (
             attempt,
             Badge(Attempt.State(attempt.state).label, TONES.get(Attempt.State(attempt.state), "waiting")),
-            [(step, step_name(step), advice(step)) for step in attempt.steps.all()],
+            [(step, step_name(step), advice(step), details(step)) for step in attempt.steps.all()],
         )
         for attempt in newest
     ]

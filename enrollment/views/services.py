@@ -32,7 +32,7 @@ class Connection:
     page: str  # where it is looked after
     of: tuple[int, ...] = ()
     state: Badge
-    at: datetime | None = None  # when it was last spoken to
+    at: datetime | None = None  # when it was last asked, whatever came of it
     said: str = ""
 
 

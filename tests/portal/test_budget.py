@@ -44,6 +44,7 @@ SEEDED = Seeded(
     webhook=1,
     delivery=1,
     directory=1,
+    text=1,
 )
 
 

@@ -51,6 +51,21 @@ def test_the_details_say_how_it_is_enrolled(signed_in: SignedIn, kind: Enrollmen
     assert said["Serial number"]  # of the certificate
 
 
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (8191, "All (8191)"),
+        (8191 - 4 - 8, "All but 4: Lock the device, remove its passcode; 8: Erase the device (8179)"),
+        (8 + 4096, "8: Erase the device; 4096: Manage apps (4104)"),
+        (None, ""),
+    ],
+)
+def test_access_rights_are_told_in_words(signed_in: SignedIn, number: int | None, told: str) -> None:
+    said = fields(page(signed_in(), device_of(enrolled(access_rights=number))))
+
+    assert said["Access rights"] == told
+
+
 @pytest.mark.parametrize("number", [0, 300])
 @pytest.mark.parametrize("tab", [*TABS, "/panel"])
 def test_each_tab_has_an_address_and_costs_little(signed_in: SignedIn, tab: str, number: int) -> None:

@@ -37,7 +37,7 @@ ANYONE = {
     "theme",
     "language",
 }
-WHOEVER_SIGNED_IN = {"start", "session", "confirm", "account"}
+WHOEVER_SIGNED_IN = {"start", "session", "confirm", "account", "texts"}
 # By the beginning of its name: the role that looks at a page, and the one that changes something with it.  A longer
 # beginning goes before a shorter one; None: nothing is changed there.
 BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
@@ -83,6 +83,7 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "users-": (AdminRole.USER_MANAGE, AdminRole.USER_MANAGE),
     "users-edit": (AdminRole.USER_VIEW, AdminRole.USER_MANAGE),
     "users-prospect": (AdminRole.USER_VIEW, None),
+    "users-accept": (AdminRole.USER_VIEW, None),
     "invitations": (AdminRole.USER_VIEW, None),
     "invitations-again": (AdminRole.USER_MANAGE, AdminRole.USER_MANAGE),
     "invitations-stop": (AdminRole.USER_MANAGE, AdminRole.USER_MANAGE),

@@ -10,7 +10,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from playwright.sync_api import Page
 
 from devices.models import ActionRun, Broadcast, Command, Configuration, Device, Label
-from enrollment.models import Attempt, Invitation
+from enrollment.models import Attempt, Invitation, PolicyText
 from epmm.models import Webhook, WebhookDelivery
 from epmm.portal import settings_tree
 from tests.epmm.test_routes import routes
@@ -72,6 +72,7 @@ DEEDS: Final = frozenset(
         "settings-texts-delete",
         "sign-out",
         "theme",
+        "users-accepted",
         "users-invite-preview",
         "users-pin-file-fetch",
         "users-pin-file-state",
@@ -171,6 +172,7 @@ def _rows() -> Mapping[str, str]:
         "services-webhooks-delivery": str(WebhookDelivery.objects.get().pk),
         "services-webhooks-redeliver": str(WebhookDelivery.objects.get().pk),
         "settings-attributes": str(CustomAttribute.objects.get().pk),
+        "texts": str(PolicyText.objects.latest("pk").pk),
         "users": person,
         "users-group": str(Group.objects.earliest("pk").pk),
     }

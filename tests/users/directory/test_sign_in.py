@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
+from django.utils import timezone
 
 from epmm.models import AuditEntry, Job
 from tests import directories, factories
 from tests.directories import PASSWORD, PEOPLE, Slapd
 from tests.ports import free_port
 from users.errors import AccountDisabled, DirectoryUnavailable, SignInRefused, WrongCredentials
-from users.models import Directory, Group, User
+from users.models import Directory, DirectorySync, Group, User
 from users.services import sign_in
 from users.services.directory import client, groups, sync
 from users.services.directory import sign_in as directory_sign_in
@@ -204,6 +205,24 @@ def test_while_the_directory_is_away_nobody_is_told_that_a_password_is_wrong(
         assert refusal(name, "wrong") is DirectoryUnavailable, "so it does not tell who is local either"
     entry = AuditEntry.objects.filter(action=sign_in.FAILED, subject="anna").latest("pk")
     assert entry.details == {"reason": "DirectoryUnavailable"}
+
+
+def test_whoever_is_refused_because_it_is_away_has_the_pages_say_so(server: Slapd, directory: Directory) -> None:
+    sync.run(directory)
+    Job.objects.all().delete()
+    server.stop()
+    assert refusal("anna") is DirectoryUnavailable
+    assert not Job.objects.filter(kind=sync.KIND).exists(), "it was synced just now"
+
+    DirectorySync.objects.update(ended_at=timezone.now() - sync.AFTER_A_FAILURE)
+    for _again in range(2):
+        assert refusal("anna") is DirectoryUnavailable
+    (job,) = Job.objects.filter(kind=sync.KIND)
+    sync.work(job.arguments["directory"])
+    assert DirectorySync.objects.get().error
+    job.delete()
+    assert refusal("anna") is DirectoryUnavailable
+    assert not Job.objects.filter(kind=sync.KIND).exists(), "its schedule asks again"
 
 
 def test_the_other_server_of_a_directory_takes_over(server: Slapd, directory: Directory, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from users.errors import DirectoryError, DirectoryUnavailable
 from users.models import Directory, DirectoryEntry, User
 from users.services import people
-from users.services.directory import client, entries, filters, groups, schema, store
+from users.services.directory import client, entries, filters, groups, schema, store, sync
 from users.services.directory.backend import Backend, Question
 from users.services.directory.client import Connection, Entry
 from users.services.directory.entries import Reader
@@ -44,6 +44,7 @@ def _first(directories: Iterable[Directory], ask: Callable[[Directory], User | N
             found = ask(directory)
         except DirectoryError as error:
             logger.warning("a directory could not be asked", extra={"directory": directory.pk, "reason": str(error)})
+            sync.ask_what_is_wrong(directory)
             is_away = True
             continue
         if found is not None:

@@ -59,6 +59,16 @@ def ask(directory: Directory, *, accepts_losses: bool = False) -> None:
     Job.enqueue(KIND, dedupe_key=f"{KIND}.{directory.pk}", directory=directory.pk)
 
 
+def ask_what_is_wrong(directory: Directory) -> None:
+    """After a question that was not answered, such as a sign-in's: what a sync meets stands on the pages.
+
+    Strangers can bring this about, so it is asked for no more often than after a failure.
+    """
+    lately = timezone.now() - AFTER_A_FAILURE
+    if directory.sync_minutes and not DirectorySync.objects.filter(directory=directory, ended_at__gt=lately).exists():
+        ask(directory)
+
+
 def ask_for_due() -> None:
     """Each directory whose time has come."""
     now = timezone.now()
