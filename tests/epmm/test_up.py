@@ -55,7 +55,7 @@ class Installation:
             command = self.command(*options)
             process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=subprocess.STDOUT)
         self.process = process
-        eventually(lambda: "| ready after" in self.log or not is_alive(process.pid), seconds=60)
+        eventually(lambda: "| ready after" in self.log or not is_alive(process.pid), seconds=180)
         assert is_alive(process.pid), self.log
 
     def refused(self, *options: str) -> str:
