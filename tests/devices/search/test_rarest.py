@@ -16,7 +16,7 @@ def many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rarest, "_samples", {})
     owner = person()
     Device.objects.bulk_create(
-        Device(user=owner, status=Device.Status.ACTIVE, device_name=f"iPhone of person{number:03}")
+        Device(user=owner, status=Device.Status.ACTIVE, device_name=f"iPhone of person{number:03} team{number % 7}")
         for number in range(200)
     )
     with connection.cursor() as cursor:
@@ -29,9 +29,10 @@ def many(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("iphone of person117", ["117"]),
         ("iphone 117 of 117", ["117", "117"]),
-        ("person11", ["on11"]),  # half of them are of `on1`, and a tenth of these of `n11`
+        ("person11", ["n11"]),  # whoever is of `n11` is of `on1`
+        ("person11 team3", ["n11", "am3"]),  # one in seven of these is of `am3`
         ("müllerson", ["müller"]),  # as far as nobody has it
-        ("mülperson117", ["mülpers", "117"]),
+        ("mülperson117", ["mülpe", "117"]),
         ("iphone", ["iph"]),  # everybody has all of it
         ("of", ["of"]),
     ],
