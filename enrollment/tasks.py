@@ -37,6 +37,12 @@ def inventories_read(enrollments: Sequence[int]) -> None:
         raise ExceptionGroup("what follows from a first inventory", failed)
 
 
+@jobs.handles("enrollment.inventory_read")
+def inventory_read(enrollment: int) -> None:
+    """As the release before wrote them: one may wait while the processes are replaced."""
+    inventories_read([enrollment])
+
+
 def _inventory_read(enrollment: "Enrollment") -> None:
     from devices.services import declarative
     from enrollment.models import Step

@@ -85,6 +85,8 @@ def _value(pieces: Iterable[Piece]) -> Any:
             continue
         else:
             value = _BEGINNINGS[tag or ""]()
+            if len(around) >= DEEPEST and isinstance(value, dict | list):
+                raise WireError("nested too deeply")
         if isinstance(here, list):
             if key is not None:
                 raise WireError("key out of place")
@@ -96,8 +98,6 @@ def _value(pieces: Iterable[Piece]) -> Any:
         if tag in _CONTAINERS:
             around.append(here)
             here = value
-            if len(around) > DEEPEST:
-                raise WireError("nested too deeply")
     if around:
         raise WireError("left open")
     (top,) = root

@@ -10,6 +10,7 @@ from devices.services.retire import end_enrollment
 from enrollment import tasks
 from enrollment.models import AccessToken, Attempt
 from enrollment.services import cleanup, tokens, trace
+from epmm import jobs
 from tests.enrollment.phone import Phone, new_phone
 from users.models import User
 
@@ -125,7 +126,7 @@ def test_the_first_inventory_ends_the_trace_once(anna: User, adde: None) -> None
     attempt = trace.open_attempt(address=None)
     trace.move(attempt, Attempt.State.ACTIVE, enrollment=phone.enrollment)
     tasks.inventories_read(enrollments=[phone.enrollment.pk])
-    tasks.inventories_read(enrollments=[phone.enrollment.pk])
+    jobs.run("enrollment.inventory_read", {"enrollment": phone.enrollment.pk})
 
     assert attempt is not None
     assert [step.step for step in attempt.steps.all()] == ["first_inventory"]

@@ -180,6 +180,15 @@ def test_nesting_is_bounded() -> None:
         load_dict(nested(DEEPEST + 1))
 
 
+@pytest.mark.parametrize("empty", ["<dict/>", "<array/>", "<dict></dict>", "<array></array>"])
+def test_an_empty_container_is_one_too(empty: str) -> None:
+    inside, outside = "<dict><key>a</key>" * (DEEPEST - 1), "</dict>" * (DEEPEST - 1)
+
+    assert load_dict(xml(f"{inside}{empty}{outside}"))["a"]
+    with pytest.raises(WireError, match="nested"):
+        load_dict(xml(f"<dict><key>a</key>{inside}{empty}{outside}</dict>"))
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_elements_are_bounded(form: plistlib.PlistFormat) -> None:
     few, many = ({"a": [True] * count} for count in (MOST_ELEMENTS - 5, MOST_ELEMENTS))
