@@ -7,15 +7,16 @@ from bench.devices import BenchDevice
 
 def plan(database_url: str, device: BenchDevice) -> str:
     """An Idle that changes nothing.  What a step met by way of finished commands would stand in its numbers."""
-    from devices.door.postgresql import IDLE, PARAMETERS, SETTINGS
+    from devices.door.postgresql import IDLE, SETTINGS, WHO
 
     with psycopg.connect(database_url) as connection:
         for name, value in SETTINGS.items():
             connection.execute("SELECT set_config(%s, %s, true)", [name, value])
-        connection.execute(f"PREPARE door ({', '.join(PARAMETERS)}) AS ".encode() + IDLE.text)
-        said = [device.sha256, device.udid, "", None, None, None, None]
+        arrays = ", ".join(f"{kind}[]" for kind in WHO.values())
+        connection.execute(f"PREPARE door ({arrays}) AS ".encode() + IDLE.text)
+        said = [[device.sha256], [device.udid], [""], [None]]
         rows = psycopg.ClientCursor(connection).execute(
-            "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE door (%s, %s, %s, %s, %s, %s, %s)", said
+            "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE door (%s, %s, %s, %s)", said
         )
         lines = [str(line) for (line,) in rows.fetchall()]
         connection.rollback()

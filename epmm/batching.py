@@ -1,114 +1,138 @@
-"""Natural batching: while one batch is being committed, the requests that arrive become the next.
+"""Natural batching: while one batch is being committed, the questions that arrive become the next.
 
-Requests that come together share a commit, and so one fsync; one that comes alone waits for nobody.
+What comes together shares a commit, and so one fsync; what comes alone waits for nobody.
 """
 
 import asyncio
-import contextlib
-import threading
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from queue import Empty, SimpleQueue
-from typing import Final, Generic, TypeVar
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from epmm import metrics
 
 Q = TypeVar("Q")
 A = TypeVar("A")
 
+log = logging.getLogger(__name__)
+
 LARGEST_BATCH: Final = 64
 IN_VAIN: Final = 3
 SECONDS: Final = 10  # what is not answered until then may still be stored; the device repeats it, which does no harm
+LOOK_SECONDS: Final = 1.0
 
 
 class StoreUnavailable(Exception):
     """The database cannot be asked now; who asked will come again.  The argument is for the log."""
 
 
+class _Asked(NamedTuple, Generic[Q, A]):
+    question: Q
+    done: Callable[[A | Exception], object]
+    until: float  # of the loop's clock
+
+
 class BatchingStore(ABC, Generic[Q, A]):
-    """A store of questions and answers with one connection, in a thread of its own."""
+    """Questions and their answers, one batch at a time; all of it in one event loop."""
 
     def __init__(self, *, seconds: float = SECONDS) -> None:
         self._seconds = seconds
-        self._waiting: SimpleQueue[tuple[Q, asyncio.Future[A]] | None] = SimpleQueue()
+        self._waiting: deque[_Asked[Q, A]] = deque()
+        self._one_by_one: deque[_Asked[Q, A]] = deque()  # of a batch that failed
+        self._in_vain = 0  # of those, how many in a row
+        self._batch: list[_Asked[Q, A]] = []
+        self._is_called = False
+        self._next_look: asyncio.TimerHandle | None = None
 
     @abstractmethod
-    def _commit(self, questions: Sequence[Q], /) -> list[A]:
-        """All of them or none; in the thread."""
-
-    @abstractmethod
-    def _disconnect(self) -> None:
-        """In the thread."""
+    def _begin(self, questions: Sequence[Q], /) -> None:
+        """Have all of them committed or none, and call `_end` later."""
 
     async def open(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._serve, name=f"door-{type(self).__name__}", daemon=True)
-        self._thread.start()
+        self._look()
 
     async def close(self) -> None:
-        self._waiting.put(None)
-        await asyncio.to_thread(self._thread.join)
+        """Finish what was begun; nobody asks any more."""
+        while self._batch or self._waiting or self._one_by_one:  # noqa: ASYNC110 -- once, at the end
+            await asyncio.sleep(0.01)
+        if self._next_look is not None:
+            self._next_look.cancel()
+
+    def ask(self, question: Q, done: Callable[[A | Exception], object]) -> None:
+        """`done` is called once, after the commit; with an exception, or StoreUnavailable, if there was none."""
+        self._waiting.append(_Asked(question, done, self._loop.time() + self._seconds))
+        if not self._batch and not self._is_called:
+            self._is_called = True
+            self._loop.call_soon(self._next)  # what has arrived at the same time comes first
 
     async def connect(self, question: Q) -> A:
         future: asyncio.Future[A] = self._loop.create_future()
-        self._waiting.put((question, future))
-        timer = self._loop.call_later(self._seconds, _give_up, future)  # a third of what asyncio.timeout costs
-        try:
-            return await future
-        finally:
-            timer.cancel()
+        self.ask(question, lambda answer: _resolve(future, answer))
+        return await future
 
-    def _serve(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            # whoever has given up will ask again: the question would only be in the way
-            batch = [(question, future) for question, future in (first, *self._collected()) if not future.done()]
-            if batch:
-                metrics.door_batch.observe(len(batch))
-                answers = self._answers([question for question, _ in batch])
-                self._loop.call_soon_threadsafe(_resolve, [future for _, future in batch], answers)
-        self._disconnect()
-
-    def _collected(self) -> Iterable[tuple[Q, asyncio.Future[A]]]:
-        with contextlib.suppress(Empty):
-            for _ in range(LARGEST_BATCH - 1):
-                waiting = self._waiting.get_nowait()
-                if waiting is None:  # the end, once these are done
-                    self._waiting.put(None)
-                    return
-                yield waiting
-
-    def _answers(self, questions: Sequence[Q]) -> Sequence[A | Exception]:
-        """A batch that fails is done again one by one, so that a request can only fail by itself."""
-        try:
-            return self._commit(questions)
-        except StoreUnavailable as error:
-            return [error] * len(questions)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the one that waits for the answer must get it
-            if len(questions) == 1:
-                return [error]
-            return self._one_by_one(questions)
-
-    def _one_by_one(self, questions: Sequence[Q]) -> Sequence[A | Exception]:
-        """Where several in a row wait in vain, it is not them: the others come again, rather than wait in vain too."""
-        answers: list[A | Exception] = []
-        for question in questions:
-            if len(answers) >= IN_VAIN and all(isinstance(each, StoreUnavailable) for each in answers[-IN_VAIN:]):
-                answers.append(StoreUnavailable("the database is busy"))
-            else:
-                answers += self._answers([question])
-        return answers
-
-
-def _give_up(future: asyncio.Future[A]) -> None:
-    if not future.done():
-        future.set_exception(StoreUnavailable("no answer in time"))
-
-
-def _resolve(futures: Sequence[asyncio.Future[A]], answers: Sequence[A | Exception]) -> None:
-    for future, answer in zip(futures, answers, strict=True):
-        if future.done():  # given up on
-            continue
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
+    def _next(self) -> None:
+        self._is_called = False
+        if self._one_by_one:
+            self._batch = [self._one_by_one.popleft()]
         else:
-            future.set_result(answer)
+            self._batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), LARGEST_BATCH))]
+        if self._batch:
+            metrics.door_batch.observe(len(self._batch))
+            self._begin([asked.question for asked in self._batch])
+
+    def _end(self, answers: Sequence[A] | Exception) -> None:
+        """A batch that fails is done again one by one, so that a request can only fail by itself."""
+        batch, self._batch = self._batch, []
+        if isinstance(answers, Exception):
+            if len(batch) > 1 and not isinstance(answers, StoreUnavailable):
+                self._one_by_one.extend(batch)
+                self._in_vain = 0
+                return self._next()
+            self._failed(batch, answers)
+        else:
+            self._in_vain = 0
+        self._next()  # the database works while the answers are written
+        if not isinstance(answers, Exception):
+            for asked, answer in zip(batch, answers, strict=True):
+                try:
+                    asked.done(answer)
+                except Exception:
+                    log.exception("An answer could not be handed over.")  # the others get theirs
+        return None
+
+    def _failed(self, batch: Sequence[_Asked[Q, A]], error: Exception) -> None:
+        """Where several in a row wait in vain, it is not them: the others come again, rather than wait in vain too."""
+        self._in_vain = self._in_vain + 1 if isinstance(error, StoreUnavailable) else 0
+        if self._in_vain >= IN_VAIN and self._one_by_one:
+            others, self._one_by_one = self._one_by_one, deque()
+            for asked in others:
+                asked.done(StoreUnavailable("the database is busy"))
+        for asked in batch:
+            asked.done(error)
+
+    def _look(self) -> None:
+        """Who has waited too long is told so: before the batch, whoever asks again would only be in the way."""
+        self._next_look = self._loop.call_later(min(LOOK_SECONDS, self._seconds), self._look)
+        now = self._loop.time()
+        for queue in (self._waiting, self._one_by_one):
+            while queue and queue[0].until <= now:
+                queue.popleft().done(StoreUnavailable("no answer in time"))
+        for index, asked in enumerate(self._batch):
+            if asked.until <= now:
+                self._batch[index] = asked._replace(done=_nobody, until=float("inf"))
+                asked.done(StoreUnavailable("no answer in time"))
+
+
+def _nobody(_answer: object) -> None:
+    """Who asked has been told already."""
+
+
+def _resolve(future: asyncio.Future[A], answer: A | Exception) -> None:
+    if future.done():  # whoever waited has gone
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

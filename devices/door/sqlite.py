@@ -1,7 +1,9 @@
 """The store on SQLite: a transaction for each batch."""
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -54,8 +56,22 @@ class SqliteStore(BatchingStore[Exchange, Outcome]):
         super().__init__()
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="door-sqlite")
 
-    def _commit(self, exchanges: Sequence[Exchange], /) -> list[Outcome]:
+    async def close(self) -> None:
+        await super().close()
+        await asyncio.to_thread(self._thread.shutdown)
+        self._disconnect()
+
+    def _begin(self, exchanges: Sequence[Exchange], /) -> None:
+        done = self._thread.submit(self._commit, exchanges)
+        done.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._committed, done))
+
+    def _committed(self, done: Future[list[Outcome]]) -> None:
+        error = done.exception()
+        self._end(done.result() if error is None else error if isinstance(error, Exception) else StoreUnavailable())
+
+    def _commit(self, exchanges: Sequence[Exchange]) -> list[Outcome]:
         try:
             connection = self._connection = self._connection or _connection(self._path)
             connection.execute("BEGIN IMMEDIATE")
@@ -79,7 +95,7 @@ class SqliteStore(BatchingStore[Exchange, Outcome]):
 def _connection(path: str) -> sqlite3.Connection:
     # `rw`: a file that is gone must not come back empty
     uri = f"{Path(path).absolute().as_uri()}?mode=rw"
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
     return connection

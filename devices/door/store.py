@@ -5,7 +5,7 @@ its result, or note that it was put off; note the contact; pick what comes next.
 is offered again until it has a result.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -31,9 +31,12 @@ EXPIRED_GOES_ON: Final = f"""EXISTS (
 )"""  # noqa: S608 -- a name of our own
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Exchange:
-    """One connect: who (by certificate), for which channel, and what it reports."""
+    """One connect: who (by certificate), for which channel, and what it reports.
+
+    Nothing changes it; to have Python see to that would cost a hundredth of a connect.
+    """
 
     sha256: bytes
     device_key: str
@@ -61,6 +64,9 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish what was begun."""
+
+    def ask(self, exchange: Exchange, done: Callable[[Outcome | Exception], object]) -> None:
+        """Call `done` once, after the commit or with why there was none: StoreUnavailable, or a fault."""
 
     async def connect(self, exchange: Exchange) -> Outcome:
         """Returns after the commit.  Raises StoreUnavailable."""

@@ -1,7 +1,7 @@
 """What only a server can do to a gateway: locks, snapshots, silence, failover."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connection
+from psycopg import pq
 
 from devices.door import postgresql
 from devices.door.postgresql import PostgresStore
@@ -18,7 +19,7 @@ from devices.models import Command, Result
 from epmm import pipeline
 from epmm.batching import StoreUnavailable
 from epmm.pipeline import Statement
-from tests.devices.door.fakes import FakeDevice, Site, acknowledged, idle
+from tests.devices.door.fakes import Batches, FakeDevice, Site, acknowledged, idle
 
 pytestmark = [pytest.mark.service("postgresql"), pytest.mark.django_db(transaction=True)]
 
@@ -29,11 +30,10 @@ def somebody() -> psycopg.Connection[Any]:
 
 
 @pytest.fixture
-def elsewhere(transactional_db: None) -> Iterator[PostgresStore]:
+def elsewhere(transactional_db: None) -> Iterator[Batches]:
     """The store of another gateway."""
-    store = PostgresStore(connection.settings_dict)
-    yield store
-    store._disconnect()
+    with Batches(PostgresStore(connection.settings_dict)) as batches:
+        yield batches
 
 
 @pytest.fixture
@@ -41,6 +41,12 @@ def gateways() -> Iterator[ThreadPoolExecutor]:
     """Where two of them wait at the same time."""
     with ThreadPoolExecutor(2) as threads:
         yield threads
+
+
+def pgconn_of(store: Batches) -> pq.abc.PGconn:
+    assert isinstance(store.store, PostgresStore)
+    assert store.store._line.connection is not None
+    return store.store._line.connection.pgconn
 
 
 @contextmanager
@@ -60,43 +66,46 @@ def until_waiting(count: int) -> None:
             assert time.monotonic() < deadline, "nobody waits"
 
 
-def allow(monkeypatch: pytest.MonkeyPatch, **timeouts: str) -> None:
+def allow(monkeypatch: pytest.MonkeyPatch, store: Batches, **timeouts: str) -> None:
     """Another time than a batch takes for itself; one that it does not take cannot be another."""
-    batch = postgresql._SET
+    batch = postgresql.SET.text
     for name, timeout in timeouts.items():
         own = f"'{name}', '{postgresql.SETTINGS[name]}'".encode()
         assert own in batch
         batch = batch.replace(own, f"'{name}', '{timeout}'".encode())
-    monkeypatch.setattr(postgresql, "_SET", batch)
+    monkeypatch.setattr(postgresql, "SET", Statement.of(batch.decode()))
+    store.store._line.close()  # type: ignore[attr-defined] # a PostgresStore, which prepares it when it connects
 
 
-@pytest.mark.parametrize("statement", sorted(set(postgresql.STATEMENTS.values())))
-def test_postgresql_prepares_each_statement(statement: Statement) -> None:
+@pytest.mark.parametrize(
+    ("statement", "columns"),
+    [(postgresql.IDLE, postgresql.WHO), (postgresql.ANY, postgresql.WHO | postgresql.REPORT)],
+)
+def test_postgresql_prepares_each_statement(statement: Statement, columns: Mapping[str, str]) -> None:
+    arrays = ", ".join(f"{kind}[]" for kind in columns.values())
     with somebody() as own:
-        own.execute(f"PREPARE door ({', '.join(postgresql.PARAMETERS)}) AS ".encode() + statement.text)
+        own.execute(f"PREPARE door ({arrays}) AS ".encode() + statement.text)
 
 
-def test_a_batch_is_one_round_trip_and_one_commit(site: Site, store: PostgresStore, tmp_path: Path) -> None:
+def test_a_batch_is_one_round_trip_and_one_commit(site: Site, store: Batches, tmp_path: Path) -> None:
     devices = [FakeDevice.enrolled(site) for _ in range(3)]
     command = devices[0].queue()
-    store._commit([idle(devices[0])])
-    assert store._connection is not None
-    pgconn = store._connection.pgconn
+    store.commit([idle(devices[0])])
+    pgconn = pgconn_of(store)
     with (tmp_path / "trace").open("w+") as trace:
         pgconn.trace(trace.fileno())
-        store._commit([acknowledged(devices[0], command), idle(devices[1]), idle(devices[2])])
+        store.commit([acknowledged(devices[0], command), idle(devices[1]), idle(devices[2])])
         pgconn.untrace()
         trace.seek(0)
         sent = [line.split("\t")[3].strip() for line in trace.read().splitlines() if line.split("\t")[1] == "F"]
 
-    assert sent == ["Parse", *["Bind", "Describe", "Execute"] * 4, "Sync"]
+    assert sent == [*["Bind", "Describe", "Execute"] * 2, "Sync"]
     assert Result.objects.count() == 1
 
 
-def test_a_connection_that_others_use_next_keeps_nothing_of_ours(store: PostgresStore) -> None:
-    store._commit([Exchange(sha256=b"", device_key="")])
-    assert store._connection is not None
-    pgconn = store._connection.pgconn
+def test_a_connection_that_others_use_next_keeps_nothing_of_ours(store: Batches) -> None:
+    store.commit([Exchange(sha256=b"", device_key="")])
+    pgconn = pgconn_of(store)
     pgconn.send_query_params(b"SELECT name FROM pg_settings WHERE source = 'session'", None)
 
     (result,) = pipeline.results(pgconn, 5)
@@ -104,13 +113,11 @@ def test_a_connection_that_others_use_next_keeps_nothing_of_ours(store: Postgres
     assert ours == set()
 
 
-def test_a_statement_that_cannot_be_prepared_is_an_outage(
-    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_statement_that_cannot_be_prepared_is_an_outage(store: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "IDLE", Statement.of("SELECT nothing FROM nowhere"))
 
     with pytest.raises(StoreUnavailable, match="nowhere"):
-        store._commit([Exchange(sha256=b"", device_key="")])
+        store.commit([Exchange(sha256=b"", device_key="")])
 
 
 def test_a_lost_connection_is_an_outage_that_passes(device: FakeDevice) -> None:
@@ -126,91 +133,89 @@ def test_a_lost_connection_is_an_outage_that_passes(device: FakeDevice) -> None:
 
 
 def test_a_server_that_is_not_there_is_an_outage() -> None:
-    store = PostgresStore({**connection.settings_dict, "HOST": "127.0.0.1", "PORT": "1"})
+    nowhere = PostgresStore({**connection.settings_dict, "HOST": "127.0.0.1", "PORT": "1"})
 
-    with pytest.raises(StoreUnavailable):
-        store._commit([Exchange(sha256=b"", device_key="")])
+    with Batches(nowhere) as store, pytest.raises(StoreUnavailable):
+        store.commit([Exchange(sha256=b"", device_key="")])
 
 
-def test_a_pooler_that_forgets_prepared_statements_costs_one_answer(device: FakeDevice, store: PostgresStore) -> None:
-    store._commit([idle(device)])
-    assert store._connection is not None
-    pgconn = store._connection.pgconn
+def test_a_pooler_that_forgets_prepared_statements_costs_one_answer(device: FakeDevice, store: Batches) -> None:
+    store.commit([idle(device)])
+    pgconn = pgconn_of(store)
     pgconn.send_query_params(b"DEALLOCATE ALL", None)
     pipeline.results(pgconn, 5)
 
     with pytest.raises(StoreUnavailable):
-        store._commit([idle(device)])
-    assert store._commit([idle(device)]) == [Outcome(found=True)]
+        store.commit([idle(device)])
+    assert store.commit([idle(device)]) == [Outcome(found=True)]
 
 
-def test_a_server_that_became_read_only_is_left(device: FakeDevice, store: PostgresStore) -> None:
+def test_a_server_that_became_read_only_is_left(device: FakeDevice, store: Batches) -> None:
     """After a failover: it answers, and would answer so for ever."""
-    store._commit([idle(device)])
-    assert store._connection is not None
-    pgconn = store._connection.pgconn
+    store.commit([idle(device)])
+    pgconn = pgconn_of(store)
     pgconn.send_query_params(b"SET default_transaction_read_only = on", None)
     pipeline.results(pgconn, 5)
 
-    answers = store._answers([idle(device), idle(device)])
+    answers = store.answers([idle(device), idle(device)])
     assert [type(answer) for answer in answers] == [StoreUnavailable] * 2
     assert "read-only transaction" in str(answers[0])
-    assert store._answers([idle(device)]) == [Outcome(found=True)]
+    assert store.answers([idle(device)]) == [Outcome(found=True)]
 
 
 # --- Locks and time ---------------------------------------------------------------------------------------------------
 
 
-def test_a_row_that_another_holds_does_not_hold_the_others_up_for_long(site: Site, store: PostgresStore) -> None:
+def test_a_row_that_another_holds_does_not_hold_the_others_up_for_long(site: Site, store: Batches) -> None:
     blocked, free = FakeDevice.enrolled(site), FakeDevice.enrolled(site)
     with held(blocked):
-        answers = store._answers([idle(blocked), idle(free)])
+        answers = store.answers([idle(blocked), idle(free)])
 
     assert [type(answer) for answer in answers] == [StoreUnavailable, Outcome]
     assert str(answers[0]) == "canceling statement due to lock timeout"
 
 
 def test_a_statement_that_takes_too_long_is_ended(
-    device: FakeDevice, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+    device: FakeDevice, store: Batches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    allow(monkeypatch, statement_timeout="50ms", lock_timeout="0")
+    allow(monkeypatch, store, statement_timeout="50ms", lock_timeout="0")
     with held(device):
-        (answer,) = store._answers([idle(device)])
+        (answer,) = store.answers([idle(device)])
 
     assert isinstance(answer, StoreUnavailable)
     assert str(answer) == "canceling statement due to statement timeout"
 
 
 def test_a_server_that_falls_silent_is_left(
-    device: FakeDevice, store: PostgresStore, monkeypatch: pytest.MonkeyPatch, gateways: ThreadPoolExecutor
+    device: FakeDevice, store: Batches, monkeypatch: pytest.MonkeyPatch, gateways: ThreadPoolExecutor
 ) -> None:
-    store._commit([idle(device)])
-    allow(monkeypatch, statement_timeout="0", lock_timeout="0")
-    monkeypatch.setattr(postgresql, "SECONDS", 0.1)
+    store.commit([idle(device)])
+    allow(monkeypatch, store, statement_timeout="0", lock_timeout="0")
+    monkeypatch.setattr(store.store._line, "_seconds", 0.1)  # type: ignore[attr-defined] # a PostgresStore
     with held(device), pytest.raises(StoreUnavailable, match="no answer in time"):
-        gateways.submit(store._commit, [idle(device)]).result(5)
+        gateways.submit(store.commit, [idle(device)]).result(5)
 
-    assert store._connection is None
+    assert store.store._line.connection is None  # type: ignore[attr-defined] # a PostgresStore
     monkeypatch.undo()
-    assert store._commit([idle(device)]) == [Outcome(found=True)]
+    assert store.commit([idle(device)]) == [Outcome(found=True)]
 
 
 @pytest.mark.parametrize("kind", ["two devices", "two users of a Mac"])
 def test_two_gateways_lock_in_one_order(
     device: FakeDevice,
-    store: PostgresStore,
-    elsewhere: PostgresStore,
+    store: Batches,
+    elsewhere: Batches,
     gateways: ThreadPoolExecutor,
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
 ) -> None:
     other = device.user("anna") if kind == "two users of a Mac" else FakeDevice.enrolled(device.site)
-    allow(monkeypatch, lock_timeout="4s")  # PostgreSQL looks for a deadlock after one
+    allow(monkeypatch, store, lock_timeout="4s")  # PostgreSQL looks for a deadlock after one
     for asked in ([device, other], [other, device]):
         with held(asked[1]):
-            backwards = gateways.submit(elsewhere._commit, [idle(each) for each in reversed(asked)])
+            backwards = gateways.submit(elsewhere.commit, [idle(each) for each in reversed(asked)])
             until_waiting(1)
-            forwards = gateways.submit(store._commit, [idle(each) for each in asked])
+            forwards = gateways.submit(store.commit, [idle(each) for each in asked])
             until_waiting(2)
 
         assert backwards.result(5) == forwards.result(5) == [Outcome(found=True)] * 2
@@ -220,15 +225,15 @@ def test_two_gateways_lock_in_one_order(
 
 
 def test_what_another_gateway_took_the_answer_to_is_not_offered_again(
-    device: FakeDevice, store: PostgresStore, elsewhere: PostgresStore, gateways: ThreadPoolExecutor
+    device: FakeDevice, store: Batches, elsewhere: Batches, gateways: ThreadPoolExecutor
 ) -> None:
     """A device that restarts or is erased twice has lost more than a round trip."""
     answered, following = device.queue("RestartDevice"), device.queue()
-    assert store._commit([idle(device)])[0].command == answered.uuid
+    assert store.commit([idle(device)])[0].command == answered.uuid
     with held(device):
-        first = gateways.submit(elsewhere._commit, [acknowledged(device, answered)])
+        first = gateways.submit(elsewhere.commit, [acknowledged(device, answered)])
         until_waiting(1)
-        second = gateways.submit(store._commit, [idle(device)])
+        second = gateways.submit(store.commit, [idle(device)])
         until_waiting(2)
 
     assert [outcome.command for outcome in first.result(5) + second.result(5)] == [following.uuid] * 2
@@ -236,11 +241,11 @@ def test_what_another_gateway_took_the_answer_to_is_not_offered_again(
 
 
 def test_a_command_that_was_cancelled_meanwhile_stays_cancelled(
-    device: FakeDevice, store: PostgresStore, gateways: ThreadPoolExecutor
+    device: FakeDevice, store: Batches, gateways: ThreadPoolExecutor
 ) -> None:
     device.queue()
     with held(device), somebody() as other:
-        waiting = gateways.submit(store._commit, [idle(device)])
+        waiting = gateways.submit(store.commit, [idle(device)])
         until_waiting(1)
         other.execute("DELETE FROM devices_command")
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import sqlite3
-import threading
 from pathlib import Path
 
 import pytest
@@ -12,111 +11,67 @@ from django.db import connection
 from devices.door import postgresql, sqlite
 from devices.door.postgresql import PostgresStore
 from devices.door.sqlite import SqliteStore
-from devices.door.store import NOT_FOUND, Exchange, Outcome, store_for
+from devices.door.store import Exchange, Outcome, store_for
 from devices.models import Command, Result
 from epmm.batching import StoreUnavailable
-from tests.devices.door.fakes import DoorStore, FakeDevice, Site, acknowledged, idle
+from tests.devices.door.fakes import Batches, FakeDevice, Site, acknowledged, idle
 
 on_sqlite = pytest.mark.service("sqlite")
 on_postgresql = pytest.mark.service("postgresql")
 
 
-def test_each_in_a_batch_gets_its_own_answer(site: Site, store: DoorStore) -> None:
+def test_each_in_a_batch_gets_its_own_answer(site: Site, store: Batches) -> None:
     devices = [FakeDevice.enrolled(site) for _ in range(5)]
     commands = [device.queue() for device in devices]
     nobody = Exchange(sha256=bytes(32), device_key="nobody")
     exchanges = [nobody, *(idle(device) for device in devices), nobody]
 
-    outcomes = store._commit(exchanges)
+    outcomes = store.commit(exchanges)
     assert [outcome.command for outcome in outcomes] == [None, *(command.uuid for command in commands), None]
     assert [outcome.found for outcome in outcomes] == [False, *[True] * 5, False]
 
 
-def test_requests_that_arrive_together_share_commits(site: Site, store: DoorStore) -> None:
-    devices = [FakeDevice.enrolled(site) for _ in range(20)]
-    batches: list[int] = []
-    commit = store._commit
+def test_a_channel_that_is_asked_for_twice_in_a_batch_is_answered_twice(device: FakeDevice, store: Batches) -> None:
+    first, second = device.queue(), device.queue()
 
-    def counted(exchanges: list[Exchange]) -> list[Outcome]:
-        batches.append(len(exchanges))
-        return commit(exchanges)
-
-    store._commit = counted  # type: ignore[method-assign,assignment] # to count them
-
-    async def all_at_once() -> list[Outcome]:
-        await store.open()
-        outcomes = await asyncio.gather(*(store.connect(idle(device)) for device in devices))
-        await store.close()
-        return outcomes
-
-    assert asyncio.run(all_at_once()) == [Outcome(found=True)] * 20
-    assert sum(batches) == 20
-    assert len(batches) < 20
+    outcomes = store.commit([acknowledged(device, first), idle(device), acknowledged(device, second)])
+    assert [outcome.command for outcome in outcomes] == [second.uuid, second.uuid, None]
+    assert set(Result.objects.values_list("pk", flat=True)) == {first.pk, second.pk}
 
 
-def test_what_fails_fails_alone(device: FakeDevice, store: DoorStore) -> None:
+def test_what_fails_fails_alone(device: FakeDevice, store: Batches) -> None:
     command = device.queue()
     # no text that a database could take, once before the others and once behind them
     first, last = (Exchange(sha256=fill * 32, device_key="\ud800") for fill in (b"\x00", b"\xff"))
     good = acknowledged(device, command)
 
-    answers = store._answers([last, good, first])
+    answers = store.answers([last, good, first])
     assert [type(answer) for answer in answers] == [UnicodeEncodeError, Outcome, UnicodeEncodeError]
     assert Result.objects.get().pk == command.pk
-    assert store._answers([idle(device)]) == [Outcome(found=True)]
+    assert store.answers([idle(device)]) == [Outcome(found=True)]
 
 
-def test_where_several_wait_in_vain_the_others_are_not_made_to(device: FakeDevice, store: DoorStore) -> None:
-    asked: list[int] = []
-
-    def busy(exchanges: list[Exchange]) -> list[Outcome]:
-        asked.append(len(exchanges))
-        raise StoreUnavailable("lock timeout") if len(exchanges) == 1 else ValueError
-
-    store._commit = busy  # type: ignore[method-assign,assignment] # as if somebody held every row
-    answers = store._answers([idle(device)] * 10)
-
-    assert [type(answer) for answer in answers] == [StoreUnavailable] * 10
-    assert asked == [10, 1, 1, 1]
-
-
-def test_who_waits_too_long_is_told_so(device: FakeDevice, store: DoorStore) -> None:
-    release = threading.Event()
-    store._seconds = 0.05
-    store._commit = lambda exchanges: [NOT_FOUND for _ in exchanges if release.wait(5)]  # type: ignore[method-assign] # slow
-
-    async def waiting() -> None:
-        await store.open()
-        with pytest.raises(StoreUnavailable):
-            await store.connect(idle(device))
-        release.set()
-        await store.close()
-
-    asyncio.run(waiting())
-
-
-def test_what_was_begun_is_finished_at_the_end(device: FakeDevice, store: DoorStore) -> None:
+def test_what_was_begun_is_finished_at_the_end(device: FakeDevice, store: Batches) -> None:
     commands = [device.queue() for _ in range(3)]
 
     async def closing() -> list[Outcome]:
-        await store.open()
-        asked = [asyncio.create_task(store.connect(acknowledged(device, command))) for command in commands]
+        asked = [asyncio.create_task(store.store.connect(acknowledged(device, command))) for command in commands]
         await asyncio.sleep(0)
-        await store.close()
+        await store.store.close()
         return await asyncio.gather(*asked)
 
-    assert [outcome.found for outcome in asyncio.run(closing())] == [True] * 3
+    assert [outcome.found for outcome in store.runner.run(closing())] == [True] * 3
     assert Result.objects.count() == 3
 
 
-def test_what_others_have_to_do_is_not_looked_at(device: FakeDevice, store: DoorStore) -> None:
+def test_what_others_have_to_do_is_not_looked_at(device: FakeDevice, store: Batches) -> None:
     others = FakeDevice.enrolled(device.site).queue()
     Command.objects.bulk_create(
         Command(channel=others.channel, payload=others.payload, request_type="ProfileList") for _ in range(2000)
     )
     command = device.queue()
 
-    (outcome,) = store._commit([idle(device)])
+    (outcome,) = store.commit([idle(device)])
     assert outcome.command == command.uuid
     assert "command_next" in plan_of_next(device)
 
@@ -129,8 +84,9 @@ def plan_of_next(device: FakeDevice) -> str:
     with connection.cursor() as cursor:
         for setting in postgresql.SETTINGS.items():
             cursor.execute("SELECT set_config(%s, %s, false)", setting)
-        cursor.execute(f"PREPARE door ({', '.join(postgresql.PARAMETERS)}) AS {postgresql.IDLE.text.decode()}")
-        cursor.execute("EXPLAIN EXECUTE door ('', '', '', NULL, NULL, NULL, NULL)")
+        arrays = ", ".join(f"{kind}[]" for kind in postgresql.WHO.values())
+        cursor.execute(f"PREPARE door ({arrays}) AS {postgresql.IDLE.text.decode()}")
+        cursor.execute("EXPLAIN EXECUTE door (NULL, NULL, NULL, NULL)")
         plan = "\n".join(row[0] for row in cursor.fetchall())
     connection.close()
     assert "Seq Scan" not in plan
@@ -149,16 +105,21 @@ def test_sqlite_prepares_each_statement(statement: str) -> None:
         own.execute(f"EXPLAIN {statement}", dict.fromkeys({*names, "id", "body", "idle_at"}))
 
 
+def connection_of(store: Batches) -> sqlite3.Connection:
+    assert isinstance(store.store, SqliteStore)
+    assert store.store._connection is not None
+    return store.store._connection
+
+
 @on_sqlite
-def test_a_batch_is_one_transaction_on_sqlite(site: Site, store: SqliteStore) -> None:
+def test_a_batch_is_one_transaction_on_sqlite(site: Site, store: Batches) -> None:
     devices = [FakeDevice.enrolled(site) for _ in range(3)]
     command = devices[0].queue()
-    store._commit([idle(devices[0])])
+    store.commit([idle(devices[0])])
     statements: list[str] = []
-    assert store._connection is not None
-    store._connection.set_trace_callback(statements.append)
+    connection_of(store).set_trace_callback(statements.append)
 
-    store._commit([acknowledged(devices[0], command), idle(devices[1]), idle(devices[2])])
+    store.commit([acknowledged(devices[0], command), idle(devices[1]), idle(devices[2])])
     assert [statement for statement in statements if statement.split()[0] in ("BEGIN", "COMMIT")] == [
         "BEGIN IMMEDIATE",
         "COMMIT",
@@ -167,12 +128,11 @@ def test_a_batch_is_one_transaction_on_sqlite(site: Site, store: SqliteStore) ->
 
 
 @on_sqlite
-def test_sqlite_survives_power_loss(store: SqliteStore) -> None:
-    store._commit([Exchange(sha256=b"", device_key="")])
+def test_sqlite_survives_power_loss(store: Batches) -> None:
+    store.commit([Exchange(sha256=b"", device_key="")])
 
-    assert store._connection is not None
     pragmas = {
-        name: store._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+        name: connection_of(store).execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
     }
     assert pragmas == {"journal_mode": "wal", "synchronous": 2}
 
@@ -188,10 +148,8 @@ def test_a_locked_sqlite_is_an_outage_that_passes(device: FakeDevice, monkeypatc
 
 @on_sqlite
 def test_an_sqlite_file_that_is_gone_does_not_come_back_empty(tmp_path: Path) -> None:
-    store = SqliteStore(str(tmp_path / "gone.sqlite3"))
-
-    with pytest.raises(StoreUnavailable):
-        store._commit([Exchange(sha256=b"", device_key="")])
+    with Batches(SqliteStore(str(tmp_path / "gone.sqlite3"))) as store, pytest.raises(StoreUnavailable):
+        store.commit([Exchange(sha256=b"", device_key="")])
     assert not list(tmp_path.iterdir())
 
 
