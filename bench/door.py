@@ -1,11 +1,11 @@
-"""What a connect costs the device door alone: inside this process, without a server around it; for profiles of it."""
+"""What a connect costs the device door alone: inside this process, without HTTP around it; for profiles of it."""
 
 import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import uvloop
 
@@ -16,7 +16,6 @@ from bench.scenarios import Request, Scenario
 from bench.site import HERE
 from devices.protocol.stamp import NOBODY
 
-Exchange: TypeAlias = tuple[dict[str, Any], dict[str, Any]]  # ASGI's scope, and the one message that it receives
 NAMES: Final = ("idle-empty", "ack-small", "ack-8k", "idle-one")
 out: Final = sys.stdout.write
 
@@ -54,47 +53,61 @@ def _measure(
     queued = scenarios.commands(devices, scenario, options.rounds * len(devices))
     rows.queue(queued, scenarios.command_payload(NOBODY))
     repeated = 1 if scenario.answers else options.rounds
-    asked = [_exchange(scenario, request) for request in scenarios.requests(devices, scenario, queued)] * repeated
     statuses: list[int] = []
-    waiting = iter(asked)
+    asked = [Asked(scenario, each, statuses) for each in scenarios.requests(devices, scenario, queued)] * repeated
+    first, others = asked[: options.concurrency], asked[options.concurrency :]  # connections, statements
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         door = Door(handlers=CheckinHandlers(), store=store_for(connections["default"].settings_dict))
         runner.run(door.open())
-        first = [next(waiting) for _ in range(options.concurrency)]  # connections, statements
-        runner.run(_callers(door, iter(first), statuses, options.concurrency))
+        runner.run(_ask(door, first, options.concurrency))
         before, own, wall = database.cpu() if database else {}, time.process_time(), time.perf_counter()
-        runner.run(_callers(door, waiting, statuses, options.concurrency))
+        runner.run(_ask(door, others, options.concurrency))
         wall, own = time.perf_counter() - wall, time.process_time() - own
         used = database.cpu() if database else {}
         runner.run(door.close())
     if set(statuses) != {200} or (scenario.answers and rows.stored() != len(asked)):
         raise SystemExit(f"{scenario.name}: not every answer was 200, or rows and answers differ")
-    each = 1e6 / (len(asked) - len(first))
+    each = 1e6 / len(others)
     stored = sum(seconds - before.get(pid, 0) for pid, seconds in used.items())
     cpu = f"CPU {own * each:4.0f} us here" + (f" + {stored * each:4.0f} us in PostgreSQL" if database else "")
     budget = scenario.budget[connection.vendor]
     out(f"{scenario.name:<12} {1e6 / each / wall:7.0f} requests/s   {cpu}; budget {budget} us\n")
 
 
-def _exchange(scenario: Scenario, request: Request) -> Exchange:
-    headers = [(b"client-cert", request.proof.encode()), (b"host", b"mdm.example.test")]
-    scope = {"type": "http", "method": "PUT", "path": "/mdm/connect", "client": (HERE, 1), "headers": headers}
-    said = scenarios.body(scenario, request.device.udid, request.command)
-    return scope, {"type": "http.request", "body": said}
+class Asked:
+    """A request as the door takes it; what of its answer counts is the status."""
+
+    path: Final = "/mdm/connect"
+    peer: Final = HERE
+
+    def __init__(self, scenario: Scenario, request: Request, statuses: list[int]) -> None:
+        self.headers = {b"client-cert": request.proof.encode(), b"host": b"mdm.example.test"}
+        self.body = scenarios.body(scenario, request.device.udid, request.command)
+        self._statuses = statuses
+        self.answered: Callable[[], object] = list
+
+    def answer(self, status: int, *_: object) -> None:
+        self._statuses.append(status)
+        self.answered()
 
 
-async def _callers(door: Any, waiting: Iterator[Exchange], statuses: list[int], count: int) -> None:
-    await asyncio.gather(*(_caller(door, waiting, statuses) for _ in range(count)))
+async def _ask(door: Any, asked: Sequence[Asked], at_once: int) -> None:
+    """All of them, and so many at a time."""
+    waiting, done = iter(asked), asyncio.Event()
+    left = len(asked)
 
+    def next_one() -> None:
+        if (one := next(waiting, None)) is not None:
+            one.answered = answered
+            door.serve(one, "request-of-the-bench")
 
-async def _caller(door: Any, waiting: Iterator[Exchange], statuses: list[int]) -> None:
-    async def send(message: dict[str, Any]) -> None:
-        if "status" in message:
-            statuses.append(message["status"])
+    def answered() -> None:
+        nonlocal left
+        left -= 1
+        next_one()
+        if not left:
+            done.set()
 
-    for scope, message in waiting:
-
-        async def receive(message: dict[str, Any] = message) -> dict[str, Any]:
-            return message
-
-        await door(scope, receive, send)
+    for _ in range(min(at_once, left)):
+        next_one()
+    await done.wait()

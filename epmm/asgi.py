@@ -24,6 +24,7 @@ from enrollment.checkin import CheckinHandlers
 from epmm import collector, request_id
 from epmm.asgi_http import BodyTooLarge, BodyTooSlow, Disconnected, Message, Receive, Scope, Send, read_body, respond
 from epmm.client_address import is_trusted_proxy
+from epmm.direct import DirectRequest
 from epmm.orm_threads import close_connections
 
 FRONT_THREADS: Final = 16
@@ -49,6 +50,16 @@ class Gateway:
         elif scope["type"] == "http":
             await self._serve(scope, receive, send)
 
+    @property
+    def takes_directly(self) -> bool:
+        return self._door is not None
+
+    def serve(self, request: DirectRequest) -> None:
+        if self._door is None:
+            request.answer(503)
+        else:
+            self._door.serve(request, _name(request.headers.get(b"x-request-id"), request.peer))
+
     async def open(self) -> None:
         if not self._has_door:
             return
@@ -68,7 +79,8 @@ class Gateway:
         elif self._door is None:  # not open yet, or sent here by mistake: a device comes again
             await respond(send, 503)
         else:
-            request_id.adopt(_name(scope))
+            given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+            request_id.adopt(_name(given, scope["client"][0] if scope["client"] else None))
             await self._door(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -134,11 +146,10 @@ async def _only_alive(scope: Scope, _receive: Receive, send: Send) -> None:
     await respond(send, 200 if is_asked else 404, b"ok\n" if is_asked else b"", "text/plain" if is_asked else "")
 
 
-def _name(scope: Scope) -> str:
+def _name(given: bytes | None, peer: str | None) -> str:
     """By which the log knows the request: the proxy's own name for it, or a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and scope["client"] and is_trusted_proxy(scope["client"][0]):
-            return request_id.given(value.decode("latin-1"))
+    if given is not None and peer is not None and is_trusted_proxy(peer):
+        return request_id.given(given.decode("latin-1"))
     return request_id.new()
 
 

@@ -18,8 +18,10 @@ from uvicorn.importer import import_from_string
 
 from epmm import bootstrap, lifeline, metrics_files
 from epmm.asgi_http import Receive, Scope, Send
+from epmm.client_address import UNIX
+from epmm.direct import DirectProtocol, DirectRequest
 from epmm.listening import BACKLOG
-from epmm.patience import ImpatientProtocol, allow_descriptors
+from epmm.patience import allow_descriptors
 
 GRACE_SECONDS: Final = 10  # below the supervisor's: an exchange with a device takes milliseconds
 KEEP_ALIVE_SECONDS: Final = 30  # a new TLS connection costs more than anything a device asks for
@@ -63,12 +65,21 @@ class BehindProxy:
 
     def __init__(self, application: Any, *, on_unix: bool) -> None:
         self._application = application
-        self._changes: dict[str, Any] = {"scheme": "https"} | ({"client": ("unix", 0)} if on_unix else {})
+        self._changes: dict[str, Any] = {"scheme": "https"} | ({"client": (UNIX, 0)} if on_unix else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope.update(self._changes)
         await self._application(scope, receive, send)
+
+    @property
+    def takes_directly(self) -> bool:
+        return bool(self._application.takes_directly)
+
+    def serve(self, request: DirectRequest) -> None:
+        if "client" in self._changes:
+            request.peer = UNIX
+        self._application.serve(request)
 
 
 class Draining(uvicorn.Server):
@@ -85,7 +96,7 @@ class Draining(uvicorn.Server):
 def configuration(application: Any, **options: Any) -> uvicorn.Config:
     settings: dict[str, Any] = {
         "loop": "uvloop",
-        "http": ImpatientProtocol,
+        "http": DirectProtocol,
         "ws": "none",
         "lifespan": "on",
         "log_config": None,  # Django's settings say how to log

@@ -19,6 +19,7 @@ class ImpatientProtocol(HttpToolsProtocol):
     """
 
     _running_out: asyncio.TimerHandle | None = None
+    _is_in_head = False
     _head = 0
 
     def connection_made(self, transport: Any) -> None:
@@ -34,27 +35,34 @@ class ImpatientProtocol(HttpToolsProtocol):
             return  # refused already
         before = self._running_out
         super().data_received(data)
+        if not self._is_in_head:
+            return
         # What begins in this piece may be all of a head and much of its body: only a head that goes on is counted.
-        if before is not None and self._running_out is before:
-            self._head += len(data)
-            if self._head > LARGEST_HEAD:
-                self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
-                self.loop.call_later(LINGER_SECONDS, self.transport.close)  # at once, the answer would be lost
+        if before is None or self._running_out is not before:
+            self._begin()
+            return
+        self._head += len(data)
+        if self._head > LARGEST_HEAD:
+            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
+            self.loop.call_later(LINGER_SECONDS, self.transport.close)  # at once, the answer would be lost
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._begin()
+        self._is_in_head = True
 
     def on_headers_complete(self) -> None:
         self._done()
         super().on_headers_complete()
 
     def _begin(self) -> None:
+        """Time runs for what has not come in one piece: nearly every head has."""
         self._done()
+        self._is_in_head = True
         self._head = 0
         self._running_out = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
     def _done(self) -> None:
+        self._is_in_head = False
         if self._running_out is not None:
             self._running_out.cancel()
             self._running_out = None

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -18,8 +20,11 @@ from devices.protocol.checkin import has_message_type
 from devices.protocol.result import ConnectMessage
 from devices.protocol.stamp import stamp
 from devices.protocol.toplevel import TopLevel, read_top_level
-from epmm.asgi_http import Disconnected, Receive, Scope, Send, read_body, respond
-from epmm.gates import Gate, Visit
+from epmm import request_id
+from epmm.asgi_http import Disconnected, Headers, Receive, Scope, Send, read_body, respond
+from epmm.direct import DirectRequest
+from epmm.gates import Gate, Overloaded, Visit
+from epmm.logging import inform
 from epmm.metrics import DoorFigures
 from epmm.orm_threads import OrmThreads
 from epmm.wire.x509 import sha256
@@ -57,6 +62,7 @@ class Door:
         self._handler_threads = OrmThreads(
             HANDLER_THREADS, most=self._limits.check_ins, seconds=self._limits.check_in_seconds, name="door-handler"
         )
+        self._tasks: set[asyncio.Task[None]] = set()
         self._reader_threads = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="door-reader")
 
     async def open(self) -> None:
@@ -71,27 +77,81 @@ class Door:
         await self._store.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Anything: what is large or comes in pieces, other methods, other paths."""
+        turn = _Turn(scope["path"], scope["method"], scope["headers"], request_id.current())
         self._figures.inside += 1
         try:
-            await self._serve_one(scope, receive, send)
+            try:
+                answer = await self._answer(scope, receive)
+            except Disconnected:
+                return
+            except Exception as error:  # noqa: BLE001 -- one table knows them, and what it does not know is logged whole
+                answer = turn.refuse(error)
+            await respond(send, answer.status, answer.body, answer.content_type, turn.more_headers)
+            self._tell(turn, answer)
         finally:
             self._figures.inside -= 1
 
-    async def _serve_one(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.perf_counter()
-        refusal = None
+    def serve(self, direct: DirectRequest, name: str) -> None:
+        """What is small and here; where it needs no more than the store, it gets no task of its own."""
+        turn = _Turn(direct.path, "PUT", direct.headers.items(), name)
+        self._figures.inside += 1
         try:
-            answer = await self._answer(scope, receive)
-        except Disconnected:
+            caller = Caller.of(direct.headers, direct.peer)
+            exchange = self._read_exchange(caller, direct.body)
+        except Exception as error:  # noqa: BLE001 -- as above
+            self._finish(turn, direct, turn.refuse(error))
             return
-        except Exception as error:  # noqa: BLE001 -- one table knows them, and what it does not know is logged whole
-            refusal = refusal_for(error, accept=_accepted(scope))
-            answer = refusal.answer
-        headers = refusal.headers if refusal else ()
-        await respond(send, answer.status, answer.body, answer.content_type, headers)
-        seconds = time.perf_counter() - started
-        self._figures.answered(scope["path"], answer.status, seconds, refusal.kind if refusal else None)
-        _log(scope, answer, seconds, refusal)
+        if exchange is None:
+            self._serve_later(turn, direct, caller)
+        elif self._gate.free < 1:
+            self._finish(turn, direct, turn.refuse(Overloaded()))
+        else:
+            self._gate.free -= 1
+            self._store.ask(exchange, partial(self._asked, turn, direct, caller, exchange))
+
+    def _read_exchange(self, caller: Caller, body: bytes) -> Exchange | None:
+        """None for a check-in, and for a signature that takes long to check."""
+        if self._is_large(caller, body):
+            return None
+        certificate, content = caller.certificate(body), read_top_level(body)
+        if has_message_type(content):
+            return None
+        return _exchange(sha256(certificate), caller.bearer_sha256, body, ConnectMessage.parse(content))
+
+    def _asked(
+        self, turn: "_Turn", direct: DirectRequest, caller: Caller, exchange: Exchange, outcome: Outcome | Exception
+    ) -> None:
+        self._gate.free += 1
+        if isinstance(outcome, Exception):
+            self._finish(turn, direct, turn.refuse(outcome))
+        elif outcome.found:
+            self._finish(turn, direct, _answer(exchange, outcome))
+        else:
+            self._serve_later(turn, direct, caller)
+
+    def _serve_later(self, turn: "_Turn", direct: DirectRequest, caller: Caller) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve_slowly(turn, direct, caller))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve_slowly(self, turn: "_Turn", direct: DirectRequest, caller: Caller) -> None:
+        request_id.adopt(turn.name)
+        try:
+            answer = await self._answer_to(caller, direct.body)
+        except Exception as error:  # noqa: BLE001 -- as above
+            answer = turn.refuse(error)
+        self._finish(turn, direct, answer)
+
+    def _finish(self, turn: "_Turn", direct: DirectRequest, answer: Answer) -> None:
+        self._figures.inside -= 1
+        direct.answer(answer.status, answer.body, answer.content_type, turn.more_headers)
+        self._tell(turn, answer)
+
+    def _tell(self, turn: "_Turn", answer: Answer) -> None:
+        seconds = time.perf_counter() - turn.started
+        self._figures.answered(turn.path, answer.status, seconds, turn.refusal.kind if turn.refusal else None)
+        _log(turn, answer, seconds)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         if scope["path"] not in PATHS:
@@ -103,45 +163,83 @@ class Door:
         limits = self._limits
         with Visit(self._gate_for_large, least=limits.large_body + 1) as large:
             body = await read_body(scope, receive, limit=limits.body, seconds=limits.body_seconds, came=large.hold)
-            with Visit(self._gate) as visit:
-                visit.hold()
-                request, content = await self._opened(caller, body)
-                if not has_message_type(content):  # both URLs may be one, so the message says which kind it is
-                    return await self._connect(request, ConnectMessage.parse(content))
-            # check-ins may wait for something; connects must not wait for them
-            answer = await self._handler_threads.run(self._handlers.check_in, request)
+            return await self._answer_to(caller, body)
+
+    async def _answer_to(self, caller: Caller, body: bytes) -> Answer:
+        with Visit(self._gate) as visit:
+            visit.hold()
+            request, content = await self._opened(caller, body)
+            if not has_message_type(content):  # both URLs may be one, so the message says which kind it is
+                return await self._connect(request, ConnectMessage.parse(content))
+        # check-ins may wait for something; connects must not wait for them
+        answer = await self._handler_threads.run(self._handlers.check_in, request)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise RuntimeError("a handler made a bare 401, which would unenroll the device")
         return answer
 
     async def _opened(self, caller: Caller, body: bytes) -> tuple[DeviceRequest, TopLevel]:
-        if len(body) <= self._limits.large_body and len(caller.signature or b"") <= self._limits.large_signature:
+        if not self._is_large(caller, body):
             return _request(caller, body), read_top_level(body)
         loop = asyncio.get_running_loop()
         request = await loop.run_in_executor(self._reader_threads, _request, caller, body)
         await self._handler_threads.run(self._handlers.recognize, request)  # anybody can sign with something
         return request, await loop.run_in_executor(self._reader_threads, read_top_level, body)
 
+    def _is_large(self, caller: Caller, body: bytes) -> bool:
+        return len(body) > self._limits.large_body or len(caller.signature or b"") > self._limits.large_signature
+
     async def _connect(self, request: DeviceRequest, message: ConnectMessage) -> Answer:
-        exchange = Exchange(
-            sha256=request.certificate_sha256,
-            device_key=message.sender.device_key,
-            user_key=message.sender.user_key,
-            bearer_sha256=request.bearer_sha256,
-            status=message.status,
-            command=message.command,
-            body=request.body,
-        )
+        exchange = _exchange(request.certificate_sha256, request.bearer_sha256, request.body, message)
         outcome = await self._store.connect(exchange)
         if not outcome.found:
             await self._handler_threads.run(self._handlers.explain, request, exchange.device_key)
             outcome = await self._store.connect(replace(exchange, bearer_sha256=None))
             if not outcome.found:
                 raise DeviceRefused("no active enrollment, and no reason found")
-        about = _about(message, outcome)
-        if outcome.command is None:
-            return Answer(about=about) if about else Answer.EMPTY
-        return Answer(body=stamp(_PAYLOAD.open(outcome.sealed), outcome.command), content_type=PLIST, about=about)
+        return _answer(exchange, outcome)
+
+
+class _Turn:
+    """One request, until it is told of."""
+
+    __slots__ = ("headers", "method", "name", "path", "refusal", "started")
+
+    def __init__(self, path: str, method: str, headers: Iterable[tuple[bytes, bytes]], name: str) -> None:
+        self.path = path
+        self.method = method
+        self.headers = headers
+        self.name = name
+        self.started = time.perf_counter()
+        self.refusal: Refusal | None = None
+
+    def refuse(self, error: Exception) -> Answer:
+        accepted = b",".join(value for name, value in self.headers if name == b"accept").decode("latin-1")
+        self.refusal = refusal_for(error, accept=accepted)
+        return self.refusal.answer
+
+    @property
+    def more_headers(self) -> Headers:
+        return self.refusal.headers if self.refusal else ()
+
+
+def _answer(exchange: Exchange, outcome: Outcome) -> Answer:
+    about = _about(exchange, outcome)
+    if outcome.command is None:
+        return Answer(about=about) if about else Answer.EMPTY
+    return Answer(body=stamp(_PAYLOAD.open(outcome.sealed), outcome.command), content_type=PLIST, about=about)
+
+
+def _exchange(certificate: bytes, bearer: bytes | None, body: bytes, message: ConnectMessage) -> Exchange:
+    """Of the certificate and the bearer their SHA-256."""
+    return Exchange(
+        sha256=certificate,
+        device_key=message.sender.device_key,
+        user_key=message.sender.user_key,
+        bearer_sha256=bearer,
+        status=message.status,
+        command=message.command,
+        body=body,
+    )
 
 
 def _request(caller: Caller, body: bytes) -> DeviceRequest:
@@ -155,26 +253,25 @@ def _request(caller: Caller, body: bytes) -> DeviceRequest:
     )
 
 
-def _accepted(scope: Scope) -> str:
-    return b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
-
-
-def _about(message: ConnectMessage, outcome: Outcome) -> dict[str, str]:
+def _about(exchange: Exchange, outcome: Outcome) -> dict[str, str]:
     """By the names of ours alone: what a device calls itself says who has it."""
     about = {}
-    if message.command is not None:
-        about = {"command": str(message.command).upper(), "status": message.status.value}
+    if exchange.command is not None:
+        about = {"command": str(exchange.command).upper(), "status": exchange.status.value}
     if outcome.command is not None:
         about["offered"] = str(outcome.command).upper()
     return about
 
 
-def _log(scope: Scope, answer: Answer, seconds: float, refusal: Refusal | None) -> None:
+def _log(turn: _Turn, answer: Answer, seconds: float) -> None:
     """Only our own words: a path or a method that we do not know may hold anything."""
-    path = scope["path"] if scope["path"] in PATHS else "elsewhere"
-    method = "PUT" if scope["method"] == "PUT" else "not PUT"
-    why = f" ({refusal.why})" if refusal else ""
-    status = answer.status
-    level = {500: logging.ERROR, 503: logging.WARNING}.get(status, logging.INFO)
-    trace = refusal.error if refusal and level == logging.ERROR else None
-    log.log(level, "%s %s %d %.1f ms%s", method, path, status, seconds * 1000, why, exc_info=trace, extra=answer.about)
+    path = turn.path if turn.path in PATHS else "elsewhere"
+    method = "PUT" if turn.method == "PUT" else "not PUT"
+    said = f"{method} {path} {answer.status} {seconds * 1000:.1f} ms"
+    if turn.refusal is None:
+        inform(log, said, answer.about, turn.name)
+        return
+    level = {500: logging.ERROR, 503: logging.WARNING}.get(answer.status, logging.INFO)
+    trace = turn.refusal.error if level == logging.ERROR else None
+    with request_id.known_as(turn.name):
+        log.log(level, "%s (%s)", said, turn.refusal.why, exc_info=trace, extra=answer.about)

@@ -4,7 +4,7 @@ A signature vouches for this very body from end to end, so it is what counts whe
 not match is refused, never passed over.  What the certificate may do is not decided here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
@@ -24,7 +24,7 @@ FORWARDED: Final = b"x-forwarded-for"
 _ONCE: Final = frozenset((SIGNATURE, *PROXY_HEADERS, BEARER))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Caller:
     """The credentials as they came, none of them checked yet."""
 
@@ -41,12 +41,17 @@ class Caller:
             if name in _ONCE and name in found:
                 raise WireError("a header came twice")
             found[name] = value
+        return cls.of(found, peer)
+
+    @classmethod
+    def of(cls, headers: Mapping[bytes, bytes], peer: str | None) -> Self:
+        """As `read`, where nothing came twice."""
         is_proxy = peer is not None and _is_trusted(peer, tuple(settings.TRUSTED_PROXIES))
         caller = cls(
-            signature=found.get(SIGNATURE) or None,
-            forwarded_certificate=_forwarded(found) if is_proxy else None,
-            bearer_sha256=bearer_sha256(found.get(BEARER, b"")),
-            address=_nearest(peer, found[FORWARDED]) if is_proxy and FORWARDED in found else peer,
+            signature=headers.get(SIGNATURE) or None,
+            forwarded_certificate=_forwarded(headers) if is_proxy else None,
+            bearer_sha256=bearer_sha256(headers[BEARER]) if BEARER in headers else None,
+            address=_nearest(peer, headers[FORWARDED]) if is_proxy and FORWARDED in headers else peer,
         )
         if caller.signature is None and caller.forwarded_certificate is None:
             raise DeviceRefused("no client certificate")
@@ -64,11 +69,11 @@ def _is_trusted(peer: str, _proxies: tuple[str, ...]) -> bool:
     return is_trusted_proxy(peer)
 
 
-def _forwarded(headers: dict[bytes, bytes]) -> bytes | None:
-    given = {headers[name] for name in PROXY_HEADERS if headers.get(name)}
-    if len(given) > 1:  # the proxy sets one of them and lets the caller's other one through
+def _forwarded(headers: Mapping[bytes, bytes]) -> bytes | None:
+    first, second = map(headers.get, PROXY_HEADERS)
+    if first and second and first != second:  # the proxy sets one of them and lets the caller's other one through
         raise DeviceRefused("two client certificates")
-    return next(iter(given), None)
+    return first or second or None
 
 
 def _nearest(peer: str | None, forwarded: bytes) -> str | None:

@@ -3,9 +3,8 @@
 https://developer.apple.com/documentation/devicemanagement/sending-mdm-commands-to-a-device
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from devices.protocol.sender import Sender
@@ -25,8 +24,7 @@ class Status(StrEnum):
 _STATUSES = {status.value: status for status in Status}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectMessage:
+class ConnectMessage(NamedTuple):
     sender: Sender
     status: Status
     command: UUID | None = None  # None: no command of ours can be meant

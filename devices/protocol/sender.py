@@ -1,11 +1,10 @@
 """Who a message says it is from.  Only the certificate proves it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from epmm.wire.errors import WireError
-from epmm.wire.plist import optional
+from epmm.wire.plist import required
 
 IDENTIFIER: Final = 128  # no fixed alphabet or length: `00008140-...` on phones, a UUID on Macs
 NAME: Final = 255
@@ -14,8 +13,7 @@ NAME: Final = 255
 SHARED_IPAD_USER: Final = "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
+class Sender(NamedTuple):
     """Absent identifiers are empty.  A user enrollment has an EnrollmentID in place of the UDID."""
 
     udid: str = ""
@@ -49,4 +47,4 @@ class Sender:
 
 def text(source: Mapping[str, Any], key: str, longest: int) -> str:
     """Optional text, empty when absent, no longer than the column that keeps it."""
-    return optional(source, key, str, longest=longest) or ""
+    return required(source, key, str, longest=longest) if key in source else ""

@@ -12,6 +12,7 @@ import pytest
 from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
+from prometheus_client import Histogram
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
@@ -278,9 +279,30 @@ def test_an_idle_connect_is_counted_by_status() -> None:
     before = counted("epmm_door_answers_total", endpoint="connect", status="403")
     for path, refusal in itertools.product(("/mdm/connect", "/elsewhere"), (None, "DeviceRefused")):
         door.answered(path, 403, 0.001, refusal)
+    door.end()
 
     assert counted("epmm_door_answers_total", endpoint="connect", status="403") == before + 2
     assert counted("epmm_door_answers_total", endpoint="other", status="403") >= 2
+
+
+def test_what_the_door_adds_up_is_what_the_library_would_have_counted() -> None:
+    door, times = metrics.DoorFigures(), (0.0, 0.001, 0.0011, 0.3, 5.0, 7.0)
+    ours, theirs = metrics.door_seconds.labels("checkin"), Histogram("own", "", buckets=metrics._DOOR_SECONDS)
+    before = bucket_counts(ours)
+    for seconds in times:
+        door.answered("/mdm/checkin", 200, seconds, None)
+        theirs.observe(seconds)
+    door.end()
+    door.end()
+
+    added = {name: count - before[name] for name, count in bucket_counts(ours).items()}
+    assert added == pytest.approx(bucket_counts(theirs))
+
+
+def bucket_counts(histogram: Histogram) -> dict[str, float]:
+    """By upper bound; the sum of all under its own name."""
+    samples = [sample for sample in histogram._child_samples() if sample.name != "_created"]
+    return {sample.labels.get("le", sample.name): sample.value for sample in samples}
 
 
 def test_how_many_are_inside_is_told_each_second(monkeypatch: pytest.MonkeyPatch) -> None:

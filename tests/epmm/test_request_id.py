@@ -36,7 +36,7 @@ def test_a_name_is_taken_from_our_proxy_when_it_can_stand_in_a_log(
     client: Client, peer: str, sent: str, names: int
 ) -> None:
     answer = client.get("/healthz", headers={"X-Request-ID": sent}, REMOTE_ADDR=peer)
-    at_the_door = asgi._name({"headers": [(b"x-request-id", sent.encode())], "client": (peer, 1)})
+    at_the_door = asgi._name(sent.encode(), peer)
 
     assert len({answer["X-Request-ID"], at_the_door, sent}) == names
 

@@ -8,7 +8,7 @@ from pytest_django.fixtures import Settings
 from devices.door.app import Door
 from devices.door.store import store_for
 from epmm.batching import BatchingStore
-from tests.devices.door.fakes import PROXY, DoorStore, FakeDevice, RecordingHandlers, Site
+from tests.devices.door.fakes import PROXY, Batches, FakeDevice, RecordingHandlers, Site
 
 
 @pytest.fixture
@@ -17,14 +17,16 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-@pytest.fixture
-def site(transactional_db: None, settings: Settings, runner: asyncio.Runner) -> Iterator[Site]:
+@pytest.fixture(params=[True, False], ids=["directly", "by ASGI"])
+def site(
+    request: pytest.FixtureRequest, transactional_db: None, settings: Settings, runner: asyncio.Runner
+) -> Iterator[Site]:
     """A door on the test database, whichever that is, behind a proxy that it trusts."""
     settings.TRUSTED_PROXIES = [PROXY]
     handlers = RecordingHandlers()
     door = Door(handlers=handlers, store=store_for(connection.settings_dict))
     runner.run(door.open())
-    yield Site(runner, door, handlers)
+    yield Site(runner, door, handlers, is_direct=request.param)
     runner.run(door.close())
 
 
@@ -34,9 +36,8 @@ def device(site: Site) -> FakeDevice:
 
 
 @pytest.fixture
-def store(transactional_db: None) -> Iterator[DoorStore]:
-    """Without its thread: what it does is asked for here."""
+def store(transactional_db: None) -> Iterator[Batches]:
     store = store_for(connection.settings_dict)
     assert isinstance(store, BatchingStore)
-    yield store
-    store._disconnect()
+    with Batches(store) as batches:
+        yield batches

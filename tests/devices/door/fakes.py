@@ -4,22 +4,25 @@ import asyncio
 import base64
 import hashlib
 import plistlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 from uuid import UUID
 
 import httpx2
 from django.utils import timezone
 
+from devices.door.app import PATHS, Door
 from devices.door.exchange import PLIST, Answer, DeviceRequest
 from devices.door.store import Exchange, Outcome
 from devices.models import Channel, Command, Enrollment, Identity, Payload
 from devices.protocol.result import Status
 from devices.protocol.stamp import NOBODY
+from epmm.asgi_http import Headers
 from epmm.batching import BatchingStore
+from epmm.direct import LARGEST_BODY
 from tests import pki
 from users.models import User
 
@@ -29,6 +32,39 @@ BEARER: Final = "token-of-anna"
 _numbers: Final = count(1)
 
 DoorStore: TypeAlias = BatchingStore[Exchange, Outcome]
+
+
+@dataclass
+class Batches:
+    """A store with an event loop of its own, which turns while it is asked."""
+
+    store: DoorStore
+    runner: asyncio.Runner = field(default_factory=asyncio.Runner)
+
+    def __enter__(self) -> Self:
+        self.runner.run(self.store.open())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.runner.run(self.store.close())
+        self.runner.close()
+
+    def answers(self, exchanges: Sequence[Exchange]) -> list[Outcome | BaseException]:
+        """Asked at the same time, and so one batch."""
+
+        async def asked() -> list[Outcome | BaseException]:
+            return await asyncio.gather(*map(self.store.connect, exchanges), return_exceptions=True)
+
+        return self.runner.run(asked())
+
+    def commit(self, exchanges: Sequence[Exchange]) -> list[Outcome]:
+        """Raises what went wrong with any."""
+        outcomes: list[Outcome] = []
+        for answer in self.answers(exchanges):
+            if isinstance(answer, BaseException):
+                raise answer
+            outcomes.append(answer)
+        return outcomes
 
 
 class RecordingHandlers:
@@ -77,13 +113,30 @@ class Reply:
         return UUID(plistlib.loads(self.body)["CommandUUID"])
 
 
+class Direct:
+    """A request as it comes without ASGI, and its answer."""
+
+    def __init__(self, path: str, body: bytes, headers: Mapping[bytes, bytes], peer: str | None) -> None:
+        self.path = path
+        self.body = body
+        self.headers = headers
+        self.peer = peer
+        self.answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def answer(self, status: int, body: bytes = b"", content_type: str = "", headers: Headers = ()) -> None:
+        given = {name.decode(): value.decode() for name, value in headers}
+        kind = {"content-type": content_type} if content_type else {}
+        self.answered.set_result(Reply(status, body, {"content-length": str(len(body)), **kind, **given}))
+
+
 @dataclass
 class Site:
     """One door and one event loop, which turns while somebody asks."""
 
     runner: asyncio.Runner
-    door: Any
+    door: Door
     handlers: RecordingHandlers
+    is_direct: bool = False  # what may come without ASGI does
 
     def put(
         self,
@@ -94,11 +147,20 @@ class Site:
         address: str = LAPTOP,
         method: str = "PUT",
     ) -> Reply:
-        return self.runner.run(self._send(method, path, body, headers, address))
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        given = {name.lower().encode(): value.encode() for name, value in pairs}
+        is_plain = method == "PUT" and path in PATHS and len(body) <= LARGEST_BODY and len(given) == len(pairs)
+        if self.is_direct and is_plain:
+            return self.runner.run(self._serve(path, body, given, address))
+        return self.runner.run(self._send(method, path, body, pairs, address))
 
-    async def _send(
-        self, method: str, path: str, body: bytes, headers: Mapping[str, str] | list[tuple[str, str]], address: str
-    ) -> Reply:
+    async def _serve(self, path: str, body: bytes, headers: Mapping[bytes, bytes], address: str) -> Reply:
+        direct = Direct(path, body, headers, address)
+        self.door.serve(direct, "request-of-a-device")  # type: ignore[arg-type] # what the door uses of it
+        async with asyncio.timeout(30):
+            return await direct.answered
+
+    async def _send(self, method: str, path: str, body: bytes, headers: list[tuple[str, str]], address: str) -> Reply:
         transport = httpx2.ASGITransport(app=self.door, client=(address, 50_000))
         async with httpx2.AsyncClient(transport=transport, base_url="https://mdm.example.test") as client:
             response = await client.request(method, path, content=body, headers=headers)

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from django.http import StreamingHttpResponse
 
-from epmm import asgi
+from epmm import asgi, gateway
 from epmm.asgi import FRONT_BODY, Gateway
 from tests.devices.door.fakes import FakeDevice, Site
 
@@ -24,8 +24,7 @@ SECONDS = 20
 def port(transactional_db: None) -> Iterator[int]:
     """A whole server in a thread: starts, serves, drains and stops."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        configuration = uvicorn.Config(Gateway(), lifespan="on", log_config=None, access_log=False, ws="none")
-        server = uvicorn.Server(configuration)
+        server = uvicorn.Server(gateway.configuration(Gateway()))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         deadline = time.monotonic() + SECONDS

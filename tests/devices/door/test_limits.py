@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from unittest.mock import ANY
 
@@ -31,6 +31,10 @@ class PatientStore:
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...
+
+    def ask(self, exchange: Exchange, done: Callable[[Outcome | Exception], object]) -> None:
+        task = asyncio.create_task(self.connect(exchange))
+        task.add_done_callback(lambda _: done(task.result()))
 
     async def connect(self, exchange: Exchange) -> Outcome:
         self.asked += 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from epmm.batching import StoreUnavailable
 from epmm.wire.errors import WireError
 from epmm.wire.plist import dump
 from tests import pki
-from tests.devices.door.fakes import LAPTOP, PROXY
+from tests.devices.door.fakes import LAPTOP, PROXY, Direct
 from tests.mutations import mutated
 from tests.recorded import VECTORS
 
@@ -79,6 +80,9 @@ class FixedStore:
 
     async def close(self) -> None: ...
 
+    def ask(self, exchange: Exchange, done: Callable[[Outcome | Exception], object]) -> None:  # noqa: ARG002 -- as above
+        done(self.outcome)
+
     async def connect(self, exchange: Exchange) -> Outcome:  # noqa: ARG002 -- as the protocol has it
         if isinstance(self.outcome, Exception):
             raise self.outcome
@@ -94,13 +98,19 @@ def status_of(door: Door, scope: dict[str, Any], body: bytes) -> int:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    async def asked() -> None:
+    async def asked() -> int:
         await door(scope, receive, send)
+        status: int = sent[0]["status"]
+        headers = dict(scope["headers"])
+        if scope["method"] == "PUT" and scope["path"] in PATHS and len(headers) == len(scope["headers"]):
+            client = scope["client"]
+            direct = Direct(scope["path"], body, headers, client[0] if client else None)
+            door.serve(direct, "request")  # type: ignore[arg-type] # what the door uses of it
+            assert (await direct.answered).status == status
         await door.close()
+        return status
 
-    asyncio.run(asked())
-    status: int = sent[0]["status"]
-    return status
+    return asyncio.run(asked())
 
 
 @pytest.fixture(autouse=True)
