@@ -17,11 +17,10 @@ class Loader(MigrationLoader):
         for key in squashed:
             del self.disk_migrations[key]
         for later in self.disk_migrations.values():
-            later.dependencies = [
-                squashed[needed].replaces[-1] if needed in squashed else needed for needed in later.dependencies
-            ]
+            needed = [squashed[each].replaces[-1] if each in squashed else each for each in later.dependencies]
+            later.dependencies = needed  # type: ignore[misc] # as Django does for each of its own
 
 
 if __name__ == "__main__":
-    executor.MigrationLoader = Loader  # type: ignore[misc] # for this process
+    executor.MigrationLoader = Loader  # type: ignore[attr-defined] # for this process
     execute_from_command_line(sys.argv)
