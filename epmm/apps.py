@@ -14,8 +14,8 @@ class EpmmConfig(AppConfig):
             options,  # noqa: F401
         )
         from epmm.celery import app
-        from epmm.checks import installation
+        from epmm.checks import INSTALLATION, installation
 
         failover.watch()
-        register(installation)
+        register(installation, INSTALLATION)
         app.set_default()

@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from epmm import bootstrap, env
 from epmm.fields import FieldKeys
 
+INSTALLATION: Final = "installation"  # what Django calls a tag
 Check = Callable[[], list[CheckMessage]]
 
 

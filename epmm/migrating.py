@@ -157,3 +157,26 @@ def _refuse_transaction(connection: BaseDatabaseWrapper) -> None:
 def update_each(rows: models.QuerySet[Any], statement: str, values: list[tuple[Any, ...]]) -> None:
     with connections[rows.db].cursor() as cursor:
         cursor.executemany(statement, values)
+
+
+class CreateModels(migrations.SeparateDatabaseAndState):
+    """All tables of an app: Django would make the classes of its models anew with each table that refers to them."""
+
+    def __init__(self, models: list[migrations.CreateModel]) -> None:
+        super().__init__(state_operations=models)
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        state.__dict__.pop("apps", None)  # what has been rendered; it is again, once, when somebody asks for it
+        super().state_forwards(app_label, state)
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        for each in self.state_operations:
+            each.database_forwards(app_label, schema_editor, from_state, to_state)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        for each in reversed(self.state_operations):
+            each.database_backwards(app_label, schema_editor, from_state, to_state)

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, migrations
-from django.db.migrations.loader import MigrationLoader
+from django.db.migrations import executor
 from django.db.migrations.migration import Migration
 from django.db.migrations.operations.base import Operation
+from django.db.migrations.recorder import MigrationRecorder
 
 from epmm import migrating
+from tests.unsquashed import Loader
 
 OURS = ("epmm", "users", "devices", "enrollment")
 TAKEN_AWAY = (migrations.RemoveField, migrations.RenameField, migrations.RenameModel, migrations.DeleteModel)
@@ -33,11 +36,15 @@ BECAUSE = {
     ("users.0006_encrypt_second_factors", "RunPython"): "administrators with a second factor are few",
     ("users.0002_administrators", "RunPython"): "administrators are few, and what it fills is a new table",
 }
+NAMES = {
+    "sqlite": "SELECT name FROM sqlite_schema",
+    "postgresql": "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace",
+}
 
 
 def loaded() -> Iterator[tuple[str, Migration]]:
     """All but those that make an empty database."""
-    for (label, name), migration in sorted(MigrationLoader(None).disk_migrations.items()):
+    for (label, name), migration in sorted(Loader(None).disk_migrations.items()):
         if label in OURS and not name.startswith("0001_"):
             yield f"{label}.{name}", migration
 
@@ -49,7 +56,7 @@ LOADED = dict(loaded())
 def test_the_release_before_it_goes_on_serving(name: str) -> None:
     """It inserts rows without naming the new column, and reads those that it knows; no table is closed to it."""
     label, _, number = name.partition(".")
-    migration, loader = LOADED[name], MigrationLoader(None)
+    migration, loader = LOADED[name], Loader(None)
     state = loader.project_state((label, number), at_end=False)
     before = set(state.models)
     for operation in migration.operations:
@@ -85,3 +92,30 @@ def test_what_is_excused_is_there() -> None:
     there = {(name, type(each).__name__) for name, migration in LOADED.items() for each in migration.operations}
 
     assert BECAUSE.keys() <= there
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("before_the_last", [("devices", "0037_errors_of_deliveries"), ("users", "0026_names_begin")])
+def test_whoever_stands_in_the_middle_of_what_is_squashed_goes_on(
+    monkeypatch: pytest.MonkeyPatch, before_the_last: tuple[str, str]
+) -> None:
+    complete, recorded = columns_and_indexes(), MigrationRecorder.Migration.objects.filter(app__in=OURS)
+    names = set(recorded.values_list("app", "name"))
+    recorded.filter(name__contains="_squashed_").delete()
+    with monkeypatch.context() as patch:
+        patch.setattr(executor, "MigrationLoader", Loader)
+        executor.MigrationExecutor(connection).migrate([before_the_last])
+    assert columns_and_indexes() != complete
+
+    call_command("migrate", verbosity=0)
+
+    assert columns_and_indexes() == complete
+    assert set(recorded.values_list("app", "name")) == names
+
+
+def columns_and_indexes() -> tuple[set[str], set[tuple[str]]]:
+    look = connection.introspection
+    with connection.cursor() as cursor:
+        tables = {table: look.get_table_description(cursor, table) for table in look.table_names(cursor)}
+        cursor.execute(NAMES[connection.vendor])
+        return {f"{table} {column[:7]}" for table in tables for column in tables[table]}, set(cursor.fetchall())

@@ -33,9 +33,8 @@ class Upgrade:
         }
 
     def manage(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self._environment, stdout=subprocess.DEVNULL
-        )
+        command = [sys.executable, "-m", "tests.unsquashed", *arguments]
+        return subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=subprocess.DEVNULL)
 
     def done(self, *arguments: str) -> None:
         assert self.manage(*arguments).wait(120) == 0

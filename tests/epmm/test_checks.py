@@ -15,9 +15,9 @@ def found() -> list[str | None]:
 
 
 def test_every_start_checks() -> None:
-    registered: set[object] = set(registry.get_checks())
+    registered: dict[object, Any] = {each: each.tags for each in registry.get_checks()}
 
-    assert checks.installation in registered
+    assert registered[checks.installation] == (checks.INSTALLATION,)  # which `up` asks for
 
 
 def test_a_sound_installation_passes(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

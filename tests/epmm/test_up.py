@@ -110,6 +110,14 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """For tests that leave it as it was."""
+    with running(Installation(tmp_path_factory.mktemp("started"), new_database() if DATABASE_URL else "")) as made:
+        made.start()
+        yield made
+
+
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Installation]:
     database = new_database(is_empty=True) if DATABASE_URL else ""
@@ -150,16 +158,15 @@ def readable_by_others(directory: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["gateway", "worker"])
-def test_a_killed_child_comes_back(installation: Installation, name: str) -> None:
-    installation.start()
+def test_a_killed_child_comes_back(started: Installation, name: str) -> None:
     other = "worker" if name == "gateway" else "gateway"
-    os.kill(installation.children(name)[0], signal.SIGKILL)
+    before, others = started.children(name), started.children(other)
+    os.kill(before[-1], signal.SIGKILL)
 
-    eventually(lambda: len(installation.children(name)) == 2)
+    eventually(lambda: len(started.children(name)) == len(before) + 1)
     # not refused in the meantime: the supervisor holds the socket, and the caller waits in its backlog
-    assert installation.get("/healthz") == 200
-    assert len(installation.children(other)) == 1
-    assert installation.stop(signal.SIGINT) == 0
+    assert started.get("/healthz") == 200
+    assert started.children(other) == others
 
 
 @on_both_databases
@@ -173,11 +180,9 @@ def test_a_killed_supervisor_leaves_nothing_and_starts_again_at_once(installatio
     assert not any(map(is_alive, processes))
 
 
-def test_a_second_start_on_the_same_data_is_refused(installation: Installation) -> None:
-    installation.start()
-
-    assert installation.refused() == f"CommandError: EPMM is already running on {installation.data}\n"
-    assert installation.get("/healthz") == 200
+def test_a_second_start_on_the_same_data_is_refused(started: Installation) -> None:
+    assert started.refused() == f"CommandError: EPMM is already running on {started.data}\n"
+    assert started.get("/healthz") == 200
 
 
 def test_a_port_that_is_taken_is_said_at_once(installation: Installation) -> None:
@@ -196,6 +201,7 @@ def test_certificates_of_the_operator_are_served(installation: Installation, tmp
 
     assert installation.get("/healthz", authority=own.ca) == 200
     assert "development CA" not in installation.log
+    assert installation.stop(signal.SIGINT) == 0
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,12 @@
 
 import base64
 import time
-from typing import Any
+from importlib import import_module
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.apps import apps
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django_otp.oath import totp
 
 from tests import factories
@@ -16,8 +15,6 @@ from users.errors import WrongCode
 from users.models import Authenticator, BackupCode, User
 from users.services import second_factor
 
-BEFORE = [("users", "0005_second_factor")]
-AFTER = [("users", "0006_encrypt_second_factors")]
 KEY = bytes(range(20))
 
 
@@ -96,34 +93,38 @@ def test_backup_codes_count_only_beside_an_authenticator() -> None:
         second_factor.check(user, codes[1])
 
 
-def migrate(to: list[tuple[str, str]]) -> Any:
-    executor = MigrationExecutor(connection)
-    executor.migrate(to)
-    return executor.loader.project_state(to).apps
-
-
 @pytest.mark.django_db(transaction=True)
 def test_an_upgrade_carries_keys_over_closed_and_a_way_back_opens_them() -> None:
-    newest = MigrationExecutor(connection).loader.graph.leaf_nodes()  # those of other apps go back along with it
     user = factories.user("admin")
     old, static = apps.get_model("otp_totp", "TOTPDevice"), apps.get_model("otp_static", "StaticDevice")
-    try:
-        migrate(BEFORE)
-        old.objects.create(user_id=user.pk, key=KEY.hex(), confirmed=True, last_t=7, drift=1)
-        static.objects.create(user_id=user.pk).token_set.create(token="abcdefghjk")
-        now = migrate(AFTER).get_model("users", "Authenticator").objects.get()
+    old.objects.create(user_id=user.pk, key=KEY.hex(), confirmed=True, last_t=7, drift=1)
+    static.objects.create(user_id=user.pk).token_set.create(token="abcdefghjk")
+    migration = import_module("users.migrations.0006_encrypt_second_factors")
+    with connection.schema_editor() as editor:
+        migration.encrypt(apps, editor)
 
+        now = Authenticator.objects.get()
         assert (bytes(now.key), now.confirmed, now.last_step, now.drift) == (KEY, True, 7, 1)
         # the release before this one goes on asking, and nobody has the answer
         assert len(bytes.fromhex(old.objects.get().key)) == len(KEY)
         assert old.objects.get().key != KEY.hex()
         assert not static.objects.get().token_set.exists()
+        assert BackupCode.objects.count() == 1
 
-        migrate(BEFORE)
+        migration.decrypt(apps, editor)
         assert (old.objects.get().key, old.objects.get().last_t) == (KEY.hex(), 7)
-        migrate(AFTER)
-    finally:
-        migrate(newest)
+        assert not Authenticator.objects.exists()
+        migration.encrypt(apps, editor)
     second_factor.check(user, code(KEY))
-    old.objects.all().delete()
-    static.objects.all().delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_tables_of_the_release_before_there_is_nothing_to_carry(monkeypatch: pytest.MonkeyPatch) -> None:
+    migration = import_module("users.migrations.0006_encrypt_second_factors")
+    monkeypatch.setattr(migration, "TABLE", "otp_totp_unheard_of")
+    apps.get_model("otp_totp", "TOTPDevice").objects.create(user_id=factories.user("admin").pk, key=KEY.hex())
+
+    with connection.schema_editor() as editor:
+        migration.encrypt(apps, editor)
+
+    assert not Authenticator.objects.exists()

@@ -1,4 +1,4 @@
-"""Said at start: addresses of the API without a line in the table of permissions, and lines without an address."""
+"""Said by `check`: addresses of the API without a line in the table of permissions, and lines without an address."""
 
 from collections.abc import Iterator
 from typing import Any, Final

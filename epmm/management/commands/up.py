@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
 from epmm import dev_tls, listening, locks, probe
-from epmm.checks import is_pair
+from epmm.checks import INSTALLATION, is_pair
 from epmm.supervisor import Child, Say, prefixed, supervise
 
 HTTPS_PORT: Final = 443
@@ -69,7 +69,9 @@ class Command(BaseCommand):
         os.environ["EPMM_PUBLIC_URL"] = settings.PUBLIC_URL
         os.environ.setdefault("EPMM_SIGNING_CERTIFICATE", str(certificate))
         os.environ.setdefault("EPMM_SIGNING_KEY", str(key))
-        self.check()
+        self.check(
+            tags=[INSTALLATION]
+        )  # the others look at the code, which a start does not change, and load all of it
         call_command("migrate", interactive=False, verbosity=0)
         call_command("prepare", stdout=self.stdout)
 

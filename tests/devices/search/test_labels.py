@@ -27,7 +27,7 @@ OLD = "common.os_version < 18"
 def built_in() -> None:
     """A flushed database has lost what its migrations added."""
     Label.objects.all().delete()
-    import_module("devices.migrations.0012_built_in_labels").add(apps, None)
+    import_module("devices.migrations.0001_squashed_0038_indexes_of_searches").add_labels(apps, None)
 
 
 def phone(number: int, os_version: str, **columns: Any) -> Enrollment:
