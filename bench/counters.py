@@ -9,8 +9,10 @@ import psycopg
 from bench.processes import cpu_seconds
 
 # pg_stat_statements counts at once; the other two when a session has been quiet for a second, or ends.
+# Plans are thrown away once a second, whatever was asked.
 _COUNTS: Final = """
-SELECT (SELECT coalesce(sum(calls), 0) FROM pg_stat_statements AS s WHERE s.dbid = d.oid),
+SELECT (SELECT coalesce(sum(calls), 0) FROM pg_stat_statements AS s
+        WHERE s.dbid = d.oid AND s.query <> 'DISCARD PLANS'),
        (SELECT xact_commit FROM pg_stat_database AS t WHERE t.datid = d.oid),
        (SELECT wal_sync FROM pg_stat_wal)
 FROM pg_database AS d WHERE d.datname = %s

@@ -10,6 +10,7 @@ def plan(database_url: str, device: BenchDevice) -> str:
     from devices.door.postgresql import IDLE, SETTINGS, WHO
 
     with psycopg.connect(database_url) as connection:
+        connection.execute("ANALYZE")  # as autovacuum does within a minute
         for name, value in SETTINGS.items():
             connection.execute("SELECT set_config(%s, %s, true)", [name, value])
         arrays = ", ".join(f"{kind}[]" for kind in WHO.values())

@@ -16,7 +16,7 @@ SCENARIOS = ("idle-empty", "idle-one", "ack-8k", "history-0", "history-10000")
 # of which PostgreSQL answers all at once, so it is one round trip all the same.
 STATEMENTS = 2
 DEVICES = 60
-PASSED_OVER = re.compile(r"Rows Removed by Filter: (\d+)")
+PASSED_OVER = re.compile(r"Rows Removed by (?:Join )?Filter: (\d+)")
 
 
 @pytest.fixture(scope="module")
