@@ -79,6 +79,8 @@ class Asked:
 
     path: Final = "/mdm/connect"
     peer: Final = HERE
+    is_whole: Final = True
+    began: Final = None
 
     def __init__(self, scenario: Scenario, request: Request, statuses: list[int]) -> None:
         self.headers = {b"client-cert": request.proof.encode(), b"host": b"mdm.example.test"}

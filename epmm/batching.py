@@ -80,7 +80,10 @@ class BatchingStore(ABC, Generic[Q, A]):
             self._batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), LARGEST_BATCH))]
         if self._batch:
             metrics.door_batch.observe(len(self._batch))
-            self._begin([asked.question for asked in self._batch])
+            try:
+                self._begin([asked.question for asked in self._batch])
+            except Exception as error:  # noqa: BLE001 -- those that wait for the answers must get it
+                self._loop.call_soon(self._end, error)
 
     def _end(self, answers: Sequence[A] | Exception) -> None:
         """A batch that fails is done again one by one, so that a request can only fail by itself."""
@@ -96,10 +99,7 @@ class BatchingStore(ABC, Generic[Q, A]):
         self._next()  # the database works while the answers are written
         if not isinstance(answers, Exception):
             for asked, answer in zip(batch, answers, strict=True):
-                try:
-                    asked.done(answer)
-                except Exception:
-                    log.exception("An answer could not be handed over.")  # the others get theirs
+                _hand_over(asked, answer)
         return None
 
     def _failed(self, batch: Sequence[_Asked[Q, A]], error: Exception) -> None:
@@ -108,21 +108,32 @@ class BatchingStore(ABC, Generic[Q, A]):
         if self._in_vain >= IN_VAIN and self._one_by_one:
             others, self._one_by_one = self._one_by_one, deque()
             for asked in others:
-                asked.done(StoreUnavailable("the database is busy"))
+                _hand_over(asked, StoreUnavailable("the database is busy"))
         for asked in batch:
-            asked.done(error)
+            _hand_over(asked, error)
 
     def _look(self) -> None:
         """Who has waited too long is told so: before the batch, whoever asks again would only be in the way."""
         self._next_look = self._loop.call_later(min(LOOK_SECONDS, self._seconds), self._look)
         now = self._loop.time()
+        late: list[_Asked[Q, A]] = []
         for queue in (self._waiting, self._one_by_one):
-            while queue and queue[0].until <= now:
-                queue.popleft().done(StoreUnavailable("no answer in time"))
+            for _ in range(len(queue)):
+                asked = queue.popleft()
+                (late if asked.until <= now else queue).append(asked)
         for index, asked in enumerate(self._batch):
             if asked.until <= now:
                 self._batch[index] = asked._replace(done=_nobody, until=float("inf"))
-                asked.done(StoreUnavailable("no answer in time"))
+                late.append(asked)
+        for asked in late:
+            _hand_over(asked, StoreUnavailable("no answer in time"))
+
+
+def _hand_over(asked: _Asked[Q, A], answer: A | Exception) -> None:
+    try:
+        asked.done(answer)
+    except Exception:
+        log.exception("An answer could not be handed over.")  # the others get theirs
 
 
 def _nobody(_answer: object) -> None:

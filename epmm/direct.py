@@ -5,6 +5,7 @@ to uvicorn reaches the same door as ASGI.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -27,24 +28,26 @@ class Application(Protocol):
     def takes_directly(self) -> bool: ...
 
     def serve(self, request: "DirectRequest") -> None:
-        """Call its `answer`, now or later."""
+        """Call its `answer`, now or later; 408 where it is not whole."""
 
 
 class DirectRequest:
     """One PUT of a device with all of its body.  To uvicorn's protocol it is the cycle of its connection."""
 
     __slots__ = (
-        "_protocol", "body", "disconnected", "headers", "keep_alive", "path", "peer", "response_complete",
-        "running_out",
+        "_protocol", "began", "body", "disconnected", "headers", "is_whole", "keep_alive", "path", "peer",
+        "response_complete", "running_out",
     )  # fmt: skip
 
     def __init__(self, protocol: "DirectProtocol", path: str, headers: Mapping[bytes, bytes]) -> None:
-        self._protocol = protocol
+        self._protocol: DirectProtocol | None = protocol
         self.path = path
         self.headers = headers  # by their names in small letters, none of which came twice
         self.body = b""
+        self.is_whole = False  # also in the end, if its body took too long
         self.peer = protocol.client[0] if protocol.client else None
-        self.keep_alive = protocol.parser.should_keep_alive()
+        self.keep_alive = protocol.parser.get_http_version() != "1.0" and protocol.parser.should_keep_alive()
+        self.began = time.perf_counter()
         self.response_complete = False
         self.disconnected = False
         self.running_out: asyncio.TimerHandle | None = None
@@ -59,8 +62,9 @@ class DirectRequest:
     def answer(self, status: int, body: bytes = b"", content_type: str = "", headers: Headers = ()) -> None:
         """Once; who is gone is passed over."""
         self.response_complete = True
-        protocol = self._protocol
-        if self.disconnected or protocol.transport.is_closing():
+        # its connection knows it until the next one comes
+        protocol, self._protocol, self.body, self.headers = self._protocol, None, b"", {}
+        if protocol is None or self.disconnected or protocol.transport.is_closing():
             return
         given, is_last = _rendered(protocol.server_state)
         head = b"%b%bcontent-length: %d\r\n" % (STATUS_LINE[status], given, len(body))
@@ -80,8 +84,10 @@ class DirectProtocol(ImpatientProtocol):
     app: Any  # uvicorn's word for it, and an Application
     cycle: Any  # of either way; None before the first request
     _incoming: DirectRequest | None = None
+    _has_served = False  # of what has come at once; others wait, and let others in
 
     def data_received(self, data: bytes) -> None:
+        self._has_served = False
         super().data_received(data)
         request = self._incoming
         if request is not None and request.running_out is None:
@@ -89,7 +95,7 @@ class DirectProtocol(ImpatientProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._incoming is not None:
-            self._whole(self._incoming)
+            self._ended(self._incoming)
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -100,6 +106,7 @@ class DirectProtocol(ImpatientProtocol):
         self.headers = []
 
     def on_headers_complete(self) -> None:
+        self._unset_keepalive_if_required()  # an answer to what came before it, in the same piece, has set it
         path = PATHS.get(self.url)
         headers = None if path is None else self._plain_headers()
         if path is None or headers is None:
@@ -123,7 +130,8 @@ class DirectProtocol(ImpatientProtocol):
         if self._incoming is None:
             super().on_message_complete()
         else:
-            self.app.serve(self._whole(self._incoming))
+            self._has_served = self._incoming.is_whole = True
+            self.app.serve(self._ended(self._incoming))
 
     def _plain_headers(self) -> Mapping[bytes, bytes] | None:
         headers = dict(self.headers)
@@ -135,6 +143,7 @@ class DirectProtocol(ImpatientProtocol):
             and int(length) <= LARGEST_BODY
             and len(headers) == len(self.headers)
             and not self.expect_100_continue
+            and not self._has_served
             and (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
             and not self.parser.should_upgrade()
@@ -142,7 +151,7 @@ class DirectProtocol(ImpatientProtocol):
         )
         return headers if is_plain else None
 
-    def _whole(self, request: DirectRequest) -> DirectRequest:
+    def _ended(self, request: DirectRequest) -> DirectRequest:
         """Nothing more of it comes."""
         self._incoming = None
         if request.running_out is not None:
@@ -150,9 +159,8 @@ class DirectProtocol(ImpatientProtocol):
         return request
 
     def _too_slow(self, request: DirectRequest) -> None:
-        self._whole(request)
         request.keep_alive = False
-        request.answer(408)
+        self.app.serve(self._ended(request))
 
 
 class _Rendered:

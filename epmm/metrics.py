@@ -144,8 +144,8 @@ class DoorFigures:
 
     def watch(self) -> None:
         """From now on, each second."""
-        self._write_down()
         self._next_look = asyncio.get_running_loop().call_later(LOOK_SECONDS, self.watch)
+        self._write_down()
 
     def end(self) -> None:
         if self._next_look is not None:

@@ -120,23 +120,24 @@ class Line:
     def _connected(
         self, connecting: asyncio.Future[psycopg.Connection[Any]], send: Callable[[pq.abc.PGconn], None]
     ) -> None:
-        if error := connecting.exception():
+        try:
+            self.connection = connecting.result()
+            self._descriptor = self.connection.fileno()
+            self._loop.add_reader(self._descriptor, self._read)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- whoever waits is told
             self._lost(error)
-            return
-        self.connection = connecting.result()
-        self._descriptor = self.connection.fileno()
-        self._loop.add_reader(self._descriptor, self._read)
-        self._send(self.connection, send)
+        else:
+            self._send(self.connection, send)
 
     def _send(self, connection: psycopg.Connection[Any], send: Callable[[pq.abc.PGconn], None]) -> None:
-        coming = self._coming = Coming(connection.pgconn)
-        silence = psycopg.OperationalError("no answer in time")
-        self._patience = self._loop.call_later(self._seconds, self._lost, silence, coming)
+        self._coming = Coming(connection.pgconn)
+        self._patience = self._loop.call_later(self._seconds, self._lost, psycopg.OperationalError("no answer in time"))
         try:
             send(connection.pgconn)
             connection.pgconn.pipeline_sync()
-        except psycopg.Error as error:
-            self._loop.call_soon(self._lost, error, coming)
+        except Exception as error:  # noqa: BLE001 -- as above
+            self.close()
+            self._loop.call_soon(self._tell, error)
         else:
             self._loop.call_soon(self._look)
 
@@ -173,11 +174,9 @@ class Line:
             self._patience.cancel()
         self._patience = self._coming = None
 
-    def _lost(self, error: BaseException, coming: Coming | None = None) -> None:
-        """With `coming` only if that is still what is waited for."""
-        if coming is None or coming is self._coming:
-            self.close()
-            self._tell(error if isinstance(error, Exception) else psycopg.OperationalError("interrupted"))
+    def _lost(self, error: BaseException) -> None:
+        self.close()
+        self._tell(error if isinstance(error, Exception) else psycopg.OperationalError("interrupted"))
 
     def _tell(self, results: list[pq.abc.PGresult] | Exception) -> None:
         """A connection that ends while nothing is asked concerns nobody."""

@@ -21,7 +21,7 @@ from devices.protocol.result import ConnectMessage
 from devices.protocol.stamp import stamp
 from devices.protocol.toplevel import TopLevel, read_top_level
 from epmm import request_id
-from epmm.asgi_http import Disconnected, Headers, Receive, Scope, Send, read_body, respond
+from epmm.asgi_http import BodyTooSlow, Disconnected, Headers, Receive, Scope, Send, read_body, respond
 from epmm.direct import DirectRequest
 from epmm.gates import Gate, Overloaded, Visit
 from epmm.logging import inform
@@ -71,10 +71,10 @@ class Door:
 
     async def close(self) -> None:
         """The server takes no more requests; what was begun ends here."""
-        self._figures.end()
         await self._handler_threads.close()
         await asyncio.to_thread(self._reader_threads.shutdown)
         await self._store.close()
+        self._figures.end()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Anything: what is large or comes in pieces, other methods, other paths."""
@@ -94,11 +94,10 @@ class Door:
 
     def serve(self, direct: DirectRequest, name: str) -> None:
         """What is small and here; where it needs no more than the store, it gets no task of its own."""
-        turn = _Turn(direct.path, "PUT", direct.headers.items(), name)
+        turn = _Turn(direct.path, "PUT", direct.headers.items(), name, direct.began)
         self._figures.inside += 1
         try:
-            caller = Caller.of(direct.headers, direct.peer)
-            exchange = self._read_exchange(caller, direct.body)
+            caller, exchange = self._read(direct)
         except Exception as error:  # noqa: BLE001 -- as above
             self._finish(turn, direct, turn.refuse(error))
             return
@@ -110,14 +109,18 @@ class Door:
             self._gate.free -= 1
             self._store.ask(exchange, partial(self._asked, turn, direct, caller, exchange))
 
-    def _read_exchange(self, caller: Caller, body: bytes) -> Exchange | None:
-        """None for a check-in, and for a signature that takes long to check."""
-        if self._is_large(caller, body):
-            return None
-        certificate, content = caller.certificate(body), read_top_level(body)
+    def _read(self, direct: DirectRequest) -> tuple[Caller, Exchange | None]:
+        """No exchange of a check-in, and of a signature that takes long to check."""
+        if not direct.is_whole:
+            raise BodyTooSlow
+        caller = Caller.of(direct.headers, direct.peer)
+        if self._is_large(caller, direct.body):
+            return caller, None
+        certificate, content = caller.certificate(direct.body), read_top_level(direct.body)
         if has_message_type(content):
-            return None
-        return _exchange(sha256(certificate), caller.bearer_sha256, body, ConnectMessage.parse(content))
+            return caller, None
+        message = ConnectMessage.parse(content)
+        return caller, _exchange(sha256(certificate), caller.bearer_sha256, direct.body, message)
 
     def _asked(
         self, turn: "_Turn", direct: DirectRequest, caller: Caller, exchange: Exchange, outcome: Outcome | Exception
@@ -126,9 +129,16 @@ class Door:
         if isinstance(outcome, Exception):
             self._finish(turn, direct, turn.refuse(outcome))
         elif outcome.found:
-            self._finish(turn, direct, _answer(exchange, outcome))
+            self._finish(turn, direct, self._made(turn, exchange, outcome))
         else:
             self._serve_later(turn, direct, caller)
+
+    @staticmethod
+    def _made(turn: "_Turn", exchange: Exchange, outcome: Outcome) -> Answer:
+        try:
+            return _answer(exchange, outcome)
+        except Exception as error:  # noqa: BLE001 -- as above
+            return turn.refuse(error)
 
     def _serve_later(self, turn: "_Turn", direct: DirectRequest, caller: Caller) -> None:
         task = asyncio.get_running_loop().create_task(self._serve_slowly(turn, direct, caller))
@@ -204,12 +214,14 @@ class _Turn:
 
     __slots__ = ("headers", "method", "name", "path", "refusal", "started")
 
-    def __init__(self, path: str, method: str, headers: Iterable[tuple[bytes, bytes]], name: str) -> None:
+    def __init__(
+        self, path: str, method: str, headers: Iterable[tuple[bytes, bytes]], name: str, started: float | None = None
+    ) -> None:
         self.path = path
         self.method = method
         self.headers = headers
         self.name = name
-        self.started = time.perf_counter()
+        self.started = time.perf_counter() if started is None else started
         self.refusal: Refusal | None = None
 
     def refuse(self, error: Exception) -> Answer:
@@ -257,9 +269,11 @@ def _about(exchange: Exchange, outcome: Outcome) -> dict[str, str]:
     """By the names of ours alone: what a device calls itself says who has it."""
     about = {}
     if exchange.command is not None:
-        about = {"command": str(exchange.command).upper(), "status": exchange.status.value}
+        about["command"] = str(exchange.command).upper()
     if outcome.command is not None:
         about["offered"] = str(outcome.command).upper()
+    if exchange.command is not None:
+        about["status"] = exchange.status.value
     return about
 
 

@@ -161,14 +161,22 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
                 pgconn.send_query_params(statement.text, arrays, types, formats, pq.Format.BINARY)
 
     def _came(self, parts: Sequence[Sequence[int]], results: Sequence[pq.abc.PGresult] | Exception) -> None:
+        try:
+            answers = self._answers(parts, results)
+        except Exception as error:  # noqa: BLE001 -- those that wait for the answers must get it
+            answers = error
+        self._end(answers)
+
+    def _answers(
+        self, parts: Sequence[Sequence[int]], results: Sequence[pq.abc.PGresult] | Exception
+    ) -> list[Outcome] | Exception:
+        if isinstance(results, psycopg.Error):
+            return StoreUnavailable(str(results).partition("\n")[0])
         if isinstance(results, Exception):
-            self._end(StoreUnavailable(str(results).partition("\n")[0]))
-            return
+            return results
         count = sum(map(len, parts))
         failure = next(filter(None, map(Failure.of, results)), None)
-        self._end(
-            self._error(failure, alone=count == 1) if failure else _outcomes(count, parts, results[-len(parts) :])
-        )
+        return self._error(failure, alone=count == 1) if failure else _outcomes(count, parts, results[-len(parts) :])
 
     def _error(self, failure: Failure, *, alone: bool) -> Exception:
         """StoreUnavailable is final; for any other one a batch is done again, each request alone."""

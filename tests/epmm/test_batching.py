@@ -82,6 +82,46 @@ def test_a_batch_that_fails_is_done_again_one_by_one() -> None:
         await store.close()
 
 
+def test_a_batch_that_cannot_be_begun_is_answered_and_the_next_one_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    @told
+    async def story() -> None:
+        store = ToldStore()
+        await store.open()
+        begin, broken = store._begin, [RuntimeError("no thread"), RuntimeError("no thread")]
+
+        def begin_or_not(questions: Sequence[int]) -> None:
+            if broken:
+                raise broken.pop()
+            begin(questions)
+
+        monkeypatch.setattr(store, "_begin", begin_or_not)
+        assert await outcomes(asked(store, 1)) == ["no thread"]
+        waiting = asked(store, 2, 3)
+        await store.begins()
+        store.answer()
+        store.answer()
+        assert await outcomes(waiting) == ["to 2", "to 3"]
+        await store.close()
+
+
+def test_an_answer_that_cannot_be_handed_over_hinders_no_other() -> None:
+    @told
+    async def story() -> None:
+        store = ToldStore()
+        await store.open()
+
+        def broken(_answer: object) -> None:
+            raise ValueError
+
+        got: list[object] = []
+        store.ask(0, broken)
+        store.ask(1, got.append)
+        await store.begins()
+        store.answer()
+        assert got == ["to 1"]
+        await store.close()
+
+
 def test_an_outage_is_told_to_all_at_once() -> None:
     @told
     async def story() -> None:

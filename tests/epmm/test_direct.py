@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import pytest
 
@@ -22,17 +22,21 @@ class Recorder:
     def __init__(self, *, is_patient: bool = False) -> None:
         self.takes_directly = True
         self.is_patient = is_patient
+        self.seconds_by_asgi = 0.0
         self.served: list[DirectRequest] = []
+        self.headers: list[Mapping[bytes, bytes]] = []
 
     def serve(self, request: DirectRequest) -> None:
         self.served.append(request)
+        self.headers.append(request.headers)
         if not self.is_patient:
-            request.answer(200, request.body, "text/plain", ((b"x-more", b"1"),))
+            request.answer(200 if request.is_whole else 408, request.body, "text/plain", ((b"x-more", b"1"),))
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         while (message := await receive()).get("more_body"):
             if message["type"] == "http.disconnect":
                 return
+        await asyncio.sleep(self.seconds_by_asgi)
         await respond(send, 202)
 
     async def has(self, count: int) -> None:
@@ -42,9 +46,9 @@ class Recorder:
 
 
 @contextlib.asynccontextmanager
-async def serving(recorder: Recorder) -> AsyncIterator[tuple[int, gateway.Draining]]:
+async def serving(recorder: Recorder, **options: float) -> AsyncIterator[tuple[int, gateway.Draining]]:
     port = free_port()
-    server = gateway.Draining(gateway.configuration(recorder, lifespan="off"))
+    server = gateway.Draining(gateway.configuration(recorder, lifespan="off", **options))
     with socket.create_server(("127.0.0.1", port)) as listening:
         task = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started:  # noqa: ASYNC110 -- uvicorn has no event for it
@@ -97,7 +101,7 @@ def test_small_requests_share_a_connection(monkeypatch: pytest.MonkeyPatch, path
                 assert head.startswith(b"HTTP/1.1 200 OK\r\ndate: ")
                 assert b"\r\ncontent-type: text/plain\r\nx-more: 1\r\n\r\n" in head
         assert [each.path for each in recorder.served] == [path.decode()] * 3
-        assert recorder.served[0].headers[b"client-cert"] == b":YQ==:"
+        assert recorder.headers[0][b"client-cert"] == b":YQ==:"
         assert recorder.served[0].peer == "127.0.0.1"
 
     run(story, monkeypatch)
@@ -185,6 +189,32 @@ def test_what_is_sent_ahead_is_answered_in_its_turn(monkeypatch: pytest.MonkeyPa
     run(story, monkeypatch)
 
 
+def test_of_what_is_sent_at_once_one_is_served_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a stranger who sends thousands would keep all others waiting; and each is answered, also after a while."""
+
+    async def story() -> None:
+        recorder = Recorder()
+        async with serving(recorder, timeout_keep_alive=1) as (port, _), line(port) as (reader, writer):
+            recorder.seconds_by_asgi = 1.2
+            writer.write(put(b"first") + put(b"second"))
+            assert (await answer_of(reader))[1] == b"first"
+            assert (await answer_of(reader))[0].startswith(BY_ASGI)
+            assert len(recorder.served) == 1
+
+    run(story, monkeypatch)
+
+
+def test_nothing_of_a_request_is_kept_when_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        recorder = Recorder()
+        async with serving(recorder) as (port, _), line(port) as (reader, writer):
+            writer.write(put(b"x" * 1000))
+            await answer_of(reader)
+            assert (recorder.served[0].body, recorder.served[0].headers) == (b"", {})
+
+    run(story, monkeypatch)
+
+
 def test_a_body_that_does_not_come_is_waited_for_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direct, "BODY_SECONDS", 0.1)
 
@@ -196,13 +226,18 @@ def test_a_body_that_does_not_come_is_waited_for_so_long(monkeypatch: pytest.Mon
                 said = await reader.read()
             assert said.startswith(b"HTTP/1.1 408 ")
             assert b"\r\nconnection: close\r\n" in said
-        assert recorder.served == []
+        assert [each.is_whole for each in recorder.served] == [False]
 
     run(story, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "said", [put(b"x", version=b"1.0"), put(b"x", b"Connection: close")], ids=["HTTP/1.0", "Connection: close"]
+    "said",
+    [
+        put(b"x", version=b"1.0"),
+        put(b"x", b"Connection: keep-alive", version=b"1.0"),
+        put(b"x", b"Connection: close"),
+    ],
 )
 def test_who_wants_one_answer_gets_one(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
     async def story() -> None:

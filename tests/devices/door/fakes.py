@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import plistlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -121,6 +122,8 @@ class Direct:
         self.body = body
         self.headers = headers
         self.peer = peer
+        self.is_whole = True
+        self.began = time.perf_counter()
         self.answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
 
     def answer(self, status: int, body: bytes = b"", content_type: str = "", headers: Headers = ()) -> None:

@@ -5,10 +5,11 @@ import logging
 import plistlib
 
 import pytest
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
 
 from devices.door.exchange import JSON, Answer
 from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
+from devices.models import Command, Payload
 from epmm.wire.errors import WireError
 from tests.devices.door.fakes import FakeDevice
 
@@ -35,6 +36,17 @@ def test_each_reason_has_its_status_and_no_body(device: FakeDevice, error: Excep
 
     assert (reply.status, reply.body, reply.headers["content-length"]) == (status, b"", "0")
     assert ("retry-after" in reply.headers) == (status == 503)
+
+
+def test_a_command_that_cannot_be_opened_is_a_fault_of_ours(device: FakeDevice) -> None:
+    device.queue()
+    sealed = Payload._meta.get_field("rendered").column
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {Payload._meta.db_table} SET {sealed} = %s", [b"nokey:rubbish"])
+
+    assert device.idle().status == 500
+    Command.objects.all().delete()
+    assert device.idle().status == 200
 
 
 def test_a_device_is_let_go_in_apples_words(device: FakeDevice) -> None:
