@@ -158,6 +158,14 @@ def test_a_value_that_is_no_string_hides_an_earlier_one() -> None:
     assert PLAIN(raw) == stream(raw) == {"A": None}
 
 
+def test_more_keys_than_any_message_has_are_refused_however_they_are_written() -> None:
+    pairs = b"".join(b"<key>%d</key><true/>" % number for number in range(MOST_KEYS + 1))
+
+    for raw in (APPLE % pairs, plistlib.dumps({str(n): n for n in range(MOST_KEYS + 1)}, fmt=plistlib.FMT_BINARY)):
+        with pytest.raises(WireError, match="too many keys"):
+            read_top_level(raw)
+
+
 def test_a_large_message_is_read_as_it_comes() -> None:
     items = b"<dict><key>Status</key><string>inner</string></dict>" * (SMALL // 20)
     raw = APPLE % (b"<key>Status</key><string>Idle</string><key>List</key><array>" + items + b"</array>")
