@@ -22,14 +22,15 @@ from devices.protocol.stamp import stamp
 from devices.protocol.toplevel import TopLevel, read_top_level
 from epmm import request_id
 from epmm.asgi_http import BodyTooSlow, Disconnected, Headers, Receive, Scope, Send, read_body, respond
-from epmm.direct import DirectRequest
+from epmm.direct import LARGEST_BODY, DirectRequest
+from epmm.direct import PATHS as DIRECT_PATHS
 from epmm.gates import Gate, Overloaded, Visit
 from epmm.logging import inform
 from epmm.metrics import DoorFigures
 from epmm.orm_threads import OrmThreads
 from epmm.wire.x509 import sha256
 
-PATHS: Final = frozenset(("/mdm/checkin", "/mdm/connect"))
+PATHS: Final = frozenset(DIRECT_PATHS.values())
 HANDLER_THREADS: Final = 8
 READER_THREADS: Final = 2
 _PAYLOAD: Final = Payload._meta.get_field("rendered")
@@ -43,7 +44,7 @@ class Limits:
 
     body: int = 16 << 20  # InstalledApplicationList and CertificateList reach hundreds of kilobytes
     body_seconds: float = 60
-    large_body: int = 64 << 10  # larger ones are read in a thread
+    large_body: int = LARGEST_BODY  # larger ones are read in a thread
     large_bytes: int = 128 << 20  # of all of those together, as far as they have come
     large_signature: int = 4096  # so are these; checking a device's, of half that size, takes less than handing it over
     requests: int = 256
