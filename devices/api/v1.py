@@ -203,11 +203,22 @@ def _device(row: Device, values: dict[str, Any]) -> dict[str, Any]:
         "regCount": 1,
         "deviceCount": 1,
         "notifyUser": False,
-        "details": {
-            "entry": [{"key": key, "value": told(value)} for key, value in values.items() if value not in (None, [])]
-        },
+        "details": [
+            {
+                "entry": [
+                    {"key": _older(key), "value": told(value)}
+                    for key, value in values.items()
+                    if value not in (None, [])
+                ]
+            }
+        ],
     }
 
 
 def _label(label: Label) -> dict[str, Any]:
     return {"id": label.pk, "name": label.name, "description": label.description, "isStatic": not label.is_filter}
+def _older(key: str) -> str:
+    """The older API says `iPhone UDID` and `platform`."""
+    return key.removeprefix("common.").removeprefix("ios.")
+
+

@@ -1,11 +1,11 @@
-"""What the OpenAPI document says of the older Web Services API: in XML, unless JSON is asked for."""
+"""What the OpenAPI document says of the older Web Services API: in JSON, unless XML is asked for."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from epmm.api.compat_document import OBJECT, UUID, WINDOW, Call, Json, query
 
-MEDIA: Final = ("application/xml", "application/json")
+MEDIA: Final = ("application/json", "application/xml")
 STATUSES: Final = (400, 401, 403, 404, 405, 409, 413, 429, 500, 503)
 
 

@@ -65,7 +65,9 @@ def test_devices_in_json_and_xml(connector: Script, phone: Device) -> None:
 
     assert found["totalCount"] == active
     assert len(found["devices"]["device"]) == 3
-    response = connector.ask("GET", "dm/devices?status=ACTIVE&limit=3")
+    response = connector.ask(
+        "GET", "dm/devices?status=ACTIVE&limit=3", Accept="text/html, application/xml;q=0.9, */*;q=0.8"
+    )
     assert response["Content-Type"].startswith("application/xml")
     tree = ET.fromstring(response.content)
     assert tree.findtext("totalCount") == str(active)
@@ -75,6 +77,14 @@ def test_devices_in_json_and_xml(connector: Script, phone: Device) -> None:
 
 
 @pytest.mark.parametrize("where", ["dm/devices/{uuid}", "dm/devices/mac/f4:b5:45:72:99:cf", "dm/devices/{uuid}/"])
+@pytest.mark.parametrize("accept", [{}, {"Accept": "*/*"}, {"Accept": "application/xml, application/json"}])
+def test_json_for_whoever_does_not_ask_for_xml(connector: Script, accept: dict[str, str]) -> None:
+    """Scripts that read JSON send what their library sends."""
+    assert connector.get("dm/devices?limit=1", **accept)["totalCount"] == Device.objects.count()
+    for nowhere in ("dm/devices/mac/000000000000", "nothing"):
+        assert connector.ask("GET", nowhere, **accept).json()["messages"]["message"]
+
+
 def test_one_device(connector: Script, phone: Device, where: str) -> None:
     found = connector.get(where.format(uuid=phone.uuid), **JSON)
 
@@ -84,7 +94,11 @@ def test_one_device(connector: Script, phone: Device, where: str) -> None:
     assert (device["uuid"], device["status"], device["statusCode"]) == (str(phone.uuid), "ACTIVE", 97)
     assert (device["principal"], device["employeeOwned"]) == (phone.user.user_id, phone.owner == "EMPLOYEE")
     assert (device["compliance"], device["quarantinedStatus"], device["blockReason"]) == (0, 0, 0)
-    assert {"key": "common.SerialNumber", "value": phone.serial_number} in device["details"]["entry"]
+    [details] = device["details"]  # a list, and names without groups: as clients index them
+    told = {each["key"]: each["value"] for each in details["entry"]}
+    assert (told["SerialNumber"], told["iPhone UDID"], told["platform"]) == (phone.serial_number, phone.udid, "iOS")
+    assert told["user.user_id"] == phone.user.user_id
+    assert len(told) == len(details["entry"])
 
 
 def test_devices_by_user_phone_and_label(connector: Script, phone: Device) -> None:
@@ -114,6 +128,7 @@ def test_no_data_is_a_404(connector: Script, where: str) -> None:
     assert response.status_code == 404
     assert response.json()["messages"]["message"]
     assert Script(None, base="/api/v1/").ask("GET", where).status_code == 401
+    assert ("totalCount" in response.json()) is ("thing" not in where)  # nothing there, or no such address
 
 
 @pytest.mark.parametrize(
