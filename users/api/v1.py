@@ -12,14 +12,15 @@ from rest_framework.response import Response
 
 from epmm import masking
 from epmm.api.errors import ApiError, Problem
+from epmm.api.parameters import AnyCase
 from users.api.base import ApiView, Unknown
 from users.errors import UnknownPerson
 from users.models import User
 from users.services import people
 
 ROOT: Final = "response"
-# Control characters, which XML 1.0 cannot hold (2.2).
 NOT_FOUND: Final = 404
+# Control characters, which XML 1.0 cannot hold (2.2).
 _NEVER: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 65534, 65535))
 SOURCES: Final = {User.Source.LOCAL: "L", User.Source.LDAP: "D", User.Source.OIDC: "O"}
 
@@ -77,8 +78,9 @@ class XmlWhereAsked(BaseContentNegotiation):
 
 class V1View(ApiView):
     renderer_classes = (JSONRenderer, XmlRenderer)
-    content_negotiation_class = JsonWhereAsked
-    told_parameters = frozenset({"reason", "Reason", "status", "mode"})
+    content_negotiation_class = XmlWhereAsked
+    told_parameters = frozenset({"reason", "status", "mode"})
+    reads = AnyCase
 
     def tell(self, problem: Problem) -> Response:
         """Where nothing was found, with their number: by it clients know that the address was right."""
