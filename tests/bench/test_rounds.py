@@ -51,9 +51,7 @@ def test_what_is_recorded_is_compared_with_as_if_on_this_machine() -> None:
 
 
 def played(*cpu: float) -> list[Round]:
-    return [
-        Round(per_second=1000 / each, p50=1, p99=2, app=each, database=0, statements=1, calibration=19) for each in cpu
-    ]
+    return [Round(per_second=1000 / each, p50=1, p99=2, app=each, database=0, statements=1, empty=52) for each in cpu]
 
 
 def test_noise_is_the_same_server_twice() -> None:

@@ -44,7 +44,9 @@ def test_the_index_is_asked_for_what_finds_for_the_least(text: str, parts: list[
 
 @pytest.mark.usefixtures("many")
 @pytest.mark.parametrize("expression", ['"{text}"', 'ios.DeviceName contains "{text}"'])
-@pytest.mark.parametrize(("text", "found"), [("person117", 1), ("parson117", 0), ("person11", 10), ("of person", 200), (" 07", 4)])
+@pytest.mark.parametrize(
+    ("text", "found"), [("person117", 1), ("parson117", 0), ("person11", 10), ("of person", 200), (" 07", 4)]
+)
 def test_what_is_found_has_the_whole_text(expression: str, text: str, found: int) -> None:
     assert search.count(expression.format(text=text)).number == found
 
