@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from epmm import settings_store
@@ -32,6 +34,17 @@ def test_the_same_account_again_changes_nothing() -> None:
     accounts.assign(alice, ACCOUNT.upper(), actor="root")
 
     assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.django_db
+def test_where_no_account_could_belong_a_domain_is_asked_for(settings: Any) -> None:
+    settings.PUBLIC_HOST = "localhost"
+    with pytest.raises(InvalidAccount, match="Add an enrollment domain"):
+        accounts.normalized("alice@localhost")
+
+    settings_store.change("enrollment.domains", "example.com", actor="test")
+    with pytest.raises(InvalidAccount, match=r"for example name@example\.com"):
+        accounts.normalized("alice@localhost")
 
 
 @pytest.mark.django_db

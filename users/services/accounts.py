@@ -36,6 +36,9 @@ def normalized(text: str) -> str:
 
 
 def wanted_sentence() -> str:
+    """`localhost`, as a new installation is called, can be no domain of an account."""
+    if not any(map(option_texts.DOMAIN.fullmatch, options.enrollment_domains())):
+        return _("Add an enrollment domain under Settings first: a Managed Apple Account belongs to one.")
     return _("Enter the Managed Apple Account this person signs in with, for example {example}.").format(
         example=f"name@{options.enrollment_domains()[0]}"
     )

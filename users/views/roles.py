@@ -15,12 +15,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from epmm import options
 from epmm.numbers import grouped
 from users import permissions
 from users.errors import InvalidPerson
 from users.models import ACCOUNT_DRIVEN, PORTAL_CHILDREN, AdminRole, Role, RoleGrant, User
-from users.services import people_actions, role_plan, roles
+from users.services import accounts, people_actions, role_plan, roles
 from users.services.account_patterns import DEFAULT_PATTERN, VALUES
 from users.services.people_lists import everybody
 from users.services.role_plan import ATTRIBUTES, UPN, Change, Planned, Source
@@ -174,7 +173,7 @@ def _dialog(
         "attributes": list(ATTRIBUTES),
         "replaces": filled.replaces,
         "placeholders": ", ".join(f"{{{name}}}" for name in VALUES),
-        "example": f"name@{options.enrollment_domains()[0]}",
+        "account_help": accounts.wanted_sentence(),
         "form": step_up and step_up.form,
     }
     context |= whom.context() | _previewed(request, whom, planned, filled)
