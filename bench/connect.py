@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from bench import calibration, contenders, counting, rounds, scenarios, site
+from bench import calibration, contenders, counting, rounds, scenarios, site, yardstick
 from bench.contenders import Contender, Ours
 from bench.counters import Database
 from bench.load import HAS_WRK, WARNING, Driver
@@ -15,6 +15,7 @@ from bench.report import Report
 from bench.rounds import Contestant
 from bench.scenarios import Scenario
 from bench.site import Site
+from bench.yardstick import Yardstick
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +86,8 @@ def _play(
     here: Site,
 ) -> None:
     with ExitStack() as stack:
-        playing = [stack.enter_context(_contestant(each, options, here)) for each in both]
+        empty = stack.enter_context(yardstick.running(here))
+        playing = [stack.enter_context(_contestant(each, options, here, empty)) for each in both]
         ours, peer = playing[0], playing[1] if len(playing) > 1 else None
         for each in playing:  # caches fill, statements are prepared
             each.play(chosen[0], everyone, options.concurrency[-1])
@@ -98,10 +100,12 @@ def _play(
 
 
 @contextmanager
-def _contestant(contender: Contender, options: argparse.Namespace, here: Site) -> Iterator[Contestant]:
+def _contestant(
+    contender: Contender, options: argparse.Namespace, here: Site, empty: Yardstick | None
+) -> Iterator[Contestant]:
     driver = Driver(directory=here.directory, header=contender.header, seconds=options.seconds)
     database = Database(contender.database_url) if contender.database_url else None
     with contender.running(contender.database_url) as server:
-        yield Contestant(contender, server, driver, database)
+        yield Contestant(contender, server, driver, database, empty)
     if database:
         database.close()

@@ -35,8 +35,8 @@ class Visit:
 
     @property
     def is_page(self) -> bool:
-        """No page: what leads elsewhere, is not meant to be opened, or is written down because it failed."""
-        return self.answer.status not in (302, 405, 503)
+        """No page: what leads elsewhere, is not meant to be opened, or is written down: it failed, or was refused."""
+        return self.answer.status not in (302, 403, 405, 503)
 
     @property
     def size(self) -> int:

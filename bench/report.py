@@ -10,6 +10,7 @@ from bench.counting import PerRequest
 from bench.recorded import Recorded
 from bench.rounds import Figure, Match, Memory, Round, figures, ratio
 from bench.scenarios import Scenario
+from bench.yardstick import REFERENCE
 
 CONDITIONS: Final = ("without TLS", "last contact: strict (written in the same statement, durable before the answer)")
 out: Final = sys.stdout.write
@@ -45,6 +46,8 @@ class Report:
             known = figures(rounds)
             told[name] = {key: asdict(figure) for key, figure in known.items()}
             self.say(f"  {name:<6} {_line(known)}\n")
+            if known["empty"].median:
+                self.say(f"         {_there(known)}\n")
         noise = ", ".join(f"{name} {value:.2f}" for name, value in match.noise.items())
         self.say(f"  {'A/A':<6} {noise}\n")
         if match.peer:
@@ -85,6 +88,15 @@ def _ratios(ours: Sequence[Round], peer: Sequence[Round]) -> dict[str, float]:
 
 def _of(ratios: Mapping[str, float]) -> str:
     return f"ratio_rps {ratios['ratio_rps']:.2f}, ratio_cpu {ratios['ratio_cpu']:.2f}"
+
+
+def _there(known: Mapping[str, Figure]) -> str:
+    """Each round by the empty answers just before and just after it."""
+    empty, cpu = known["empty"], known["cpu_there"]
+    return (
+        f"an empty answer {empty.median:.0f} us ({empty.low:.0f} to {empty.high:.0f}), {REFERENCE:.0f} where the "
+        f"budgets were set: by it {cpu.median:.0f} us ({cpu.low:.0f} to {cpu.high:.0f})"
+    )
 
 
 def _line(known: Mapping[str, Figure]) -> str:

@@ -13,6 +13,7 @@ from bench.devices import BenchDevice
 from bench.load import Caller, Driver, Load
 from bench.processes import Running
 from bench.scenarios import Request, Scenario
+from bench.yardstick import REFERENCE, Yardstick
 
 FIRST_GUESS: Final = 1500  # answers a second; each round learns from the one before
 HEADROOM: Final = 1.5
@@ -27,10 +28,16 @@ class Round:
     app: float  # microseconds of processor time for one request
     database: float
     statements: float
+    empty: float  # microseconds that an empty answer took just before and just after; 0 where it was not asked
 
     @property
     def cpu(self) -> float:
         return self.app + self.database
+
+    @property
+    def cpu_there(self) -> float:
+        """What it makes where the budgets were set; 0 where nobody knows."""
+        return self.cpu * REFERENCE / self.empty if self.empty else 0.0
 
 
 @dataclass
@@ -55,6 +62,7 @@ class Contestant:
     server: Running
     driver: Driver
     database: Database | None
+    yardstick: Yardstick | None = None
     rates: dict[str, float] = field(default_factory=lambda: defaultdict(lambda: FIRST_GUESS))
     memory: Memory = field(default_factory=Memory)
 
@@ -79,6 +87,7 @@ class Contestant:
             self.rates[key] *= 2
 
     def _measure(self, scenario: Scenario, concurrency: int) -> tuple[Round, Load]:
+        empty = self._empty()
         app, backends = self.server.cpu(), self.database.cpu() if self.database else {}
         statements = self.database.counts().statements if self.database else 0
         load = self.driver.run(self.server.url, scenario, concurrency)
@@ -94,8 +103,12 @@ class Contestant:
             app=app * 1e6 / each,
             database=database * 1e6 / each,
             statements=statements / each,
+            empty=(empty + self._empty()) / 2,
         )
         return figures, load
+
+    def _empty(self) -> float:
+        return self.yardstick.microseconds() if self.yardstick else 0.0
 
     def _check(self, scenario: Scenario, asked: Sequence[Request], load: Load, concurrency: int) -> None:
         """Every answer was 200, and what was answered is stored once."""
@@ -125,7 +138,7 @@ class Figure:
         return cls(median(values), min(values), max(values))
 
 
-FIGURES: Final = ("per_second", "p50", "p99", "app", "database", "cpu", "statements")
+FIGURES: Final = ("per_second", "p50", "p99", "app", "database", "cpu", "statements", "empty", "cpu_there")
 
 
 def figures(rounds: Sequence[Round]) -> dict[str, Figure]:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from bench import processes, site
+from bench.counters import Database
 from bench.processes import Running
 from bench.samples import quantile
 from bench.site import Site
@@ -29,6 +30,35 @@ EXPORTS: Final = (10_000, 100_000)  # and all
 MOST_MORE: Final = 128  # megabytes above what the process had before the first; all there are would take gigabytes
 COLUMNS: Final = ("page", "first page", "count", "x page", "x count")
 OK: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Milliseconds."""
+
+    walls: list[float]
+    database: float  # processor time of PostgreSQL for one call; 0 on SQLite, where it is the process' own
+
+    def figures(self) -> dict[str, float]:
+        return {"p50": quantile(self.walls, 0.5), "p95": quantile(self.walls, 0.95), "database": self.database}
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    database: Database | None
+
+    def times(self, ask: Callable[[int], Any], rounds: int) -> Times:
+        """The first time reads from the disk, and does not count."""
+        ask(0)
+        walls, used = [], self._seconds()
+        for number in range(1, rounds + 1):
+            started = time.perf_counter()
+            ask(number)
+            walls.append((time.perf_counter() - started) * 1000)
+        return Times(walls, (self._seconds() - used) * 1000 / rounds)
+
+    def _seconds(self) -> float:
+        return sum(self.database.cpu().values()) if self.database else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +83,21 @@ class Script:
 def measure(
     here: Site, expressions: Mapping[str, str], rounds: int, budget: Mapping[str, float], told: Telling
 ) -> None:
-    with _serving(here) as (script, web):
-        told.say(f"\nthe same through the API\n\n{'':32}" + "".join(f"{name + ' p50':>17}    p95" for name in COLUMNS))
-        told.say("   found\n")
+    with _serving(here) as (script, web), _clock(here) as clock:
+        heads = "".join(f"{name + ' p50':>17}    p95    db" for name in COLUMNS)
+        told.say(f"\nthe same through the API, and what PostgreSQL computes for one call\n\n{'':32}{heads}   found\n")
         page, counted = budget["page"], budget["count"]
         most = {**budget, "first page": page + counted, "x page": page, "x count": counted}
-        line = "".join(f"{most[name]:24.1f}" for name in COLUMNS)
-        told.figure(f"{'budget':32}{line}\n", name="API, budget", **{name: {"p95": most[name]} for name in COLUMNS})
-        _tell("nothing but a ping", {"page": _times(lambda _: script.get("ping"), rounds)}, "", told)
+        line = "".join(f"{most[name]:30.1f}" for name in COLUMNS)
+        budgets = {name: {"database": most[name]} for name in COLUMNS}
+        told.figure(f"{'budget of the database':32}{line}\n", name="API, budget", **budgets)
+        _tell("nothing but a ping", {"page": clock.times(lambda _: script.get("ping"), rounds)}, "", told)
         for name, expression in expressions.items():
-            _search(script, name, expression, rounds, told)
+            _search(script, clock, name, expression, rounds, told)
         _exports(script, web, told)
 
 
-def _search(script: Script, name: str, expression: str, rounds: int, told: Telling) -> None:
+def _search(script: Script, clock: Clock, name: str, expression: str, rounds: int, told: Telling) -> None:
     """`first page` and `count` of what nobody has asked for within the minute; `page`: the next ones of it.
 
     `x`: our own API, whose pages have a cursor and whose counts end at 10,000.
@@ -75,11 +106,11 @@ def _search(script: Script, name: str, expression: str, rounds: int, told: Telli
     found = script.get("devices/count", query=expression)["totalCount"]
     ask = partial(script.get, limit=PAGE)
     times = {
-        "page": _times(lambda n: ask("devices", query=expression, offset=n * PAGE % (found or 1)), rounds),
-        "first page": _times(lambda _: ask("devices", query=next(anew)), rounds),
-        "count": _times(lambda _: ask("devices/count", query=next(anew)), rounds),
-        "x page": _times(_pages(partial(ask, "x/devices", query=expression, sort="-last_seen_at")), rounds),
-        "x count": _times(lambda _: script.get("x/devices/count", query=expression), rounds),
+        "page": clock.times(lambda n: ask("devices", query=expression, offset=n * PAGE % (found or 1)), rounds),
+        "first page": clock.times(lambda _: ask("devices", query=next(anew)), rounds),
+        "count": clock.times(lambda _: ask("devices/count", query=next(anew)), rounds),
+        "x page": clock.times(_pages(partial(ask, "x/devices", query=expression, sort="-last_seen_at")), rounds),
+        "x count": clock.times(lambda _: script.get("x/devices/count", query=expression), rounds),
     }
     _tell(name, times, f"{found:,}", told)
 
@@ -96,20 +127,10 @@ def _pages(ask: Callable[..., Any]) -> Callable[[int], None]:
     return following
 
 
-def _times(ask: Callable[[int], Any], rounds: int) -> list[float]:
-    """Milliseconds; the first time reads from the disk, and does not count."""
-    taken = []
-    for number in range(rounds + 1):
-        started = time.perf_counter()
-        ask(number)
-        taken.append((time.perf_counter() - started) * 1000)
-    return taken[1:]
-
-
-def _tell(name: str, times: Mapping[str, list[float]], found: str, told: Telling) -> None:
-    figures = {column: {"p50": quantile(each, 0.5), "p95": quantile(each, 0.95)} for column, each in times.items()}
+def _tell(name: str, times: Mapping[str, Times], found: str, told: Telling) -> None:
+    figures = {column: each.figures() for column, each in times.items()}
     shown = [figures.get(column) for column in COLUMNS]
-    line = "".join(f"{each['p50']:17.1f} {each['p95']:6.1f}" if each else " " * 24 for each in shown)
+    line = "".join(f"{f['p50']:17.1f} {f['p95']:6.1f} {f['database']:5.1f}" if f else " " * 30 for f in shown)
     told.figure(f"{name:32}{line}   {found}\n", name=f"API, {name}", found=found, **figures)
 
 
@@ -161,6 +182,14 @@ def _walked(script: Script, query: str) -> int:
 
 def _lines(script: Script, path: str, **asked: Any) -> int:
     return sum(piece.count(b"\n") for piece in script.stream(path, **asked))
+
+
+@contextmanager
+def _clock(here: Site) -> Iterator[Clock]:
+    database = Database(here.database_url) if here.database_url else None
+    yield Clock(database)
+    if database:
+        database.close()
 
 
 @contextmanager

@@ -36,6 +36,9 @@ class ImpatientProtocol(HttpToolsProtocol):
         before = self._running_out
         super().data_received(data)
         if not self._is_in_head:
+            is_at_rest = getattr(self.cycle, "response_complete", False)  # none before the first request
+            if is_at_rest and self.timeout_keep_alive_task is None:
+                self._begin()  # line ends between two requests, which end uvicorn's own patience
             return
         # What begins in this piece may be all of a head and much of its body: only a head that goes on is counted.
         if before is None or self._running_out is not before:

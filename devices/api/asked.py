@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 from django.utils.translation import gettext as _
 
 from devices.models import Device
@@ -88,12 +88,24 @@ def with_macs(addresses: Iterable[str]) -> QuerySet[Device]:
     return Device.objects.filter(wifi_mac__in=digits).select_related("user").defer("details")
 
 
+def device_with_mac(address: str) -> Device:
+    """Whoever enrolled again is there twice: the one that stands goes first, then the latest.  Raises ApiError."""
+    found = with_macs([address]).order_by(Case(When(status=Device.Status.RETIRED, then=1), default=0), "-pk").first()
+    if found is None:
+        raise _unknown()
+    return found
+
+
 def device(uuid: str) -> Device:
     """With its user.  Raises ApiError."""
     found = listing.by_uuid([uuid]).select_related("user").defer("details").first() if _is_uuid(uuid) else None
     if found is None:
-        raise ApiError(404, "device.not.found", _("There is no such device."))
+        raise _unknown()
     return found
+
+
+def _unknown() -> ApiError:
+    return ApiError(404, "device.not.found", _("There is no such device."))
 
 
 def _is_uuid(text: str) -> bool:

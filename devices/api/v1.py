@@ -13,7 +13,8 @@ from devices.api import asked
 from devices.api.actions import KNOWN, SUCCESSFUL, carry_out, hold_to_limit
 from devices.api.rows import moment, told
 from devices.models import Device, Label
-from devices.services import field_values, label_members, labels, listing, record_pages, search
+from devices.services import actions, field_values, label_members, labels, listing, record_pages, search
+from devices.services.actions import BY_KEY
 from devices.services.record_pages import BY_ID
 from epmm import audit, masking, options, settings_store
 from epmm.api.errors import ApiError, bad_parameter
@@ -32,6 +33,7 @@ CODES: Final = {
 }  # fmt: skip
 UNCODED: Final = 0  # of the two that the older API did not know
 FINE: Final = 0  # of a bitmap of reasons
+LABELLED: Final = {"apply": BY_KEY["apply-label"], "remove": BY_KEY["remove-label"]}
 ORDERS: Final = {"lock": "LOCK_DEVICE", "wipe": "WIPE_DEVICE", "retire": "RETIRE", "unlock": "UNLOCK_DEVICE_ONLY"}
 
 
@@ -73,6 +75,29 @@ class OfLabel(_Devices):
     def get(self, _request: Request, name: str) -> Response:
         return self.answer(label_members.members(labels.find(name)))
 
+    def put(self, _request: Request, name: str) -> Response:
+        """`dm/labels/{labels}/{uuids}?action=apply`: several of each, with commas between."""
+        names, _slash, uuids = name.rpartition("/")
+        action = LABELLED.get(self.parameters.text("action").strip().lower())
+        if action is None:
+            raise bad_parameter("action", _("action is apply or remove."))
+        found = [labels.find(each) for each in names.split(",")]
+        subjects = actions.subjects([asked.device(uuid) for uuid in dict.fromkeys(uuids.split(","))])
+        outcomes = [
+            (label, outcome)
+            for label in found
+            for outcome in actions.carry_out(action, subjects, self._order({"label": label}))
+        ]
+        said = [
+            f"{label.name}, {each.subject.device.uuid}: {each.said}" for label, each in outcomes if not each.is_done
+        ]
+        if len(said) == len(outcomes):
+            raise ApiError(409, "action.refused", "\n".join(said))
+        return Response({"messages": {"message": "\n".join(said) or _("Done.")}})
+
+    def _order(self, values: dict[str, Any]) -> actions.Order:
+        return actions.Order(values=values, actor=self.actor, address=client_address(self.request._request))
+
 
 class OneDevice(V1View):
     def get(self, _request: Request, uuid: str) -> Response:
@@ -81,10 +106,7 @@ class OneDevice(V1View):
 
 class OneByMac(V1View):
     def get(self, _request: Request, mac: str) -> Response:
-        device = asked.with_macs([mac]).first()
-        if device is None:
-            raise ApiError(404, "device.not.found", _("There is no such device."))
-        return one(device)
+        return one(asked.device_with_mac(mac))
 
 
 class Labels(V1View):
@@ -99,16 +121,16 @@ class LabelsOfDevice(V1View):
 
 
 class Order(V1View):
-    """PUT `dm/devices/lock/{uuid}` and its like."""
+    """PUT `dm/devices/lock/{uuid}`, `dm/devices/lock/mac/{mac}` and their like."""
 
     key = ""
 
-    def put(self, _request: Request, uuid: str) -> Response:
+    def put(self, _request: Request, uuid: str = "", mac: str = "") -> Response:
         name = ORDERS[self.key]
-        device = asked.device(uuid)
+        device = asked.device_with_mac(mac) if mac else asked.device(uuid)
         if self.key == "wipe":
             hold_to_limit(1)
-        reason = self.parameters.text("reason", longest=LONGEST_REASON) or self.parameters.text("Reason")
+        reason = self.parameters.text("reason", longest=LONGEST_REASON)
         address = client_address(self.request._request)
         with audit.noting(reason):
             result = carry_out(KNOWN[name], name, [str(device.uuid)], self.parameters, self.actor, address)
@@ -135,15 +157,16 @@ class UnlockDevice(Order):
 
     key = "unlock"
 
-    def get(self, request: Request, uuid: str) -> Response:
+    def get(self, request: Request, uuid: str = "", mac: str = "") -> Response:
         if not settings_store.read(options.API_UNLOCK_ON_GET):
             raise MethodNotAllowed("GET")
-        return self.put(request, uuid)
+        return self.put(request, uuid, mac)
 
 
 class SendMessage(V1View):
     def post(self, _request: Request) -> Response:
         uuids = self.parameters.several("deviceUuid")
+        uuids += [str(asked.device_with_mac(mac).uuid) for mac in self.parameters.several("deviceWiFiMacAddress")]
         if not 0 < len(uuids) <= listing.MOST_CHOSEN:
             raise bad_parameter("deviceUuid", _("deviceUuids names at least one device."))
         address = client_address(self.request._request)
@@ -203,10 +226,21 @@ def _device(row: Device, values: dict[str, Any]) -> dict[str, Any]:
         "regCount": 1,
         "deviceCount": 1,
         "notifyUser": False,
-        "details": {
-            "entry": [{"key": key, "value": told(value)} for key, value in values.items() if value not in (None, [])]
-        },
+        "details": [
+            {
+                "entry": [
+                    {"key": _older(key), "value": told(value)}
+                    for key, value in values.items()
+                    if value not in (None, [])
+                ]
+            }
+        ],
     }
+
+
+def _older(key: str) -> str:
+    """The older API says `iPhone UDID` and `platform`."""
+    return key.removeprefix("common.").removeprefix("ios.")
 
 
 def _label(label: Label) -> dict[str, Any]:

@@ -5,6 +5,10 @@ from devices.api import v1
 urlpatterns = [
     path("dm/devices", v1.Devices.as_view(), name="v1-devices"),
     path("dm/devices/mac/<str:mac>", v1.OneByMac.as_view(), name="v1-devices-mac"),
+    path("dm/devices/lock/mac/<str:mac>", v1.LockDevice.as_view(), name="v1-devices-lock-mac"),
+    path("dm/devices/wipe/mac/<str:mac>", v1.WipeDevice.as_view(), name="v1-devices-wipe-mac"),
+    path("dm/devices/retire/mac/<str:mac>", v1.RetireDevice.as_view(), name="v1-devices-retire-mac"),
+    path("dm/devices/unlock/mac/<str:mac>", v1.UnlockDevice.as_view(), name="v1-devices-unlock-mac"),
     path("dm/devices/lock/<str:uuid>", v1.LockDevice.as_view(), name="v1-devices-lock"),
     path("dm/devices/wipe/<str:uuid>", v1.WipeDevice.as_view(), name="v1-devices-wipe"),
     path("dm/devices/retire/<str:uuid>", v1.RetireDevice.as_view(), name="v1-devices-retire"),

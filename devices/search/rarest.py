@@ -40,7 +40,7 @@ _samples: Final[dict[str, _Sample]] = {}  # by the name of the database
 
 def parts(connection: Any, text: str) -> list[str]:
     """Of a folded text, in their order; they do not overlap."""
-    trigrams = {at: text[at : at + _LENGTH] for at in range(len(text) - 2) if text[at : at + _LENGTH].isalnum()}
+    trigrams = {at: text[at : at + _LENGTH] for at in range(len(text) - 2) if _has_list(text, at)}
     if len(trigrams) <= SHORT:
         return [text]
     sample = _sample(connection)
@@ -49,6 +49,12 @@ def parts(connection: Any, text: str) -> list[str]:
     chosen = _worth_reading({at: sample.holding.get(trigram, 0) for at, trigram in trigrams.items()}, sample.devices)
     starts = [at for at in chosen if not chosen & set(range(at - _LENGTH + 1, at))]
     return [text[start : _end(start, chosen)] for start in sorted(starts)]
+
+
+def _has_list(text: str, at: int) -> bool:
+    """Three letters or digits; or two that are a word, with what stands before it, for which the index has a space."""
+    first, others, behind = text[at], text[at + 1 : at + _LENGTH], text[at + _LENGTH : at + _LENGTH + 1]
+    return others.isalnum() and (first.isalnum() or not behind.isalnum())
 
 
 def _worth_reading(holding: Mapping[int, int], devices: int) -> set[int]:

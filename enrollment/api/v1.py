@@ -25,6 +25,7 @@ PLATFORMS: Final = {"I": "iOS", "IOS": "iOS", "M": "macOS", "MACOS": "macOS", "V
 # In the words of the parameters, and in those of what is answered.
 FIRST_NAME: Final = ("userFirstName", "firstName")
 LAST_NAME: Final = ("userLastName", "lastName")
+NO_PHONE: Final = "PDA"
 EMAIL: Final = ("userEmailAddress", "emailAddress", "email")
 WITH_PIN: Final = ("pin", "password_and_pin")
 
@@ -64,11 +65,12 @@ class Register(V1View):
         if "isEmployeeOwned" in self.parameters:
             is_theirs = self.parameters.flag("isEmployeeOwned", default=False)
             owner = Device.Owner.EMPLOYEE if is_theirs else Device.Owner.COMPANY
-        has_none = self.parameters.flag("pda", default=False)
+        kind, country = self.parameters.text("deviceType", longest=64), self.parameters.text("countryCode", longest=8)
+        has_none = self.parameters.flag("pda", default=False) or kind.strip().upper() == NO_PHONE
         return announcing.checked(
             platform=PLATFORMS[platform],
             owner=owner,
-            country=self.parameters.text("countryCode", longest=2),
+            country="" if country.strip().isdecimal() else country,  # clients of EPMM send a dialling code
             phone_number="" if has_none else self.parameters.text("phoneNumber", longest=40),
             operator=self.parameters.text("operator", longest=64),
         )

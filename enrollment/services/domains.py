@@ -14,7 +14,7 @@ from enrollment.protocol import discovery as protocol
 from enrollment.services import discovery, policy
 from epmm import options, settings_store
 from epmm.models import SettingRow
-from epmm.option_texts import OFFERS
+from epmm.option_texts import DOMAIN, OFFERS
 from epmm.settings_store import InvalidSetting
 from users.models import User
 
@@ -86,9 +86,9 @@ def _locked() -> tuple[str, ...]:
 
 
 def _write(domains: tuple[str, ...], *, actor: str, address: str | None) -> None:
-    """The public host alone is what an empty list says, whatever it will be called."""
+    """The public host alone is what an empty list says, whatever it will be called; `localhost` no list can hold."""
     only_own = all(map(is_own, domains))
-    text = "" if only_own else ",".join(domains)
+    text = "" if only_own else ",".join(each for each in domains if DOMAIN.fullmatch(each))
     settings_store.change(options.ENROLLMENT_DOMAINS.name, text, actor=actor, address=address)
 
 

@@ -40,7 +40,7 @@ class Parameters:
 
     @property
     def of_address(self) -> "Parameters":
-        return Parameters(self._query, {})
+        return type(self)(self._query, {})
 
     def __contains__(self, name: str) -> bool:
         return name in self._body or name in self._query
@@ -110,7 +110,7 @@ class Parameters:
 
     def within(self, name: str) -> "Parameters":
         """What an object holds, and before it whatever stands beside it."""
-        return Parameters(self._query, {**self._body, **self.mapping(name)})
+        return type(self)(self._query, {**self._body, **self.mapping(name)})
 
     def choice(self, name: str, values: Iterable[str], default: str) -> str:
         """In any case of letters."""
@@ -119,6 +119,25 @@ class Parameters:
         if found is None:
             raise bad_parameter(name, _("{name} is one of {values}.").format(name=name, values=", ".join(known)))
         return found
+
+
+class AnyCase(Parameters):
+    """Their names in any case of letters, as whoever calls the older API writes them."""
+
+    def __init__(self, query: QueryDict, body: Mapping[str, Any]) -> None:
+        folded = QueryDict(mutable=True)
+        for name, values in query.lists():
+            folded.setlistdefault(name.lower()).extend(values)
+        super().__init__(folded, {name.lower(): value for name, value in body.items()})
+
+    def __contains__(self, name: str) -> bool:
+        return super().__contains__(name.lower())
+
+    def raw(self, name: str) -> Any:
+        return super().raw(name.lower())
+
+    def several(self, name: str) -> list[str]:
+        return super().several(name.lower())
 
 
 def whole(value: Any) -> int | None:

@@ -1,11 +1,11 @@
-"""What the OpenAPI document says of the older Web Services API: in XML, unless JSON is asked for."""
+"""What the OpenAPI document says of the older Web Services API: in JSON, unless XML is asked for."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from epmm.api.compat_document import OBJECT, UUID, WINDOW, Call, Json, query
 
-MEDIA: Final = ("application/xml", "application/json")
+MEDIA: Final = ("application/json", "application/xml")
 STATUSES: Final = (400, 401, 403, 404, 405, 409, 413, 429, 500, 503)
 
 
@@ -65,15 +65,27 @@ CALLS: Final[Mapping[str, Call]] = {
     "v1-devices-retire PUT": _order("Retire a device."),
     "v1-devices-unlock PUT": _order("Clear a passcode."),
     "v1-devices-unlock GET": _order("Clear a passcode, where a setting lets it be done by GET."),
+    "v1-devices-lock-mac PUT": _order("Lock a device, by the address of its Wi-Fi interface."),
+    "v1-devices-wipe-mac PUT": _order("Erase a device, by the address of its Wi-Fi interface."),
+    "v1-devices-retire-mac PUT": _order("Retire a device, by the address of its Wi-Fi interface."),
+    "v1-devices-unlock-mac PUT": _order("Clear a passcode, by the address of its Wi-Fi interface."),
+    "v1-devices-unlock-mac GET": _order("Clear a passcode by that address, where a setting lets it be done by GET."),
     "v1-users-devices GET": _devices("The devices of a user."),
     "v1-phones GET": _devices("The devices with a phone number."),
     "v1-labels GET": _labels("All labels."),
     "v1-labels-of-device GET": _labels("The labels of a device."),
     "v1-labels-devices GET": _devices("The devices of a label."),
+    "v1-labels-devices PUT": Call(
+        summary="Apply labels to devices, or remove them: names, a slash, UUIDs, with commas between those of a kind.",
+        parameters=(query("action", str, "apply or remove."),),
+        response=SAID,
+        example={"messages": {"message": "Done."}},
+    ),
     "v1-sendmessage POST": Call(
         summary="Write to the users of devices.",
         parameters=(
             query("deviceUuid", str, "The same name again for each device."),
+            query("deviceWiFiMacAddress", str, "Likewise, by the addresses of their Wi-Fi interfaces."),
             query("mode", str, "email; others are not supported."),
             query("subject", str, "Of the email."),
             query("message", str, "What it says."),

@@ -104,7 +104,8 @@ class Listing(Generic[M]):
     search_hint: str | Promise = ""
     actions: Sequence[Action] = ()
     empty: str | Promise = ""  # what to do where there is nothing at all
-    gather: Callable[[Sequence[M]], None] | None = None  # what a file tells of rows, asked for many at once
+    beside: Callable[[Sequence[M]], None] | None = None  # what rows tell besides, asked for all of a page at once
+    gather: Callable[[Sequence[M]], None] | None = None  # and what only a file tells
     sizes: Sequence[int] = SIZES
     keys: Callable[[M], str] = field(default=lambda row: str(row.pk))
     reading: Callable[[], AbstractContextManager[None]] = nullcontext  # around what asks the database
@@ -158,6 +159,7 @@ class View(Generic[M]):
     def context(self) -> dict[str, Any]:
         with self.listing.reading():
             page = self.page()
+            self._read_beside(page)
             count = self.count() if page.after or page.before else grouped(len(page.rows))
         self.shown = page.rows
         return {
@@ -198,9 +200,14 @@ class View(Generic[M]):
     def _exported(self, after: str) -> Page[M]:
         with self.listing.reading():
             page = keyset.page(self.queryset, self.order, size=EXPORTED_AT_ONCE, after=after)
+            self._read_beside(page)
         if self.listing.gather is not None:
             self.listing.gather(page.rows)
         return page
+
+    def _read_beside(self, page: Page[M]) -> None:
+        if self.listing.beside is not None and page.rows:
+            self.listing.beside(page.rows)
 
     def _cells(self, row: M, *, is_told: bool = False) -> list[Cell]:
         shown = masking.seen(row, self._hidden)

@@ -155,7 +155,7 @@ def test_each_body_has_an_example_that_fits_its_schema(db: None) -> None:
 
 
 def test_nothing_answers_otherwise_than_the_document_says(token: str) -> None:
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}  # else V1 speaks XML
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
     schema = schemathesis.openapi.from_dict(json.loads(json.dumps(document.document())))
     schema.app = application
     schema.config.update(base_url=HOST)

@@ -41,7 +41,9 @@ def test_label_objects(script: Script, uuids: list[str]) -> None:
     [record] = added["results"]["records"]
     assert record["label"] == "Late"
     assert [device["failureCode"] for device in record["device"]] == [None, 1]
-    names = {each["name"]: each["staticLabel"] for each in script.get(f"devices/{uuids[0]}/labels")["results"]}
+    of_device = script.get(f"devices/{uuids[0]}/labels")["results"]
+    assert str(made["id"]) in {each["id"] for each in of_device}  # a text, as clients compare it
+    names = {each["name"]: each["staticLabel"] for each in of_device}
     assert names["Late"] is True
     summary = script.get("labels/label_summary?adminDeviceSpaceId=1&query=late")
     assert summary["totalCount"] == 1

@@ -51,12 +51,13 @@ def test_what_is_recorded_is_compared_with_as_if_on_this_machine() -> None:
 
 
 def played(*cpu: float) -> list[Round]:
-    return [Round(per_second=1000 / each, p50=1, p99=2, app=each, database=0, statements=1) for each in cpu]
+    return [Round(per_second=1000 / each, p50=1, p99=2, app=each, database=0, statements=1, empty=52) for each in cpu]
 
 
 def test_noise_is_the_same_server_twice() -> None:
     match = Match(first=played(100, 104, 120), last=played(80, 52), peer=played(400))
 
+    assert match.peer[0].cpu_there == 200
     assert match.noise["cpu"] == pytest.approx(104 / 66)
     assert ratio(match.peer, match.ours, "cpu") == 4
     assert ratio(match.ours, match.peer, "per_second") == pytest.approx(4)

@@ -66,6 +66,22 @@ def test_a_line_that_was_used_is_as_impatient(monkeypatch: pytest.MonkeyPatch) -
     assert told.count(b"HTTP/1.1") == 1
 
 
+def test_line_ends_between_two_requests_keep_no_line_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.2)
+
+    async def story(port: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"\r\n")
+        try:
+            return await asyncio.wait_for(reader.read(), 5)
+        finally:
+            writer.close()
+
+    assert served(story, timeout_keep_alive=60) == b""
+
+
 def test_a_request_that_has_its_headers_has_all_the_time_of_its_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "HEAD_SECONDS", 0.1)
     good = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -36,6 +36,21 @@ def test_domains_are_added_and_removed(signed_in: SignedIn) -> None:
     assert AuditEntry.objects.filter(action="setting.changed").count() == 2
 
 
+@pytest.mark.parametrize("host", ["localhost", "192.0.2.7"])
+def test_a_host_that_is_no_domain_makes_room_for_the_first_one(signed_in: SignedIn, settings: Any, host: str) -> None:
+    """As `./run` is called at first."""
+    client = signed_in()
+    settings.PUBLIC_HOST = host
+
+    client.post(f"{DOMAINS}/add", {"domain": "example.com"})
+    assert options.enrollment_domains() == ("example.com",)
+    client.post(f"{DOMAINS}/add", {"domain": "corp.example.com"})
+    assert options.enrollment_domains() == ("example.com", "corp.example.com")
+    for domain in ("example.com", "corp.example.com"):
+        client.post(f"{DOMAINS}/remove", {"domain": domain})
+    assert options.enrollment_domains() == (host,)
+
+
 @pytest.mark.parametrize(
     "typed", ["", "nothing", "a.test,b.test", "127.0.0.1", "mdm.example.test", "x" * 300 + ".test"]
 )

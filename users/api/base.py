@@ -30,6 +30,7 @@ class ApiView(APIView):
     """
 
     told_parameters: ClassVar[frozenset[str]] = frozenset()  # besides `calls.TOLD`, in the audit log
+    reads: ClassVar[type[Parameters]] = Parameters
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         with audit.coming_from(client_address(request)), masking.hiding(()):
@@ -76,7 +77,7 @@ class ApiView(APIView):
     def parameters(self) -> Parameters:
         """Of the address and the body.  Raises ApiError."""
         http = self.request._request
-        found = Parameters(http.GET, read_body(http.body, http.META.get("CONTENT_TYPE", "")))
+        found = self.reads(http.GET, read_body(http.body, http.META.get("CONTENT_TYPE", "")))
         http.parameters = found  # type: ignore[attr-defined] # for the audit log
         return found
 

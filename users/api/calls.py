@@ -62,7 +62,9 @@ def _parameters(request: Request, told: frozenset[str]) -> dict[str, str]:
     parameters = getattr(request, "parameters", None)
     if not isinstance(parameters, Parameters):  # refused before its body was read, or nobody reads one
         parameters = Parameters(request.query_params, {})
-    return {_shortened(name): _told(parameters, name) if name in told else STARS for name in parameters.names()[:MOST]}
+    harmless = {name.lower() for name in told}  # the older API takes names in any case of letters
+    names = parameters.names()[:MOST]
+    return {_shortened(name): _told(parameters, name) if name.lower() in harmless else STARS for name in names}
 
 
 def _told(parameters: Parameters, name: str) -> str:

@@ -78,11 +78,17 @@ NEEDED: Final[Mapping[str, str]] = {
     "v1-devices-retire PUT": AdminRole.DEVICE_MANAGE,
     "v1-devices-unlock PUT": AdminRole.DEVICE_MANAGE,
     "v1-devices-unlock GET": AdminRole.DEVICE_MANAGE,
+    "v1-devices-lock-mac PUT": AdminRole.DEVICE_MANAGE,
+    "v1-devices-wipe-mac PUT": AdminRole.DEVICE_WIPE,
+    "v1-devices-retire-mac PUT": AdminRole.DEVICE_MANAGE,
+    "v1-devices-unlock-mac PUT": AdminRole.DEVICE_MANAGE,
+    "v1-devices-unlock-mac GET": AdminRole.DEVICE_MANAGE,
     "v1-users-devices GET": AdminRole.DEVICE_VIEW,
     "v1-phones GET": AdminRole.DEVICE_VIEW,
     "v1-labels GET": AdminRole.LABEL_VIEW,
     "v1-labels-of-device GET": AdminRole.LABEL_VIEW,
     "v1-labels-devices GET": AdminRole.DEVICE_VIEW,
+    "v1-labels-devices PUT": AdminRole.LABEL_APPLY,
     "v1-sendmessage POST": AdminRole.DEVICE_MANAGE,
     "v1-users-one GET": AdminRole.USER_VIEW,
     "v1-register PUT": AdminRole.DEVICE_ENROLL,
@@ -133,6 +139,7 @@ MASKED: Final = needed.MASKED | frozenset(
         "v1-labels GET",
         "v1-labels-of-device GET",
         "v1-labels-devices GET",
+        "v1-labels-devices PUT",
     }
 )
 

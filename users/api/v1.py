@@ -1,4 +1,4 @@
-"""The older Web Services API, for connectors that still speak it: what V2 does, in its words and in XML."""
+"""The older Web Services API, for connectors that still speak it: what V2 does, in its words, and in XML for some."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,12 +12,14 @@ from rest_framework.response import Response
 
 from epmm import masking
 from epmm.api.errors import ApiError, Problem
+from epmm.api.parameters import AnyCase
 from users.api.base import ApiView, Unknown
 from users.errors import UnknownPerson
 from users.models import User
 from users.services import people
 
 ROOT: Final = "response"
+NOT_FOUND: Final = 404
 # Control characters, which XML 1.0 cannot hold (2.2).
 _NEVER: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 65534, 65535))
 SOURCES: Final = {User.Source.LOCAL: "L", User.Source.LDAP: "D", User.Source.OIDC: "O"}
@@ -56,7 +58,9 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value).translate(_NEVER)
 
 
-class JsonWhereAsked(BaseContentNegotiation):
+class XmlWhereAsked(BaseContentNegotiation):
+    """Clients that read JSON accept anything, or do not say what."""
+
     def select_parser(self, request: Request, parsers: Any) -> Any:  # noqa: ARG002 - the framework's signature
         return next(iter(parsers))
 
@@ -67,25 +71,33 @@ class JsonWhereAsked(BaseContentNegotiation):
         format_suffix: str | None = None,  # noqa: ARG002 - as above
     ) -> tuple[Any, str]:
         json, xml = renderers
-        chosen = json if "json" in request.META.get("HTTP_ACCEPT", "").lower() else xml
+        accepted = request.META.get("HTTP_ACCEPT", "").lower()
+        chosen = xml if "xml" in accepted and "json" not in accepted else json
         return chosen, chosen.media_type
 
 
 class V1View(ApiView):
     renderer_classes = (JSONRenderer, XmlRenderer)
-    content_negotiation_class = JsonWhereAsked
-    told_parameters = frozenset({"reason", "Reason", "status", "mode"})
+    content_negotiation_class = XmlWhereAsked
+    told_parameters = frozenset({"reason", "status", "mode"})
+    reads = AnyCase
 
     def tell(self, problem: Problem) -> Response:
-        return Response({"messages": {"message": problem.sentence}}, status=problem.status)
+        """Where nothing was found, with their number: by it clients know that the address was right."""
+        counted = {"totalCount": 0} if problem.status == NOT_FOUND else {}
+        return Response(_said(problem) | counted, status=problem.status)
 
 
 class V1Unknown(Unknown):
     renderer_classes = (JSONRenderer, XmlRenderer)
-    content_negotiation_class = JsonWhereAsked
+    content_negotiation_class = XmlWhereAsked
 
     def tell(self, problem: Problem) -> Response:
-        return V1View.tell(self, problem)  # type: ignore[arg-type] # it needs nothing of its own
+        return Response(_said(problem), status=problem.status)
+
+
+def _said(problem: Problem) -> dict[str, Any]:
+    return {"messages": {"message": problem.sentence}}
 
 
 class OneUser(V1View):

@@ -1,5 +1,6 @@
 """Admin > Admins: who administers, and with which roles (portal specification, section 15)."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
@@ -16,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from epmm.numbers import grouped
 from epmm.portal.lists import Action, Badge, Column, Link, Listing
 from users.errors import InvalidPerson, UnknownPerson
-from users.models import AdminGrant, AdminRole, User
+from users.models import AdminGrant, AdminRole, Authenticator, User
 from users.services import administrators, people, people_actions
 from users.services.people_lists import find
 from users.views import chosen, people_runs
@@ -41,9 +42,19 @@ def _category(key: str) -> str:
     return key.partition(".")[0]
 
 
+def _read_beside(people: Sequence[User]) -> None:
+    """For the two columns below."""
+    held: dict[int, set[str]] = {user.pk: set() for user in people}
+    for person, key in AdminGrant.objects.filter(user__in=held).values_list("user_id", "key"):
+        held[person].add(key)
+    protected = set(Authenticator.objects.filter(user__in=held, confirmed=True).values_list("user_id", flat=True))
+    for user in people:
+        user.held, user.is_protected = held[user.pk], user.pk in protected  # type: ignore[attr-defined] # annotated
+
+
 def _told(user: User) -> str:
     """Each category with its roles; all of them in a word."""
-    held = {grant.key for grant in user.admin_grants.all()}
+    held: set[str] = getattr(user, "held")  # noqa: B009 - annotated
     if held >= set(AdminRole.values):
         return str(_("All roles"))
     parts = []
@@ -53,7 +64,7 @@ def _told(user: User) -> str:
 
 
 def _second_factor(user: User) -> Badge:
-    is_on = any(device.confirmed for device in user.authenticators.all())
+    is_on: bool = getattr(user, "is_protected")  # noqa: B009 - annotated
     return Badge(_("On"), "good") if is_on else Badge(_("Off"), "waiting")
 
 
@@ -83,6 +94,7 @@ LISTING: Final = Listing[User](
     ),
     sorted_by="user_id",
     find=find,
+    beside=_read_beside,
     actions=(
         Action(label=gettext_lazy("Assign administrator roles"), name="admins-roles", icon="shield-user"),
         Action(label=gettext_lazy("Assign GDPR profile"), name="admins-gdpr", icon="eye-off"),
@@ -98,7 +110,7 @@ def _everybody() -> QuerySet[User]:
 
 @require_safe
 def admins(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    view = LISTING.view(request, _everybody().filter(is_admin=True).prefetch_related("authenticators"))
+    view = LISTING.view(request, User.objects.filter(is_admin=True))
     if request.GET.get("format") == "csv":
         return view.csv()
     return render(request, "portal/people/admins.html", view.context() | {"actions": LISTING.actions})

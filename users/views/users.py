@@ -1,10 +1,10 @@
 """Devices & Users > Users (portal specification, section 3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponse
 from django.shortcuts import render
@@ -15,9 +15,9 @@ from django.views.decorators.http import require_safe
 from epmm.numbers import grouped
 from epmm.portal.lists import Action, Badge, Column, Link, Listing, View
 from users import permissions
-from users.models import CustomAttribute, Group, Membership, Role, User, acting
-from users.services import custom_attributes
-from users.services.people_lists import device_count, everybody, find
+from users.models import CustomAttribute, Group, Role, User
+from users.services import custom_attributes, roles
+from users.services.people_lists import counted, device_count, find
 from users.views import group_list
 
 DIRECTORY: Final = "ldap"
@@ -36,10 +36,16 @@ def _linked_count(user: User) -> Link | int:
     return Link(grouped(count), f"{reverse('portal:devices')}?user={user.pk}") if count else count
 
 
+def _read_roles(people: Sequence[User]) -> None:
+    """For `_roles`."""
+    held = roles.of_each(people)
+    for user in people:
+        user.held = held[user.pk]  # type: ignore[attr-defined] # annotated
+
+
 def _roles(user: User) -> str:
     """What is done in the user portal is counted; the person's page names each, and where it comes from."""
-    own = {grant.key for grant in user.role_grants.all()}
-    held = acting(own | {grant.key for each in user.memberships.all() for grant in each.group.roles.all()})
+    held: frozenset[str] = getattr(user, "held")  # noqa: B009 - annotated
     named = [str(label) for key, label in _SHORT.items() if key in held]
     return ", ".join(named) + (f" (+{more})" if (more := len(held - _SHORT.keys())) else "")
 
@@ -73,6 +79,7 @@ LISTING: Final = Listing[User](
     ),
     sorted_by="user_id",
     find=find,
+    beside=_read_roles,
     actions=(
         Action(label=_("Assign Roles"), name="users-roles", icon="user-cog"),
         Action(label=_("Send Invitation"), name="users-invite", icon="mail"),
@@ -100,12 +107,6 @@ def to(people: QuerySet[User], asked: Mapping[str, str]) -> QuerySet[User]:
     return found.filter(directory_entry__gone_at__isnull=False) if asked.get("gone") == "1" else found
 
 
-def _with_groups(people: QuerySet[User]) -> QuerySet[User]:
-    """With the roles of their groups, too."""
-    groups = Membership.objects.select_related("group").prefetch_related("group__roles")
-    return people.prefetch_related(Prefetch("memberships", groups))
-
-
 def _attribute_column(attribute: CustomAttribute, *, is_shown: bool) -> Column[User]:
     def value(user: User) -> str | None:
         return next((each.text for each in user.custom_attributes.all() if each.attribute_id == attribute.pk), None)
@@ -122,7 +123,7 @@ def _listing(request: HttpRequest, asked: Mapping[str, str]) -> tuple[Listing[Us
     columns = [_attribute_column(attribute, is_shown=asked.get("format") == "csv") for attribute in attributes]
     listing = replace(LISTING, columns=(*fixed, *columns))
     is_any_shown = asked.get("format") == "csv" or "attribute." in asked.get("columns", "")
-    found = _with_groups(everybody())
+    found = counted()
     return listing, found.prefetch_related("custom_attributes") if columns and is_any_shown else found
 
 

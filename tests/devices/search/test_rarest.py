@@ -16,8 +16,8 @@ def many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rarest, "_samples", {})
     owner = person()
     Device.objects.bulk_create(
-        Device(user=owner, status=Device.Status.ACTIVE, device_name=f"iPhone of person{number:03} team{number % 7}")
-        for number in range(200)
+        Device(user=owner, status=Device.Status.ACTIVE, device_name=f"iPhone of person{n:03} team{n % 7} {n % 50:02}")
+        for n in range(200)
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE devices_device")
@@ -33,6 +33,7 @@ def many(monkeypatch: pytest.MonkeyPatch) -> None:
         ("person11 team3", ["n11", "am3"]),  # one in seven of these is of `am3`
         ("müllerson", ["müller"]),  # as far as nobody has it
         ("mülperson117", ["mülpe", "117"]),
+        ("iphone of 07", [" 07"]),  # two letters or digits that are a word have a list, too
         ("iphone", ["iph"]),  # everybody has all of it
         ("of", ["of"]),
     ],
@@ -43,7 +44,9 @@ def test_the_index_is_asked_for_what_finds_for_the_least(text: str, parts: list[
 
 @pytest.mark.usefixtures("many")
 @pytest.mark.parametrize("expression", ['"{text}"', 'ios.DeviceName contains "{text}"'])
-@pytest.mark.parametrize(("text", "found"), [("person117", 1), ("parson117", 0), ("person11", 10), ("of person", 200)])
+@pytest.mark.parametrize(
+    ("text", "found"), [("person117", 1), ("parson117", 0), ("person11", 10), ("of person", 200), (" 07", 4)]
+)
 def test_what_is_found_has_the_whole_text(expression: str, text: str, found: int) -> None:
     assert search.count(expression.format(text=text)).number == found
 
