@@ -64,26 +64,28 @@ PROFILE_NOTICE: Final = flag(
     "ios.mdm.profile_notice",
     default=False,
     help=gettext_lazy(
-        "Who has signed in on a device that then went silent before it was enrolled, is told by mail after an hour."
+        "Whoever signed in on a device that fell silent before it was enrolled is told by mail after an hour."
     ),
 )
 DENY_EXPIRED: Final = flag(
     "ios.mdm.deny_expired_identities",
     default=True,
     help=gettext_lazy(
-        "Off: a device whose certificate has expired goes on as before, until it has a new one. On is safer: who finds"
-        " an old device or its backup cannot speak in its place."
+        "Off: a device whose certificate has expired goes on as before, until it has a new one. On is safer:"
+        " whoever finds an old device or its backup cannot speak in its place."
     ),
 )
 ADDE: Final = flag(
     "ios.mdm.account_driven_device_enrollment",
     default=False,
-    help=gettext_lazy("Enable Account Driven Device Enrollment."),
+    help=gettext_lazy(
+        "For devices of the company: a person signs in with the work account, and the whole device is managed."
+    ),
 )
 AAUE: Final = flag(
     "ios.mdm.account_driven_user_enrollment",
     default=False,
-    help=gettext_lazy("Enable Account Driven User Enrollment."),
+    help=gettext_lazy("For people's own devices: work is kept apart, and what is personal is neither seen nor erased."),
 )
 ACCESS_RIGHTS: Final[Setting[tuple[str, ...]]] = parsed(
     "ios.mdm.access_rights",
@@ -239,7 +241,7 @@ ENTERPRISE_NAME: Final = parsed(
     default="EPMM",
     parse=lambda text: text[:64],
     accepts=gettext_lazy("a name of up to 64 characters"),
-    help=gettext_lazy("Enterprise Name: shown on sign-in pages and in profiles."),
+    help=gettext_lazy("Shown on sign-in pages, in mails, profiles and certificates."),
 )
 IDLE_MINUTES: Final = number(
     "general.timeout",

@@ -20,7 +20,7 @@ from epmm.client_address import client_address
 from epmm.numbers import grouped
 from epmm.portal.filters import Filter, Filters, narrowed
 from epmm.portal.keyset import Page
-from epmm.portal.lists import MOST_TICKED, Action, Badge, Column, Listing, View, ticked
+from epmm.portal.lists import MOST_TICKED, Action, Badge, Column, Link, Listing, View, ticked
 from users import permissions
 from users.models import AdminRole
 from users.views import chosen
@@ -42,10 +42,15 @@ SHOWN: Final = (
 )  # fmt: skip
 
 
-def _device(command: Command) -> str:
+def _name(command: Command) -> str:
     device = command.channel.enrollment.device
     person = f" ({command.channel.user_short_name})" if command.channel.user_short_name else ""
     return f"{device}{person}" if device else ""
+
+
+def _device(command: Command) -> Link | str:
+    device = command.channel.enrollment.device
+    return Link(_name(command), reverse("portal:devices-details", args=[device.uuid])) if device else ""
 
 
 def _state(command: Command) -> Badge:
@@ -146,7 +151,7 @@ def _asked(rows: Sequence[Command]) -> dict[str, Any]:
             "What no device has is taken out of the queue. What a device has already it may still carry out, and then "
             "its answer counts. What belongs to a configuration stays: take the assignment away instead."
         ),
-        "names": [f"{row.request_type} ({_device(row)})" for row in rows[:NAMED]],
+        "names": [f"{row.request_type} ({_name(row)})" for row in rows[:NAMED]],
         "more": max(0, len(rows) - NAMED),
         "chosen": ",".join(str(row.pk) for row in rows),
     }

@@ -32,11 +32,11 @@ from epmm.models import AuditEntry
 from epmm.portal.lists import Badge
 from users import permissions
 from users.models import AdminRole, User
+from users.views import audit_log
 
 LAST: Final = 50  # commands, audit entries
 MOST_ROWS: Final = 200  # applications, certificates
 MOST_CONFIGURATIONS: Final = 100
-LONGEST_TOLD: Final = 200  # characters of an audit entry
 STATES: Final = {
     CommandRow.State.QUEUED: (gettext_lazy("Queued"), "waiting"),
     CommandRow.State.OFFERED: (gettext_lazy("Sent"), "waiting"),
@@ -203,7 +203,7 @@ def cancel(request: HttpRequest, uuid: UUID, number: int) -> HttpResponse:
 @require_safe
 def logs(request: HttpRequest, uuid: UUID) -> HttpResponse:
     device = device_or_404(uuid)
-    rows = [(entry, _told(entry)) for entry in _entries(device)[:LAST]]
+    rows = [(entry, audit_log.status(entry), audit_log.details(entry)) for entry in _entries(device)[:LAST]]
     return tab(request, device, "portal/device/logs.html", rows=rows, most=LAST)
 
 
@@ -214,11 +214,6 @@ def command_badge(row: CommandRow) -> Badge:
 
 def _entries(device: Device) -> QuerySet[AuditEntry]:
     return AuditEntry.objects.filter(subject_type="device", subject=str(device.uuid)).order_by("-at", "-pk")
-
-
-def _told(entry: AuditEntry) -> str:
-    text = ", ".join(f"{key}: {value}" for key, value in entry.details.items() if value)
-    return text if len(text) <= LONGEST_TOLD else f"{text[:LONGEST_TOLD]}…"
 
 
 def _seen(rows: Iterable[CommandRow]) -> str:

@@ -68,7 +68,12 @@ LISTING: Final = Listing[Device](
         Column(
             key="manufacturer", label=gettext_lazy("Manufacturer"), value=lambda _device: MANUFACTURER, is_shown=False
         ),
-        Column(key="platform", label=gettext_lazy("Platform name"), value=system_of),
+        Column(
+            key="platform",
+            label=gettext_lazy("Platform name"),
+            value=lambda device: system_of(device).replace(" ", "\N{NO-BREAK SPACE}"),
+            told=system_of,
+        ),
         Column(
             key="country",
             label=gettext_lazy("Home country"),

@@ -31,7 +31,7 @@ def _status(identity: Identity) -> Badge | None:
     return status_badge(device) if device else None
 
 
-FOUND_BY: Final = gettext_lazy("Certificate's or device's serial number, user ID")
+FOUND_BY: Final = gettext_lazy("Serial number or user ID")
 WHOSE: Final[Sequence[Column[Identity]]] = (
     Column(key="device", label=gettext_lazy("Device"), value=_device),
     Column(key="user", label=gettext_lazy("User"), value=lambda row: row.enrollment.user.display_name),

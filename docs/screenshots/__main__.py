@@ -13,6 +13,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / "docs" / "pictures"
+FONTS: Final = Path(__file__).with_name("fonts.conf")
 QUALITY: Final = 70
 HEIGHT: Final = 760
 
@@ -20,6 +21,7 @@ HEIGHT: Final = 760
 def main(folder: Path) -> None:
     sys.path.insert(0, str(ROOT))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    os.environ["FONTCONFIG_FILE"] = str(FONTS)
     import django
 
     django.setup()

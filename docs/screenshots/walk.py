@@ -29,6 +29,24 @@ from devices.services.actions import BY_KEY, Order
 order = Order(values={}, actor="admin")
 action_runs.begin(BY_KEY["check-in"], order, chosen=Device.objects.all(), confirmed=None, asked="", language="en")
 """
+# A month before this day, for the dashboard.
+PAST: Final = """
+import random
+from datetime import timedelta
+from django.utils import timezone
+from enrollment.models import Attempt
+DEVICES = [("anna", "iPhone17,1", "26.1"), ("ben", "iPad14,8", "26.1"), ("clara", "Mac16,1", "15.6")]
+ENDS = [("active", "")] * 9 + [("failed", "E-201"), ("failed", "E-303"), ("abandoned", "")]
+dice, now = random.Random(7), timezone.now()
+for name, product, version in DEVICES * 35:
+    state, code = dice.choice(ENDS)
+    at = now - timedelta(minutes=dice.randrange(120, 60 * 24 * 29))
+    Attempt.objects.create(
+        reference=f"{dice.getrandbits(128):032x}", opened_at=at, closed_at=at + timedelta(minutes=2),
+        state=state, last_code=code, address="203.0.113.7", identifier=f"{name}@HOST", domain="HOST",
+        product=product, os_version=version, kind="adde",
+    )
+"""
 NEW_PASSWORD: Final = "a long one of my own"  # noqa: S105 - of an installation that lives for a minute
 ADDE: Final = "Allow Account Driven Apple Device Enrollment"
 Take = Callable[..., None]  # by its name, of another page than the administrator's if it is given
@@ -55,9 +73,14 @@ def begin(page: Page, product: Product, take: Take) -> None:
     page.wait_for_url("**/dashboard")
     take("first-run")
     product.python("from devices.services import seeding; seeding.seed(devices=240, users=60)")
+    product.python(PAST.replace("HOST", HOST))
 
 
 def settings(page: Page, product: Product, take: Take) -> None:
+    page.goto(f"{product.url}/admin/settings/enterprise")
+    page.get_by_label("Enterprise Name").fill("Example Corp")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_contain_text("Saved")
     page.goto(f"{product.url}/admin/settings/ios-mdm")
     page.get_by_label("Enable Account Driven Device Enrollment").check()
     page.get_by_role("button", name="Save").click()
@@ -197,8 +220,6 @@ def services(page: Page, product: Product, take: Take) -> None:
     open_page(page, "Services", "Certificates")
     take("certificates")
     webhook(page, take)
-    open_page(page, "Services", "Overview")
-    take("services")
 
 
 def webhook(page: Page, take: Take) -> None:
@@ -233,6 +254,8 @@ def invitations(page: Page, product: Product, take: Take) -> None:
         page.wait_for_url("**/invitations*")
         reload_until(page, lambda: page.get_by_text("Sent", exact=True).count() > len(invited))
         take("invitations")
+    open_page(page, "Services", "Overview")
+    take("services")
 
 
 def mail(page: Page, product: Product, take: Take, port: int) -> None:

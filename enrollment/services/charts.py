@@ -55,7 +55,7 @@ class Share:
 def over_time(days: Sequence[Day]) -> Chart:
     """One column a day: who enrolled at the bottom, who failed on top of it."""
     top = _nice(max((day.enrolled + day.failed for day in days), default=0))
-    step = WIDTH / max(1, len(days))
+    step = (WIDTH + GAP) / max(1, len(days))  # no gap after the last one
     return Chart(bars=[_bar(day, number * step, step - GAP, HEIGHT / top) for number, day in enumerate(days)], top=top)
 
 

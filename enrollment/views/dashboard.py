@@ -35,6 +35,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     status = dict(Device.Status.choices)
     kinds = dict(Device.EnrollmentType.choices)
     unknown = _("Unknown")
+    versions = charts.shares(fleet.version, {}, unknown=unknown, most=overview.MOST_VERSIONS)
     steps = [] if _has_begun(fleet) else list(first_run.steps())
     context = {
         "steps": [(step, _address(step) if step.page and may_open(step.page) else "") for step in steps],
@@ -45,10 +46,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "pending": sum(fleet.status[each] for each in (Device.Status.VERIFICATION_PENDING, *Device.PROVISIONAL)),
         "retired": fleet.status[Device.Status.RETIRED],
         "groups": (
-            (_("Status"), charts.shares(fleet.status, status, unknown=unknown)),
-            (_("Platform"), charts.shares(fleet.platform, {}, unknown=unknown)),
-            (_("Enrollment kind"), charts.shares(fleet.kind, kinds, unknown=unknown)),
-            (_("OS version"), charts.shares(fleet.version, {}, unknown=unknown, most=overview.MOST_VERSIONS)),
+            (_("Devices by status"), charts.shares(fleet.status, status, unknown=unknown)),
+            (_("Devices by platform"), charts.shares(fleet.platform, {}, unknown=unknown)),
+            (_("Devices by enrollment kind"), charts.shares(fleet.kind, kinds, unknown=unknown)),
+            (_("Devices by OS version"), versions),
         ),
         "chart": charts.over_time(overview.days(now)),
         "failures": [_failure(code, count) for code, count in overview.failures(now)],

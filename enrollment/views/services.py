@@ -41,7 +41,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     found = [_push(), _mail(), *_authority(), *_directories(), *_providers(), *_webhooks()]
     may_open = request.may_open  # type: ignore[attr-defined] # users/middleware.py
     shown = [(each, reverse(f"portal:{each.page}", args=each.of) if may_open(each.page) else "") for each in found]
-    return render(request, "portal/services/overview.html", {"connections": shown})
+    context = {"connections": shown, "was_any_asked": any(each.at for each in found)}
+    return render(request, "portal/services/overview.html", context)
 
 
 def _push() -> Connection:

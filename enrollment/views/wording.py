@@ -24,13 +24,13 @@ CERTIFICATES: Final[dict[str, str | Promise]] = {
     "signing": _("Profile signing certificate"),
 }
 DETAILS: Final[dict[str, str | Promise]] = {
-    "first": _("for the first time"),
-    "kind": _("kind"),
+    "first": _("For the first time"),
+    "kind": _("Kind"),
     "os_version": _("OS version"),
-    "owner": _("owner"),
-    "rule": _("rule"),
-    "serial": _("serial number of the certificate"),
-    "version": _("version"),
+    "owner": _("Owner"),
+    "rule": _("Rule"),
+    "serial": _("Serial number of the certificate"),
+    "version": _("Version"),
 }
 
 

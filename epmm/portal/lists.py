@@ -59,7 +59,17 @@ class Link:
         return self.text
 
 
-Cell = str | int | bool | datetime | Badge | Link | None
+@dataclass(frozen=True, slots=True)
+class Long:
+    """A text that may break anywhere: what it says can be without spaces."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Cell = str | int | bool | datetime | Badge | Link | Long | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,18 +1,22 @@
 """How the portal shows a value: one way for each kind, everywhere."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django import template
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from epmm import markup as formatting
 from epmm.numbers import grouped
-from epmm.portal.lists import Badge, Cell, Link, counted
+from epmm.portal.lists import Badge, Cell, Link, Long, counted
 
+MINUTE: Final = 60
 register = template.Library()
 
 
@@ -32,6 +36,14 @@ def cell(value: Cell) -> SafeString | str:
         case datetime():
             shown = date_format(localtime(value), "SHORT_DATETIME_FORMAT")
             return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), shown)
+        case Badge() | Link() | Long():
+            return _drawn(value)
+        case _:
+            return grouped(value) if isinstance(value, int) else str(value)
+
+
+def _drawn(value: Badge | Link | Long) -> SafeString | str:
+    match value:
         case Badge():
             key = format_html(' id="{}"', value.key) if value.key else ""
             return format_html('<span class="badge {}"{}>{}</span>', value.tone, key, value.shown)
@@ -40,8 +52,17 @@ def cell(value: Cell) -> SafeString | str:
             panel = SafeString(" data-panel") if value.has_panel else ""
             kind = format_html(' class="{}"', "edit") if value.is_edit else ""
             return format_html('<a href="{}"{}{}>{}</a>{}', value.address, kind, panel, value.text, note)
-        case _:
-            return grouped(value) if isinstance(value, int) else str(value)
+        case Long():
+            return format_html('<span class="told">{}</span>', value.text) if value.text else ""
+
+
+@register.filter
+def duration(seconds: int) -> str:
+    """How long something waits: to the second at first, and then roughly."""
+    if seconds < MINUTE:
+        return _("%(seconds)s seconds") % {"seconds": seconds}
+    now = timezone.now()
+    return timesince(now - timedelta(seconds=seconds), now, depth=1)
 
 
 @register.filter

@@ -14,6 +14,7 @@ from enrollment.services import authorities, charts, overview
 from enrollment.services.overview import Day
 from epmm import settings_store
 from epmm.models import Heartbeat
+from epmm.templatetags.portal import duration
 from tests import factories
 from tests.devices.services import rows
 from tests.portal.conftest import SignedIn
@@ -138,6 +139,14 @@ def test_the_state_of_queue_and_push_is_looked_at_apart(
     assert "Working" in text(client.get(f"{DASHBOARD}/state"))
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 seconds"), (60, "1 minute"), (5_400, "1 hour"), (172_800, "2 days")],
+)
+def test_what_waits_for_long_is_not_told_to_the_second(seconds: int, said: str) -> None:
+    assert duration(seconds).replace("\N{NO-BREAK SPACE}", " ") == said
+
+
 def test_a_large_fleet_costs_what_a_small_one_does(signed_in: SignedIn, django_assert_max_num_queries: Any) -> None:
     client = signed_in()
     authorities.device_ca()
@@ -159,6 +168,7 @@ def test_a_chart_ends_above_its_largest_day(largest: int, top: int) -> None:
     chart = charts.over_time([Day(today, largest, 0), Day(today, 0, 1)])
 
     assert chart.top == top
+    assert chart.bars[-1].x + chart.bars[-1].width == pytest.approx(chart.width, abs=0.02)
     for bar in chart.bars:
         assert bar.enrolled_y + bar.enrolled_height == pytest.approx(chart.height, abs=0.02)
         assert bar.failed_y >= 0

@@ -222,7 +222,9 @@ def test_a_phone_is_locked_from_the_portal_and_the_answer_shows(house: House, si
     answer = page(client, device, f"/commands/{row.pk}")
     assert "Lost. Please call." in answer
     assert "Acknowledged" in answer
-    assert "command.queued" in page(client, device, "/logs")
+    logs = page(client, device, "/logs")
+    assert "command.queued" in logs
+    assert '<span class="badge good">Success</span>' in logs
     assert "Device can be reached (TokenUpdate)" in page(client, device, "/enrollment")
     declared = page(client, device, "/declarations")
     assert "<strong>Device</strong>" in declared

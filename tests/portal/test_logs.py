@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
 from devices.models import Broadcast, Command, Device
 from devices.services import broadcast
@@ -202,7 +203,7 @@ def test_an_attempt_tells_each_step_and_what_to_do(signed_in: SignedIn, django_a
         page = text(client.get(f"{ENROLLMENT}/{row.pk}"))
     assert page.index("<td>Discovery</td>") < page.index("<td>Checks of person and device</td>")
     assert page.count("The person lacks the role for this enrollment.") == 2
-    assert '<p class="quiet">kind: Account-driven device enrollment</p>' in page
+    assert '<p class="quiet">Kind: Account-driven device enrollment</p>' in page
     assert client.get(f"{ENROLLMENT}/{row.pk + 1}").status_code == 404
 
 
@@ -214,7 +215,7 @@ def test_the_steps_of_an_attempt_are_named_in_the_language_of_the_reader(signed_
 
     page = text(signed_in().get(f"{ENROLLMENT}/{row.pk}", headers={"Accept-Language": "de"}))
     assert "<td>Anmeldeseite angezeigt</td>" in page
-    assert '<p class="quiet">zum ersten Mal: ja</p>' in page
+    assert '<p class="quiet">Zum ersten Mal: ja</p>' in page
     assert "<td>of_an_earlier_release</td>" in page
     assert '<p class="quiet">seconds: 3</p>' in page
 
@@ -233,6 +234,29 @@ def test_many_attempts_cost_what_few_do(signed_in: SignedIn, django_assert_max_n
     with django_assert_max_num_queries(12):
         page = client.get(ENROLLMENT)
     assert len(page.content) < 60_000
+
+
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        ({"from": "EMPLOYEE", "to": "COMPANY", "note": "bought"}, "EMPLOYEE → COMPANY"),
+        ({"from": "", "to": 7}, "\N{EN DASH} → 7"),
+        ({"terms": {"from": False, "to": True}}, "terms: false → true"),
+        (
+            {"name": [None, "Ticket system"], "events": [["a"], ["a", "b"]]},
+            'name: Ticket system, events: [["a"], ["a", "b"]]',
+        ),
+        ({"from": "a", "to": "b", "by": 3}, "from: a, to: b, by: 3"),
+        ({"user": None, "kinds": [], "number": 0}, "number: 0"),
+        ({"note": "bought"}, ""),
+    ],
+)
+def test_details_of_a_change_are_what_was_and_what_is(signed_in: SignedIn, details: dict[str, Any], said: str) -> None:
+    client = signed_in()
+    entry("anna", details=details)
+
+    row = text(client.get(f"{AUDIT}?columns=details&subject=anna")).partition("<tbody>")[2]
+    assert re.findall(r"<td>(.*?)</td>", row) == [f'<span class="told">{escape(said)}</span>' if said else ""]
 
 
 # --- MDM command queue ------------------------------------------------------------------------------------------------
@@ -258,7 +282,7 @@ def test_ticked_commands_are_cancelled_after_a_question(signed_in: SignedIn, mon
     broadcast.work(broadcast.begin("SecurityInfo", selection={}, actor="admin").pk)
 
     for typed, whose in {"C02anna": ["anna"], "ben": ["ben"], "C02": []}.items():
-        assert re.findall(r"<td>(\w+)&#x27;s</td>", text(client.get(QUEUE, {"q": typed}))) == whose
+        assert re.findall(r'<td><a href="[^"]+">(\w+)&#x27;s</a></td>', text(client.get(QUEUE, {"q": typed}))) == whose
     asked = text(client.post(f"{QUEUE}/cancel", {"all": "1", "matching": "q=ben&state=0"}))
     assert "SecurityInfo (ben&#x27;s)" in asked
     chosen = re.search(r'name="chosen" value="([^"]+)"', asked)

@@ -17,7 +17,7 @@ from tests.flows.house import switch
 from tests.portal import inhabited
 from tests.portal.conftest import SignedIn
 from tests.portal.pages import text
-from users.models import AdminRole, IdentityProvider
+from users.models import AdminRole, DirectorySync, IdentityProvider
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "/admin/services/certificates"
@@ -43,6 +43,7 @@ def test_connections_and_whether_they_stand(signed_in: SignedIn, django_assert_m
     told = ("Apple&#x27;s push service", "Not installed", "Not set up", "Not reached", "contact LDAP server", "SIEM")
     assert [each for each in told if each not in page] == []
     assert f'href="{PAGE}"' in page
+    assert "Last asked" not in page
 
     switch("mail.host", "mail.example.test")
     switch("mail.from", "epmm@example.test")
@@ -50,6 +51,8 @@ def test_connections_and_whether_they_stand(signed_in: SignedIn, django_assert_m
     page = text(reader.get(OVERVIEW))
     assert "Not set up" not in page
     assert f'href="{PAGE}"' not in page
+    DirectorySync.objects.update(ended_at=timezone.now())
+    assert "Last asked" in text(reader.get(OVERVIEW))
 
 
 @pytest.mark.parametrize("page", ["", "/ldap", "/providers", "/webhooks"])

@@ -1,7 +1,7 @@
 """Logs > Audit Logs (portal specification, section 14)."""
 
 import json
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from epmm import audit
 from epmm.models import AuditEntry, AuditExport
 from epmm.portal.filters import Filters
-from epmm.portal.lists import Badge, Column, Listing
+from epmm.portal.lists import Badge, Column, Listing, Long
 from users.services import audit_export, audit_search
 from users.services.audit_export import ExportRefused
 from users.views.dialogs import administrator
@@ -27,13 +27,28 @@ TONES: Final = {
 SHOWN_DETAILS: Final = 200
 
 
-def _details(entry: AuditEntry) -> str:
-    text = ", ".join(
-        f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-        for name, value in entry.details.items()
-        if name != audit.NOTE
-    )
+def status(entry: AuditEntry) -> Badge:
+    return Badge(entry.get_status_display(), TONES.get(AuditEntry.Status(entry.status), "plain"))
+
+
+def details(entry: AuditEntry) -> str:
+    told = {name: value for name, value in entry.details.items() if name != audit.NOTE}
+    named = (f"{name}: {_said(value)}" for name, value in told.items() if value not in (None, "", [], {}))
+    text = _said(told) if told.keys() == {"from", "to"} else ", ".join(named)
     return text if len(text) <= SHOWN_DETAILS else f"{text[:SHOWN_DETAILS]}…"
+
+
+def _said(value: Any) -> str:
+    match value:
+        case {"from": before, "to": after, **others} if not others:
+            return f"{_said(before)} → {_said(after)}"
+        case [None, after]:  # of something new, which was nothing before
+            return _said(after)
+        case None | "":
+            return "\N{EN DASH}"
+        case str():
+            return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 LISTING: Final = Listing[AuditEntry](
@@ -49,11 +64,11 @@ LISTING: Final = Listing[AuditEntry](
         Column(
             key="status",
             label=_("Status"),
-            value=lambda entry: Badge(entry.get_status_display(), TONES.get(AuditEntry.Status(entry.status), "plain")),
+            value=status,
             order="status",
             then="at",
         ),
-        Column(key="details", label=_("Details"), value=_details),
+        Column(key="details", label=_("Details"), value=lambda entry: Long(details(entry)), told=details),
         Column(key="note", label=_("Note"), value=lambda entry: str(entry.details.get(audit.NOTE, ""))),
     ),
     sorted_by="-at",
