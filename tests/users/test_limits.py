@@ -145,9 +145,19 @@ def test_a_limit_that_is_made_wider_lets_in_at_once_whom_the_narrow_one_kept_wai
     guesses(ACCOUNT.at_once + 1)
 
     change(ACCOUNT.hourly, 3600)
+    assert outcome(password="wrong", address=HOTEL) == "WrongCredentials"
     with pytest.raises(TooManyAttempts) as refusal:
         tries(address=HOTEL)
     assert refusal.value.seconds == 1
+
+
+def test_a_clock_that_is_put_back_keeps_nobody_out_until_it_is_as_late_again(alice: User) -> None:
+    guesses(ACCOUNT.at_once + 1)
+    SignInBudget.objects.update(spent_until=F("spent_until") + timedelta(hours=30))
+
+    assert [outcome(password="wrong", address=HOTEL) for _ in range(2)] == ["WrongCredentials", "TooManyAttempts"]
+    SignInBudget.objects.update(spent_until=F("spent_until") - ACCOUNT.every)
+    assert outcome(address=HOTEL) == "in"
 
 
 def test_an_administrator_gives_somebody_under_attack_a_fresh_start(alice: User) -> None:

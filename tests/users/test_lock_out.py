@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from epmm import limit_options, settings_store
@@ -48,6 +49,18 @@ def test_a_locked_attempt_changes_nothing() -> None:
             fail(1)
 
     assert counted.get() == before
+
+
+@pytest.mark.django_db
+def test_a_lock_of_before_the_clock_was_put_back_is_none_and_the_next_failure_locks_anew() -> None:
+    fail(6)
+    ahead = timedelta(hours=2)
+    SignInFailures.objects.update(last_at=F("last_at") + ahead, locked_until=F("locked_until") + ahead)
+
+    fail(1)
+    with pytest.raises(TooManyAttempts) as refusal:
+        fail(1)
+    assert refusal.value.seconds == 60
 
 
 @pytest.mark.django_db

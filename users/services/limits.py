@@ -62,8 +62,9 @@ def spend(limit: Limit, whom: str, now: datetime) -> None:
     now = max(now, timezone.now())  # whoever has waited for the row is not measured by when they came
     every = limit.every
     most = now + limit.at_once * every
-    # what was used up of a limit that held less, or filled more slowly, is all of this one at most
-    spent_until = min(max(row.spent_until, now), most) + every
+    # Where the clock was put back, or the limit held more, this attempt is the last, and the next comes back as ever.
+    is_ahead = row.spent_until > most + every
+    spent_until = most if is_ahead else max(row.spent_until, now) + every
     wait = (spent_until - most).total_seconds()
     if wait > 0:
         raise TooManyAttempts(math.ceil(wait), limit=limit.name, is_news=is_news(row.noted_at, now))

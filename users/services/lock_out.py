@@ -26,6 +26,7 @@ from users.services.limits import Limit
 LONGEST_LOCK: Final = timedelta(hours=1)
 KEPT: Final = timedelta(days=1)
 MOST_ROWS: Final = 100_000
+SKEW: Final = timedelta(minutes=1)  # of the clocks of several servers
 TRIM_EVERY: Final = 100  # rows; the bound may be passed by as many
 
 
@@ -85,10 +86,11 @@ def _held_to(name: str, address: str | None, browser: str, *, trusts_networks: b
 def _count(counted: Counted, now: datetime) -> tuple[SignInFailures, bool]:
     rows = SignInFailures.objects.select_for_update()
     row, is_new = rows.get_or_create(name_hash=counted.name_hash, address=counted.where)
-    if row.locked_until is not None and now < row.locked_until:
+    was_ahead = row.last_at > now + SKEW  # the clock was put back: a lock of then would last until it is as late again
+    if row.locked_until is not None and now < row.locked_until and not was_ahead:
         seconds = math.ceil((row.locked_until - now).total_seconds())
         raise TooManyAttempts(seconds, limit="failures", is_news=limits.is_news(row.noted_at, now))
-    row.count = row.count + 1 if now - _last(row) < window() else 1
+    row.count = row.count + 1 if was_ahead or now - _last(row) < window() else 1
     row.last_at = now
     is_locked = row.count >= settings_store.read(limit_options.FAILED_ATTEMPTS)
     row.locked_until = now + lock_after(row.count) if is_locked else None
