@@ -86,7 +86,7 @@ def _play(
     here: Site,
 ) -> None:
     with ExitStack() as stack:
-        empty = stack.enter_context(yardstick.running(here))
+        empty = stack.enter_context(yardstick.running(here.directory, here.environment))
         playing = [stack.enter_context(_contestant(each, options, here, empty)) for each in both]
         ours, peer = playing[0], playing[1] if len(playing) > 1 else None
         for each in playing:  # caches fill, statements are prepared

@@ -60,8 +60,8 @@ class Report:
     def _beside_recorded(
         self, recorded: Recorded, scenario: Scenario, at_once: int, ours: Mapping[str, Figure]
     ) -> dict[str, float]:
-        cpu, rate = ours["cpu"].median, ours["per_second"].median
-        told = recorded.ratios(scenario.name, at_once, cpu=cpu, per_second=rate)
+        cpu, rate, empty = (ours[name].median for name in ("cpu", "per_second", "empty"))
+        told = recorded.ratios(scenario.name, at_once, cpu=cpu, per_second=rate, empty=empty)
         if told:
             then = f"CPU {told['cpu_us']} us; {told['per_second']} requests/s"
             self.say(f"  recorded, not measured now: {then}; {_of(told)}\n")

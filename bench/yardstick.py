@@ -7,15 +7,16 @@ of what it costs is the kernel's: machines on which plistlib takes the same time
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from bench import processes
 from bench.load import HAS_WRK
 from bench.processes import Running
-from bench.site import HERE, Site
+from bench.site import HERE
 from tests.ports import free_port
 
 REFERENCE: Final = 26.0  # microseconds of processor time for each answer, 32 at once, where the budgets were set
@@ -36,7 +37,7 @@ class Yardstick:
 
 
 @contextmanager
-def running(site: Site) -> Iterator[Yardstick | None]:
+def running(directory: Path, environment: Mapping[str, str]) -> Iterator[Yardstick | None]:
     """None where there is no wrk: the other client takes as long as what it measures."""
     if not HAS_WRK:
         yield None
@@ -44,6 +45,6 @@ def running(site: Site) -> Iterator[Yardstick | None]:
     port = free_port()
     words = [sys.executable, "-m", "uvicorn", "bench.empty:app", "--port", str(port)]
     words += ["--no-access-log", "--log-level", "error"]
-    log = site.directory / "empty.log"
-    with processes.running(words, environment=site.environment, log=log, url=f"http://{HERE}:{port}/") as server:
+    url = f"http://{HERE}:{port}/"
+    with processes.running(words, environment=environment, log=directory / "empty.log", url=url) as server:
         yield Yardstick(server)

@@ -54,6 +54,7 @@ def missing(service: str) -> str | None:
             | "pgbouncer"
             | "systemd-analyze"
             | "slapd"
+            | "wrk"
         ):
             return None if shutil.which(service, path=PROGRAMS) else f"no program {service}"
         case "lemonldap" | "samba":

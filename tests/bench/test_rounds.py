@@ -1,6 +1,7 @@
 """The rounds themselves, as short as can be: on SQLite, and with the client that needs nothing installed."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench import scenarios
+from bench import scenarios, yardstick
 from bench.recorded import Recorded
 from bench.rounds import Match, Round, ratio
 from tests.epmm.processes import ROOT
@@ -33,7 +34,7 @@ def test_a_round_checks_its_answers_and_tells_its_figures(tmp_path: Path) -> Non
     assert played["epmm"]["cpu"]["median"] == played["epmm"]["app"]["median"]
     assert {"cpu", "per_second"} == played["noise"].keys()
     assert "not measured in this run" in told["recorded"]
-    assert played["recorded"].keys() == {"cpu_us", "per_second", "ratio_rps", "ratio_cpu"}
+    assert played["recorded"] == {}  # without wrk nobody knows how fast this machine is
     memory = told["memory"]["epmm"]
     assert len(memory["after_rounds"]) >= 3  # the one that warms up, and A A
     assert min(memory["before"], *memory["after_rounds"]) > 10
@@ -41,13 +42,20 @@ def test_a_round_checks_its_answers_and_tells_its_figures(tmp_path: Path) -> Non
     assert scenarios.BY_NAME["mdm-signature"].budget == {}
 
 
-def test_what_is_recorded_is_compared_with_as_if_on_this_machine() -> None:
-    recorded = Recorded({"cpu_us_and_requests_per_second": {"idle-one": {"2": [100, 3000]}}}, slower=2.0)
+@pytest.mark.service("wrk")
+def test_an_empty_answer_takes_some_microseconds(tmp_path: Path) -> None:
+    with yardstick.running(tmp_path, dict(os.environ)) as empty:
+        assert empty is not None
+        assert 1 < empty.microseconds() < 10_000
 
-    ratios = recorded.ratios("idle-one", 2, cpu=100, per_second=1000)
+
+def test_what_is_recorded_is_compared_with_as_if_on_this_machine() -> None:
+    recorded = Recorded({"cpu_empty_and_requests_per_second": {"idle-one": {"2": [100, 26, 3000]}}})
+
+    ratios = recorded.ratios("idle-one", 2, cpu=100, per_second=1000, empty=52)
     assert ratios["ratio_cpu"] == 2
     assert ratios["ratio_rps"] == pytest.approx(2 / 3)
-    assert recorded.ratios("idle-one", 3, cpu=100, per_second=1000) == {}
+    assert recorded.ratios("idle-one", 3, cpu=100, per_second=1000, empty=52) == {}
 
 
 def played(*cpu: float) -> list[Round]:
