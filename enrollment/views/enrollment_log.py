@@ -1,6 +1,7 @@
 """Logs > Enrollment log: attempts, and the trace of one with what to do (portal specification, section 16)."""
 
 from typing import Final
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -75,17 +76,35 @@ def attempts(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 @require_safe
 def attempt(request: HttpRequest, number: int) -> HttpResponse:
     found = get_object_or_404(Attempt.objects.select_related("user", "enrollment__device"), pk=number)
-    device = found.enrollment.device if found.enrollment else None
     reason = BY_CODE.get(found.last_code)
     context = {
         "attempt": found,
         "state": _state(found),
         "kind": _kind(found),
-        "device": device,
+        "person": _user(request, found),
+        "device": _device(request, found),
         "reason": reason,
         "steps": [(step, step_name(step), _result(step), advice(step), details(step)) for step in found.steps.all()],
     }
     return render(request, "portal/logs/attempt.html", context)
+
+
+def _user(request: HttpRequest, attempt: Attempt) -> Cell:
+    user = attempt.user
+    if user is None:
+        return None
+    return _led(request, f"{user.display_name} ({user.user_id})", "users-edit", user.pk)
+
+
+def _device(request: HttpRequest, attempt: Attempt) -> Cell:
+    device = attempt.enrollment.device if attempt.enrollment else None
+    return _led(request, str(device), "devices-details", device.uuid) if device else None
+
+
+def _led(request: HttpRequest, text: str, page: str, of: int | UUID) -> Cell:
+    """A link for who may open where it leads."""
+    may_open = request.may_open(page)  # type: ignore[attr-defined] # users/middleware.py
+    return Link(text, reverse(f"portal:{page}", args=[of])) if may_open else text
 
 
 def _result(step: AttemptStep) -> Badge:

@@ -207,6 +207,22 @@ def test_an_attempt_tells_each_step_and_what_to_do(signed_in: SignedIn, django_a
     assert client.get(f"{ENROLLMENT}/{row.pk + 1}").status_code == 404
 
 
+def test_an_attempt_leads_to_its_person_and_device_whoever_may_see_them(signed_in: SignedIn) -> None:
+    enrollment = rows.enrolled()
+    device = enrollment.device
+    assert device is not None
+    row = attempt("anna@a.test", user=enrollment.user, enrollment=enrollment)
+    address = f"{ENROLLMENT}/{row.pk}"
+
+    page = text(signed_in().get(address))
+    assert f'<a href="/admin/users/{enrollment.user.pk}">' in page
+    assert f'<a href="/admin/devices/{device.uuid}">' in page
+    page = text(signed_in("reader", roles=[AdminRole.LOGS_VIEW]).get(address))
+    assert enrollment.user.user_id in page
+    assert "/admin/users/" not in page
+    assert "/admin/devices/" not in page
+
+
 def test_the_steps_of_an_attempt_are_named_in_the_language_of_the_reader(signed_in: SignedIn) -> None:
     row = attempt("anna@a.test")
     row.steps.create(step="sign_in_page", result=AttemptStep.Result.OK)

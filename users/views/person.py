@@ -101,7 +101,7 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
                 return redirect("portal:users-edit", user.pk)
     actions = [action for action in LISTING.actions if permissions.may_open(request, action.name)]
     context = {"person": user, "name": name, "form": form, "values": values, "may_manage": may_manage}
-    context["actions"] = actions
+    context |= {"actions": actions, "may_see_users": permissions.may_open(request, "users")}
     return render(
         request, "portal/people/person.html", context | _state(user) | _devices(request, user) | _access(request, user)
     )
