@@ -25,7 +25,7 @@ class AttributeForm(forms.Form):
         help_text=gettext_lazy("Letters, digits and _; searched as custom.device.name or custom.user.name."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
     )
-    subject = forms.ChoiceField(label=gettext_lazy("Of"), choices=CustomAttribute.Subject.choices)
+    subject = forms.ChoiceField(label=gettext_lazy("Applies to"), choices=CustomAttribute.Subject.choices)
     kind = forms.ChoiceField(label=gettext_lazy("Type"), choices=CustomAttribute.Kind.choices)
     description = forms.CharField(label=gettext_lazy("Description"), max_length=LONGEST_DESCRIPTION, required=False)
 

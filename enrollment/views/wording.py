@@ -18,7 +18,7 @@ VALUES: Final[dict[str, str | Promise]] = {**KINDS, **TEXTS, **dict(Device.Owner
 CERTIFICATES: Final[dict[str, str | Promise]] = {
     "device_ca": _("Device CA"),
     "scep_ra": _("SCEP registration authority"),
-    "profile_signer": _("Profile signer"),
+    "profile_signer": _("Profile signer, made by this server"),
     "push": _("MDM certificate"),
     "tls": "HTTPS",
     "signing": _("Profile signing certificate"),
