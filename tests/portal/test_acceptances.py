@@ -119,4 +119,4 @@ def test_the_enrollment_of_a_device_tells_which_version_was_accepted(signed_in: 
 
     page = text(signed_in().get(f"/admin/devices/{device.uuid}/enrollment"))
     version = Acceptance.objects.get(user__user_id="anna").policy.version
-    assert f"kind: Terms of Service, version: {version}" in page
+    assert f"Kind: Terms of Service, Version: {version}" in page
