@@ -26,7 +26,6 @@ from users.services.limits import Limit
 LONGEST_LOCK: Final = timedelta(hours=1)
 KEPT: Final = timedelta(days=1)
 MOST_ROWS: Final = 100_000
-SKEW: Final = timedelta(minutes=1)  # of the clocks of several servers
 TRIM_EVERY: Final = 100  # rows; the bound may be passed by as many
 
 
@@ -86,7 +85,9 @@ def _held_to(name: str, address: str | None, browser: str, *, trusts_networks: b
 def _count(counted: Counted, now: datetime) -> tuple[SignInFailures, bool]:
     rows = SignInFailures.objects.select_for_update()
     row, is_new = rows.get_or_create(name_hash=counted.name_hash, address=counted.where)
-    was_ahead = row.last_at > now + SKEW  # the clock was put back: a lock of then would last until it is as late again
+    now = max(now, timezone.now())  # as `limits` has it: the row may have been waited for
+    # The clock was put back: a lock of then would last until it is as late again.
+    was_ahead = row.last_at > now + limits.SKEW
     if row.locked_until is not None and now < row.locked_until and not was_ahead:
         seconds = math.ceil((row.locked_until - now).total_seconds())
         raise TooManyAttempts(seconds, limit="failures", is_news=limits.is_news(row.noted_at, now))
