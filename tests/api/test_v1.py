@@ -199,6 +199,8 @@ def test_labels_of_several_devices(connector: Script, phone: Device) -> None:
     assert members >= {(each.pk, device.pk) for each in (sales, pilot) for device in (phone, other)}
     assert connector.ask("PUT", f"{where}?action=remove").json() == {"messages": {"message": "Done."}}
     assert not LabelMember.objects.filter(label__in=[sales, pilot]).exists()
+    calls = AuditEntry.objects.filter(action="api.call").order_by("-pk")[:2]
+    assert [each.details["parameters"] for each in calls] == [{"action": "remove"}, {"action": "apply"}]
     assert connector.ask("PUT", f"{where}?action=remove").status_code == 409
     assert connector.ask("PUT", f"dm/labels/Sales team/{NOBODY}?action=apply").status_code == 404
     assert connector.ask("PUT", f"dm/labels/nothing/{phone.uuid}?action=apply").status_code == 404
