@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F, Max, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -135,14 +135,19 @@ def _refund(counted: Counted) -> None:
 
 def locked_until(names: Iterable[str]) -> datetime | None:
     """Until when the last of these names is locked, from whatever address."""
-    rows = SignInFailures.objects.filter(name_hash__in=[*map(_name_hash, names)], locked_until__gt=timezone.now())
+    rows = SignInFailures.objects.filter(_is_locked(), name_hash__in=[*map(_name_hash, names)])
     return rows.aggregate(last=Max("locked_until"))["last"]  # type: ignore[no-any-return] # of an aggregate
 
 
 def locks(name: str, address: str | None) -> QuerySet[SignInFailures]:
     """For one who calls from this address; there is at most one."""
-    rows = SignInFailures.objects.filter(name_hash=_name_hash(name), address=network(address))
-    return rows.filter(locked_until__gt=timezone.now())
+    return SignInFailures.objects.filter(_is_locked(), name_hash=_name_hash(name), address=network(address))
+
+
+def _is_locked() -> Q:
+    """As `_count` takes it."""
+    now = timezone.now()
+    return Q(locked_until__gt=now, last_at__lte=now + limits.SKEW)
 
 
 def unlock(names: Iterable[str]) -> int:
