@@ -22,9 +22,11 @@ apt_install() {
 }
 
 # Prints a Python that is new enough and can make virtual environments.  The distribution's comes first: it is built with
-# the optimizations that version managers leave out, a third faster.
+# the optimizations that version managers leave out, a third faster.  Not that of macOS: until Apple's developer tools are
+# there it is a window which offers them.
 find_python() {
-    for python in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do
+    [ "$(uname)" = Darwin ] && first= || first=/usr/bin/python3
+    for python in $first python3 python3.13 python3.12 python3.11; do
         if "$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             echo "$python"
             return
@@ -35,7 +37,7 @@ find_python() {
 
 need_python() {
     # Debian packs what makes virtual environments apart from Python itself
-    if ! /usr/bin/python3 -c 'import ensurepip' 2>/dev/null && can_apt_install; then
+    if can_apt_install && ! /usr/bin/python3 -c 'import ensurepip' 2>/dev/null; then
         apt_install python3-venv || true
     fi
     find_python && return

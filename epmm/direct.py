@@ -100,7 +100,7 @@ class DirectProtocol(ImpatientProtocol):
 
     def on_message_begin(self) -> None:
         """What ASGI needs besides is made where ASGI is needed."""
-        self._is_in_head = True
+        self._head_begins()
         self.url = b""
         self.expect_100_continue = False
         self.headers = []

@@ -37,8 +37,10 @@ class ImpatientProtocol(HttpToolsProtocol):
         super().data_received(data)
         if not self._is_in_head:
             is_at_rest = getattr(self.cycle, "response_complete", False)  # none before the first request
-            if is_at_rest and self.timeout_keep_alive_task is None:
-                self._begin()  # line ends between two requests, which end uvicorn's own patience
+            if is_at_rest and self.timeout_keep_alive_task is None and self._running_out is None:
+                # Line ends between two requests, or what is left of a body that was answered before its end: both end
+                # uvicorn's own patience.
+                self._running_out = self.loop.call_later(HEAD_SECONDS, self.transport.close)
             return
         # What begins in this piece may be all of a head and much of its body: only a head that goes on is counted.
         if before is None or self._running_out is not before:
@@ -51,11 +53,15 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._is_in_head = True
+        self._head_begins()
 
     def on_headers_complete(self) -> None:
         self._done()
         super().on_headers_complete()
+
+    def _head_begins(self) -> None:
+        self._done()  # with what ran for whatever came before it
+        self._is_in_head = True
 
     def _begin(self) -> None:
         """Time runs for what has not come in one piece: nearly every head has."""

@@ -1,6 +1,6 @@
 """What a call says about devices: which of them, in which order."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -88,11 +88,23 @@ def with_macs(addresses: Iterable[str]) -> QuerySet[Device]:
     return Device.objects.filter(wifi_mac__in=digits).select_related("user").defer("details")
 
 
+def devices_with_macs(addresses: Sequence[str]) -> list[Device]:
+    """One for each, by one statement, as no index leads to them.  Raises ApiError.
+
+    Whoever enrolled again is there twice: the one that stands goes first, then the latest.
+    """
+    found: dict[str, Device] = {}
+    for each in with_macs(addresses).order_by(Case(When(status=Device.Status.RETIRED, then=1), default=0), "-pk"):
+        found.setdefault(each.wifi_mac, each)
+    try:
+        return [found[hardware_address(address) or ""] for address in addresses]
+    except KeyError:
+        raise _unknown() from None
+
+
 def device_with_mac(address: str) -> Device:
-    """Whoever enrolled again is there twice: the one that stands goes first, then the latest.  Raises ApiError."""
-    found = with_macs([address]).order_by(Case(When(status=Device.Status.RETIRED, then=1), default=0), "-pk").first()
-    if found is None:
-        raise _unknown()
+    """Raises ApiError."""
+    (found,) = devices_with_macs([address])
     return found
 
 

@@ -20,6 +20,7 @@ from epmm import audit, masking, options, settings_store
 from epmm.api.errors import ApiError, bad_parameter
 from epmm.api.paging import LARGEST_PAGE, Window
 from epmm.client_address import client_address
+from epmm.numbers import grouped
 from users.api.base import LONGEST_REASON
 from users.api.v1 import SOURCES, V1View, known
 from users.models import User
@@ -81,8 +82,12 @@ class OfLabel(_Devices):
         action = LABELLED.get(self.parameters.text("action").strip().lower())
         if action is None:
             raise bad_parameter("action", _("action is apply or remove."))
-        found = [labels.find(each) for each in names.split(",")]
-        subjects = actions.subjects([asked.device(uuid) for uuid in dict.fromkeys(uuids.split(","))])
+        named, of = names.split(","), dict.fromkeys(uuids.lower().split(","))
+        if len(named) * len(of) > listing.MOST_CHOSEN:
+            sentence = _("One call does at most {n} things: labels times devices.")
+            raise ApiError(400, "too.many", sentence.format(n=grouped(listing.MOST_CHOSEN)))
+        found = [labels.find(each) for each in named]
+        subjects = actions.subjects([asked.device(uuid) for uuid in of])
         outcomes = [
             (label, outcome)
             for label in found
@@ -166,9 +171,15 @@ class UnlockDevice(Order):
 class SendMessage(V1View):
     def post(self, _request: Request) -> Response:
         uuids = self.parameters.several("deviceUuid")
-        uuids += [str(asked.device_with_mac(mac).uuid) for mac in self.parameters.several("deviceWiFiMacAddress")]
-        if not 0 < len(uuids) <= listing.MOST_CHOSEN:
+        macs = self.parameters.several("deviceWiFiMacAddress")
+        if not uuids and not macs:
             raise bad_parameter("deviceUuid", _("deviceUuids names at least one device."))
+        if len(uuids) + len(macs) > listing.MOST_CHOSEN:
+            sentence = _("deviceUuids names at most {n} devices.").format(n=grouped(listing.MOST_CHOSEN))
+            raise bad_parameter("deviceUuid", sentence)
+        named = {uuid.lower() for uuid in uuids}  # whoever is named in both ways gets one message
+        others = dict.fromkeys(str(device.uuid) for device in asked.devices_with_macs(macs))
+        uuids += [uuid for uuid in others if uuid not in named]
         address = client_address(self.request._request)
         results = carry_out(KNOWN["SEND_MESSAGE"], "SEND_MESSAGE", uuids, self.parameters, self.actor, address)
         said = [f"{uuid}: {sentence}" for uuid, (_word, sentence) in results.items()]

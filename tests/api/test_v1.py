@@ -5,7 +5,9 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
+from devices.api import asked
 from devices.models import Command, Device, Enrollment, LabelMember
 from devices.services import labels, seeding
 from epmm import mail_options, options, settings_store
@@ -172,6 +174,17 @@ def test_of_several_with_an_address_the_one_that_stands_is_meant(connector: Scri
     assert connector.get(f"dm/devices/mac/{MAC}")["device"]["uuid"] == str(newer.uuid)
 
 
+def test_many_addresses_are_looked_for_at_once(
+    connector: Script, phone: Device, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    other = Device.objects.exclude(pk=phone.pk)[0]
+    Device.objects.filter(pk=other.pk).update(wifi_mac="0123456789AB")
+
+    with django_assert_num_queries(1):  # each would look through all devices
+        found = asked.devices_with_macs(["01:23:45:67:89:ab", MAC, MAC.lower()])
+    assert found == [other, phone, phone]
+
+
 def test_labels_of_several_devices(connector: Script, phone: Device) -> None:
     other = Device.objects.filter(status="ACTIVE").exclude(pk=phone.pk)[0]
     sales, pilot = labels.create("Sales team", actor="test"), labels.create("Pilot/1", actor="test")
@@ -186,10 +199,14 @@ def test_labels_of_several_devices(connector: Script, phone: Device) -> None:
     assert members >= {(each.pk, device.pk) for each in (sales, pilot) for device in (phone, other)}
     assert connector.ask("PUT", f"{where}?action=remove").json() == {"messages": {"message": "Done."}}
     assert not LabelMember.objects.filter(label__in=[sales, pilot]).exists()
+    calls = AuditEntry.objects.filter(action="api.call").order_by("-pk")[:2]
+    assert [each.details["parameters"] for each in calls] == [{"action": "remove"}, {"action": "apply"}]
     assert connector.ask("PUT", f"{where}?action=remove").status_code == 409
     assert connector.ask("PUT", f"dm/labels/Sales team/{NOBODY}?action=apply").status_code == 404
     assert connector.ask("PUT", f"dm/labels/nothing/{phone.uuid}?action=apply").status_code == 404
     assert connector.ask("PUT", "dm/labels/Sales team?action=apply").status_code == 404
+    many = ",".join(["Sales team"] * 501)
+    assert connector.ask("PUT", f"dm/labels/{many}/{phone.uuid},{other.uuid}?action=apply").status_code == 400
 
 
 def test_registering_a_device(connector: Script) -> None:
@@ -277,7 +294,10 @@ def test_a_message_to_many(connector: Script, phone: Device) -> None:
     by_mac = f"dm/bulk/sendmessage/?mode=pns&message=Hello&deviceWiFiMacAddress={MAC}"
     assert str(phone.uuid) in connector.ask("POST", by_mac).json()["messages"]["message"][0]
     assert connector.ask("POST", by_mac.replace(MAC, "000000000000")).status_code == 404
-    form: Any = f"mode=email&message=Hello&subject=News&deviceUuid={phone.uuid}&deviceUuid={NOBODY}".encode()
+    many = ",".join(f"{number:012x}" for number in range(1_001))
+    assert connector.ask("POST", by_mac.replace(MAC, many)).status_code == 400
+    both = f"deviceUuid={phone.uuid}&deviceWiFiMacAddress={MAC},{MAC.lower()}"
+    form: Any = f"mode=email&message=Hello&subject=News&{both}&deviceUuid={NOBODY}".encode()
     response = connector.ask(
         "POST", "dm/bulk/sendmessage/", form, content_type="application/x-www-form-urlencoded", **JSON
     )

@@ -14,9 +14,11 @@ from tests.ports import free_port
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["path"] == "/too-large":
+        return await respond(send, 413, b"", "", ())
     while (await receive()).get("more_body"):
         pass
-    await respond(send, 200, b"", "", ())
+    return await respond(send, 200, b"", "", ())
 
 
 async def closed_after(port: int, *said: bytes, within: float = 5) -> bytes:
@@ -104,6 +106,25 @@ def test_a_large_body_in_the_first_piece_is_none_of_the_headers() -> None:
     whole = b"PUT / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3000000\r\n\r\n" + bytes(3_000_000)
 
     assert served(lambda port: closed_after(port, whole)).startswith(b"HTTP/1.1 200 ")
+
+
+def test_what_is_left_of_a_body_that_has_its_answer_is_none_of_the_headers() -> None:
+    async def story(port: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"PUT /too-large HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n")
+        said = await reader.readuntil(b"\r\n\r\n")
+        for _ in range(30):
+            writer.write(bytes(100_000))
+            await writer.drain()
+            await asyncio.sleep(0.001)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        try:
+            return said + await asyncio.wait_for(reader.read(), 5)
+        finally:
+            writer.close()
+
+    told = served(story, timeout_keep_alive=60)
+    assert [line.split()[1] for line in told.split(b"\r\n") if line.startswith(b"HTTP/1.1")] == [b"413", b"200"]
 
 
 def test_descriptors_are_taken_as_far_as_they_are_given() -> None:

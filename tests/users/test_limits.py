@@ -160,6 +160,22 @@ def test_a_clock_that_is_put_back_keeps_nobody_out_until_it_is_as_late_again(ali
     assert outcome(address=HOTEL) == "in"
 
 
+def test_servers_whose_clocks_differ_a_little_give_nobody_room_by_taking_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    def tries_there(ahead: timedelta) -> str:
+        monkeypatch.setattr(limits, "timezone", SimpleNamespace(now=lambda: now + ahead))
+        try:
+            limits.spend(ALL, "", now)
+        except TooManyAttempts:
+            return "refused"
+        return "let in"
+
+    change(ALL.most, 50)
+    now, ahead = timezone.now(), 30 * ALL.every
+    answers = [tries_there(each) for _ in range(100) for each in (ahead, timedelta())]
+
+    assert answers.count("let in") <= ALL.at_once + ahead / ALL.every
+
+
 def test_an_administrator_gives_somebody_under_attack_a_fresh_start(alice: User) -> None:
     guesses(ACCOUNT.at_once)
 

@@ -55,8 +55,10 @@ def test_a_locked_attempt_changes_nothing() -> None:
 def test_a_lock_of_before_the_clock_was_put_back_is_none_and_the_next_failure_locks_anew() -> None:
     fail(6)
     ahead = timedelta(hours=2)
+    assert lock_out.locked_until(["alice"]) is not None
     SignInFailures.objects.update(last_at=F("last_at") + ahead, locked_until=F("locked_until") + ahead)
 
+    assert lock_out.locked_until(["alice"]) is None  # nor does a person's page say so
     fail(1)
     with pytest.raises(TooManyAttempts) as refusal:
         fail(1)

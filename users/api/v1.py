@@ -79,7 +79,7 @@ class XmlWhereAsked(BaseContentNegotiation):
 class V1View(ApiView):
     renderer_classes = (JSONRenderer, XmlRenderer)
     content_negotiation_class = XmlWhereAsked
-    told_parameters = frozenset({"reason", "status", "mode"})
+    told_parameters = frozenset({"action", "reason", "status", "mode"})
     reads = AnyCase
 
     def tell(self, problem: Problem) -> Response:

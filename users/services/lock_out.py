@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F, Max, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -26,7 +26,6 @@ from users.services.limits import Limit
 LONGEST_LOCK: Final = timedelta(hours=1)
 KEPT: Final = timedelta(days=1)
 MOST_ROWS: Final = 100_000
-SKEW: Final = timedelta(minutes=1)  # of the clocks of several servers
 TRIM_EVERY: Final = 100  # rows; the bound may be passed by as many
 
 
@@ -86,7 +85,9 @@ def _held_to(name: str, address: str | None, browser: str, *, trusts_networks: b
 def _count(counted: Counted, now: datetime) -> tuple[SignInFailures, bool]:
     rows = SignInFailures.objects.select_for_update()
     row, is_new = rows.get_or_create(name_hash=counted.name_hash, address=counted.where)
-    was_ahead = row.last_at > now + SKEW  # the clock was put back: a lock of then would last until it is as late again
+    now = max(now, timezone.now())  # as `limits` has it: the row may have been waited for
+    # The clock was put back: a lock of then would last until it is as late again.
+    was_ahead = row.last_at > now + limits.SKEW
     if row.locked_until is not None and now < row.locked_until and not was_ahead:
         seconds = math.ceil((row.locked_until - now).total_seconds())
         raise TooManyAttempts(seconds, limit="failures", is_news=limits.is_news(row.noted_at, now))
@@ -134,14 +135,19 @@ def _refund(counted: Counted) -> None:
 
 def locked_until(names: Iterable[str]) -> datetime | None:
     """Until when the last of these names is locked, from whatever address."""
-    rows = SignInFailures.objects.filter(name_hash__in=[*map(_name_hash, names)], locked_until__gt=timezone.now())
+    rows = SignInFailures.objects.filter(_is_locked(), name_hash__in=[*map(_name_hash, names)])
     return rows.aggregate(last=Max("locked_until"))["last"]  # type: ignore[no-any-return] # of an aggregate
 
 
 def locks(name: str, address: str | None) -> QuerySet[SignInFailures]:
     """For one who calls from this address; there is at most one."""
-    rows = SignInFailures.objects.filter(name_hash=_name_hash(name), address=network(address))
-    return rows.filter(locked_until__gt=timezone.now())
+    return SignInFailures.objects.filter(_is_locked(), name_hash=_name_hash(name), address=network(address))
+
+
+def _is_locked() -> Q:
+    """As `_count` takes it."""
+    now = timezone.now()
+    return Q(locked_until__gt=now, last_at__lte=now + limits.SKEW)
 
 
 def unlock(names: Iterable[str]) -> int:
