@@ -13,7 +13,7 @@ from devices.models import Device
 from devices.services import listing, search
 from epmm.portal import keyset, record_pages
 from epmm.portal.keyset import Order
-from epmm.portal.record_pages import RecordPage
+from epmm.portal.record_pages import RecordPage, Search
 from users.models import User
 
 CAP: Final = search.CAP
@@ -26,7 +26,8 @@ def page(found: QuerySet[Device], *, name: Hashable, order: Order, offset: int, 
     """Raises SearchRefused."""
     known = record_pages.of(name)
     with search.patiently(COUNTING):
-        if (known.total or 0) <= record_pages.FEW and len(keys := _first_keys(found)) <= record_pages.FEW:
+        keys = _few(found, known, offset)
+        if keys is not None:
             page = record_pages.of_few(_those(keys), len(keys), order, offset, limit)
         else:
             everything = found.defer("details")
@@ -64,6 +65,15 @@ def count(found: QuerySet[Device], *, name: Hashable) -> int:
     """Exactly.  Raises SearchRefused."""
     with search.patiently(COUNTING):
         return record_pages.count(found, record_pages.of(name), remembered=CAP)
+
+
+def _few(found: QuerySet[Device], known: Search, offset: int) -> list[int] | None:
+    """All that match, if they are few: with a first page anew, and the next ones go on with what it has found."""
+    if not offset or known.keys is None:
+        known.keys = None
+        if (known.total or 0) <= record_pages.FEW and len(keys := _first_keys(found)) <= record_pages.FEW:
+            known.keys = keys
+    return known.keys
 
 
 def _first_keys(found: QuerySet[Device]) -> list[int]:

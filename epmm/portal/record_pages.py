@@ -38,6 +38,7 @@ class Search:
     def __init__(self) -> None:
         self.until = time.monotonic() + SECONDS
         self.total: int | None = None
+        self.keys: list[int] | None = None  # all of them, where they are few and were found first
         self._places: OrderedDict[tuple[Order, int], str] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -102,6 +103,8 @@ def page(
 
 def of_few(found: QuerySet[M], total: int, order: Order, offset: int, limit: int) -> RecordPage[M]:
     rows = list(_ordered(found, order)[offset : offset + limit])
+    if limit and not rows:  # they have been deleted since they were counted
+        total = min(total, offset)
     return RecordPage(rows=rows, total=total, has_more=offset + len(rows) < total)
 
 

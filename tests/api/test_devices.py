@@ -126,6 +126,22 @@ def test_pages_hold_each_device_once(script: Script, monkeypatch: pytest.MonkeyP
     assert search(script, "", f"&limit=5&offset=40{order}")["results"] == []
 
 
+def test_pages_of_few_go_on_with_what_the_first_one_found(script: Script) -> None:
+    fleet(5)
+    Device.objects.update(status=Device.Status.ACTIVE)
+    there = "common.status = ACTIVE"
+    first = search(script, there, "&limit=2")
+    Device.objects.order_by("pk").last().delete()  # type: ignore[union-attr] # there is one
+    Device.objects.filter(pk__in=Device.objects.order_by("-pk").values("pk")[:1]).update(status=Device.Status.LOST)
+    second = search(script, there, "&limit=2&offset=2")
+    third = search(script, there, "&limit=2&offset=4")
+
+    assert [page["totalCount"] for page in (first, second, third)] == [5, 5, 4]
+    assert [page["resultCount"] for page in (first, second, third)] == [2, 2, 0]
+    assert [page["hasMore"] for page in (first, second, third)] == [True, True, False]
+    assert search(script, there, "&limit=2")["totalCount"] == 3
+
+
 def test_a_far_page_is_not_counted_to_again(
     script: Script, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
