@@ -262,7 +262,7 @@ def test_many_attempts_cost_what_few_do(signed_in: SignedIn, django_assert_max_n
             {"name": [None, "Ticket system"], "events": [["a"], ["a", "b"]]},
             'name: Ticket system, events: [["a"], ["a", "b"]]',
         ),
-        ({"from": "a", "to": "b", "by": 3}, "from: a, to: b, by: 3"),
+        ({"by": 3, "to": "b", "from": "a"}, "by: 3, to: b, from: a"),  # as PostgreSQL orders them
         ({"user": None, "kinds": [], "number": 0}, "number: 0"),
         ({"note": "bought"}, ""),
     ],
