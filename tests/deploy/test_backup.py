@@ -154,7 +154,8 @@ def spoil(file: Path, harm: str) -> None:
             file.unlink()
         case _:
             with tarfile.open(file) as archive:
-                archive.extractall(file.parent / "inside", filter="data")
+                archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Debian 12's Python has none
+                archive.extractall(file.parent / "inside")
             inside = file.parent / "inside"
             if harm == "damaged":
                 database = bytearray((inside / "epmm.sqlite3").read_bytes())
