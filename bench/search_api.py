@@ -187,9 +187,11 @@ def _lines(script: Script, path: str, **asked: Any) -> int:
 @contextmanager
 def _clock(here: Site) -> Iterator[Clock]:
     database = Database(here.database_url) if here.database_url else None
-    yield Clock(database)
-    if database:
-        database.close()
+    try:
+        yield Clock(database)
+    finally:
+        if database:
+            database.close()
 
 
 @contextmanager

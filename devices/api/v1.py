@@ -87,7 +87,7 @@ class OfLabel(_Devices):
             sentence = _("One call does at most {n} things: labels times devices.")
             raise ApiError(400, "too.many", sentence.format(n=grouped(listing.MOST_CHOSEN)))
         found = [labels.find(each) for each in named]
-        subjects = actions.subjects([asked.device(uuid) for uuid in of])
+        subjects = actions.subjects(asked.devices(list(of)))
         outcomes = [
             (label, outcome)
             for label in found
