@@ -63,14 +63,26 @@ class BatchingStore(ABC, Generic[Q, A]):
     def ask(self, question: Q, done: Callable[[A | Exception], object]) -> None:
         """`done` is called once, after the commit; with an exception, or StoreUnavailable, if there was none."""
         self._waiting.append(_Asked(question, done, self._loop.time() + self._seconds))
-        if not self._batch and not self._is_called:
-            self._is_called = True
-            self._loop.call_soon(self._next)  # what has arrived at the same time comes first
+        if not self._batch:
+            self._call_next()
 
     async def connect(self, question: Q) -> A:
         future: asyncio.Future[A] = self._loop.create_future()
         self.ask(question, lambda answer: _resolve(future, answer))
         return await future
+
+    def _call_next(self) -> None:
+        if not self._is_called:
+            self._is_called = True
+            self._loop.call_soon(self._when_all_are_here, 0)
+
+    def _when_all_are_here(self, before: int) -> None:
+        """Who comes at the same time shares the batch: turn by turn of the loop, as long as each brings more of them."""
+        here = len(self._waiting)
+        if 1 < here < LARGEST_BATCH and before < here:
+            self._loop.call_soon(self._when_all_are_here, here)
+        else:
+            self._next()
 
     def _next(self) -> None:
         self._is_called = False
@@ -92,11 +104,12 @@ class BatchingStore(ABC, Generic[Q, A]):
             if len(batch) > 1 and not isinstance(answers, StoreUnavailable):
                 self._one_by_one.extend(batch)
                 self._in_vain = 0
-                return self._next()
+                return self._call_next()
             self._failed(batch, answers)
         else:
             self._in_vain = 0
-        self._next()  # the database works while the answers are written
+        if self._waiting or self._one_by_one:
+            self._call_next()
         if not isinstance(answers, Exception):
             for asked, answer in zip(batch, answers, strict=True):
                 _hand_over(asked, answer)

@@ -101,19 +101,29 @@ PLAN_SECONDS: Final = 1.0
 LARGEST_STATEMENT: Final = 4 << 20  # bytes of results, from which on another one begins
 
 # For the pipeline's transaction alone: the connection may be a pooler's, and somebody else's next.
-SETTINGS: Final = {
+_ALWAYS: Final = {
     "statement_timeout": f"{SECONDS}s",
     "lock_timeout": f"{LOCK_SECONDS * 1000:.0f}ms",
-    # Planning costs more than the statement; and each lookup is by an index, however small the table was yesterday.
+    # Planning costs more than the statement.
     "plan_cache_mode": "force_generic_plan",
+}
+# While it plans: each lookup is by an index, however small the table was yesterday.
+SETTINGS: Final = _ALWAYS | {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "join_collapse_limit": "1",  # first by the certificate, of which there is one; a device may have been here often
 }
-_SETS: Final = (f"set_config('{name}', '{value}', true)" for name, value in SETTINGS.items())
-SET: Final = Statement.of(f"SELECT {', '.join(_SETS)}")
+
+
+def _set(settings: Mapping[str, str]) -> Statement:
+    calls = (f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+    return Statement.of(f"SELECT {', '.join(calls)}")
+
+
+SET: Final = _set(_ALWAYS)
+SET_TO_PLAN: Final = _set(SETTINGS)
 
 
 class PostgresStore(BatchingStore[Exchange, Outcome]):
@@ -122,6 +132,7 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
         self._prepares = not database.get("DISABLE_SERVER_SIDE_CURSORS")  # EPMM_DATABASE_POOLER: none of them is kept
         conninfo = pipeline.conninfo_of(database, seconds=SECONDS)
         self._planned_at = -PLAN_SECONDS
+        self._planned: set[Statement] = set()  # since then
         self._line = Line(conninfo, seconds=SECONDS, greet=self._prepare)
 
     async def close(self) -> None:
@@ -139,7 +150,9 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
 
     def _prepare(self, pgconn: pq.abc.PGconn) -> None:
         if self._prepares:
+            self._planned.clear()
             pgconn.send_prepare(*SET)
+            pgconn.send_prepare(*SET_TO_PLAN)
             pgconn.send_prepare(*IDLE, _ARRAYS[: len(WHO)])
             pgconn.send_prepare(*ANY, _ARRAYS)
 
@@ -148,10 +161,13 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
         if self._prepares:
             if self._loop.time() > self._planned_at + PLAN_SECONDS:
                 self._planned_at = self._loop.time()
+                self._planned.clear()
                 pgconn.send_query_params(b"DISCARD PLANS", None)
-            pgconn.send_query_prepared(SET.name, None)
+            statements = {statement for statement, _ in asked}
+            pgconn.send_query_prepared((SET if statements <= self._planned else SET_TO_PLAN).name, None)
+            self._planned |= statements
         else:
-            pgconn.send_query_params(SET.text, None)
+            pgconn.send_query_params(SET_TO_PLAN.text, None)
         for statement, arrays in asked:
             formats = [pq.Format.BINARY] * len(arrays)
             if self._prepares:
@@ -180,6 +196,7 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
 
     def _error(self, failure: Failure, *, alone: bool) -> Exception:
         """StoreUnavailable is final; for any other one a batch is done again, each request alone."""
+        self._planned.clear()  # it may not have come to that
         if failure.is_of_server:
             self._line.close()
             return StoreUnavailable(failure.message)

@@ -76,6 +76,8 @@ class Enrollment(models.Model):
             models.Index(fields=["topic", "state", "device"], name="enrollment_topic"),
             # where they call, which Settings says
             models.Index(fields=["state", "server_url"], name="enrollment_calls"),
+            # how many have other rights than new profiles ask for
+            models.Index(fields=["state", "kind", "access_rights"], name="enrollment_rights"),
         ]
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -24,7 +25,7 @@ from devices.services.push_requests import PushCertificateRefused
 from epmm import options, settings_store
 from epmm.client_address import client_address
 from epmm.portal import settings_tree
-from epmm.portal.lists import Badge
+from epmm.portal.lists import COUNT_CAP, Badge, counted
 from users import permissions
 from users.services import portal_sign_in
 from users.views.settings import form_of, may_change, saved
@@ -65,12 +66,14 @@ def system(request: HttpRequest) -> HttpResponse:
         return redirect(node.address)
     rights = settings_store.read(options.ACCESS_RIGHTS)
     wanted = sum(int(right) for right in rights)
-    company = Enrollment.objects.active().filter(kind=Enrollment.Kind.ADDE)
+    # two ranges of its index, where "not equal" is all of it
+    others = Q(access_rights__lt=wanted) | Q(access_rights__gt=wanted)
+    found = Enrollment.objects.active().filter(others, kind=Enrollment.Kind.ADDE)
     context = {
         "node": node,
         "form": form,
         "can_change": may_change(request),
-        "others": company.exclude(access_rights=wanted).count(),
+        "others": counted(found[: COUNT_CAP + 1].count()),
     }
     return render(request, "portal/configurations/system.html", context, status=422 if form.errors else 200)
 

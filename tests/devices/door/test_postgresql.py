@@ -68,12 +68,13 @@ def until_waiting(count: int) -> None:
 
 def allow(monkeypatch: pytest.MonkeyPatch, store: Batches, **timeouts: str) -> None:
     """Another time than a batch takes for itself; one that it does not take cannot be another."""
-    batch = postgresql.SET.text
-    for name, timeout in timeouts.items():
-        own = f"'{name}', '{postgresql.SETTINGS[name]}'".encode()
-        assert own in batch
-        batch = batch.replace(own, f"'{name}', '{timeout}'".encode())
-    monkeypatch.setattr(postgresql, "SET", Statement.of(batch.decode()))
+    for each in ("SET", "SET_TO_PLAN"):
+        batch = getattr(postgresql, each).text
+        for name, timeout in timeouts.items():
+            own = f"'{name}', '{postgresql.SETTINGS[name]}'".encode()
+            assert own in batch
+            batch = batch.replace(own, f"'{name}', '{timeout}'".encode())
+        monkeypatch.setattr(postgresql, each, Statement.of(batch.decode()))
     store.store._line.close()  # type: ignore[attr-defined] # a PostgresStore, which prepares it when it connects
 
 
