@@ -77,7 +77,7 @@ class BatchingStore(ABC, Generic[Q, A]):
             self._loop.call_soon(self._when_all_are_here, 0)
 
     def _when_all_are_here(self, before: int) -> None:
-        """Who comes at the same time shares the batch: turn by turn of the loop, as long as each brings more of them."""
+        """Who comes at the same time shares the batch: turn by turn of the loop, as long as each brings more."""
         here = len(self._waiting)
         if 1 < here < LARGEST_BATCH and before < here:
             self._loop.call_soon(self._when_all_are_here, here)

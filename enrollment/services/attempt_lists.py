@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment.models import Attempt, AttemptStep, Step
 from enrollment.protocol.discovery import ModelFamily
 from enrollment.reasons import BY_CODE
+from epmm import indexed
 from epmm.indexed import begins
 from epmm.portal.filters import Filter, days
 from users.models import User
@@ -31,7 +32,7 @@ FILTERS: Final = (
 
 def find(attempts: QuerySet[Attempt], text: str) -> QuerySet[Attempt]:
     """By how the typed address begins, by the person's user ID, or by the code."""
-    return attempts.filter(begins("identifier", text) | _of_user(text) | Q(last_code=text.upper()))
+    return indexed.find(attempts, [begins("identifier", text), _of_user(text), Q(last_code=text.upper())])
 
 
 def step_name(step: AttemptStep) -> str:
