@@ -41,11 +41,13 @@ _sqlite = {
 }
 _database_url = env.secret("EPMM_DATABASE_URL") if env.given("EPMM_DATABASE_URL") else ""
 _database: dict[str, Any] = environ.Env.db_url_config(_database_url) if _database_url else _sqlite
+# each thread keeps its own: SQLite reads its whole schema when it is opened, which takes longer than most requests
+_database["CONN_MAX_AGE"] = 600
 DATABASES = {"default": _database}
 _pooler = env.choice("EPMM_DATABASE_POOLER", default="none", values=("none", "transaction"))
 if _database_url:
-    _database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
     # a server that vanished is noticed in seconds
+    _database["CONN_HEALTH_CHECKS"] = True
     for _name, _value in {"connect_timeout": 5, "tcp_user_timeout": 10_000}.items():
         _database.setdefault("OPTIONS", {}).setdefault(_name, _value)
     if _pooler == "transaction":

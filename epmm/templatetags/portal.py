@@ -1,12 +1,13 @@
 """How the portal shows a value: one way for each kind, everywhere."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.timezone import localtime
@@ -40,6 +41,21 @@ def cell(value: Cell) -> SafeString | str:
             return _drawn(value)
         case _:
             return grouped(value) if isinstance(value, int) else str(value)
+
+
+@register.simple_tag
+def table_rows(rows: Iterable[tuple[object, Sequence[Cell]]], are_ticked: object) -> SafeString:
+    """The rows of a list, each with its key: written here, since a template takes twice as long for a page of them."""
+    tick = conditional_escape(_("Select %(name)s"))
+    return SafeString("".join(_row(key, cells, tick if are_ticked else "") for key, cells in rows))
+
+
+def _row(key: object, cells: Sequence[Cell], tick: str) -> str:
+    box = ""
+    if tick:
+        label = tick % {"name": conditional_escape(str(cells[0]))}
+        box = f'<td><input type="checkbox" name="row" value="{conditional_escape(key)}" aria-label="{label}"></td>'
+    return f"<tr>{box}{''.join(f'<td>{conditional_escape(cell(value))}</td>' for value in cells)}</tr>"
 
 
 def _drawn(value: Badge | Link | Long) -> SafeString | str:
