@@ -18,7 +18,9 @@ from devices.protocol.commands import answers_with_secret
 from devices.protocol.installed import Profile
 from devices.protocol.reading import Reading
 from devices.services import configuration_answers, configuration_drift, departure, inventory, secrets
+from epmm import request_id
 from epmm.given import NAME, Given
+from epmm.logging import inform
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +105,7 @@ def _read(ids: Sequence[int], ahead: Mapping[int, Reading | None] = _NOTHING) ->
     _archive(results)
     events.commands_finished(results)
     for result in results:
-        logger.info("an answer was read", extra=_about(result))
+        inform(logger, "an answer was read", _about(result), request_id.current())
     return len(results)
 
 
