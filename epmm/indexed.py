@@ -89,13 +89,13 @@ def find(rows: QuerySet[M], tests: Sequence[Q]) -> QuerySet[M]:
     met = reduce(or_, tests)
     if connection.vendor != "sqlite":
         return rows.filter(met)
-    everything = QuerySet(rows.model)
+    everything: QuerySet[M] = QuerySet(rows.model)
     ranges = [Q(pk__in=everything.filter(test).values("pk")[: FEW + 1]) for test in tests]
     keys = list(everything.filter(reduce(or_, ranges)).values_list("pk", flat=True)[: FEW + 1])
     return rows.filter(Q(_InItsOrder(met)) if len(keys) > FEW else Q(pk__in=keys))
 
 
-class _InItsOrder(ExpressionWrapper):
+class _InItsOrder(ExpressionWrapper):  # type: ignore[type-arg] # not subscriptable at run time
     """A condition that many rows meet: a page of them is full soonest by walking in its order."""
 
     def __init__(self, met: Q) -> None:

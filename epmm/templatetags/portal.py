@@ -44,13 +44,13 @@ def cell(value: Cell) -> SafeString | str:
 
 
 @register.simple_tag
-def table_rows(rows: Iterable[tuple[object, Sequence[Cell]]], are_ticked: object) -> SafeString:
+def table_rows(rows: Iterable[tuple[str, Sequence[Cell]]], are_ticked: object) -> SafeString:
     """The rows of a list, each with its key: written here, since a template takes twice as long for a page of them."""
     tick = conditional_escape(_("Select %(name)s"))
     return SafeString("".join(_row(key, cells, tick if are_ticked else "") for key, cells in rows))
 
 
-def _row(key: object, cells: Sequence[Cell], tick: str) -> str:
+def _row(key: str, cells: Sequence[Cell], tick: str) -> str:
     box = ""
     if tick:
         label = tick % {"name": conditional_escape(str(cells[0]))}
