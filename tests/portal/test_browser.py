@@ -92,7 +92,7 @@ def test_roles_are_assigned_from_the_keyboard(site: LiveServer) -> None:
 
 
 def test_forms_follow_what_is_chosen(site: LiveServer) -> None:
-    """A dash goes round, children follow their parent, and grey texts the type of a directory."""
+    """A dash goes round, children follow their parent, grey texts the type of a directory, and a text what is shown."""
     User.objects.get(user_id="anna").role_grants.all().delete()
     with signed_in(site, chromium.DESK) as page:
         page.locator("[data-tick-all]").check()
@@ -112,10 +112,15 @@ def test_forms_follow_what_is_chosen(site: LiveServer) -> None:
         usual = [page.get_by_label("User ID attribute").get_attribute("placeholder")]
         page.get_by_label("Directory Type").select_option("other")
         usual.append(page.get_by_label("User ID attribute").get_attribute("placeholder"))
+        page.goto(f"{site.url}/admin/settings/texts")
+        typed = [page.locator("[name=text]").first.is_visible()]
+        page.locator("[name=mode]").first.select_option("own")
+        typed.append(page.locator("[name=text]").first.is_visible())
 
     assert seen == [[True, False], [False, True], [False, False], [True, False]]
     assert is_cleared
     assert usual == ["sAMAccountName", "uid"]
+    assert typed == [False, True]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
