@@ -76,7 +76,10 @@ class Command(BaseCommand):
         self.stdout.write(f"APNs stand-in on {options['host']}:{stand_in.port}, trusted by {files.ca}")
         self.stdout.flush()
         serving = asyncio.create_task(stand_in.serve())
-        for number in (signal.SIGINT, signal.SIGTERM):  # also where the first is ignored, as in the background of a shell
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+        ):  # also where the first is ignored, as in the background of a shell
             asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
         with contextlib.suppress(asyncio.CancelledError):
             await serving
