@@ -5,12 +5,13 @@ import os
 import signal
 import sys
 
-from epmm import bootstrap, metrics_files
+from epmm import bootstrap, collector, metrics_files
 
 PROCESSES = {"gateway", "web", "worker"}  # those that count something
 
 
 def main() -> None:
+    collector.go_easy()
     arguments = bootstrap.take_option(sys.argv, "--data", "EPMM_DATA_DIR")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "epmm.settings")
     if arguments[1:2] == ["up"]:

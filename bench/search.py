@@ -97,17 +97,18 @@ def _measure(
 
     if options.explain:
         _explain(expression, told)
-    pages = list(_timed(lambda: _page(expression), options.rounds))
-    counts = list(_timed(lambda: search.count(expression), options.rounds))
+    speed = calibration.plistlib_microseconds()
+    pages = list(_timed(lambda: _page(expression), options.rounds, speed))
+    counts = list(_timed(lambda: search.count(expression), options.rounds, speed))
     times["page"] += pages
     times["count"] += counts
     found = search.count(expression)
     check(name, len(_page(expression).rows), min(found.number, PAGE))
     told.figure(
         f"{name:32} {_written(statistics.median, pages)} {_written(_p95, pages)} "
-        f"{_written(statistics.median, counts)} {_written(_p95, counts)} {pages[0].calibration:9.0f}   {found}\n",
+        f"{_written(statistics.median, counts)} {_written(_p95, counts)} {speed:9.0f}   {found}\n",
         name=name,
-        calibration_us=pages[0].calibration,
+        calibration_us=speed,
         found=str(found),
         page={"p50": _told(statistics.median, pages), "p95": _told(_p95, pages)},
         count={"p50": _told(statistics.median, counts), "p95": _told(_p95, counts)},
@@ -145,10 +146,9 @@ class Taken:
         return Taken(self.whole / slower, self.database / slower, calibration.REFERENCE)
 
 
-def _timed(work: Callable[[], Any], rounds: int) -> Iterator[Taken]:
+def _timed(work: Callable[[], Any], rounds: int, speed: float) -> Iterator[Taken]:
     """The first time reads the pages from the disk, and does not count."""
     work()
-    speed = calibration.plistlib_microseconds()
     for _ in range(rounds):
         yield _taken(work, speed)[1]
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from tests import migrated
 from tests.services import postgresql
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -24,7 +25,6 @@ HOST: Final = "mdm.example.test"
 # Nothing that makes it faster: what it answers is on disk.  The library counts statements.
 CLUSTER: Final = ("shared_preload_libraries=pg_stat_statements",)
 START_SECONDS: Final = 30
-_CARELESS: Final = {"postgresql": "SET synchronous_commit = off", "sqlite": "PRAGMA synchronous = OFF"}
 _DURABILITY: Final = ("fsync", "synchronous_commit", "full_page_writes", "wal_sync_method")
 
 
@@ -85,10 +85,13 @@ def set_up(directory: Path, database_url: str, port: int, more: Mapping[str, str
     }
     ours |= {"EPMM_DATABASE_URL": database_url} if database_url else {}
     environment = {**without_settings(), **ours, **more}
-    (directory / "data").mkdir(mode=0o700)
     os.environ.clear()
     os.environ.update(environment)
-    _start_django(directory)
+    if database_url:
+        (directory / "data").mkdir(mode=0o700)
+    else:
+        migrated.copy_into(directory / "data")
+    _start_django(directory, is_empty=bool(database_url))
     return Site(directory=directory, database_url=database_url, environment=environment, about=_about(database_url))
 
 
@@ -97,17 +100,18 @@ def without_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("EPMM_", "DJANGO_"))}
 
 
-def _start_django(directory: Path) -> None:
+def _start_django(directory: Path, *, is_empty: bool) -> None:
     import django
     from django.core.management import call_command
     from django.db import connection
 
     django.setup()
     quieten(directory)
-    with connection.cursor() as cursor:  # an empty database may be lost: only what is measured is made sure of
-        cursor.execute(_CARELESS[connection.vendor])
-    call_command("migrate", interactive=False, verbosity=0)
-    connection.close()
+    if is_empty:
+        with connection.cursor() as cursor:  # it may be lost: only what is measured is made sure of
+            cursor.execute("SET synchronous_commit = off")
+        call_command("migrate", interactive=False, verbosity=0)
+        connection.close()
 
 
 def quieten(directory: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.importer import import_from_string
 
-from epmm import bootstrap, lifeline, metrics_files
+from epmm import bootstrap, collector, lifeline, metrics_files
 from epmm.asgi_http import Receive, Scope, Send
 from epmm.client_address import UNIX
 from epmm.direct import DirectProtocol, DirectRequest
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--certificate", required=True)
     parser.add_argument("--key", required=True)
     options = parser.parse_args(arguments)
+    collector.go_easy()
     lifeline.hold()
     metrics_files.begin("gateway", bootstrap.data_dir() / "metrics")
     configured = configuration(BOTH, ssl_certfile=options.certificate, ssl_keyfile=options.key)

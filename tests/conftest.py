@@ -1,17 +1,19 @@
 """What every test may rely on: the services it asks for are there, or it says what is missing."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import translation
 
 from devices.search import few
 from epmm import rate_limit
 from epmm.portal import record_pages
-from tests import emptying, plan, services
+from tests import emptying, migrated, plan, services
 from users.api import throttling
 from users.services import api_credentials, lock_out
 
@@ -23,6 +25,22 @@ def _emptied() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: emptying.empty())
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """The database of each worker is a copy: `migrate` finds nothing left to do."""
+    test = connection.settings_dict["TEST"]
+    if connection.vendor == "postgresql":
+        test["TEMPLATE"] = migrated.postgresql()
+    else:
+        shutil.copy(migrated.sqlite(), test["NAME"])
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Not to begin with an empty file."""
+    return connection.vendor == "sqlite"
 
 
 @pytest.fixture(autouse=True)

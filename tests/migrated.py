@@ -26,18 +26,19 @@ DATABASE_URL: Final = os.environ.get("EPMM_DATABASE_URL", "")
 def copy_into(data: Path) -> None:
     """The database of an installation on SQLite."""
     data.mkdir(mode=0o700)
-    shutil.copy(_sqlite(), data / "epmm.sqlite3")
+    shutil.copy(sqlite(), data / "epmm.sqlite3")
 
 
 def new_database(*, is_empty: bool = False) -> str:
     """A PostgreSQL URL."""
     name = f"up_{secrets.token_hex(4)}"
-    _create(name, "template1" if is_empty else _postgresql())
+    _create(name, "template1" if is_empty else postgresql())
     return _url(name)
 
 
 @cache
-def _sqlite() -> Path:
+def sqlite() -> Path:
+    """What others are copied from: nobody opens it."""
     kept = Path(tempfile.gettempdir()) / f"epmm-migrated-{os.getuid()}-{_version()}"
     with locks.held(kept.with_suffix(".lock"), wait=60):
         if not kept.exists():
@@ -48,7 +49,8 @@ def _sqlite() -> Path:
 
 
 @cache
-def _postgresql() -> str:
+def postgresql() -> str:
+    """The name of the template: nobody connects to it."""
     name = f"migrated_{_version()}"
     with locks.held(Path(tempfile.gettempdir()) / f"epmm-{name}.lock", wait=60), _connected() as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():

@@ -48,7 +48,7 @@ def test_it_measures_and_tells_in_one_object(options: tuple[str, ...], names: li
 
 @pytest.mark.service("sqlite", "slapd")
 def test_a_directory_is_synced_killed_and_synced_on() -> None:
-    command = [sys.executable, "-m", "bench", "directory", SQLITE, "--people=1500", "--json"]
+    command = [sys.executable, "-m", "bench", "directory", SQLITE, "--people=1000", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
 
     assert (done.returncode, done.stderr) == (0, "")

@@ -27,6 +27,7 @@ from enrollment.simulator.hardware import Family, Hardware
 from enrollment.simulator.network import Network
 from epmm import bootstrap, dev_tls
 from tests.epmm.processes import ROOT, eventually
+from tests.epmm.shell import Shell
 from tests.migrated import DATABASE_URL, copy_into, new_database
 from tests.ports import free_port
 
@@ -37,14 +38,14 @@ DEPLOY: Final = ROOT / "deploy"
 UNITS: Final = ("gateway-1", "gateway-2", "web-1", "web-2")
 
 SET_UP: Final = """
-import os, sys
+import os
 from django.core.management import call_command
 from users.models import Role
 from users.services import people
 call_command("prepare", stdout=open(os.devnull, "w"))
 call_command("setting", "ios.mdm.account_driven_device_enrollment", "on", stdout=open(os.devnull, "w"))
 new = people.NewPerson(
-    user_id="anna", managed_apple_account="anna@mdm.example.test", password=sys.stdin.read(), roles=(Role.ADDE,)
+    user_id="anna", managed_apple_account="anna@mdm.example.test", password=PASSWORD, roles=(Role.ADDE,)
 )
 people.create(new, actor="test")
 """
@@ -80,6 +81,7 @@ class Production:
             "EPMM_FIELD_KEYS_FILE": str(self.data / "secrets" / "field_keys"),
             **(environment or {}),
         }
+        self._shell: Shell | None = None
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._listeners = {name: self._listener(name) for name in UNITS}
 
@@ -89,21 +91,13 @@ class Production:
         listener.listen(128)
         return listener
 
-    def python(self, code: str, given: str = "") -> str:
-        command = [sys.executable, str(ROOT / "manage.py"), "shell", "--no-imports", "--command", code]
-        done = subprocess.run(command, env=self.environment, input=given, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def manage(self, *arguments: str) -> str:
-        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    def python(self, code: str) -> str:
+        self._shell = self._shell or Shell(self.environment)
+        return self._shell.run(code)
 
     def switch(self, name: str, value: str) -> None:
         """And wait until every process has seen it."""
-        self.manage("setting", name, value)
+        self.python(f"from django.core.management import call_command; call_command('setting', {name!r}, {value!r})")
         time.sleep(1.1)
 
     def start(self, *names: str) -> None:
@@ -140,6 +134,8 @@ class Production:
         return SimulatedDevice(f"anna@{HOST}", network=network, **(ready | options))
 
     def close(self) -> None:
+        if self._shell is not None:
+            self._shell.close()
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
@@ -157,7 +153,7 @@ def production(**environment: str) -> Iterator[Production]:
         database = {"EPMM_DATABASE_URL": new_database()} if DATABASE_URL else {}
         machine = Production(Path(name), database | environment)
         try:
-            machine.python(SET_UP, PASSWORD)
+            machine.python(SET_UP.replace("PASSWORD", repr(PASSWORD)))
             machine.start()
             machine.until_answering()
             yield machine

@@ -5,14 +5,17 @@ import socket
 import subprocess
 import sys
 import threading
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx2
 import pytest
+from django.core.management.base import CommandError
 
 from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.mdm_link import Proof
+from epmm.management import serving
 from tests.deploy.production import PASSWORD, PROXIES, Production
 from tests.deploy.test_proxies import idle, in_words
 from tests.epmm.processes import ROOT, eventually
@@ -151,8 +154,6 @@ def test_figures_go_on_where_a_process_left_off(machine: Production) -> None:
     [
         ([], "say where to listen"),
         (["--bind", "nonsense"], "must be unix:/PATH or HOST:PORT"),
-        (["--bind", "127.0.0.1:0"], "must be unix:/PATH or HOST:PORT"),
-        (["--bind", "unix:/no/such/folder/socket"], "cannot listen on unix:/no/such/folder/socket: No such file"),
     ],
 )
 def test_where_to_listen_must_be_said(machine: Production, options: list[str], said: str) -> None:
@@ -161,3 +162,10 @@ def test_where_to_listen_must_be_said(machine: Production, options: list[str], s
 
     assert done.returncode != 0
     assert said in done.stderr
+
+
+def test_where_nobody_can_listen_is_said() -> None:
+    with pytest.raises(ArgumentTypeError, match="must be unix:/PATH or HOST:PORT"):
+        serving.place("127.0.0.1:0")
+    with pytest.raises(CommandError, match="cannot listen on unix:/no/such/folder/socket: No such file"):
+        serving.opened(serving.place("unix:/no/such/folder/socket"))

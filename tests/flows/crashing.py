@@ -22,6 +22,7 @@ from tests.flows.persistence import essence
 
 TELLTALE: Final = {"server", "x-powered-by", "via"}
 RESULTS: Final = 2  # to kill at
+SECONDS: Final = 150  # longer than the lease of a job, which a killed worker may have held
 IN_FLIGHT_SECONDS: Final = 0.02  # an exchange takes a few milliseconds
 
 # What the database says in the end; told as JSON, for it may be either database.
@@ -59,11 +60,14 @@ class Crashing(Installation):
 
     def ledger(self) -> dict[str, Any]:
         """When the worker has read all that devices answered."""
-        for _ in range(20):
-            told: dict[str, Any] = json.loads(self.python(LEDGER))
-            if told["unread"] == 0:
-                return told
-        raise AssertionError("the worker left answers unread")
+        told: dict[str, Any] = {}
+
+        def is_read() -> bool:
+            told.update(json.loads(self.python(LEDGER)))
+            return told["unread"] == 0
+
+        eventually(is_read, seconds=SECONDS)
+        return told
 
     def kill(self, name: str) -> None:
         """The newest one, unless it is dead already; its successor is waited for."""
@@ -139,7 +143,7 @@ class Deadly(Accounting):
         self.house.kill("gateway")
 
     def _changes_something(self, name: str) -> bool:
-        """Of the results the first ones will do: a start takes a second."""
+        """Of the results the first ones will do."""
         if name.startswith("GET /scep") or name == "GET sign-in":
             return False
         return "Acknowledged" not in name or sum("Acknowledged" in done for done in self.killed_at) < RESULTS

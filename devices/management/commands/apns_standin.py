@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -68,17 +69,21 @@ class Command(BaseCommand):
     def _serve(self, files: ServerFiles, options: dict[str, Any]) -> None:
         tls = server_context(files, clients=options["ca"] or files.ca)
         stand_in = StandIn(tls=tls, script=read_script(options), watcher=self._tell)
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(self._run(stand_in, files, options))
+        asyncio.run(self._run(stand_in, files, options))
 
     async def _run(self, stand_in: StandIn, files: ServerFiles, options: dict[str, Any]) -> None:
         await stand_in.start(host=options["host"], port=options["port"])
         self.stdout.write(f"APNs stand-in on {options['host']}:{stand_in.port}, trusted by {files.ca}")
         self.stdout.flush()
-        try:
-            await stand_in.serve()
-        finally:
-            await stand_in.close()
+        serving = asyncio.create_task(stand_in.serve())
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+        ):  # also where the first is ignored, as in the background of a shell
+            asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await serving
+        await stand_in.close()
 
     def _tell(self, seen: Seen) -> None:
         self.stdout.write(describe(seen))
