@@ -1,5 +1,6 @@
 """What every test may rely on: the services it asks for are there, or it says what is missing."""
 
+import gc
 import os
 import shutil
 import sys
@@ -16,8 +17,6 @@ from epmm.portal import record_pages
 from tests import emptying, migrated, plan, services
 from users.api import throttling
 from users.services import api_credentials, lock_out
-
-COUNTING = pytest.StashKey[plan.Counting]()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -60,10 +59,6 @@ def untrimmed_lock_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock_out, "TRIM_EVERY", sys.maxsize)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[COUNTING] = plan.Counting()
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """`./test --services` runs the suite once for each database: what one of the runs need not do is left out there."""
     items.sort(key=plan.is_long, reverse=True)
@@ -73,9 +68,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
 
 
+def pytest_collection_finish() -> None:
+    """What is here now stays to the end: looking at all of it again and again for garbage would take long."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    item.config.stash[COUNTING].turn(on=plan.counts(item))
     for name in sorted(plan.services_of(item)):
         if lacking := services.missing(name):
             if services.required(name):

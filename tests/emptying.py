@@ -19,15 +19,19 @@ def _tables() -> list[str]:
 
 
 def empty() -> None:
-    tables = _tables()
     with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":  # as TRUNCATE would: whoever still writes is waited for
-            cursor.execute(f"LOCK TABLE {', '.join(tables)} IN SHARE ROW EXCLUSIVE MODE")
-        cursor.execute(f"SELECT {', '.join(f'EXISTS (SELECT 1 FROM {table})' for table in tables)}")
-        for table, holds_rows in zip(tables, cursor.fetchone(), strict=True):
-            if holds_rows:
-                cursor.execute(f"DELETE FROM {table}")
+            cursor.execute(f"LOCK TABLE {', '.join(_tables())} IN SHARE ROW EXCLUSIVE MODE")
+        for table in holding_rows():
+            cursor.execute(f"DELETE FROM {table}")
     forget_statistics()
+
+
+def holding_rows() -> list[str]:
+    """Their names are quoted."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(f'EXISTS (SELECT 1 FROM {table})' for table in _tables())}")
+        return [table for table, holds_rows in zip(_tables(), cursor.fetchone(), strict=True) if holds_rows]
 
 
 def forget_statistics() -> None:

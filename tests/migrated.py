@@ -1,4 +1,4 @@
-"""Databases that `migrate` has been over, for processes that start on one of their own.
+"""Databases that `migrate` has been over, for the processes of a run and for those that tests start.
 
 It takes seconds of computing.  So one is made for all of a run, and each gets a copy.
 """
@@ -21,6 +21,8 @@ from epmm import locks
 from tests.epmm.processes import ROOT
 
 DATABASE_URL: Final = os.environ.get("EPMM_DATABASE_URL", "")
+# Of what the outcome depends on: migrations and what they import.
+SOURCES: Final = ("*/migrations/*.py", "epmm/*.py", "devices/search/sql.py", "requirements.txt")
 
 
 def copy_into(data: Path) -> None:
@@ -66,7 +68,7 @@ def postgresql() -> str:
 @cache
 def _version() -> str:
     content = hashlib.sha256()
-    for path in sorted(ROOT.glob("*/migrations/*.py")):
+    for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern)):
         content.update(path.read_bytes())
     return content.hexdigest()[:16]
 

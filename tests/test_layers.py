@@ -3,8 +3,9 @@
 import ast
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ LAYERS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Module:
     name: str
     tree: ast.Module
@@ -48,31 +49,37 @@ class Module:
         """`services` for enrollment.services.sign_in."""
         return part_of(self.name)
 
-    def imports(self) -> Iterator[str]:
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def imports(self) -> list[str]:
         """Every dotted name that could be a module: of `from a import b`, both `a` and `a.b`."""
-        for node in ast.walk(self.tree):
+        found = []
+        for node in self.nodes:
             match node:
                 case ast.Import(names=names):
-                    yield from (name.name for name in names)
+                    found += [name.name for name in names]
                 case ast.ImportFrom(module=source, names=names, level=0) if source:
-                    yield source
-                    yield from (f"{source}.{name.name}" for name in names)
+                    found += [source, *(f"{source}.{name.name}" for name in names)]
+        return found
 
 
 def part_of(name: str) -> str:
     return name.split(".")[1] if "." in name else ""
 
 
-def modules() -> Iterator[Module]:
+@pytest.fixture(scope="module")
+def modules() -> list[Module]:
+    found = []
     for app in APPS:
         for path in sorted((ROOT / app).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
             if "migrations" not in parts:
                 name = ".".join(parts).removesuffix(".__init__")
-                yield Module(name=name, tree=ast.parse(path.read_text()))
-
-
-ALL = list(modules())
+                found.append(Module(name=name, tree=ast.parse(path.read_text())))
+    return found
 
 
 def is_pure(name: str) -> bool:
@@ -83,24 +90,24 @@ def is_simulator(name: str) -> bool:
     return f"{name}.".startswith("enrollment.simulator.")
 
 
-def test_the_apps_import_in_one_direction() -> None:
+def test_the_apps_import_in_one_direction(modules: list[Module]) -> None:
     wrong = [
         f"{module.name} imports {name}"
-        for module in ALL
+        for module in modules
         if module.name not in ROOTS
-        for name in module.imports()
+        for name in module.imports
         if (app := name.partition(".")[0]) in APPS and APPS.index(app) > APPS.index(module.app)
     ]
 
     assert wrong == []
 
 
-def test_inside_an_app_the_edge_knows_services_and_services_know_models() -> None:
+def test_inside_an_app_the_edge_knows_services_and_services_know_models(modules: list[Module]) -> None:
     wrong = [
         f"{module.name} imports {name}"
-        for module in ALL
+        for module in modules
         if module.part in LAYERS
-        for name in module.imports()
+        for name in module.imports
         if name.partition(".")[0] in APPS
         and not name.startswith(CONTRACT)
         and LAYERS.get(part_of(name), 3) < LAYERS[module.part]
@@ -109,38 +116,38 @@ def test_inside_an_app_the_edge_knows_services_and_services_know_models() -> Non
     assert wrong == []
 
 
-def test_the_api_takes_nothing_from_pages() -> None:
+def test_the_api_takes_nothing_from_pages(modules: list[Module]) -> None:
     """What both show, and find by, is a service."""
     wrong = [
         f"{module.name} imports {name}"
-        for module in ALL
+        for module in modules
         if module.part == "api"
-        for name in module.imports()
+        for name in module.imports
         if name.partition(".")[0] in APPS and part_of(name) == "views"
     ]
 
     assert wrong == []
 
 
-def test_nobody_imports_a_composition_root() -> None:
+def test_nobody_imports_a_composition_root(modules: list[Module]) -> None:
     """Celery's application is the exception: the worker runs it, the start makes it the default."""
     wrong = [
         f"{module.name} imports {name}"
-        for module in ALL
+        for module in modules
         if module.name not in ROOTS
-        for name in module.imports()
+        for name in module.imports
         if name in ROOTS - {"epmm.celery"}
     ]
 
     assert wrong == []
 
 
-def test_protocol_code_knows_only_the_standard_library_cryptography_and_its_like() -> None:
+def test_protocol_code_knows_only_the_standard_library_cryptography_and_its_like(modules: list[Module]) -> None:
     wrong = [
         f"{module.name} imports {name}"
-        for module in ALL
+        for module in modules
         if is_pure(module.name)
-        for name in module.imports()
+        for name in module.imports
         if not may_be_imported_by_pure_code(name)
     ]
 
@@ -152,12 +159,12 @@ def may_be_imported_by_pure_code(name: str) -> bool:
     return package in sys.stdlib_module_names or package in PURE_LIBRARIES or is_pure(name)
 
 
-def test_protocol_code_reads_no_clock() -> None:
+def test_protocol_code_reads_no_clock(modules: list[Module]) -> None:
     wrong = [
         f"{module.name} line {node.lineno}"
-        for module in ALL
+        for module in modules
         if is_pure(module.name)
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Attribute) and (last_name(node.value), node.attr) in CLOCKS
     ]
 
@@ -172,23 +179,23 @@ def last_name(node: ast.expr) -> str:
     return ""
 
 
-def test_the_simulator_shares_no_code_with_the_server_it_judges() -> None:
+def test_the_simulator_shares_no_code_with_the_server_it_judges(modules: list[Module]) -> None:
     wrong = [
         f"{module.name} imports {name}"
-        for module in ALL
+        for module in modules
         if is_simulator(module.name)
-        for name in module.imports()
+        for name in module.imports
         if name.partition(".")[0] in APPS and not is_simulator(name) and name != "enrollment"
     ]
 
     assert wrong == []
 
 
-def test_services_do_not_know_who_runs_them() -> None:
+def test_services_do_not_know_who_runs_them(modules: list[Module]) -> None:
     """A task is one more door to a service.  Services enqueue jobs by name, so there is no way back."""
     wrong = [
         f"{module.name}: {ast.unparse(node)}"
-        for module in ALL
+        for module in modules
         if LAYERS.get(module.part, 0) > 0
         for node in module.tree.body
         if isinstance(node, ast.Import | ast.ImportFrom) and "tasks" in re.findall(r"\w+", ast.unparse(node))
@@ -197,12 +204,12 @@ def test_services_do_not_know_who_runs_them() -> None:
     assert wrong == []
 
 
-def test_imports_are_written_in_full() -> None:
+def test_imports_are_written_in_full(modules: list[Module]) -> None:
     """The rules above read absolute names only."""
     wrong = [
         module.name
-        for module in ALL
-        for node in ast.walk(module.tree)
+        for module in modules
+        for node in module.nodes
         if isinstance(node, ast.ImportFrom) and node.level > 0
     ]
 
@@ -210,6 +217,6 @@ def test_imports_are_written_in_full() -> None:
 
 
 @pytest.mark.parametrize("rule", [is_pure, is_simulator])
-def test_the_rules_speak_of_something(rule: Callable[[str], bool]) -> None:
+def test_the_rules_speak_of_something(modules: list[Module], rule: Callable[[str], bool]) -> None:
     """A folder that was renamed must not make its rule fall silent."""
-    assert any(rule(module.name) for module in ALL)
+    assert any(rule(module.name) for module in modules)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import cycle
 from typing import Any, Final
 
@@ -57,7 +58,7 @@ class House:
         self.transport: httpx2.BaseTransport = InProcess(runner, address)
         authorities.scep_ra()
         authorities.profile_signer()
-        worker.loader.import_default_modules()
+        be_a_worker()
 
     def at(self, address: str) -> "House":
         """The same house, for those who come from another address."""
@@ -89,6 +90,12 @@ class House:
         for job in Job.objects.due(timezone.now()):
             run_job(job.pk)
         assert not Job.objects.filter(done_at=None, attempts__gt=0).exists(), "a job failed"
+
+
+@cache
+def be_a_worker() -> None:
+    """All tasks are known.  Each time Celery is asked for them, Django looks at all models, too."""
+    worker.loader.import_default_modules()
 
 
 @contextmanager

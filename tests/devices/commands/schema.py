@@ -1,16 +1,13 @@
 """Apple's schema, read from the checkout that EPMM_APPLE_SCHEMA names: what our classes should say, and samples."""
 
-import os
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
-
-import yaml
 
 from devices.protocol.commands.keys import Form, Key
 from devices.protocol.support import At, Channels, Facts, Reach, Right
 from devices.protocol.target import Platform
+from tests import apple_schema
 
 RIGHTS: Final = {
     "AllowInspection": Right.INSPECT,
@@ -56,8 +53,8 @@ SAMPLES: Final[dict[str, Any]] = {
 @cache
 def schemas() -> dict[str, dict[str, Any]]:
     """By request type."""
-    folder = Path(os.environ["EPMM_APPLE_SCHEMA"]) / "mdm" / "commands"
-    found = (yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml")))
+    folder = apple_schema.folder() / "mdm" / "commands"
+    found = map(apple_schema.read, sorted(folder.glob("*.yaml")))
     return {schema["payload"]["requesttype"]: schema for schema in found}
 
 

@@ -1,25 +1,23 @@
 """The tables against Apple's schema: EPMM_APPLE_SCHEMA names a checkout of apple/device-management (18.2)."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from devices.protocol.commands import Platform
 from devices.protocol.configuration_profile.payloads import ONLY_FOR_THE_MAC, ONLY_FOR_USERS, PAYLOADS, Reach
 from devices.protocol.configuration_profile.restrictions import PAYLOAD, RESTRICTIONS
+from tests import apple_schema
 
 pytestmark = pytest.mark.service("apple-schema")
 NO_PAYLOADS = {"TopLevel", "CommonPayloadKeys"}
 
 
 def schemas() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    for path in sorted((Path(os.environ["EPMM_APPLE_SCHEMA"]) / "mdm" / "profiles").glob("*.yaml")):
-        schema = yaml.safe_load(path.read_text())
+    for path in sorted((apple_schema.folder() / "mdm" / "profiles").glob("*.yaml")):
+        schema = apple_schema.read(path)
         if (kind := schema["payload"]["payloadtype"]) not in NO_PAYLOADS:
             yield kind, schema["payload"].get("supportedOS", {}), schema
 

@@ -7,9 +7,9 @@ from devices.models import Channel, Command, DeclarationSet, Device, Enrollment
 from devices.protocol.declarations import DeclarationKind
 from devices.services import declaration_status, declarative
 from epmm import jobs
-from epmm.celery import app as worker
 from epmm.models import Job
 from tests.devices.services.rows import channel_of, device_of, enrolled
+from tests.flows.house import be_a_worker
 
 PASSCODE = "com.apple.configuration.passcode.settings"
 ENFORCE = "com.apple.configuration.softwareupdate.enforcement.specific"
@@ -64,7 +64,7 @@ def report(channel: Channel, items: dict[str, Any] | None = None, **keys: Any) -
 
 def work() -> None:
     """What the worker does for devices, until nothing is left."""
-    worker.loader.import_default_modules()
+    be_a_worker()
     ours = Job.objects.open().filter(kind__startswith="devices.")
     while (job := ours.order_by("pk").first()) is not None:
         jobs.run(job.kind, job.arguments)

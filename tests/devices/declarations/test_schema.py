@@ -1,13 +1,11 @@
 """The tables against both checkouts of Apple's schema: EPMM_APPLE_SCHEMA (18.2), and beside it the newer one."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from devices.protocol.declarations import TYPED, InvalidDeclaration
 from devices.protocol.declarations.base import Key, Payload, TypedDeclaration, of
@@ -16,6 +14,7 @@ from devices.protocol.declarations.reach import EITHER, At, Facts
 from devices.protocol.status_items import COLUMNS, PERSONAL, STATUS_ITEMS
 from devices.protocol.support import Channels, Reach
 from devices.protocol.target import Platform
+from tests import apple_schema
 
 pytestmark = pytest.mark.service("apple-schema")
 ENROLLMENTS = [("user", Reach.ANY), ("device", Reach.DEVICE), ("supervised", Reach.SUPERVISED)]
@@ -24,7 +23,7 @@ TYPES_OF_KEYS = {"<boolean>", "<integer>", "<string>", "<array>", "<dictionary>"
 
 def folders() -> list[Path]:
     """The older one first: what the newer one says of a type counts."""
-    older = Path(os.environ["EPMM_APPLE_SCHEMA"])
+    older = apple_schema.folder()
     newer = older.with_name(f"{older.name}-26.4")
     assert newer.is_dir(), f"{newer} is missing"
     return [older, newer]
@@ -34,7 +33,7 @@ def schemas(pattern: str, key: str) -> dict[str, dict[str, Any]]:
     found = {}
     for folder in folders():
         for path in sorted(folder.glob(pattern)):
-            schema = yaml.safe_load(path.read_text())
+            schema = apple_schema.read(path)
             if key in schema["payload"]:
                 found[schema["payload"][key]] = schema
     return found

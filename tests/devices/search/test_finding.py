@@ -164,9 +164,10 @@ DEVICES = 3000
 @pytest.fixture
 def many() -> None:
     """Enough for the planner to care."""
+    people = [person(f"user{number}") for number in range(20)]
     Device.objects.bulk_create(
         Device(
-            user=person(f"user{number % 20}"),
+            user=people[number % 20],
             status=Device.Status.RETIRED if number % 10 == 0 else Device.Status.ACTIVE,
             device_name=f"iPad {number}",
             serial_number=f"TEST{number:06}",

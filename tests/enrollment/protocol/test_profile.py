@@ -1,15 +1,13 @@
 """The enrollment profile against Apple's schema and against the examples of the protocol reference."""
 
-import os
 import plistlib
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from enrollment.protocol.profile import EnrollmentProfile, Scep
+from tests import apple_schema
 from tests.recorded import VECTORS
 
 TOPIC = "com.apple.mgmt.External.11111111-2222-4333-8444-555555555555"
@@ -110,9 +108,9 @@ def test_it_agrees_with_apples_schema(kind: str) -> None:
 
 def check(payload: dict[str, Any], name: str, skip: frozenset[str] | set[str] = frozenset()) -> None:
     """Known keys, required keys, types, value lists and formats, nested dictionaries included."""
-    folder = Path(os.environ["EPMM_APPLE_SCHEMA"]) / "mdm/profiles"
-    schema = yaml.safe_load((folder / f"{name}.yaml").read_text())["payloadkeys"]
-    common = yaml.safe_load((folder / "CommonPayloadKeys.yaml").read_text())["payloadkeys"]
+    folder = apple_schema.folder() / "mdm/profiles"
+    schema = apple_schema.read(folder / f"{name}.yaml")["payloadkeys"]
+    common = apple_schema.read(folder / "CommonPayloadKeys.yaml")["payloadkeys"]
     keys = {item["key"]: item for item in [*common, *schema]}
     check_keys({key: value for key, value in payload.items() if key not in skip}, keys)
 
