@@ -18,6 +18,8 @@ from tests import emptying, migrated, plan, services
 from users.api import throttling
 from users.services import api_credentials, lock_out
 
+COUNTING = pytest.StashKey[plan.Counting]()
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _emptied() -> Iterator[None]:
@@ -59,6 +61,10 @@ def untrimmed_lock_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock_out, "TRIM_EVERY", sys.maxsize)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[COUNTING] = plan.Counting()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """`./test --services` runs the suite once for each database: what one of the runs need not do is left out there."""
     items.sort(key=plan.is_long, reverse=True)
@@ -76,6 +82,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.config.stash[COUNTING].turn(on=plan.counts(item))
     for name in sorted(plan.services_of(item)):
         if lacking := services.missing(name):
             if services.required(name):

@@ -12,9 +12,11 @@ marked `long`.  They and those marked `once` pass much on their way, which prove
 pass do not count.
 """
 
+import os
 from typing import Final
 
 import pytest
+from coverage import Coverage
 
 from tests import services
 
@@ -46,3 +48,20 @@ def is_long(item: pytest.Item) -> bool:
 
 def counts(item: pytest.Item) -> bool:
     return not is_long(item) and item.get_closest_marker("once") is None
+
+
+class Counting:
+    """Coverage where tests run, and nowhere else: it doubles the time of what it looks at."""
+
+    def __init__(self) -> None:
+        self._coverage = Coverage.current()
+        self._goes_on = self._coverage is not None
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            os.environ.pop(services.COUNT_LINES, None)  # not in processes that tests start
+        else:
+            self.turn(on=False)  # those who count are started yet
+
+    def turn(self, *, on: bool) -> None:
+        if self._coverage is not None and on != self._goes_on:
+            (self._coverage.start if on else self._coverage.stop)()
+            self._goes_on = on

@@ -30,6 +30,7 @@ SOCKET_WRAPPER: Final = "libsocket_wrapper.so"
 FORGETFUL: Final = ("fsync=off", "full_page_writes=off")
 MEMORY: Final = Path("/dev/shm")
 ROOM: Final = 3 << 30
+COUNT_LINES: Final = "COVERAGE_PROCESS_START"  # what coverage begins by in a process
 PROGRAMS: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 
 
@@ -82,9 +83,9 @@ def main(options: Sequence[str]) -> int:
         directory.chmod(0o755)  # PostgreSQL runs as an account of its own
         with postgresql(directory / "postgresql") as database_url, redis(directory / "redis") as redis_url:
             coverage = {"COVERAGE_FILE": str(directory / "coverage")}
-            counting = ["-p", "tests.counting"]
+            counting = coverage | {COUNT_LINES: str(ROOT / "pyproject.toml")}
             environment = {"EPMM_TEST_SERVICES": "required", "EPMM_TEST_REDIS_URL": redis_url, "TMPDIR": name}
-            sqlite = _suite("SQLite", [*counting, *options], environment | coverage)
+            sqlite = _suite("SQLite", options, environment | counting)
             both = sqlite, _suite("PostgreSQL", options, environment | {"EPMM_DATABASE_URL": database_url})
         if both == (0, 0) and not options:
             return _coverage(coverage)
