@@ -24,7 +24,12 @@ def main() -> None:
 
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.core.management.base import BaseCommand
 
+    from epmm.checks import INSTALLATION
+
+    # the others look at the code, which no command changes, and load all of it: `check` asks them
+    BaseCommand.requires_system_checks = (INSTALLATION,)
     try:
         execute_from_command_line(arguments)
     except ImproperlyConfigured as error:

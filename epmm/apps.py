@@ -13,9 +13,7 @@ class EpmmConfig(AppConfig):
             mail_options,  # noqa: F401
             options,  # noqa: F401
         )
-        from epmm.celery import app
         from epmm.checks import INSTALLATION, installation
 
         failover.watch()
         register(installation, INSTALLATION)
-        app.set_default()

@@ -6,11 +6,14 @@ from typing import Final
 from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "epmm.settings")
+# Each worker would look at all the code as it starts, and load every page for that, which a worker has no use for.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 JOBS: Final = "celery"
 OUTBOXES: Final = "outboxes"  # a worker takes from both in turn: no flood of jobs keeps answers and pushes waiting
 
 app = Celery("epmm")
+app.set_default()
 app.config_from_object(
     {
         "task_acks_late": True,

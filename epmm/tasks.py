@@ -11,7 +11,13 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from epmm import jobs, metrics, request_id, statistics
+from epmm import (
+    celery,  # noqa: F401 - the application whose tasks these are
+    jobs,
+    metrics,
+    request_id,
+    statistics,
+)
 from epmm.doorbell import Doorbell
 from epmm.models import Job, at_work
 

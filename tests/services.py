@@ -102,7 +102,8 @@ def _suite(database: str, options: Sequence[str], environment: Mapping[str, str]
     sys.stdout.write(f"\nThe suite on {database}\n")
     sys.stdout.flush()
     workers = len(os.sched_getaffinity(0)) + 1  # one more than cores: each waits at times, for a browser or a process
-    dealt = ("-n", str(workers), "--maxschedchunk=8")  # else the first would get all the long ones
+    # what a module has started serves all its tests: they stay together, and modules come in the order of `plan.py`
+    dealt = ("-n", str(workers), "--dist=loadfile", "--no-loadscope-reorder")
     return _python("pytest", *dealt, "-rs", *options, environment=environment)
 
 

@@ -2,7 +2,7 @@
 
 Its jobs note their number in a file, so that a test sees which were done, and how often.  From the number that the
 file `NOTES.hold` names they wait until that file is gone.  The file `NOTES.outbox` is an outbox with one row; that it
-was worked off is noted as well.
+was worked off is noted as well.  What it has loaded is in the file `NOTES.loaded` in the end.
 """
 
 import os
@@ -38,7 +38,10 @@ def main() -> None:
         with notes.open("a") as file:
             file.write("-1\n")
 
-    call_command("worker", *options)
+    try:
+        call_command("worker", *options)
+    finally:
+        Path(f"{path}.loaded").write_text("\n".join(sys.modules))
 
 
 if __name__ == "__main__":

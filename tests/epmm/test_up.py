@@ -188,6 +188,16 @@ def test_a_second_start_on_the_same_data_is_refused(started: Installation) -> No
     assert started.get("/healthz") == 200
 
 
+def test_a_command_loads_what_it_needs(started: Installation) -> None:
+    """Pages and API take as long again as all the rest."""
+    code = "import sys, manage; manage.main(); print(*sys.modules)"
+    command = [sys.executable, "-c", code, "setting", "general.enterprise_name"]
+    done = subprocess.run(command, cwd=ROOT, env=started.environment, stdout=subprocess.PIPE, text=True, check=True)
+
+    assert "epmm.settings_store" in done.stdout.split()
+    assert not {"epmm.urls", "rest_framework", "celery"} & {*done.stdout.split()}
+
+
 def test_a_port_that_is_taken_is_said_at_once(installation: Installation) -> None:
     with socket.create_server(("127.0.0.1", installation.port)):
         said = installation.refused()

@@ -127,3 +127,4 @@ def test_a_running_worker_finds_new_work_and_keeps_what_is_periodic_coming(
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=20) == os.EX_OK
     assert Job.objects.get(kind="tests.note").done_at is not None
+    assert "epmm.urls" not in notes.with_suffix(".loaded").read_text().split(), "it has no use for pages"

@@ -69,9 +69,7 @@ class Command(BaseCommand):
         os.environ["EPMM_PUBLIC_URL"] = settings.PUBLIC_URL
         os.environ.setdefault("EPMM_SIGNING_CERTIFICATE", str(certificate))
         os.environ.setdefault("EPMM_SIGNING_KEY", str(key))
-        self.check(
-            tags=[INSTALLATION]
-        )  # the others look at the code, which a start does not change, and load all of it
+        self.check(tags=[INSTALLATION])
         call_command("migrate", interactive=False, verbosity=0)
         call_command("prepare", stdout=self.stdout)
 
