@@ -64,7 +64,7 @@ class Crashing(Installation):
 
         def is_read() -> bool:
             told.update(json.loads(self.python(LEDGER)))
-            return told["unread"] == 0
+            return bool(told["unread"] == 0)
 
         eventually(is_read, seconds=SECONDS)
         return told
