@@ -121,7 +121,7 @@ def opened(directory: Path, people: Sequence[Mapping[str, Any]], database: str =
 @contextmanager
 def browser(product: Product, **options: Any) -> Iterator[BrowserContext]:
     """It finds the product under its public name, and takes the development certificate."""
-    with chromium.start(f"--host-resolver-rules=MAP {HOST} 127.0.0.1") as chrome:
+    with chromium.start() as chrome:
         yield chrome.new_context(ignore_https_errors=True, locale="en", **({"viewport": chromium.DESK} | options))
 
 

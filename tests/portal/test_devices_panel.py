@@ -9,7 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 from devices.models import Device
 from tests.devices.services.rows import device_of, enrolled
 from tests.enrollment.pages import chromium
-from tests.portal.test_browser import Scheme, signed_in, site  # noqa: F401 - a fixture
+from tests.portal.test_browser import signed_in, site  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.service("chromium"), pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -25,15 +25,13 @@ def opened(page: Page, address: str, device: Device) -> None:
     expect(page.locator("#dialog[open] .panel h2")).to_have_text("Anna's iPhone")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [chromium.DESK, chromium.PHONE], ids=["desk", "phone"])
 def test_a_row_opens_its_device_and_the_address_keeps_it_until_it_is_closed(
     site: LiveServer,  # noqa: F811 - a fixture
     phone: Device,
     viewport: ViewportSize,
-    scheme: Scheme,
 ) -> None:
-    with signed_in(site, viewport, scheme) as page:
+    with signed_in(site, viewport) as page:
         opened(page, f"{site.url}/admin/devices?sort=-seen", phone)
         assert page.url.endswith(f"/admin/devices?sort=-seen&open={phone.uuid}")
         page.click("#dialog .menu > summary")
@@ -57,8 +55,7 @@ def test_with_a_key_held_the_page_opens_instead(site: LiveServer, phone: Device)
         page.goto(f"{site.url}/admin/devices")
         with page.context.expect_page() as beside:
             page.click(f"a[data-panel][href$='{phone.uuid}']", modifiers=["Control"])
-        beside.value.wait_for_load_state()
-        assert beside.value.url == f"{site.url}/admin/devices/{phone.uuid}"
+        beside.value.wait_for_url(f"{site.url}/admin/devices/{phone.uuid}")
         beside.value.close()
         expect(page.locator("#dialog[open]")).to_have_count(0)
 

@@ -9,8 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 from devices.models import Device, Label
 from tests.devices.services.rows import enrolled, person
 from tests.enrollment.pages import chromium
-from tests.enrollment.pages.test_browser import WEAK_TEXT
-from tests.portal.test_browser import Scheme, reach, signed_in, site
+from tests.portal.test_browser import in_both_schemes, reach, signed_in, site
 
 __all__ = ["site"]  # a fixture
 pytestmark = [pytest.mark.service("chromium"), pytest.mark.once, pytest.mark.django_db(transaction=True)]
@@ -235,16 +234,14 @@ def test_without_scripts_the_expression_is_searched_for(site: LiveServer) -> Non
     assert found == ["Anna's iPhone"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_it_fits_a_phone_and_stands_out(site: LiveServer, scheme: Scheme, language: str) -> None:
-    wide = "document.documentElement.scrollWidth"
-    with signed_in(site, chromium.PHONE, scheme, language) as page:
+def test_it_fits_a_phone_and_stands_out(site: LiveServer, language: str) -> None:
+    with signed_in(site, chromium.PHONE, language) as page:
         opened(page, site, f"search={GROUPED}")
         settle(page)
-        seen = [(page.evaluate(wide), page.evaluate(WEAK_TEXT))]
+        seen = in_both_schemes(page)
         page.goto(f"{site.url}/admin/devices?search=retired = false AND serialnumbr = x")
-        seen.append((page.evaluate(wide), page.evaluate(WEAK_TEXT)))
+        seen += in_both_schemes(page)
         page.goto(f"{site.url}/admin/labels")
         settle(page)
         page.locator("[hx-get='/admin/labels/add']").click()
@@ -252,9 +249,9 @@ def test_it_fits_a_phone_and_stands_out(site: LiveServer, scheme: Scheme, langua
         page.locator("#criteria-field-0").select_option("common.registration_date")
         page.wait_for_selector("#criteria-how-0")
         inside = "[document.querySelector('#dialog').scrollWidth <= document.querySelector('#dialog').clientWidth]"
-        seen.append((page.evaluate(wide), page.evaluate(WEAK_TEXT)))
+        seen += in_both_schemes(page)
         fits = page.evaluate(inside)
         settle(page)
 
-    assert seen == [(390, [])] * 3
+    assert seen == [(390, [])] * 6
     assert fits == [True]

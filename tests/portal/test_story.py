@@ -62,7 +62,8 @@ def test_from_sign_in_to_retired(product: Product) -> None:
         sign_out(page, mac, search)
         retire(page, phone)
         refuse(page, product)
-        keyboard_story.play(page, product)
+        if not DATABASE_URL:  # which would be asked for nothing new
+            keyboard_story.play(page, product)
 
 
 def sign_in(page: Page, product: Product) -> None:

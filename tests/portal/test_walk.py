@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
 from tests.enrollment.pages import chromium
-from tests.enrollment.pages.axe import COLORS, found
+from tests.enrollment.pages.axe import COLORS, bring, found
 from tests.flows.house import PASSWORD as HERS
 from tests.portal import walk
 from tests.portal.conftest import PASSWORD, SignedIn, make_administrator
@@ -94,6 +94,7 @@ def window(portal: Portal, **options: Any) -> Iterator[Page]:
 def test_axe_finds_nothing_and_no_list_is_cut_on_a_desk(portal: Portal, places: list[Place]) -> None:
     seen, cut = {}, {}
     with window(portal) as page:
+        bring(page.context)
         for place in places:
             page.set_viewport_size(chromium.DESK)
             place.open(page, portal.url)
@@ -113,6 +114,7 @@ def test_axe_finds_nothing_on_the_way_in(portal: Portal) -> None:
     with chromium.start() as browser:
         for name, password in (("admin", "wrong"), ("anna", HERS), ("admin", PASSWORD)):
             with browser.new_context(viewport=chromium.DESK) as context:
+                bring(context)
                 page = context.new_page()
                 page.goto(f"{portal.url}/admin/sign-in")
                 sign_in(page, name, password)
@@ -152,10 +154,11 @@ def test_a_phone_and_a_keyboard_will_do(portal: Portal, places: list[Place]) -> 
 
 
 def go_round(page: Page) -> None:
-    """With the Tab key until it comes back to where it has been."""
+    """With the Tab key held until it comes back to where it has been."""
     page.evaluate(LISTEN)
     for step in range(1, STEPS_AT_MOST + 1):
-        page.keyboard.press("Tab")
+        page.keyboard.down("Tab")
         if step % STEPS_AT_ONCE == 0 and page.evaluate("window.isRound"):
+            page.keyboard.up("Tab")
             return
     raise AssertionError(page.url)

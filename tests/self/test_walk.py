@@ -15,7 +15,7 @@ from devices.models import Device
 from devices.services.self_actions import OWN
 from epmm.models import AuditEntry
 from tests.enrollment.pages import chromium
-from tests.enrollment.pages.axe import COLORS, found
+from tests.enrollment.pages.axe import COLORS, bring, found
 from tests.flows.house import PASSWORD, opened, person, record_of, switch
 from tests.portal.test_walk import OUT_OF_REACH, go_round
 from tests.portal.window import watched
@@ -35,6 +35,7 @@ SMALL_TARGETS: Final = """() => [...document.querySelectorAll("a[href], button, 
   .filter((element) => element.getBoundingClientRect().height < 24)
   .filter((element) => !element.closest("p.last, li > span"))
   .map((element) => element.outerHTML.slice(0, 120))"""
+TO_THE_PROVIDER: Final = re.compile(r"/my/(sign-in/provider/1|confirm)(\?|$)")
 PROFILE: Final = re.compile(r"mobileconfig|x-apple-aspen", re.IGNORECASE)
 # Where nothing is to be seen, or only on the way to something else; the stories open them.
 BEFORE: Final = frozenset(
@@ -108,6 +109,7 @@ def everything(places: dict[str, list[str]]) -> list[str]:
 def test_axe_finds_nothing(url: str, places: dict[str, list[str]]) -> None:
     seen = {}
     with window(url) as page:
+        bring(page.context)
         for address in everything(places):
             page.set_viewport_size(chromium.DESK)
             page.emulate_media(color_scheme="light")
@@ -124,6 +126,7 @@ def test_axe_finds_nothing(url: str, places: dict[str, list[str]]) -> None:
 def test_axe_finds_nothing_for_strangers_and_on_what_was_typed_wrong(url: str) -> None:
     seen = {}
     with chromium.start() as browser, browser.new_context(viewport=POCKET) as context:
+        bring(context)
         page = context.new_page()
         for address in ("/", "/go", "/my/sign-in", "/help/enroll", "/help/enroll/mac", "/help/privacy"):
             page.goto(url + address)
@@ -131,7 +134,8 @@ def test_axe_finds_nothing_for_strangers_and_on_what_was_typed_wrong(url: str) -
         for address in ("/go", "/my/sign-in"):
             page.goto(url + address)
             page.locator("#id_user_id").fill("anna")
-            page.locator("main form button").click()
+            with page.expect_navigation():
+                page.locator("main form button").click()
             seen[f"wrong {address}"] = found(page)
 
     assert {address: lines for address, lines in seen.items() if lines} == {}
@@ -211,8 +215,10 @@ def test_a_person_of_a_provider_on_a_phone(url: str, settings: Any) -> None:
         chromium.start() as browser,
         browser.new_context(viewport=POCKET, locale="de", color_scheme="dark") as context,
     ):
+        bring(context)
         page = context.new_page()
         context.route(f"{far.ISSUER}/**", lambda route: answer(route, pretender))
+        context.route(TO_THE_PROVIDER, lambda route: lead(route, route.fetch(max_redirects=0).headers["location"]))
 
         def look(name: str) -> None:
             page.wait_for_load_state()
@@ -258,10 +264,17 @@ def directory_of(user_id: str) -> Directory:
 
 
 def answer(route: Route, pretender: Pretender) -> None:
-    """The provider's; a redirect of its as a page that leads on, for a browser follows no other that is made up."""
+    """The provider's."""
     asked = route.request
     request = httpx2.Request(asked.method, asked.url, content=(asked.post_data or "").encode())
     given = pretender.handle_request(request)
-    to = given.headers.get("Location")
-    body = f'<meta http-equiv="refresh" content="0; url={escape(to)}">' if to else given.text
+    if to := given.headers.get("Location"):
+        lead(route, to)
+    else:
+        route.fulfill(status=200, content_type="text/html", body=given.text)
+
+
+def lead(route: Route, to: str) -> None:
+    """By a page, as a redirect would: of those a browser follows none that is made up, nor to where nobody is."""
+    body = f'<meta http-equiv="refresh" content="0; url={escape(to)}">'
     route.fulfill(status=200, content_type="text/html", body=body)

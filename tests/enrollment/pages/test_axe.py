@@ -3,7 +3,7 @@
 import pytest
 
 from tests.enrollment.pages import chromium
-from tests.enrollment.pages.axe import COLORS, found
+from tests.enrollment.pages.axe import COLORS, bring, found
 from tests.enrollment.pages.samples import SAMPLES
 from tests.enrollment.pages.site import serve
 
@@ -13,6 +13,7 @@ pytestmark = pytest.mark.service("chromium")
 def test_axe_finds_nothing() -> None:
     seen = {}
     with serve() as site, chromium.start() as browser, browser.new_context() as context:
+        bring(context)
         page = context.new_page()
         for sample in SAMPLES:
             page.set_viewport_size(chromium.DESK)
