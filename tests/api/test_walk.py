@@ -42,7 +42,7 @@ def test_the_table_and_the_addresses_are_the_same() -> None:
 
 def test_an_address_that_somebody_forgot_in_the_table_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     left = {name: role for name, role in NEEDED.items() if name != "devices GET"} | {"gone GET": CALLER}
-    monkeypatch.setattr(checks, "NEEDED", left)
+    monkeypatch.setattr(permissions, "NEEDED", left)
 
     assert [message.id for message in checks.every_call_is_in_the_table()] == ["epmm.E010", "epmm.E011"]
 
