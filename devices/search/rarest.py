@@ -18,6 +18,7 @@ SAMPLED: Final = 500  # devices, more or less: whole pages of the table are read
 KEPT_FOR: Final = 3_600  # seconds
 FEWEST: Final = 100  # of fewer devices no list is long
 RARE: Final = 0.02  # of all devices: so short a list is always worth reading
+FEW: Final = 0.004  # of all devices: sooner put in order than met along an order
 SHORT: Final = 3  # lists, which are read in any case
 LOOKED_AT: Final = 40  # a device that is left costs as much as so many entries of lists
 _LENGTH: Final = 3
@@ -38,9 +39,19 @@ class _Sample:
 _samples: Final[dict[str, _Sample]] = {}  # by the name of the database
 
 
+def is_rare(connection: Any, text: str) -> bool:
+    """Whether so few devices hold a folded text that looking at all of them is nothing."""
+    trigrams = _trigrams(text).values()
+    if not trigrams:
+        return False
+    sample = _sample(connection)
+    held = reduce(and_, (sample.holding.get(trigram, 0) for trigram in trigrams))
+    return held.bit_count() <= FEW * sample.devices
+
+
 def parts(connection: Any, text: str) -> list[str]:
     """Of a folded text, in their order; they do not overlap."""
-    trigrams = {at: text[at : at + _LENGTH] for at in range(len(text) - 2) if _has_list(text, at)}
+    trigrams = _trigrams(text)
     if len(trigrams) <= SHORT:
         return [text]
     sample = _sample(connection)
@@ -49,6 +60,10 @@ def parts(connection: Any, text: str) -> list[str]:
     chosen = _worth_reading({at: sample.holding.get(trigram, 0) for at, trigram in trigrams.items()}, sample.devices)
     starts = [at for at in chosen if not chosen & set(range(at - _LENGTH + 1, at))]
     return [text[start : _end(start, chosen)] for start in sorted(starts)]
+
+
+def _trigrams(text: str) -> dict[int, str]:
+    return {at: text[at : at + _LENGTH] for at in range(len(text) - 2) if _has_list(text, at)}
 
 
 def _has_list(text: str, at: int) -> bool:

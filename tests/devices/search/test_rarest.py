@@ -52,6 +52,18 @@ def test_what_is_found_has_the_whole_text(expression: str, text: str, found: int
 
 
 @pytest.mark.usefixtures("many")
+@pytest.mark.parametrize(("text", "times"), [("parson117", 2), ("person117", 1), ("iphone", 1)])
+def test_what_hardly_any_device_holds_is_said_twice_for_a_page(text: str, times: int) -> None:
+    """PostgreSQL would guess that one in a hundred has it, if one of the hundred texts does that it has sampled."""
+    found = search.matching(f'ios.DeviceName contains "{text}"')
+    page = found.order_by("-last_seen_at")
+
+    assert str(page.query).count("LIKE") == times
+    assert str(found.query).count("LIKE") == 1
+    assert page.count() == found.count()
+
+
+@pytest.mark.usefixtures("many")
 def test_devices_are_looked_at_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rarest.parts(connection, "person117") == ["117"]
     Device.objects.all().delete()
