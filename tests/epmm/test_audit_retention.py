@@ -21,11 +21,6 @@ pytestmark = pytest.mark.django_db
 OTHER_KEY = "t2:" + "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI="
 
 
-@pytest.fixture(autouse=True)
-def _fresh() -> None:
-    settings_store.clear_cache()
-
-
 @pytest.fixture
 def head() -> str:
     """Of the log before anything is forgotten: four entries, two of them old, and retention of 60 days."""

@@ -1,7 +1,6 @@
 """Logs: who did what, why an enrollment stopped, and what devices have not answered."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -26,13 +25,6 @@ AUDIT = "/admin/logs/audit"
 ENROLLMENT = "/admin/logs/enrollment"
 QUEUE = "/admin/logs/queue"
 BROADCASTS = "/admin/logs/broadcasts"
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
-    settings_store.clear_cache()
-    yield
-    settings_store.clear_cache()
 
 
 def text(response: Any) -> str:
