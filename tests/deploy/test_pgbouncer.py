@@ -118,7 +118,7 @@ def nothing_stays_behind(machine: Production) -> None:
 def the_worker_works(machine: Production) -> None:
     process = subprocess.Popen([sys.executable, "manage.py", "worker"], env=machine.environment, cwd=DEPLOY.parent)
     try:
-        eventually(lambda: machine.ask("web-1", "GET", "/readyz").status_code == 200, seconds=60)
+        eventually(lambda: machine.ask("web-1", "GET", "/readyz").status_code == 200)
     finally:
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
