@@ -77,7 +77,8 @@ def push_after_the_clock_was_ahead() -> None:
 
 @jobs.handles("devices.wake")
 def wake(channel: int) -> None:
-    push.wake_channel(channel)
+    """Of the release that had a job for each."""
+    push.wake_channels([channel])
 
 
 @jobs.handles("devices.broadcast")
