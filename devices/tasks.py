@@ -81,12 +81,12 @@ def wake(channel: int) -> None:
     push.wake_channels([channel])
 
 
-@jobs.handles("devices.broadcast")
+@jobs.handles(broadcasts.QUEUE)
 def queue_broadcast(broadcast: int) -> None:
     broadcasts.work(broadcast)
 
 
-@jobs.handles("devices.call_back")
+@jobs.handles(broadcasts.CALL_BACK)
 def call_back(broadcast: int) -> None:
     broadcasts.call_back(broadcast)
 
