@@ -77,15 +77,16 @@ def push_after_the_clock_was_ahead() -> None:
 
 @jobs.handles("devices.wake")
 def wake(channel: int) -> None:
-    push.wake_channel(channel)
+    """Of the release that had a job for each."""
+    push.wake_channels([channel])
 
 
-@jobs.handles("devices.broadcast")
+@jobs.handles(broadcasts.QUEUE)
 def queue_broadcast(broadcast: int) -> None:
     broadcasts.work(broadcast)
 
 
-@jobs.handles("devices.call_back")
+@jobs.handles(broadcasts.CALL_BACK)
 def call_back(broadcast: int) -> None:
     broadcasts.call_back(broadcast)
 

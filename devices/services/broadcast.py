@@ -25,10 +25,13 @@ from devices.services.selection import SelectionRefused
 from devices.services.target import target_of
 from epmm import audit
 from epmm.models import Job
+from epmm.turns import Turn
 from epmm.wire import plist
 from epmm.wire.limits import LARGEST_STORED
 
 logger = logging.getLogger(__name__)
+QUEUE: Final = "devices.broadcast"
+CALL_BACK: Final = "devices.call_back"
 LARGE: Final = 1000  # commands; fewer are counted whenever somebody looks
 BITE: Final = 5000  # devices in one transaction
 # What `target_of` looks at.
@@ -90,13 +93,15 @@ def begin(
             subject=str(row.uuid),
             details={"request_type": request_type, "selection": dict(selection)},
         )
-        Job.enqueue("devices.broadcast", broadcast=row.pk)
+        Job.enqueue(QUEUE, broadcast=row.pk)
     return row
 
 
 def work(broadcast_id: int) -> None:
+    turn = Turn(QUEUE, broadcast=broadcast_id)
     while _bite(broadcast_id):
-        pass
+        if turn.is_over():
+            return
 
 
 @transaction.atomic
@@ -104,14 +109,16 @@ def cancel(row: Broadcast, *, actor: str, address: str | None = None) -> int:
     """Queue no more of it, and have the worker call back what is open; return how many commands that are."""
     Broadcast.objects.filter(pk=row.pk, cancelled_at=None).update(cancelled_at=timezone.now())
     audit.record("broadcast.cancelled", actor=actor, address=address, subject_type="broadcast", subject=str(row.uuid))
-    Job.enqueue("devices.call_back", broadcast=row.pk)
+    Job.enqueue(CALL_BACK, broadcast=row.pk)
     return Command.objects.open().filter(broadcast=row).count()
 
 
 def call_back(broadcast_id: int) -> None:
     """In bites: killed in between, the worker goes on with what is still open."""
+    turn = Turn(CALL_BACK, broadcast=broadcast_id)
     while _call_back_some(broadcast_id):
-        pass
+        if turn.is_over():
+            return
 
 
 def progress(row: Broadcast) -> Progress:

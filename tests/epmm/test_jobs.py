@@ -40,6 +40,7 @@ def rung(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         assert not retry, "the dispatcher rings again"
         heard.append(*arguments)
 
+    monkeypatch.setattr("epmm.celery.has_room", lambda: True)
     monkeypatch.setattr(tasks.run_job, "apply_async", send)
     return heard
 
@@ -122,6 +123,17 @@ def test_a_broker_that_is_away_harms_nobody(
     tasks.doorbell.wait()
 
     assert caplog.messages == ["the broker does not answer; the dispatcher will ring later"]
+    assert job in Job.objects.due(timezone.now())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_holds_enough_is_not_rung(rung: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epmm.celery.has_room", lambda: False)
+
+    job = enqueued()
+    tasks.doorbell.wait()
+
+    assert rung == []
     assert job in Job.objects.due(timezone.now())
 
 

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from devices import tasks
 from devices.models import ActionResult, ActionRun, Command, Device, DeviceAttribute, Label
@@ -153,6 +154,25 @@ def test_stopping_leaves_the_rest_alone(signed_in: SignedIn, monkeypatch: pytest
     assert "Stopped" in client.get("/admin/logs/actions").content.decode()
     assert client.post(f"/admin/logs/actions/{run.pk}/stop").status_code == 302  # it was over before
     assert AuditEntry.objects.filter(action="device.action_stopped").count() == 1
+
+
+def test_what_takes_long_lets_others_have_their_turn(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epmm.turns.SECONDS", 0.0)
+    phones()
+    go(signed_in(), "lost")
+    Job.enqueue("tests.other")
+
+    work()
+    assert Device.objects.filter(status=Device.Status.LOST).count() == 2
+    kinds = Job.objects.due(timezone.now()).order_by("run_at").values_list("kind", flat=True)
+    assert [kind for kind in kinds if kind in ("tests.other", action_runs.KIND)] == ["tests.other", action_runs.KIND]
+    work()
+    work()
+    work()
+
+    run = ActionRun.objects.get()
+    assert (run.done, run.done_at is not None) == (5, True)
+    assert not Job.objects.open().filter(kind=action_runs.KIND).exists()
 
 
 def test_a_worker_that_dies_is_followed_by_one_that_goes_on(
