@@ -49,7 +49,7 @@ def act(run: int) -> None:
     action_runs.work(run)
 
 
-@jobs.handles("devices.archive", every=timedelta(days=1))
+@jobs.handles(archive.KIND, every=timedelta(days=1))
 def keep_archive_in_shape() -> None:
     archive.keep_in_shape()
 
@@ -73,6 +73,16 @@ def push_due() -> None:
 @jobs.handles("devices.push_after_the_clock_was_ahead", every=timedelta(minutes=1))
 def push_after_the_clock_was_ahead() -> None:
     push.after_the_clock_was_ahead()
+
+
+@jobs.handles("devices.revive_heard", every=timedelta(minutes=1))
+def revive_heard() -> None:
+    push.revive_heard()
+
+
+@jobs.handles("devices.retry_pushes")
+def retry_pushes() -> None:
+    push.retry()
 
 
 @jobs.handles("devices.wake")

@@ -1,5 +1,7 @@
 """What the device door calls for everything that is not a connect; `epmm/asgi.py` hands it over."""
 
+from django.db import OperationalError
+
 from devices.door.exchange import JSON, PLIST, Answer, DeviceRequest
 from devices.errors import UserNotManaged
 from devices.protocol import declarative as protocol
@@ -15,11 +17,25 @@ from devices.protocol.checkin import (
 )
 from devices.services import declaration_status, declarative
 from enrollment.services import checkin
+from epmm import failover
 from epmm.wire.errors import WireError
 
 
 class CheckinHandlers:
     def check_in(self, request: DeviceRequest) -> Answer:
+        """Messages lock the enrollment before its record, whoever reads answers or acts on a device the other way.
+
+        A device sends its CheckOut once: it is not lost for that.
+        """
+        try:
+            return self._check_in(request)
+        except OperationalError as error:
+            if not failover.is_deadlock(error):
+                raise
+            return self._check_in(request)
+
+    @staticmethod
+    def _check_in(request: DeviceRequest) -> Answer:
         match decode_checkin(request.body):
             case Authenticate() as message:
                 checkin.accept_authenticate(message, request)

@@ -11,11 +11,17 @@ from django.http import HttpRequest, HttpResponse
 from django.views.defaults import server_error as fault
 
 READ_ONLY: Final = "25006"  # as PostgreSQL numbers its refusals
+DEADLOCK: Final = "40P01"
 RETRY_SECONDS: Final = 5
 
 
 def is_read_only(error: BaseException | None) -> bool:
     return isinstance(error, InternalError) and getattr(error.__cause__, "sqlstate", None) == READ_ONLY
+
+
+def is_deadlock(error: OperationalError) -> bool:
+    """Of the two that waited for each other this one was ended; the other one has gone on."""
+    return getattr(error.__cause__, "sqlstate", None) == DEADLOCK
 
 
 def is_away(error: BaseException | None) -> bool:

@@ -42,7 +42,8 @@ ENDPOINTS: Final = frozenset(
 )
 PUSH_VERDICTS: Final = frozenset(
     {
-        "accepted", "unregistered", "bad_token", "wrong_topic", "bad_certificate", "our_fault", "too_many", "try_later",
+        "accepted", "unregistered", "bad_token", "wrong_server", "wrong_topic", "bad_certificate", "our_fault",
+        "too_many", "try_later",
     }
 )  # fmt: skip
 LOOK_SECONDS: Final = 1.0
@@ -85,6 +86,8 @@ job_seconds: Final = Histogram(
     "epmm_job_seconds", "Jobs of the worker.", ("kind", "outcome"), buckets=_JOB_SECONDS, registry=registry
 )
 pushes: Final = Counter("epmm_pushes", "Answers of the push service.", ("verdict",), registry=registry)
+for _verdict in PUSH_VERDICTS:
+    pushes.labels(_verdict)  # from 0 on: Prometheus sees no increase in what begins with its first event
 
 
 def count_push(verdict: str, count: int = 1) -> None:
@@ -115,12 +118,13 @@ class _Told:
     def __init__(self, name: str) -> None:
         self._name = name
         self._histogram = door_seconds.labels(name)
+        door_answers.labels(name, "401")  # from 0 on, as above
         self._empty()
 
     def _empty(self) -> None:
         self.seconds = 0.0
         self.within = [0] * (len(_DOOR_SECONDS) + 1)  # of each bucket
-        self.answers: dict[int, int] = {}  # by status
+        self.answers: dict[int | str, int] = {}  # by status
 
     def write_down(self) -> None:
         if not self.answers:
@@ -153,7 +157,7 @@ class DoorFigures:
         self.inside = 0
         self._write_down()
 
-    def answered(self, path: str, status: int, seconds: float, refusal: str | None) -> None:
+    def answered(self, path: str, status: int | str, seconds: float, refusal: str | None) -> None:
         told = self._told[_DOOR_ENDPOINTS.get(path, OTHER)]
         told.seconds += seconds
         told.within[bisect_left(_DOOR_SECONDS, seconds)] += 1

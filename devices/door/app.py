@@ -160,8 +160,11 @@ class Door:
         self._tell(turn, answer)
 
     def _tell(self, turn: "_Turn", answer: Answer) -> None:
-        seconds = time.perf_counter() - turn.started
-        self._figures.answered(turn.path, answer.status, seconds, turn.refusal.kind if turn.refusal else None)
+        seconds, refusal = time.perf_counter() - turn.started, turn.refusal
+        if refusal is None:
+            self._figures.answered(turn.path, answer.status, seconds, None)
+        else:
+            self._figures.answered(turn.path, refusal.told_as, seconds, refusal.kind)
         _log(turn, answer, seconds)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:

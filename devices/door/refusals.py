@@ -52,6 +52,7 @@ STATUS: Final[Mapping[type[Exception], int]] = {
     TimeoutError: 503,
 }
 CHALLENGE: Final = "Bearer method="
+CHALLENGED: Final = "challenge"
 _HEADERS: Final[Mapping[int, Headers]] = {405: ((b"allow", b"PUT"),), 503: ((b"retry-after", b"15"),)}
 
 
@@ -64,6 +65,12 @@ class Refusal:
     @property
     def kind(self) -> str:
         return type(self.error).__name__
+
+    @property
+    def told_as(self) -> int | str:
+        """In the figures: a 401 with a challenge is no alarm, a bare one would be."""
+        is_challenge = any(name == b"www-authenticate" for name, _ in self.headers)
+        return CHALLENGED if is_challenge else self.answer.status
 
     @property
     def why(self) -> str:

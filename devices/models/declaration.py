@@ -1,9 +1,10 @@
 """Declarative management: what devices are to hold, what each channel was told, and what it says of itself."""
 
+from datetime import datetime, timedelta
 from typing import ClassVar, Final, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q
 from django.utils import timezone
 
 from devices.models.device import Device
@@ -11,6 +12,8 @@ from devices.models.enrollment import Channel
 from epmm.fields import EncryptedField
 from epmm.spaces import InSpace
 
+ASK_AGAIN: Final = timedelta(minutes=10)
+LONGEST_WAIT: Final = timedelta(days=7)
 TOKEN: Final = 64  # octets that Apple allows for a server token; the hash in hexadecimal has as many
 
 
@@ -83,6 +86,15 @@ class DeclarationSetQuerySet(models.QuerySet["DeclarationSet"]):
     def behind(self) -> Self:
         """What the device was told last is not what it should hold."""
         return self.exclude(token=F("served_token"))
+
+    def to_tell(self, now: datetime) -> Self:
+        """Of those, who was not told of this set yet.  And who was told before and fetched nothing, each time after
+        twice as long: a device that holds the set already stops at its token, and nothing is heard of that.
+        """
+        twice_as_long = ExpressionWrapper(F("asked_at") + (F("asked_at") - F("changed_at")), DateTimeField())
+        behind = self.behind().annotate(patient_until=twice_as_long)
+        again = Q(asked_at__lt=now - ASK_AGAIN, patient_until__lt=now) | Q(asked_at__lt=now - LONGEST_WAIT)
+        return behind.filter(Q(asked_at=None) | Q(asked_at__lt=F("changed_at")) | again)
 
 
 class DeclarationSet(models.Model):

@@ -131,7 +131,7 @@ class Channel(models.Model):
     pushed_at = models.DateTimeField(null=True)
     push_leased_until = models.DateTimeField(null=True)  # somebody is pushing to it
     push_failures = models.SmallIntegerField(default=0, db_default=0)  # in a row, of those that pass
-    push_refused_at = models.DateTimeField(null=True)  # the push service no longer knows the token; a newer one revives
+    push_refused_at = models.DateTimeField(null=True)  # the push service said that it does not know the token
     awaiting_configuration = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
     # Written by the door with each connect, so neither may ever be indexed (heap-only updates on PostgreSQL).

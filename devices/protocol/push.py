@@ -28,6 +28,7 @@ class Verdict(Enum):
     ACCEPTED = "accepted"  # by APNs; the device has not been heard of yet
     UNREGISTERED = "unregistered"  # the token has been invalid since `timestamp`; a newer TokenUpdate revives it
     BAD_TOKEN = "bad_token"  # noqa: S105 - malformed, or of another environment
+    WRONG_SERVER = "wrong_server"  # never of one push: so many bad tokens that it is not for the devices
     WRONG_TOPIC = "wrong_topic"  # our push certificate is not the one this device enrolled with
     BAD_CERTIFICATE = "bad_certificate"  # expired, revoked or wrong: no push can succeed
     OUR_FAULT = "our_fault"  # a request that Apple finds wrong

@@ -93,7 +93,6 @@ DETAILS: Final = frozenset(
         "device.operating-system.supplemental.build-version",
         "device.operating-system.supplemental.extra-version",
         "device.power.battery-health",
-        "mdm.enrollment-type",
         "softwareupdate.beta-enrollment",
         "softwareupdate.failure-reason",
         "softwareupdate.install-reason",

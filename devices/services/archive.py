@@ -1,9 +1,10 @@
 """Finished commands: kept by month, and for as long as the policy says."""
 
+import logging
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
@@ -11,19 +12,34 @@ from devices.models import Broadcast, Command, DeclarationRun, Enrollment, Finis
 from devices.models.command import AWAITED
 from devices.services import action_runs
 from epmm import options, settings_store
+from epmm.models import Job
 
 MONTHS_AHEAD: Final = 2
 AT_ONCE: Final = 5000  # rows to delete in one transaction
+AGAIN: Final = timedelta(minutes=10)
+KIND: Final = "devices.archive"
+LOCK_SECONDS: Final = 1
+LOCK_NOT_AVAILABLE: Final = "55P03"  # PostgreSQL, Appendix A
 _TABLE: Final = FinishedCommand._meta.db_table
+
+logger = logging.getLogger(__name__)
+
+
+class BeingRead(Exception):
+    pass
 
 
 def keep_in_shape() -> None:
     """Once a day: room for what comes, an end to what is too old."""
     now = timezone.now()
     oldest = now - timedelta(days=settings_store.read(options.COMMAND_HISTORY_DAYS))
-    make_room(now)
     await_no_longer(now)
-    expire(oldest)
+    try:
+        make_room(now)
+        expire(oldest)
+    except BeingRead:
+        logger.info("the archive is being read; its months are looked at again in some minutes")
+        Job.enqueue(KIND, run_at=now + AGAIN, dedupe_key=f"{KIND} again")
     action_runs.forget(oldest)
     forget_unused_payloads(oldest - timedelta(days=2))  # their date of use is exact to a day
 
@@ -43,12 +59,11 @@ def make_room(now: datetime) -> None:
         following = _next(month)
         with connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass(%s)", [_partition(month)])
-            if cursor.fetchone() == (None,) and not _default_holds(month, following):
-                bounds = [_midnight(month).isoformat(), _midnight(following).isoformat()]
-                statement = (
-                    f"CREATE TABLE {_partition(month)} PARTITION OF {_TABLE} FOR VALUES FROM ('{{}}') TO ('{{}}')"
-                )
-                cursor.execute(statement.format(*bounds))
+            is_missing = cursor.fetchone() == (None,) and not _default_holds(month, following)
+        if is_missing:
+            bounds = [_midnight(month).isoformat(), _midnight(following).isoformat()]
+            statement = f"CREATE TABLE {_partition(month)} PARTITION OF {_TABLE} FOR VALUES FROM ('{{}}') TO ('{{}}')"
+            _change_tables(statement.format(*bounds))
         month = following
 
 
@@ -57,8 +72,7 @@ def expire(oldest: datetime) -> None:
     if connection.vendor == "postgresql":
         for month in _months():
             if _midnight(_next(month)) <= oldest:
-                with connection.cursor() as cursor:
-                    cursor.execute(f"DROP TABLE {_partition(month)}")
+                _change_tables(f"DROP TABLE {_partition(month)}")
     old, last = FinishedCommand.objects.filter(done_at__lt=oldest).order_by("pk"), 0
     while ids := list(old.filter(pk__gt=last).values_list("pk", flat=True)[:AT_ONCE]):
         FinishedCommand.objects.filter(pk__in=ids, done_at__lt=oldest).delete()
@@ -87,6 +101,18 @@ def _months() -> list[date]:
             [_TABLE],
         )
         return [datetime.strptime(name, "%Y%m").date() for (name,) in cursor.fetchall()]  # noqa: DTZ007 -- a month
+
+
+def _change_tables(statement: str) -> None:
+    """Not for long: all who come after one that waits for a table wait behind it, whatever they would do with it."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS * 1000:.0f}ms'")
+            cursor.execute(statement)
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        raise BeingRead from error
 
 
 def _default_holds(month: date, following: date) -> bool:

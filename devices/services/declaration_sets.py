@@ -62,8 +62,10 @@ def refresh(channels: Sequence[int], *, announce: bool) -> None:
     _store(found.values(), {row.served_token for row in rows}, now)
     changed = [row for row in rows if _differs(row, found[row.pk], now)]
     DeclarationSet.objects.bulk_update(changed, ["token", "changed_at", "unsupported"])
-    if announce:
-        tell([row for row in rows if row.token != row.served_token], now)
+    behind = {row.pk: row for row in rows if row.token != row.served_token} if announce else {}
+    if behind:
+        to_tell = DeclarationSet.objects.filter(pk__in=behind).to_tell(now)
+        tell([behind[key] for key in to_tell.values_list("pk", flat=True)], now)
 
 
 def tell(rows: Iterable[DeclarationSet], now: datetime) -> None:

@@ -47,7 +47,10 @@ def accept(channel: Channel, raw: bytes) -> None:
         items = _store(channel, report, now)
         _store_states(channel, report, row.served_token, now)
         row.heard_at, row.capabilities = now, items.get(CAPABILITIES) or row.capabilities
-        row.save(update_fields=["heard_at", "capabilities"])
+        if report.full and row.token and report.states.keys() == _listed(row.token):
+            # more than what we remember to have served: that may come from a backup
+            row.served_token = row.token
+        row.save(update_fields=["heard_at", "capabilities", "served_token"])
         _feed(channel, report, items, now)
         # It may be able to do more or less than was thought, and the set may have changed while it was at work.
         declaration_sets.refresh([channel.pk], announce=True)

@@ -30,7 +30,6 @@ from devices.services import declaration_sets
 
 PROTOCOL: Final = Facts(ios=At("15.0"), macos=At("13.0"), visionos=At("1.1"), channels=EITHER)
 OFFER_STANDS: Final = timedelta(minutes=2)
-ASK_AGAIN: Final = timedelta(hours=6)
 CHUNK: Final = 200
 CHUNKS_AT_ONCE: Final = 25
 
@@ -102,10 +101,8 @@ def tidy() -> None:
 
 def tell_those_behind() -> int:
     """Channels whose command was answered before the set changed, and those for which there was none; how many."""
-    now = timezone.now()
     open_one = Command.objects.open().filter(channel=OuterRef("pk"), request_type=DeclarativeManagement.request_type)
-    behind = DeclarationSet.objects.behind().filter(channel__enrollment__state=Enrollment.State.ACTIVE)
-    due = behind.filter(Q(asked_at=None) | Q(asked_at__lt=now - ASK_AGAIN) | Q(heard_at__gt=now - ASK_AGAIN))
+    due = DeclarationSet.objects.to_tell(timezone.now()).filter(channel__enrollment__state=Enrollment.State.ACTIVE)
     keys = list(due.exclude(Exists(open_one)).order_by("asked_at").values_list("pk", flat=True)[:CHUNK])
     declaration_sets.refresh(keys, announce=True)
     return len(keys)

@@ -6,8 +6,9 @@ came of it moves it again.  APNs keeps one push for each device.
 """
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -38,6 +39,7 @@ AFTER: Final[Mapping[Verdict, timedelta]] = {
     Verdict.TOO_MANY: timedelta(minutes=5),
     Verdict.TRY_LATER: timedelta(minutes=1),
     Verdict.BAD_CERTIFICATE: timedelta(minutes=15),
+    Verdict.WRONG_SERVER: timedelta(minutes=15),
     Verdict.WRONG_TOPIC: timedelta(hours=1),
     Verdict.OUR_FAULT: timedelta(hours=1),
     Verdict.UNREGISTERED: UNREACHABLE,
@@ -46,9 +48,13 @@ AFTER: Final[Mapping[Verdict, timedelta]] = {
 REFUSALS: Final = {Verdict.UNREGISTERED, Verdict.BAD_TOKEN}
 WOKEN_NO_MORE: Final = {Verdict.ACCEPTED, *REFUSALS}
 PASSING: Final = {Verdict.TOO_MANY, Verdict.TRY_LATER}
+ALARMS: Final = {Verdict.BAD_CERTIFICATE, Verdict.WRONG_SERVER, Verdict.WRONG_TOPIC, Verdict.OUR_FAULT}
+STRANGE: Final = 5  # from so many bad tokens on, and if they are more than good ones, it is not for the devices
+AT_ONCE: Final = 200  # channels whose tokens are tried again
 
 Row = TypeVar("Row", bound=Model)
 logger = logging.getLogger(__name__)
+_lately: Final[deque[Verdict]] = deque(maxlen=50)  # what Apple said of tokens: a batch may be a single one
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +86,9 @@ def push_due(limit: int = BATCH) -> int:
 def wake(device: Device) -> int:
     """Have a device connect now, whether or not there is anything to do; return how many of its channels will."""
     channels = Channel.objects.filter(enrollment__device=device, enrollment__state=Enrollment.State.ACTIVE)
-    reachable = channels.filter(push_token__isnull=False, push_refused_at=None)
-    channel_ids = list(reachable.values_list("pk", flat=True))
+    channels = channels.filter(push_token__isnull=False)
+    try_again(channels)
+    channel_ids = list(channels.values_list("pk", flat=True))
     wake_channels(channel_ids)
     return len(channel_ids)
 
@@ -94,13 +101,7 @@ def wake_channels(channel_ids: Iterable[int]) -> None:
 
 def revive(channel: Channel) -> None:
     """A new TokenUpdate: what was pushed to an old token, or could not be pushed at all, is due."""
-    now = timezone.now()
-    put_off = Command.objects.open().filter(channel=channel, push_at__gt=now).exclude(state=Command.State.NOT_NOW)
-    put_off.update(push_at=now)
-    Channel.objects.filter(pk=channel.pk).update(push_failures=0)
-    if not channel.user_key:
-        devices = Device.objects.filter(pk=channel.enrollment.device_id or 0, unreachable_since__isnull=False)
-        devices.update(unreachable_since=None, mdm_managed=True, modified_at=timezone.now())
+    _revive([channel.pk])
 
 
 def revive_topic(topic: str) -> None:
@@ -109,6 +110,57 @@ def revive_topic(topic: str) -> None:
     enrolled = Channel.objects.filter(enrollment__topic=topic, enrollment__state=Enrollment.State.ACTIVE)
     put_off = Command.objects.open().filter(channel__in=enrolled.filter(pushed_at=None), push_at__gt=now)
     put_off.exclude(state=Command.State.NOT_NOW).update(push_at=now)
+    Job.enqueue("devices.retry_pushes")
+
+
+def revive_heard() -> int:
+    """Devices that connected after their token was refused; how many channels.
+
+    Their enrollment profile is there and they live, so it is not for being gone that they are not reached.  A device
+    sends its token when it is another one, and may never do so: the known one is tried once after each such connect.
+    """
+    return try_again(Channel.objects.filter(push_refused_at__lt=F("last_seen_at")))
+
+
+def retry() -> int:
+    """An operator, or a new certificate, may have mended what all of them were refused for; how many channels."""
+    PushCertificate.objects.exclude(refused_at=None).update(refused_at=None)
+    return try_again(Channel.objects.all())
+
+
+def try_again(channels: QuerySet[Channel]) -> int:
+    """Those of them whose token was refused count as reachable once more, until it is refused again; how many."""
+    refused = channels.filter(push_refused_at__isnull=False, enrollment__state=Enrollment.State.ACTIVE)
+    ids, tried = list(refused.order_by("pk").values_list("pk", flat=True)), 0
+    for start in range(0, len(ids), AT_ONCE):
+        some = ids[start : start + AT_ONCE]
+        done = _forgive(some)
+        tried += len(done) + sum(len(_forgive([pk], waits=True)) for pk in some if pk not in done)
+    return tried
+
+
+@transaction.atomic
+def _forgive(ids: Sequence[int], *, waits: bool = False) -> AbstractSet[int]:
+    """Those that are free, unless it `waits`; locked in the order of a TokenUpdate, the enrollment first."""
+    enrollments = _locked(Enrollment.objects.active().filter(channels__in=ids), waits=waits)
+    held = list(enrollments.values_list("pk", flat=True))
+    channels = _locked(Channel.objects.filter(pk__in=ids, enrollment__in=held), waits=waits)
+    found = set(channels.values_list("pk", flat=True))
+    if found:
+        _revive(found)
+    return found
+
+
+def _revive(ids: Collection[int]) -> None:
+    now = timezone.now()
+    put_off = Command.objects.open().filter(channel__in=ids, push_at__gt=now).exclude(state=Command.State.NOT_NOW)
+    put_off.update(push_at=now)
+    Channel.objects.filter(pk__in=ids).update(push_failures=0, push_refused_at=None)
+    of_devices = Channel.objects.filter(pk__in=ids, user_key="").values("enrollment__device")
+    devices = Device.objects.filter(pk__in=of_devices, unreachable_since__isnull=False)
+    devices = devices.select_for_update().order_by("pk")  # the order of whoever locks several of them
+    unreached = list(devices.values_list("pk", flat=True))
+    Device.objects.filter(pk__in=unreached).update(unreachable_since=None, mdm_managed=True, modified_at=now)
 
 
 def after_the_clock_was_ahead() -> int:
@@ -161,7 +213,11 @@ def _next_push(channel: Channel, credentials: PushCredentials, now: datetime) ->
 
 def _free(rows: QuerySet[Row]) -> QuerySet[Row]:
     """Locked, without what others have locked: whoever waits for nobody is in no deadlock, whatever comes first."""
-    skip = connection.features.has_select_for_update_skip_locked
+    return _locked(rows, waits=False)
+
+
+def _locked(rows: QuerySet[Row], *, waits: bool) -> QuerySet[Row]:
+    skip = connection.features.has_select_for_update_skip_locked and not waits
     return rows.select_for_update(of=("self",), no_key=True, skip_locked=skip)
 
 
@@ -224,16 +280,30 @@ def _settle(leased: Leased, outcomes: Sequence[Outcome]) -> None:
     """What was queued since is due by itself: only what was leased is moved."""
     now = timezone.now()
     by_verdict: defaultdict[Verdict, list[Channel]] = defaultdict(list)
+    reasons: defaultdict[Verdict, set[str]] = defaultdict(set)
+    known, unknown = _tokens_lately(outcomes)
+    is_strange = unknown >= STRANGE and unknown > known
     for channel, outcome in zip(leased.channels, outcomes, strict=True):
         verdict = outcome.kind
-        if verdict in REFUSALS and not _refuse(channel, outcome, now):
+        if verdict is Verdict.BAD_TOKEN and is_strange:
+            verdict = Verdict.WRONG_SERVER
+        elif verdict in REFUSALS and not _refuse(channel, outcome, now):
             verdict = Verdict.TRY_LATER
         by_verdict[verdict].append(channel)
+        reasons[verdict].add(outcome.reason)
         logger.info("a push was tried", extra={"device": channel.enrollment.device_id, "verdict": verdict.value})
     for verdict, channels in by_verdict.items():
         metrics.count_push(verdict.value, len(channels))
         _put_off(verdict, channels, leased.until, now)
-    _tell(by_verdict, outcomes, now)
+    _tell(reasons, now, is_vain=is_strange and not known)
+
+
+def _tokens_lately(outcomes: Iterable[Outcome]) -> tuple[int, int]:
+    """How many of the last tokens Apple knew, and how many it did not."""
+    told = [outcome.kind for outcome in outcomes if outcome.status]  # 0: what Apple was not asked
+    _lately.extend(verdict for verdict in told if verdict is Verdict.ACCEPTED or verdict in REFUSALS)
+    lately = Counter(_lately.copy())  # other threads push, too
+    return lately[Verdict.ACCEPTED] + lately[Verdict.UNREGISTERED], lately[Verdict.BAD_TOKEN]
 
 
 def _put_off(verdict: Verdict, channels: Sequence[Channel], leased_until: datetime, now: datetime) -> None:
@@ -272,13 +342,19 @@ def _pause(verdict: Verdict, failures: int) -> timedelta:
     return min(AFTER[verdict] * 2**failures, LONGEST_PAUSE) if verdict in PASSING else AFTER[verdict]
 
 
+@transaction.atomic
 def _refuse(channel: Channel, outcome: Outcome, now: datetime) -> bool:
-    """The token is dead, the device perhaps gone: noted, never deleted.  False when a newer token has come since."""
+    """The token is dead, the device perhaps gone: noted, never deleted.
+
+    False when a newer token has come since, or another enrollment: the record is that one's now.
+    """
     since = outcome.timestamp or now
-    known = Channel.objects.filter(pk=channel.pk, token_updated_at=channel.token_updated_at)
     if outcome.timestamp is not None and channel.token_updated_at is not None and since < channel.token_updated_at:
         return False
-    if not known.update(push_refused_at=since):
+    standing = Enrollment.objects.active().select_for_update(no_key=True).filter(pk=channel.enrollment_id)
+    known = Channel.objects.filter(pk=channel.pk, token_updated_at=channel.token_updated_at)
+    # `now`, for it is compared with connects: those before the push say nothing of what came of it
+    if standing.first() is None or not known.update(push_refused_at=now):
         return False
     if not channel.user_key:
         devices = Device.objects.filter(pk=channel.enrollment.device_id or 0, mdm_managed=True)
@@ -286,15 +362,15 @@ def _refuse(channel: Channel, outcome: Outcome, now: datetime) -> bool:
     return True
 
 
-def _tell(by_verdict: Mapping[Verdict, Sequence[Channel]], outcomes: Sequence[Outcome], now: datetime) -> None:
-    alarms = {Verdict.BAD_CERTIFICATE, Verdict.WRONG_TOPIC, Verdict.OUR_FAULT}
-    for verdict in alarms & by_verdict.keys():
-        reasons = sorted({outcome.reason for outcome in outcomes if outcome.kind is verdict})
-        logger.error("APNs refuses pushes", extra={"verdict": verdict.value, "reasons": ", ".join(reasons)})
+def _tell(reasons: Mapping[Verdict, AbstractSet[str]], now: datetime, *, is_vain: bool) -> None:
+    """`is_vain`: Apple knows none of the tokens, so the next ones can wait as for a better certificate."""
+    for verdict in ALARMS & reasons.keys():
+        said = {"verdict": verdict.value, "reasons": ", ".join(sorted(reasons[verdict])), "server": settings.APNS_HOST}
+        logger.error("APNs refuses pushes", extra=said)
     rows = PushCertificate.objects.all()
-    if Verdict.BAD_CERTIFICATE in by_verdict:
+    if Verdict.BAD_CERTIFICATE in reasons or is_vain:
         rows.update(refused_at=now)
-    elif Verdict.ACCEPTED in by_verdict:
+    elif Verdict.ACCEPTED in reasons:
         rows.exclude(refused_at=None).update(refused_at=None)
 
 

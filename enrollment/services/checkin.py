@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from devices import events
@@ -282,7 +283,7 @@ def _record_of(enrollment: Enrollment) -> Device:
     known = None
     if enrollment.udid:
         mine = Device.objects.select_for_update().filter(udid=enrollment.udid, user=enrollment.user)
-        known = mine.order_by("-mdm_managed", "-pk").first()
+        known = mine.order_by(Exists(Enrollment.objects.active().filter(device=OuterRef("pk"))).desc(), "-pk").first()
     if known is None:
         return waiting or Device.objects.create(user=enrollment.user, enrollment_type=enrollment.kind)
     if waiting is not None and waiting != known and waiting.status in Device.PROVISIONAL:
@@ -291,7 +292,7 @@ def _record_of(enrollment: Enrollment) -> Device:
 
 
 def _describe(device: Device, enrollment: Enrollment, message: Authenticate) -> None:
-    if device.mdm_managed:  # an older enrollment is still in force
+    if device.enrollments.active().exists():  # an older one is still in force
         return
     device.status = Device.Status.IENROLL_COMPLETE
     device.enrollment_type = enrollment.kind

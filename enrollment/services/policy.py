@@ -165,7 +165,8 @@ def _is_older(version: str, minimum: str) -> bool:
 def not_another_persons(user: User, facts: Facts, _: Sayings) -> None:
     if not facts.udid or settings_store.read(options.ALLOW_TAKEOVER):
         return
-    if Device.objects.filter(udid=facts.udid, mdm_managed=True).exclude(user=user).exists():
+    # whether a push reaches it is another question
+    if Enrollment.objects.active().filter(device_key=facts.udid).exclude(user=user).exists():
         raise Refused(reasons.ANOTHER_PERSONS_DEVICE)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from devices.door import postgresql
 from epmm import figures, metrics
 from tests import services
 from tests.epmm.processes import ROOT
@@ -151,6 +152,20 @@ def test_alerts_speak_of_metrics_that_there_are() -> None:
         assert all(
             rule["expr"].count(opening) == rule["expr"].count(closing) for opening, closing in ("()", "[]", "{}")
         )
+
+
+def test_no_alert_counts_the_commands_of_devices_that_are_off() -> None:
+    """Half of a fleet may be: the number says nothing, and stops at 100,000."""
+    (group,) = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]
+
+    assert not any(re.search(r"epmm_commands_open\)? *>", rule["expr"]) for rule in group["rules"])
+
+
+def test_a_pooler_gives_up_before_the_door_does() -> None:
+    pooler = configparser.ConfigParser(inline_comment_prefixes=())
+    pooler.read(DEPLOY / "pgbouncer" / "pgbouncer.ini")
+
+    assert 0 < pooler.getint("pgbouncer", "query_wait_timeout") < postgresql.SECONDS
 
 
 def test_every_figure_is_in_the_manual() -> None:

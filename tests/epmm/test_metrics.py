@@ -262,7 +262,7 @@ metrics.count_push("accepted")
 metrics.door_waiting.inc()
 read = metrics.collected().collect
 names = ("epmm_pushes_total", "epmm_door_waiting")
-print(place, *(s.value for m in read() for s in m.samples if s.name in names), flush=True)
+print(place, *(s.value for m in read() for s in m.samples if s.name in names and s.value), flush=True)
 sys.stdin.read()
 """
 
@@ -297,6 +297,20 @@ def test_processes_count_together_and_go_on_where_a_predecessor_stopped(tmp_path
     anew = Process(tmp_path)
     anew.kill()
     assert anew.said == ["web-0", "1.0", "1.0"], "nobody was there, so nothing is continued"
+
+
+def test_what_alarms_at_the_first_is_told_before() -> None:
+    """Prometheus sees no increase in what begins with 1."""
+    program = """if True:
+        from epmm import metrics
+        metrics.DoorFigures()
+        told = metrics.registry.get_sample_value
+        print(told("epmm_door_answers_total", {"endpoint": "connect", "status": "401"}))
+        print(told("epmm_pushes_total", {"verdict": "wrong_server"}))
+    """
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["0.0", "0.0"]
 
 
 def test_a_figure_keeps_to_one_name_and_one_set_of_labels() -> None:

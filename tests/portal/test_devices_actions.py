@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from devices.models import Command, Declaration, DeclarationAssignment, Device, Enrollment, Label
 from devices.protocol.stamp import stamp
-from devices.services import labels
+from devices.services import labels, push_certificates
 from devices.services.actions import ACTIONS
 from enrollment.simulator.device import SimulatedDevice
-from epmm.models import AuditEntry
+from epmm.models import AuditEntry, Job
 from tests.devices.services.rows import channel_of, device_of, enrolled
 from tests.flows.house import House
 from tests.portal.conftest import PASSWORD, SignedIn
@@ -303,17 +303,21 @@ def test_a_dialog_for_many_asks_little_of_the_database(signed_in: SignedIn, djan
     assert "and 15 more" in dialog
 
 
-def test_a_device_whose_push_token_is_dead_is_not_woken(signed_in: SignedIn) -> None:
-    enrollment = enrolled(device_name="phone a")
+def test_a_device_whose_push_token_was_refused_may_be_woken_all_the_same(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = timezone.now() - timedelta(days=1)
+    enrollment = enrolled(device_name="phone a", mdm_managed=False, unreachable_since=since)
     channel = channel_of(enrollment)
-    channel.push_token = b"x"
+    channel.push_token, channel.push_refused_at = b"x", since
     channel.save()
     client, device = signed_in(), device_of(enrollment)
 
     assert "There is no MDM certificate" in go(client, "check-in", device).content.decode()
-    channel.push_refused_at = timezone.now() - timedelta(days=1)
-    channel.save()
-    assert "does not know this device any more" in ask(client, "check-in", device).content.decode()
+    monkeypatch.setattr(push_certificates, "current", object)
+    assert "Sent" in go(client, "check-in", device).content.decode()
+    assert Job.objects.get(kind="devices.wake").arguments == {"channel": channel.pk}
+    assert (channel_of(enrollment).push_refused_at, device_of(enrollment).unreachable_since) == (None, None)
 
 
 def test_more_than_go_at_once_are_cut_and_that_is_said(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,8 +51,6 @@ class ForceCheckIn(Action):
             return sentence
         if not subject.channel.push_token:
             return _("This device has not said yet how it is woken.")
-        if subject.channel.push_refused_at is not None:
-            return _("Apple's push service does not know this device any more.")
         return None
 
     def run(self, device: Device, order: Order) -> str:

@@ -3,6 +3,7 @@
 import json
 import plistlib
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -12,6 +13,7 @@ from devices.models import (
     DeclarationSet,
     Device,
 )
+from devices.models.declaration import ASK_AGAIN
 from devices.protocol.declarations import DeclarationKind
 from devices.services import declarations, declarative, retire
 from tests.devices.declarations.rows import (
@@ -131,16 +133,72 @@ def test_a_device_that_missed_its_command_is_found(phone: Device) -> None:
     put()
     give(phone)
     answer_commands()  # and never came for its declarations
+    assert not is_told_again(phone)  # it may be about to
 
+    DeclarationSet.objects.update(asked_at=timezone.now() - ASK_AGAIN, changed_at=timezone.now() - ASK_AGAIN)
+    assert is_told_again(phone)
+
+
+@pytest.mark.parametrize(
+    ("since", "asked", "again"),
+    [
+        (timedelta(hours=2), timedelta(minutes=59), False),
+        (timedelta(hours=2), timedelta(minutes=61), True),
+        (timedelta(days=90), timedelta(days=6), False),
+        (timedelta(days=90), timedelta(days=7), True),
+    ],
+)
+def test_one_that_answers_and_fetches_nothing_is_told_ever_more_rarely(
+    phone: Device, since: timedelta, asked: timedelta, *, again: bool
+) -> None:
+    """It holds the set already: its tokens are equal, so it asks no further."""
+    put()
+    give(phone)
+    answer_commands()
+    DeclarationSet.objects.update(asked_at=timezone.now() - asked, changed_at=timezone.now() - since)
+
+    assert is_told_again(phone) == again
+
+
+def is_told_again(phone: Device) -> bool:
+    """By what it reports, or by the clock."""
+    report(channel(phone))
+    by_report = announcements(phone)
+    answer_commands()
+    if by_report:
+        return True
     declarative.tidy()
+    return announcements(phone) != []
+
+
+def test_a_restored_server_believes_what_the_device_holds(phone: Device) -> None:
+    put()
+    give(phone)
+    served = set_of(phone).served_token
+    held = synchronize(channel(phone))
+    answer_commands()
+    DeclarationSet.objects.update(served_token=served, asked_at=None)  # as it was when the backup was made
+
+    report(channel(phone), states_of(held))  # what has changed; the rest of what it holds may be anything
     assert len(announcements(phone)) == 1
     answer_commands()
-    DeclarationSet.objects.update(heard_at=timezone.now() - timedelta(days=1))
-    declarative.tidy()
-    assert announcements(phone) == []  # not again and again
-    DeclarationSet.objects.update(asked_at=timezone.now() - timedelta(days=1))
-    declarative.tidy()
-    assert len(announcements(phone)) == 1
+    report(channel(phone), states_of(held, without="passcode"), FullReport=True)
+    assert set_of(phone).served_token == served
+    report(channel(phone), states_of(held), FullReport=True)
+
+    assert set_of(phone).served_token == set_of(phone).token
+    DeclarationSet.objects.update(asked_at=None)
+    assert not is_told_again(phone)
+    assert fetch(channel(phone), json.loads(declarative.manifest(channel(phone)))) == held
+
+
+def states_of(held: dict[str, dict[str, Any]], *, without: str = "") -> dict[str, Any]:
+    states: dict[str, list[dict[str, Any]]] = {"activations": [], "assets": [], "configurations": [], "management": []}
+    for name, each in held.items():
+        kind = each["Type"].split(".")[2]
+        state = {"identifier": name, "server-token": each["ServerToken"], "active": True, "valid": "valid"}
+        states[kind if kind == "management" else f"{kind}s"] += [] if name == without else [state]
+    return {"management": {"declarations": states}}
 
 
 def test_a_device_may_ask_for_the_manifest_first() -> None:

@@ -11,7 +11,7 @@ from devices.protocol.commands import Kind, Platform
 from devices.protocol.declarations import Capabilities, Holder
 from devices.protocol.declarative import status
 from devices.protocol.declarative.status import State, StateKey, StatusReport, merge, merge_errors
-from devices.protocol.status_items import CAPABILITIES, read_status, subscribed
+from devices.protocol.status_items import CAPABILITIES, COLUMNS, DETAILS, STATUS_ITEMS, read_status, subscribed
 from epmm.wire.errors import WireError
 from tests.recorded import VECTORS
 
@@ -241,5 +241,6 @@ def test_subscriptions_are_what_may_be_asked_and_what_the_device_has() -> None:
     assert "account.list.caldav" in on_the_user_channel
     assert "softwareupdate.install-state" not in on_the_user_channel
 
+    assert DETAILS | COLUMNS.keys() <= STATUS_ITEMS.keys()  # nobody would ask for it
     told = Capabilities(declarations=frozenset(), status_items=frozenset({"passcode.is-present", "of.another.world"}))
     assert subscribed(Holder(platform=Platform.IOS, kind=Kind.ADDE, capabilities=told)) == ["passcode.is-present"]

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from devices.errors import DeviceRefused, ReauthenticationNeeded, UnrecognizedDevice
 from devices.models import Command, Enrollment, Identity
-from epmm import options, settings_store
+from epmm import metrics, options, settings_store
 from tests import pki
 from tests.devices.door.fakes import LAPTOP, PROXY, FakeDevice, Reply, Site
 
@@ -234,6 +234,13 @@ def test_a_bearer_that_has_lapsed_is_asked_about(device: FakeDevice, status: str
     assert (reply.body, reply.headers["cache-control"]) == (b"", "no-store")
     command.refresh_from_db()
     assert command.state == Command.State.OFFERED
+    device.site.door._figures.end()
+    counted = [
+        metrics.registry.get_sample_value("epmm_door_answers_total", {"endpoint": "connect", "status": answer})
+        for answer in ("401", "challenge")
+    ]
+    assert counted[0] == 0  # an alarm
+    assert counted[1]
     device.bearer = None
     assert device.idle().command == command.uuid
 

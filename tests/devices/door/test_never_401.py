@@ -184,5 +184,6 @@ def test_a_challenge_is_never_bare_and_never_logged() -> None:
     refusal = refusal_for(ReauthenticationNeeded('Bearer method="apple-as-web", url="https://x.example/s=secret"'))
 
     assert refusal.answer.status == 401
+    assert refusal.told_as == "challenge"  # in the figures: 401 is what pages somebody
     assert dict(refusal.headers)[b"www-authenticate"].startswith(b"Bearer method=")
     assert "secret" not in refusal.why

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -9,6 +10,8 @@ from django.utils import timezone
 from devices import tasks
 from devices.models import Broadcast, Command, FinishedCommand, Payload, Result
 from devices.services import archive, results
+from epmm import pipeline
+from epmm.models import Job
 from tests.devices.services.rows import answered, channel_of, command, enrolled
 
 pytestmark = pytest.mark.django_db
@@ -127,6 +130,35 @@ def test_a_month_is_a_table_of_its_own_and_goes_as_one() -> None:
     assert partitions() == {"default": 1, "202608": 1, "202609": 1, "202610": 0}
     archive.expire(datetime(2026, 9, 1, tzinfo=UTC))
     assert partitions() == {"default": 0, "202609": 1, "202610": 0}
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("no_month")
+@pytest.mark.parametrize("are_made", [False, True])
+def test_while_somebody_reads_the_archive_its_months_wait_and_nobody_behind_them(
+    monkeypatch: pytest.MonkeyPatch, *, are_made: bool
+) -> None:
+    monkeypatch.setattr(archive, "LOCK_SECONDS", 0.05)
+    archive.make_room(timezone.now() - 200 * DAY)
+    if are_made:
+        archive.make_room(timezone.now())
+    old = finished(timezone.now() - 200 * DAY)
+    with psycopg.connect(pipeline.conninfo_of(connection.settings_dict, seconds=5)) as reader:
+        reader.execute(f"SELECT FROM {archive._TABLE}")
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = '20s'")  # nothing else would end the wait
+        tasks.keep_archive_in_shape()
+
+        answered(command(channel_of(enrolled()), "DeviceLock"))
+        assert results.read_results() == 1
+        assert FinishedCommand.objects.filter(pk=old.pk).exists()  # nor is it deleted row by row instead
+    (again,) = Job.objects.filter(kind=archive.KIND)
+    assert timedelta(0) < again.run_at - timezone.now() <= archive.AGAIN
+
+    tasks.keep_archive_in_shape()
+    assert not FinishedCommand.objects.filter(pk=old.pk).exists()
+    assert f"{archive._next(timezone.now().date()):%Y%m}" in partitions()
 
 
 @pytest.mark.service("postgresql")

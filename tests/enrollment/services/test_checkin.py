@@ -273,6 +273,37 @@ def test_a_udid_active_under_another_person_is_a_conflict(phone: Phone) -> None:
     assert Device.objects.filter(mdm_managed=True).get().user.user_id == "anna"
 
 
+def test_one_that_no_push_reaches_is_active_all_the_same(phone: Phone) -> None:
+    phone.enroll()
+    since = timezone.now()
+    Device.objects.update(mdm_managed=False, unreachable_since=since, status=Device.Status.ACTIVE)
+    thief = new_phone(make_person("ben"), number=47)
+    with pytest.raises(DeviceRefused):
+        thief.send("authenticate-adde-ios")
+
+    phone.send("authenticate-adde-ios")
+    device = Device.objects.get()
+    assert (device.status, device.unreachable_since) == (Device.Status.ACTIVE, since)
+
+
+def test_whoever_enrolls_anew_leaves_the_record_as_it_is_until_the_end(phone: Phone, anna: User) -> None:
+    """While the older enrollment is in force, also where no push reaches it."""
+    phone.enroll()
+    Device.objects.update(mdm_managed=False, unreachable_since=timezone.now())
+    younger = Device.objects.create(user=anna, udid=UDID, status=Device.Status.RETIRED)
+    again = new_phone(anna, number=46)
+    again.send("authenticate-adde-ios")
+
+    record = phone.reload().device
+    assert record is not None
+    assert (record.status, again.reload().device) == (Device.Status.ACTIVE, record)
+    again.send("tokenupdate-adde-ios")
+    record.refresh_from_db()
+    assert (record.mdm_managed, record.unreachable_since) == (True, None)
+    younger.refresh_from_db()
+    assert younger.status == Device.Status.RETIRED
+
+
 def test_take_over_by_another_person_when_allowed(phone: Phone, switch: Switch) -> None:
     phone.enroll()
     switch("enrollment.allow_takeover", "on")

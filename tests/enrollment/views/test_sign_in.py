@@ -10,6 +10,7 @@ from enrollment.services import invitations, ruling
 from enrollment.services.registration import Announced
 from enrollment.services.ruling import Written
 from epmm import rate_limit
+from tests.devices.services.rows import enrolled
 from tests.enrollment.conftest import MACHINE_INFO, PASSWORD, Sheet, Switch, make_person
 from tests.enrollment.phone import Phone, identity_for
 from users.models import Role, User
@@ -209,8 +210,7 @@ def test_platform_rules_refuse(sheet: Sheet, switch: Switch, setting: str, value
 
 
 def test_a_device_active_under_another_person_is_a_conflict(sheet: Sheet, switch: Switch) -> None:
-    ben = make_person("ben")
-    Device.objects.create(user=ben, status=Device.Status.ACTIVE, udid="00008140-000A1B2C3D4E5F60", mdm_managed=True)
+    enrolled(device=Device.objects.create(user=make_person("ben"), status=Device.Status.ACTIVE))
 
     assert "E-309" in text(ready(sheet).sign_in())
     switch("enrollment.allow_takeover", "on")
