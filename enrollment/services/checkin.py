@@ -212,12 +212,14 @@ def _ask_again(enrollment: Enrollment, request: DeviceRequest) -> None:
         raise ReauthenticationNeeded(sign_in.challenge_for(sign_in.again(enrollment)))
 
 
+@transaction.atomic
 def _forget_lapse(enrollment: Enrollment) -> bool:
     """Nobody is asked to sign in again any more: the door need not come here for this device once more."""
     lapsed = Enrollment.objects.filter(pk=enrollment.pk, bearer_lapses_at__isnull=False)
     return lapsed.update(bearer_lapses_at=None) == 1
 
 
+@transaction.atomic
 def _record(refusal: CheckinRefused, name: Step) -> None:
     found = trace.of(refusal.enrollment)
     trace.step(found, name, result=trace.REFUSED, reason=refusal.reason, **refusal.details)

@@ -109,10 +109,11 @@ def nothing_stays_behind(machine: Production) -> None:
     with psycopg.connect(machine.environment["EPMM_DATABASE_URL"], autocommit=True, prepare_threshold=None) as session:
         for _ in range(8):
             row = session.execute(
-                "SELECT current_setting('statement_timeout'), current_setting('enable_seqscan'),"
+                "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
+                " current_setting('enable_seqscan'),"
                 " (SELECT count(*) FROM pg_prepared_statements)"
             ).fetchone()
-            assert row == ("0", "on", 0)
+            assert row == ("0", "0", "on", 0)
 
 
 def the_worker_works(machine: Production) -> None:

@@ -124,8 +124,10 @@ def test_a_resumed_session_still_shows_the_certificate(
     second.close()
 
 
-def tls_connection(context: ssl.SSLContext, port: int, session: ssl.SSLSession | None) -> ssl.SSLSocket:
-    plain = socket.create_connection(("127.0.0.1", port), timeout=60)
+def tls_connection(
+    context: ssl.SSLContext, port: int, session: ssl.SSLSession | None, address: str = "127.0.0.1"
+) -> ssl.SSLSocket:
+    plain = socket.create_connection(("127.0.0.1", port), timeout=60, source_address=(address, 0))
     return context.wrap_socket(plain, server_hostname=HOST, session=session)
 
 
@@ -177,6 +179,35 @@ def test_a_device_that_calls_without_end_is_slowed_down_without_a_401(
 
     assert statuses == {403, 503}
     assert device.send_status("Idle").status_code == 200, "another one is not slowed down"
+
+
+def test_strangers_without_a_certificate_are_slowed_down_by_their_address(
+    proxied: Production, device: SimulatedDevice
+) -> None:
+    context = ssl.create_default_context(cafile=proxied.tls.ca)
+    with tls_connection(context, proxied.port, None, address="127.0.0.2") as stranger:
+        statuses = statuses_of_many(stranger, 4000, until=b"503")
+    with tls_connection(context, proxied.port, None) as another:
+        [of_another] = statuses_of_many(another, 1)
+
+    assert statuses == {b"403", b"503"}
+    assert of_another == b"403"
+    assert device.send_status("Idle").status_code == 200, "one with a certificate is not slowed down"
+
+
+def statuses_of_many(connection: ssl.SSLSocket, count: int, *, until: bytes = b"") -> set[bytes]:
+    """Of one and the same message, many times: faster than a client would, who waits for each answer."""
+    message = f"PUT /mdm/connect HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 0\r\n\r\n".encode()
+    at_once, statuses = min(count, 50), set[bytes]()
+    for _ in range(count // at_once):
+        connection.sendall(message * at_once)
+        answers = b""
+        while answers.count(b"HTTP/1.1 ") < at_once and (more := connection.recv(65_536)):
+            answers += more
+        statuses.update(re.findall(rb"HTTP/1\.1 (\d{3}) ", answers))
+        if until in statuses:
+            break
+    return statuses
 
 
 def test_figures_are_for_those_who_may_see_them(proxied: Production, device: SimulatedDevice) -> None:

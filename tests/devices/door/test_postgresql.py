@@ -15,7 +15,8 @@ from devices.door import postgresql
 from devices.door.postgresql import PostgresStore
 from devices.door.store import Exchange, Outcome
 from devices.models import Command, Result
-from epmm import pipeline
+from enrollment.checkin import CheckinHandlers
+from epmm import orm_threads, pipeline
 from epmm.batching import StoreUnavailable
 from epmm.pipeline import Statement
 from tests.devices.door.fakes import Batches, FakeDevice, Site, acknowledged, idle
@@ -219,6 +220,19 @@ def test_two_gateways_lock_in_one_order(
             until_waiting(2)
 
         assert backwards.result(60) == forwards.result(60) == [Outcome(found=True)] * 2
+
+
+def test_a_check_in_that_waits_for_a_lock_is_told_to_come_again(
+    device: FakeDevice, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(orm_threads, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(device.site.handlers, "check_in", CheckinHandlers().check_in)
+    with somebody() as other:
+        other.execute("SELECT FROM devices_enrollment FOR UPDATE")
+        reply = device.send({"MessageType": "CheckOut", "Topic": device.enrollment.topic}, path="/mdm/checkin")
+
+    assert (reply.status, reply.headers["retry-after"]) == (503, "15")
+    assert "OperationalError: canceling statement due to lock timeout" in caplog.text
 
 
 # --- What changed while a connect waited for its channel --------------------------------------------------------------
