@@ -100,8 +100,8 @@ def test_whatever_a_device_says_is_a_contact(phone: Phone, example: str) -> None
         phone.send(example)
     contact.copy_last_seen()
 
-    assert Channel.objects.get().last_seen_at >= before
-    assert Device.objects.get().last_seen_at >= before
+    assert Channel.objects.filter(last_seen_at__gte=before).exists()
+    assert Device.objects.filter(last_seen_at__gte=before).exists()
 
 
 def test_a_user_without_a_channel_speaks_for_the_mac(phone: Phone) -> None:

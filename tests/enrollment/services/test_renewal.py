@@ -16,7 +16,7 @@ from enrollment import tasks
 from enrollment.models import ScepChallenge
 from enrollment.services import authorities, renewal
 from epmm import jobs, options, settings_store
-from tests.devices.services.rows import enrolled
+from tests.devices.services.rows import device_of, enrolled
 from tests.enrollment.commands.test_renew import payload_of
 from tests.enrollment.conftest import Switch
 from tests.enrollment.phone import Phone
@@ -137,7 +137,7 @@ def test_what_is_renewed_is_done_with(phone: Phone) -> None:
 def test_only_managed_devices_are_sent_one() -> None:
     iphone(1, state=Enrollment.State.ENDED)
     forgotten = iphone(2)
-    Device.objects.filter(pk=forgotten.enrollment.device_id).delete()
+    device_of(forgotten.enrollment).delete()
     Identity.objects.filter(pk=iphone(3).pk).update(state=Identity.State.REVOKED)
     iphone(4, kind=Enrollment.Kind.AAUE)
     tasks.renew_identities()
@@ -179,7 +179,7 @@ def test_what_ends_with_our_authority_is_not_sent_again_and_again(monkeypatch: p
         class certificate:  # noqa: N801 -- as the signer calls it
             not_valid_after_utc: datetime = end
 
-    monkeypatch.setattr(renewal.authorities, "device_ca", lambda: Ca)
+    monkeypatch.setattr(authorities, "device_ca", lambda: Ca)
     Identity.objects.filter(pk=iphone(1).pk).update(not_after=end)
     tasks.renew_identities()
 
