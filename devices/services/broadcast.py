@@ -1,7 +1,7 @@
 """One command to many devices: chosen once, queued in bites by statements over whole sets, watched and called back.
 
-A bite is a transaction: killed in between, the worker goes on after the last one.  Devices that are alike (`ALIKE`) get
-one payload, or one refusal; each gets a command of its own.
+A bite is a transaction: killed in between, the worker goes on after the last one.  Devices that are alike
+(`LOOKED_AT`) get one payload, or one refusal; each gets a command of its own.
 """
 
 import logging
@@ -22,7 +22,7 @@ from devices.services import departure, queue
 from devices.services import selection as selections
 from devices.services.queue import CommandRefused
 from devices.services.selection import SelectionRefused
-from devices.services.target import target_of
+from devices.services.target import LOOKED_AT, target_of
 from epmm import audit
 from epmm.models import Job
 from epmm.turns import Turn
@@ -34,16 +34,6 @@ QUEUE: Final = "devices.broadcast"
 CALL_BACK: Final = "devices.call_back"
 LARGE: Final = 1000  # commands; fewer are counted whenever somebody looks
 BITE: Final = 5000  # devices in one transaction
-# What `target_of` looks at.
-ALIKE: Final = (
-    "enrollment__kind",
-    "enrollment__family",
-    "enrollment__access_rights",
-    "enrollment__profile_identifier",
-    "enrollment__device__platform",
-    "enrollment__device__os_version",
-    "enrollment__device__is_supervised",
-)
 _COLUMNS: Final = (
     "uuid", "channel_id", "payload_id", "broadcast_id", "request_type", "state", "priority", "not_now_count",
     "created_at", "push_at",
@@ -205,7 +195,7 @@ def _bite(broadcast_id: int) -> bool:
         return False
     # read once: what changes meanwhile must not move a device from one group to the next
     chosen = _chosen(row).order_by("enrollment__device_id")
-    found = list(chosen.values_list("pk", "enrollment__device_id", "enrollment", *ALIKE)[:BITE])
+    found = list(chosen.values_list("pk", "enrollment__device_id", "enrollment", *LOOKED_AT)[:BITE])
     standing = _standing({enrollment for _, _, enrollment, *_ in found})
     groups: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
     for pk, _device, enrollment, *alike in found:

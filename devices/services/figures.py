@@ -16,7 +16,7 @@ def queue() -> Iterator[Figure]:
     yield Figure(
         name="epmm_commands_open",
         help="Commands that a device has not answered; up to 100,000.",
-        value=figures.capped_count(Command.objects.open()),
+        value=figures.capped_count(Command.objects.open().filter(is_routine=False)),
     )
     yield Figure(
         name="epmm_commands_oldest_seconds",
