@@ -73,7 +73,8 @@ def progress(row: Any) -> Progress:
     told = broadcast.progress(row)
     if told.failed or told.refused:
         raise SystemExit(f"{told.failed} failed, {told.refused} refused")
-    return Progress(told.queued, told.acknowledged, told.acknowledged - Result.objects.filter(broadcast=row).count())
+    waiting = Result.objects.filter(broadcast=row).count()  # with some that were answered in between
+    return Progress(told.queued, told.acknowledged, max(told.acknowledged - waiting, 0))
 
 
 def check(count: int) -> None:

@@ -4,7 +4,9 @@
 -- when they are used up the last one goes out again, as a device would repeat it, and `exhausted` says so.
 -- One thread only: so `sent` says which requests went out.
 
-local requests = {}
+-- Nothing of them is kept in memory.  LuaJIT files a string by its length and some of its characters, of which these
+-- have the same; until those that went out are collected, making one means comparing it with each of them.
+local fields, first, last
 local template, once
 local verifying = true
 
@@ -29,9 +31,9 @@ function init(args)
     after = ""
   end
   template = { header = header, before = before, between = between, after = after }
-  for line in io.lines(args[2]) do
-    table.insert(requests, line)
-  end
+  fields = assert(io.open(args[2], "rb"))
+  first = fields:read("*l")
+  fields:seek("set")
 end
 
 local function build(line)
@@ -43,17 +45,21 @@ end
 function request()
   if verifying then -- before it begins, wrk asks for a request that it does not send
     verifying = false
-    return build(requests[1])
+    return build(first)
   end
-  if sent >= #requests then
+  local line = fields:read("*l")
+  if not line then
     if once then
       exhausted = exhausted + 1
-      return build(requests[#requests])
+      return build(last)
     end
+    fields:seek("set")
     sent = 0
+    line = fields:read("*l")
   end
+  last = line
   sent = sent + 1
-  return build(requests[sent])
+  return build(line)
 end
 
 function done(summary, latency, _)

@@ -24,7 +24,7 @@ HERE: Final = "127.0.0.1"
 HOST: Final = "mdm.example.test"
 # Nothing that makes it faster: what it answers is on disk.  The library counts statements.
 CLUSTER: Final = ("shared_preload_libraries=pg_stat_statements",)
-START_SECONDS: Final = 30
+START_SECONDS: Final = 60
 _DURABILITY: Final = ("fsync", "synchronous_commit", "full_page_writes", "wal_sync_method")
 
 

@@ -17,6 +17,7 @@ from devices.services import (
     description,
     duplicates,
     identity_expiry,
+    inventory_rounds,
     label_members,
     long_expressions,
     push,
@@ -47,6 +48,11 @@ def tally_broadcasts() -> None:
 @jobs.handles(action_runs.KIND)
 def act(run: int) -> None:
     action_runs.work(run)
+
+
+@jobs.handles("devices.ask_for_inventories", every=inventory_rounds.EVERY)
+def ask_for_inventories() -> None:
+    inventory_rounds.ask_where_due()
 
 
 @jobs.handles(archive.KIND, every=timedelta(days=1))
@@ -87,15 +93,16 @@ def retry_pushes() -> None:
 
 @jobs.handles("devices.wake")
 def wake(channel: int) -> None:
-    push.wake_channel(channel)
+    """Of the release that had a job for each."""
+    push.wake_channels([channel])
 
 
-@jobs.handles("devices.broadcast")
+@jobs.handles(broadcasts.QUEUE)
 def queue_broadcast(broadcast: int) -> None:
     broadcasts.work(broadcast)
 
 
-@jobs.handles("devices.call_back")
+@jobs.handles(broadcasts.CALL_BACK)
 def call_back(broadcast: int) -> None:
     broadcasts.call_back(broadcast)
 

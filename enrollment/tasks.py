@@ -67,6 +67,13 @@ def tidy() -> None:
     oauth.forget_old()
 
 
+@jobs.handles("enrollment.renew_identities", every=timedelta(hours=1))
+def renew_identities() -> None:
+    from enrollment.services import renewal
+
+    renewal.renew_where_due()
+
+
 @jobs.handles("enrollment.invite")
 def invite(round: int, invitation: int | None = None) -> None:  # noqa: A002 - as the job's argument is called
     from enrollment.services import invitations

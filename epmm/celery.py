@@ -1,7 +1,7 @@
 """The Celery application.  The job table is the truth; see `epmm/models.py`."""
 
 import os
-from typing import Final
+from typing import Any, Final
 
 from celery import Celery
 
@@ -9,8 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "epmm.settings")
 # Each worker would look at all the code as it starts, and load every page for that, which a worker has no use for.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
-JOBS: Final = "celery"
-OUTBOXES: Final = "outboxes"  # a worker takes from both in turn: no flood of jobs keeps answers and pushes waiting
+JOBS: Final = "celery"  # the queue, by the name that Celery gives it
+ENOUGH: Final = 300  # rings that wait: what more there is to do stands in the table
 
 app = Celery("epmm")
 app.set_default()
@@ -19,7 +19,6 @@ app.config_from_object(
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_ignore_result": True,
-        "task_routes": {"epmm.tasks.drain": {"queue": OUTBOXES}},
         "worker_prefetch_multiplier": 1,
         "broker_connection_retry_on_startup": True,
         "worker_hijack_root_logger": False,
@@ -46,3 +45,11 @@ def read_broker(sender: Celery, **_: object) -> None:
             "socket_connect_timeout": 3,
             "socket_timeout": 10,
         }
+
+
+def has_room() -> bool:
+    """Whether another ring would be of use: without an end to them the broker's memory would have one."""
+    pool: Any = app.pool  # described as one of producers
+    # the errors of each broker by one name, as where Celery sends
+    with pool.acquire(block=True) as connection, connection._reraise_as_library_errors():  # noqa: SLF001
+        return int(connection.default_channel.queue_declare(JOBS, durable=True).message_count) < ENOUGH

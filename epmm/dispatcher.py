@@ -28,11 +28,11 @@ def take_over() -> None:
         Job.objects.open().update(lease_until=None, rung_until=None)
 
 
-def dispatch_due(send: Callable[[int], object]) -> int:
-    """Ring for the jobs that are due; return how many."""
+def dispatch_due(send: Callable[[int], object], has_room: Callable[[], bool] = lambda: True) -> int:
+    """Ring for the jobs that are due, the oldest first, while the broker has room; return how many."""
     now = timezone.now()
     due = Job.objects.due(now).order_by("run_at")
-    if not due.exists():  # the usual case, without a write lock
+    if not due.exists() or not has_room():  # the usual case, without a write lock
         return 0
     with transaction.atomic():
         locked = due.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
@@ -62,26 +62,27 @@ def _by_its_period(kind: str, run_at: datetime, now: datetime) -> datetime:
     return now if run_at > now + jobs.PERIODIC[kind] + AHEAD else run_at
 
 
-def ring_for_outboxes(ring: Callable[[str], object]) -> None:
-    """Ring for work that waits in tables of its own."""
-    for kind, waiting in jobs.OUTBOXES.items():
-        if waiting():
-            ring(kind)
-
-
-def run(send: Callable[[int], object], ring: Callable[[str], object], stop: threading.Event) -> None:
-    """Until `stop`: a database that is away for a while ends nothing."""
+def run(send: Callable[[int], object], has_room: Callable[[], bool], stop: threading.Event) -> None:
     look_again = 0.0
+
+    def look() -> None:
+        nonlocal look_again
+        if time.monotonic() >= look_again:
+            keep_periodic_jobs_coming()
+            look_again = time.monotonic() + PERIODIC_LOOK_SECONDS
+        while dispatch_due(send, has_room) == BATCH:
+            pass
+
+    look_until(stop, look)
+
+
+def look_until(stop: threading.Event, look: Callable[[], object]) -> None:
+    """Again and again: a database that is away for a while ends nothing."""
     while not stop.is_set():
         try:
-            ring_for_outboxes(ring)
-            if time.monotonic() >= look_again:
-                keep_periodic_jobs_coming()
-                look_again = time.monotonic() + PERIODIC_LOOK_SECONDS
-            while dispatch_due(send) == BATCH:
-                pass
+            look()
             stop.wait(PAUSE_SECONDS)
         except Exception:
-            logger.exception("the dispatcher could not look for work")
+            logger.exception("a worker could not look for work")
             close_old_connections()
             stop.wait(PAUSE_AFTER_FAILURE_SECONDS)

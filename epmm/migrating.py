@@ -82,6 +82,8 @@ class AddColumn(migrations.AddField):
     """With a constant as its default in the database.
 
     SQLite adds it in place, as PostgreSQL does; Django would have it copy the table, indexes and all, for each column.
+    What is there already stays.  So columns of tables that one statement uses can come each by itself, with
+    `atomic = False`: in one transaction their locks and those of the statement would wait for one another.
     """
 
     def database_forwards(
@@ -89,7 +91,11 @@ class AddColumn(migrations.AddField):
     ) -> None:
         model = to_state.apps.get_model(app_label, self.model_name)
         if self.allow_migrate_model(schema_editor.connection.alias, model):
-            BaseDatabaseSchemaEditor.add_field(schema_editor, model, model._meta.get_field(self.name))
+            field = model._meta.get_field(self.name)
+            with schema_editor.connection.cursor() as cursor:
+                columns = schema_editor.connection.introspection.get_table_description(cursor, model._meta.db_table)
+            if field.column not in {column.name for column in columns}:
+                BaseDatabaseSchemaEditor.add_field(schema_editor, model, field)
 
 
 class FillInChunks(Operation):

@@ -24,6 +24,13 @@ PROFILE_CHECK_HOURS: Final = number(
     high=720,
     help=gettext_lazy("After how many hours a device is asked again whether its profiles are still installed."),
 )
+INVENTORY_HOURS: Final = number(
+    "devices.inventory_hours",
+    default=24,
+    low=0,
+    high=720,
+    help=gettext_lazy("After how many hours a device is asked for its inventory again; 0: never."),
+)
 SCHEDULES: Final = ("off", "daily", "weekly", "monthly")
 RETIRED_DAYS: Final = number(
     "devices.retired_days",
@@ -74,6 +81,13 @@ DENY_EXPIRED: Final = flag(
         "Off: a device whose certificate has expired goes on as before, until it has a new one. On is safer:"
         " whoever finds an old device or its backup cannot speak in its place."
     ),
+)
+RENEWAL_DAYS: Final = number(
+    "ios.mdm.renewal_days",
+    default=90,
+    low=0,
+    high=180,
+    help=gettext_lazy("How many days before its end an identity certificate is renewed by itself; 0: never."),
 )
 ADDE: Final = flag(
     "ios.mdm.account_driven_device_enrollment",

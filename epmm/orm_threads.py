@@ -7,9 +7,9 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
-from django.db import InternalError, close_old_connections, connections
+from django.db import InternalError, close_old_connections, connection, connections
 
 from epmm import failover
 from epmm.batching import StoreUnavailable
@@ -19,6 +19,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 CLOSING_SECONDS: Final = 10
+# A few transactions that stand still, and hold what others wait for, would hold all the threads.  PostgreSQL ends the
+# wait, and Django raises OperationalError.  In the transaction, for with a pooler the next one of the connection may be
+# somebody else's.
+LOCK_SECONDS: Final = 5
+STATEMENT_SECONDS: Final = 15
+_IDLE: Final = 0  # psycopg's TransactionStatus, which SQLite does without
+_BOUNDS: Final = "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true)"
 
 
 class OrmThreads:
@@ -28,7 +35,7 @@ class OrmThreads:
         self._count = count
         self._free = most
         self._seconds = seconds
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix=name)
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_bound)
 
     async def run(self, call: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
         if not self._free:
@@ -73,3 +80,18 @@ def _with_fresh_connections(call: Callable[P, T], *arguments: P.args, **keywords
         raise StoreUnavailable("the database became read-only") from error
     finally:
         close_old_connections()
+
+
+def _bound() -> None:
+    """The connection of this thread, each time it is opened."""
+    if connection.vendor == "postgresql":
+        connection.execute_wrappers.append(_bounded)
+
+
+def _bounded(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001 -- Django's
+    """Before the first statement of each transaction."""
+    own = context["connection"]
+    if own.in_atomic_block and own.connection.pgconn.transaction_status == _IDLE:
+        with own.wrap_database_errors:
+            own.connection.execute(_BOUNDS, [f"{LOCK_SECONDS}s", f"{STATEMENT_SECONDS}s"])
+    return execute(sql, params, many, context)

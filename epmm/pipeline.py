@@ -17,6 +17,9 @@ from psycopg.conninfo import make_conninfo
 
 # SQLSTATEs: the connection ends, the server does, or it writes no more since another is the primary now.
 _NOT_THE_ONE: Final = ("08", "57P", "25006")
+# After an attempt to connect in vain.  A server that recovers has better things to do than to refuse us.
+FIRST_PAUSE: Final = 0.1  # seconds
+LONGEST_PAUSE: Final = 2.0
 _NOT_LIBPQ: Final = {"pool", "isolation_level", "server_side_binding", "assume_role", "prepare_threshold"}
 
 
@@ -84,15 +87,23 @@ class Line:
         self._coming: Coming | None = None
         self._done: Callable[[list[pq.abc.PGresult] | Exception], None] | None = None
         self._patience: asyncio.TimerHandle | None = None
+        self._pause = 0.0
+        self._not_before = 0.0  # of the loop's clock: the next attempt to connect
 
     def run(
         self, send: Callable[[pq.abc.PGconn], None], done: Callable[[list[pq.abc.PGresult] | Exception], None]
     ) -> None:
-        """Call `send`, and `done` after the commit with what each statement returned, or with why nothing came."""
+        """Call `send`, and `done` after the commit with what each statement returned, or with why nothing came.
+
+        Between two attempts to connect there is a pause that grows: whoever asks meanwhile is told so at once.
+        """
         self._loop = asyncio.get_running_loop()
         self._done = done
         if self.connection is not None:
             self._send(self.connection, send)
+            return
+        if self._loop.time() < self._not_before:
+            self._loop.call_soon(self._tell, psycopg.OperationalError("there was no connection a moment ago"))
             return
         connecting = self._loop.run_in_executor(None, self._connect)
         connecting.add_done_callback(lambda _: self._connected(connecting, send))
@@ -125,8 +136,11 @@ class Line:
             self._descriptor = self.connection.fileno()
             self._loop.add_reader(self._descriptor, self._read)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- whoever waits is told
+            self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
+            self._not_before = self._loop.time() + self._pause
             self._lost(error)
         else:
+            self._pause = 0.0
             self._send(self.connection, send)
 
     def _send(self, connection: psycopg.Connection[Any], send: Callable[[pq.abc.PGconn], None]) -> None:

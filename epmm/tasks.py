@@ -1,10 +1,7 @@
 import logging
-import threading
 import time
-from collections import defaultdict
 from contextlib import ExitStack
 from datetime import timedelta
-from time import sleep
 from typing import Final
 
 from celery import shared_task
@@ -12,20 +9,17 @@ from django.conf import settings
 from django.utils import timezone
 
 from epmm import (
-    celery,  # noqa: F401 - the application whose tasks these are
+    celery,  # the application whose tasks these are
     jobs,
     metrics,
     request_id,
     statistics,
 )
 from epmm.doorbell import Doorbell
-from epmm.models import Job, at_work
+from epmm.models import Job
 
 logger = logging.getLogger(__name__)
 KEPT: Final = timedelta(days=1)
-UNHEARD_SECONDS: Final = 5  # the next ring for an outbox is never far: old ones need not pile up
-REST_AFTER_FAILURE_SECONDS: Final = 2.0
-_at_work: Final[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
 
 
 def ring(job_id: int) -> None:
@@ -61,27 +55,12 @@ def _run(job: Job) -> None:
     logger.log(level, "%s done in %.1f ms", job.kind, seconds * 1000, extra={"job": job.pk})
 
 
-doorbell: Final = Doorbell(lambda job_id: run_job.apply_async((job_id,), retry=False))
+def _ring(job_id: int) -> None:
+    if celery.has_room():  # else the dispatcher rings when its turn has come
+        run_job.apply_async((job_id,), retry=False)
 
 
-def ring_for_outbox(kind: str) -> None:
-    drain.apply_async((kind,), expires=UNHEARD_SECONDS, retry=False)
-
-
-@shared_task(ignore_result=True)
-def drain(kind: str) -> None:
-    """Work off an outbox.  Its rows are the truth and are locked one by one; here one at a time is enough."""
-    lock = _at_work[kind]
-    if not lock.acquire(blocking=False):
-        return
-    try:
-        with at_work():
-            jobs.run(kind, {})
-    except Exception:
-        logger.exception("an outbox could not be worked off", extra={"kind": kind})
-        sleep(REST_AFTER_FAILURE_SECONDS)
-    finally:
-        lock.release()
+doorbell: Final = Doorbell(_ring)
 
 
 @jobs.handles("epmm.heartbeat", every=timedelta(seconds=20))

@@ -14,7 +14,8 @@ from django.utils import translation
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from devices.search import few
-from epmm import rate_limit
+from devices.services import push_certificates
+from epmm import rate_limit, settings_store
 from epmm.portal import record_pages
 from tests import emptying, migrated, plan, services
 from users.api import throttling
@@ -64,13 +65,23 @@ def _static_files_are_looked_for_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def settings_are_read_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process does so each second: no test inherits them, and no count tells where in a test such a second ends."""
+    settings_store.clear_cache()
+    monkeypatch.setattr(settings_store, "CACHE_SECONDS", 600)
+    yield
+    settings_store.clear_cache()
+
+
+@pytest.fixture(autouse=True)
 def nobody_was_here() -> None:
-    """No caller is remembered from the tests before, no page, no count of rows, nor the language of the last one."""
+    """Nothing is remembered from the tests before: no caller, page, count of rows or certificate, nor a language."""
     rate_limit.forget()
     few._counted.clear()
     throttling.forget()
     record_pages.forget()
     api_credentials.forget()
+    push_certificates.clear_cache()
     translation.deactivate()
 
 

@@ -21,6 +21,7 @@ from epmm import locks
 from tests.epmm.processes import ROOT
 
 DATABASE_URL: Final = os.environ.get("EPMM_DATABASE_URL", "")
+SECONDS: Final = 300  # that others wait for whoever makes it
 # Of what the outcome depends on: migrations and what they import.
 SOURCES: Final = ("*/migrations/*.py", "epmm/*.py", "devices/search/sql.py", "requirements.txt")
 
@@ -42,11 +43,11 @@ def new_database(*, is_empty: bool = False) -> str:
 def sqlite() -> Path:
     """What others are copied from: nobody opens it."""
     kept = Path(tempfile.gettempdir()) / f"epmm-migrated-{os.getuid()}-{_version()}"
-    with locks.held(kept.with_suffix(".lock"), wait=60):
+    with locks.held(kept.with_suffix(".lock"), wait=SECONDS):
         if not kept.exists():
             with tempfile.TemporaryDirectory() as name:
                 _migrate(Path(name), "")
-                shutil.copy(Path(name) / "epmm.sqlite3", kept)
+                (Path(name) / "epmm.sqlite3").rename(kept)
     return kept
 
 
@@ -54,7 +55,7 @@ def sqlite() -> Path:
 def postgresql() -> str:
     """The name of the template: nobody connects to it."""
     name = f"migrated_{_version()}"
-    with locks.held(Path(tempfile.gettempdir()) / f"epmm-{name}.lock", wait=60), _connected() as connection:
+    with locks.held(Path(tempfile.gettempdir()) / f"epmm-{name}.lock", wait=SECONDS), _connected() as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             building = f"{name}_{secrets.token_hex(4)}"
             _create(building, "template1")

@@ -40,6 +40,16 @@ def rsa_key(bits: int = 2048, number: int = 0) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, bits)
 
 
+def with_exponent(key: rsa.RSAPrivateKey, exponent: int) -> rsa.RSAPrivateKey:
+    """The same primes, and a public exponent that no tool would make."""
+    p, q = key.private_numbers().p, key.private_numbers().q
+    d = pow(exponent, -1, (p - 1) * (q - 1))
+    public = rsa.RSAPublicNumbers(exponent, p * q)
+    crt = rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q)
+    numbers = rsa.RSAPrivateNumbers(p, q, d, *crt, public)
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
+
+
 @cache
 def ec_key(number: int = 0) -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())

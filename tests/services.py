@@ -24,7 +24,7 @@ from tests.ports import free_port
 ROOT: Final = Path(__file__).resolve().parent.parent
 COVERAGE_PERCENT: Final = 95
 NO_TESTS: Final = 5  # pytest's exit status when its options leave no test
-START_SECONDS: Final = 30
+START_SECONDS: Final = 60
 LEMONLDAP: Final = Path("/usr/share/lemonldap-ng/portal/htdocs/index.psgi")
 SOCKET_WRAPPER: Final = "libsocket_wrapper.so"
 FORGETFUL: Final = ("fsync=off", "full_page_writes=off")

@@ -116,6 +116,7 @@ def open_server(directory: Path, *, security: str = "none", asks: bool = False) 
         port=box.port,
         ssl_context=context if security == "tls" else None,
         server_hostname="mail.example.test",
+        ready_timeout=60,
         **options,
     )
     controller.start()

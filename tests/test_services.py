@@ -47,7 +47,7 @@ def test_a_terminated_run_leaves_no_server_behind(folder: Path) -> None:
         assert is_alive(server)
         run.send_signal(signal.SIGTERM)
 
-        assert run.wait(20) == 128 + signal.SIGTERM
+        assert run.wait(60) == 128 + signal.SIGTERM
     eventually(lambda: not is_alive(server))
     assert not list(folder.glob("epmm-services-*"))
 

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from devices.door.caller import Caller
 from devices.door.exchange import PLIST, Answer, DeviceRequest, Handlers
@@ -32,6 +32,8 @@ from epmm.wire.x509 import sha256
 
 PATHS: Final = frozenset(DIRECT_PATHS.values())
 HANDLER_THREADS: Final = 8
+STRANGER_THREADS: Final = 2
+MOST_RECOGNIZED: Final = 1 << 14
 READER_THREADS: Final = 2
 _PAYLOAD: Final = Payload._meta.get_field("rendered")
 
@@ -50,6 +52,7 @@ class Limits:
     requests: int = 256
     check_ins: int = 32
     check_in_seconds: float = 30
+    strangers: int = 32  # of whom nothing is known yet: a certificate of one's own making costs nothing
 
 
 class Door:
@@ -63,6 +66,10 @@ class Door:
         self._handler_threads = OrmThreads(
             HANDLER_THREADS, most=self._limits.check_ins, seconds=self._limits.check_in_seconds, name="door-handler"
         )
+        self._stranger_threads = OrmThreads(
+            STRANGER_THREADS, most=self._limits.strangers, seconds=self._limits.check_in_seconds, name="door-stranger"
+        )
+        self._recognized: dict[bytes, None] = {}  # fingerprints, the oldest first
         self._tasks: set[asyncio.Task[None]] = set()
         self._reader_threads = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="door-reader")
 
@@ -73,6 +80,7 @@ class Door:
     async def close(self) -> None:
         """The server takes no more requests; what was begun ends here."""
         await self._handler_threads.close()
+        await self._stranger_threads.close()
         await asyncio.to_thread(self._reader_threads.shutdown)
         await self._store.close()
         self._figures.end()
@@ -103,7 +111,7 @@ class Door:
             self._finish(turn, direct, turn.refuse(error))
             return
         if exchange is None:
-            self._serve_later(turn, direct, caller)
+            self._serve_later(turn, direct, self._answer_to(caller, direct.body))
         elif self._gate.free < 1:
             self._finish(turn, direct, turn.refuse(Overloaded()))
         else:
@@ -132,7 +140,7 @@ class Door:
         elif outcome.found:
             self._finish(turn, direct, self._made(turn, exchange, outcome))
         else:
-            self._serve_later(turn, direct, caller)
+            self._serve_later(turn, direct, self._explained(_request(caller, direct.body), exchange))
 
     @staticmethod
     def _made(turn: "_Turn", exchange: Exchange, outcome: Outcome) -> Answer:
@@ -141,15 +149,15 @@ class Door:
         except Exception as error:  # noqa: BLE001 -- as above
             return turn.refuse(error)
 
-    def _serve_later(self, turn: "_Turn", direct: DirectRequest, caller: Caller) -> None:
-        task = asyncio.get_running_loop().create_task(self._serve_slowly(turn, direct, caller))
+    def _serve_later(self, turn: "_Turn", direct: DirectRequest, answering: Coroutine[Any, Any, Answer]) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve_slowly(turn, direct, answering))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve_slowly(self, turn: "_Turn", direct: DirectRequest, caller: Caller) -> None:
+    async def _serve_slowly(self, turn: "_Turn", direct: DirectRequest, answering: Coroutine[Any, Any, Answer]) -> None:
         request_id.adopt(turn.name)
         try:
-            answer = await self._answer_to(caller, direct.body)
+            answer = await answering
         except Exception as error:  # noqa: BLE001 -- as above
             answer = turn.refuse(error)
         self._finish(turn, direct, answer)
@@ -185,6 +193,7 @@ class Door:
             request, content = await self._opened(caller, body)
             if not has_message_type(content):  # both URLs may be one, so the message says which kind it is
                 return await self._connect(request, ConnectMessage.parse(content))
+        await self._recognize(request)
         # check-ins may wait for something; connects must not wait for them
         answer = await self._handler_threads.run(self._handlers.check_in, request)
         if answer.status == HTTPStatus.UNAUTHORIZED:
@@ -196,8 +205,20 @@ class Door:
             return _request(caller, body), read_top_level(body)
         loop = asyncio.get_running_loop()
         request = await loop.run_in_executor(self._reader_threads, _request, caller, body)
-        await self._handler_threads.run(self._handlers.recognize, request)  # anybody can sign with something
+        await self._recognize(request)
         return request, await loop.run_in_executor(self._reader_threads, read_top_level, body)
+
+    async def _recognize(self, request: DeviceRequest) -> None:
+        """Before it takes what strangers must not: anybody can sign with something.
+
+        Who is known from before passes, however many strangers come just now.
+        """
+        if request.certificate_sha256 in self._recognized:
+            return
+        await self._stranger_threads.run(self._handlers.recognize, request)
+        self._recognized[request.certificate_sha256] = None
+        if len(self._recognized) > MOST_RECOGNIZED:
+            del self._recognized[next(iter(self._recognized))]
 
     def _is_large(self, caller: Caller, body: bytes) -> bool:
         return len(body) > self._limits.large_body or len(caller.signature or b"") > self._limits.large_signature
@@ -205,11 +226,14 @@ class Door:
     async def _connect(self, request: DeviceRequest, message: ConnectMessage) -> Answer:
         exchange = _exchange(request.certificate_sha256, request.bearer_sha256, request.body, message)
         outcome = await self._store.connect(exchange)
+        return _answer(exchange, outcome) if outcome.found else await self._explained(request, exchange)
+
+    async def _explained(self, request: DeviceRequest, exchange: Exchange) -> Answer:
+        """Why it was not found; or its answer, where only its bearer stood in the way."""
+        await self._stranger_threads.run(self._handlers.explain, request, exchange.device_key)
+        outcome = await self._store.connect(replace(exchange, bearer_sha256=None))
         if not outcome.found:
-            await self._handler_threads.run(self._handlers.explain, request, exchange.device_key)
-            outcome = await self._store.connect(replace(exchange, bearer_sha256=None))
-            if not outcome.found:
-                raise DeviceRefused("no active enrollment, and no reason found")
+            raise DeviceRefused("no active enrollment, and no reason found")
         return _answer(exchange, outcome)
 
 

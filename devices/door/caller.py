@@ -32,6 +32,7 @@ class Caller:
     forwarded_certificate: bytes | None = field(repr=False)
     bearer_sha256: bytes | None = field(repr=False)
     address: str | None
+    _certificate: bytes | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, headers: Iterable[tuple[bytes, bytes]], peer: str | None) -> Self:
@@ -58,10 +59,14 @@ class Caller:
         return caller
 
     def certificate(self, body: bytes) -> bytes:
-        """DER."""
-        if self.signature is not None:
-            return certificate_of_signature(self.signature, body)
-        return certificate_of_proxy(self.forwarded_certificate or b"")
+        """DER.  One caller has one body, so its signature is checked once."""
+        if self._certificate is None:
+            self._certificate = (
+                certificate_of_proxy(self.forwarded_certificate or b"")
+                if self.signature is None
+                else certificate_of_signature(self.signature, body)
+            )
+        return self._certificate
 
 
 @lru_cache(maxsize=1024)

@@ -42,7 +42,10 @@ class Handlers(Protocol):
         """Authenticate, TokenUpdate, CheckOut and the other check-in messages."""
 
     def recognize(self, request: DeviceRequest) -> None:
-        """Before what is costly to read is read; raises for a certificate that was not issued here or has expired."""
+        """Before what is costly to read is read, and before a check-in; what it tells once is remembered for a while.
+
+        Raises for a certificate that was not issued here or has expired.
+        """
 
     def explain(self, request: DeviceRequest, device_key: str) -> None:
         """A connect that matched no active enrollment: raise why, or return when it may go on without its bearer."""

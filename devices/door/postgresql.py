@@ -61,13 +61,14 @@ _REPORTED: Final = f""", answered AS (
       AND command.channel_id = channel.id AND command.state <> {Command.State.CANCELLED}
 )"""  # noqa: S608
 _NEXT: Final = f""", next AS (
-    SELECT channel.place, first.id, first.uuid, payload.rendered FROM channel LEFT JOIN LATERAL (
-        SELECT command.id, command.uuid, command.payload_id FROM devices_command AS command
+    SELECT channel.place, first.id, first.uuid, first.rendered FROM channel LEFT JOIN LATERAL (
+        SELECT command.id, command.uuid, payload.rendered
+        FROM devices_command AS command JOIN devices_payload AS payload ON payload.id = command.payload_id
         WHERE command.channel_id = channel.id AND command.uuid IS DISTINCT FROM channel.command
           AND (command.state < {Command.State.NOT_NOW} OR command.not_now_at < channel.idle_at
                OR command.not_now_at > {_NOW})
-        ORDER BY command.priority, command.id LIMIT 1 FOR NO KEY UPDATE
-    ) AS first ON true LEFT JOIN devices_payload AS payload ON payload.id = first.payload_id
+        ORDER BY command.priority, command.id LIMIT 1 FOR NO KEY UPDATE OF command
+    ) AS first ON true
 ), offered AS (
     UPDATE devices_command AS command SET state = {Command.State.OFFERED}, offered_at = {_NOW}
     FROM next WHERE command.id = next.id AND command.state = {Command.State.QUEUED}

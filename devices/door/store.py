@@ -2,7 +2,7 @@
 
 Find the certificate's active enrollment and the channel; take the command that was answered out of the queue and keep
 its result, or note that it was put off; note the contact; pick what comes next.  Delivery is at least once: a command
-is offered again until it has a result.
+is offered again until it has a result.  One whose payload is gone (a restore in parts) is passed over.
 """
 
 from collections.abc import Callable, Mapping

@@ -32,6 +32,7 @@ from devices.models.long_expression import LongExpression
 from devices.models.payload import Payload
 from devices.models.push_certificate import PushCertificate, PushRequest
 from devices.models.status_report import StatusReport
+from devices.models.wake import Wake
 
 __all__ = [
     "ActionResult",
@@ -74,5 +75,6 @@ __all__ = [
     "Result",
     "Secret",
     "StatusReport",
+    "Wake",
     "os_version_number",
 ]

@@ -58,6 +58,8 @@ class CommandRow(models.Model):
     state = models.SmallIntegerField(choices=State.choices)
     created_at = models.DateTimeField(default=timezone.now)
     offered_at = models.DateTimeField(null=True)
+    # asked again and again: what is answered stands in the record, and in no archive
+    is_routine = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         abstract = True

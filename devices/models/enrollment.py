@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from typing import ClassVar, Self
 
 from django.db import models
@@ -66,6 +67,9 @@ class Enrollment(models.Model):
     unlock_token = EncryptedField(null=True)
     bootstrap_token = EncryptedField(null=True)
 
+    # when the worker last saw to it that the device is asked; for those that were here before, never
+    inventory_asked_at = models.DateTimeField(default=timezone.now, db_default=datetime(1970, 1, 1, tzinfo=UTC))
+
     objects = EnrollmentQuerySet.as_manager()
 
     class Meta:
@@ -78,6 +82,8 @@ class Enrollment(models.Model):
             models.Index(fields=["state", "server_url"], name="enrollment_calls"),
             # how many have other rights than new profiles ask for
             models.Index(fields=["state", "kind", "access_rights"], name="enrollment_rights"),
+            # whose inventory may be old
+            models.Index(fields=["state", "inventory_asked_at", "id"], name="enrollment_inventory"),
         ]
 
     def __str__(self) -> str:
@@ -106,6 +112,8 @@ class Identity(models.Model):
     state = models.SmallIntegerField(choices=State.choices, default=State.ISSUED)
     issued_at = models.DateTimeField(default=timezone.now)
     warned_at = models.DateTimeField(null=True)  # when webhooks were told that it ends soon
+    renewal_asked_at = models.DateTimeField(null=True)
+    renewal_command_id = models.BigIntegerField(null=True)  # its key in the queue, while it is there
 
     class Meta:
         verbose_name_plural = "identities"
@@ -140,6 +148,11 @@ class Channel(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["enrollment", "user_key"], name="channel_once")]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["push_refused_at"], name="channel_refused", condition=models.Q(push_refused_at__isnull=False)
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.enrollment_id}/{self.user_key or 'device'}"

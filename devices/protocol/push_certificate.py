@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from epmm.wire import plist
 from epmm.wire.errors import SignatureMismatch, UntrustedCertificate, WireError, edge
-from epmm.wire.x509 import issued_by, sha256
+from epmm.wire.x509 import issued_by, sha256, verify_signature
 
 LARGEST: Final = 1 << 16  # bytes of any file that is read here; real ones have a tenth
 SMALLEST_KEY: Final = 2048
@@ -132,7 +132,7 @@ class SignedRequest:
         if not isinstance(key, rsa.RSAPublicKey):
             raise SignatureMismatch("the vendor's key is not an RSA key")
         try:
-            key.verify(self.signature, self.csr, padding.PKCS1v15(), hashes.SHA256())
+            verify_signature(key, self.signature, self.csr, hashes.SHA256())
         except InvalidSignature as error:
             raise SignatureMismatch("the vendor's key did not sign this request") from error
 

@@ -19,6 +19,7 @@ from devices.services.actions import Action, Order, Subject
 from epmm import audit, runs
 from epmm.models import Job
 from epmm.runs import LONGEST, Outcome
+from epmm.turns import Turn
 
 logger = logging.getLogger(__name__)
 KIND: Final = "devices.act"
@@ -63,10 +64,13 @@ def work(run_id: int) -> None:
             runs.end(run, refusal=_("What it was to be done with has been deleted."))
             return
         order = Order(values=values, actor=run.actor, address=run.address)
+        turn = Turn(KIND, run=run_id)
         while bite := _next(run_id):
             for result, subject in bite:
                 if not runs.carry_out(run, result, partial(_outcome, action, order, subject)):
                     return
+            if turn.is_over():
+                return
     runs.end(run)
 
 

@@ -1,7 +1,7 @@
 """One command to many devices: chosen once, queued in bites by statements over whole sets, watched and called back.
 
-A bite is a transaction: killed in between, the worker goes on after the last one.  Devices that are alike (`ALIKE`) get
-one payload, or one refusal; each gets a command of its own.
+A bite is a transaction: killed in between, the worker goes on after the last one.  Devices that are alike
+(`LOOKED_AT`) get one payload, or one refusal; each gets a command of its own.
 """
 
 import logging
@@ -22,25 +22,18 @@ from devices.services import departure, queue
 from devices.services import selection as selections
 from devices.services.queue import CommandRefused
 from devices.services.selection import SelectionRefused
-from devices.services.target import target_of
+from devices.services.target import LOOKED_AT, target_of
 from epmm import audit
 from epmm.models import Job
+from epmm.turns import Turn
 from epmm.wire import plist
 from epmm.wire.limits import LARGEST_STORED
 
 logger = logging.getLogger(__name__)
+QUEUE: Final = "devices.broadcast"
+CALL_BACK: Final = "devices.call_back"
 LARGE: Final = 1000  # commands; fewer are counted whenever somebody looks
 BITE: Final = 5000  # devices in one transaction
-# What `target_of` looks at.
-ALIKE: Final = (
-    "enrollment__kind",
-    "enrollment__family",
-    "enrollment__access_rights",
-    "enrollment__profile_identifier",
-    "enrollment__device__platform",
-    "enrollment__device__os_version",
-    "enrollment__device__is_supervised",
-)
 _COLUMNS: Final = (
     "uuid", "channel_id", "payload_id", "broadcast_id", "request_type", "state", "priority", "not_now_count",
     "created_at", "push_at",
@@ -90,13 +83,15 @@ def begin(
             subject=str(row.uuid),
             details={"request_type": request_type, "selection": dict(selection)},
         )
-        Job.enqueue("devices.broadcast", broadcast=row.pk)
+        Job.enqueue(QUEUE, broadcast=row.pk)
     return row
 
 
 def work(broadcast_id: int) -> None:
+    turn = Turn(QUEUE, broadcast=broadcast_id)
     while _bite(broadcast_id):
-        pass
+        if turn.is_over():
+            return
 
 
 @transaction.atomic
@@ -104,14 +99,16 @@ def cancel(row: Broadcast, *, actor: str, address: str | None = None) -> int:
     """Queue no more of it, and have the worker call back what is open; return how many commands that are."""
     Broadcast.objects.filter(pk=row.pk, cancelled_at=None).update(cancelled_at=timezone.now())
     audit.record("broadcast.cancelled", actor=actor, address=address, subject_type="broadcast", subject=str(row.uuid))
-    Job.enqueue("devices.call_back", broadcast=row.pk)
+    Job.enqueue(CALL_BACK, broadcast=row.pk)
     return Command.objects.open().filter(broadcast=row).count()
 
 
 def call_back(broadcast_id: int) -> None:
     """In bites: killed in between, the worker goes on with what is still open."""
+    turn = Turn(CALL_BACK, broadcast=broadcast_id)
     while _call_back_some(broadcast_id):
-        pass
+        if turn.is_over():
+            return
 
 
 def progress(row: Broadcast) -> Progress:
@@ -198,7 +195,7 @@ def _bite(broadcast_id: int) -> bool:
         return False
     # read once: what changes meanwhile must not move a device from one group to the next
     chosen = _chosen(row).order_by("enrollment__device_id")
-    found = list(chosen.values_list("pk", "enrollment__device_id", "enrollment", *ALIKE)[:BITE])
+    found = list(chosen.values_list("pk", "enrollment__device_id", "enrollment", *LOOKED_AT)[:BITE])
     standing = _standing({enrollment for _, _, enrollment, *_ in found})
     groups: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
     for pk, _device, enrollment, *alike in found:

@@ -8,18 +8,16 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Exists, OuterRef
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from devices.models import Channel, Command, ConfigurationDelivery, ConfigurationVersion, Enrollment, Result
+from devices.models import Channel, ConfigurationDelivery, ConfigurationVersion, Enrollment, Result
 from devices.models.delivery import after_failures
-from devices.protocol.commands import ProfileList, why_not
+from devices.protocol.commands import ProfileList, Request, Target, why_not
 from devices.protocol.error_chain import DeviceError
 from devices.protocol.installed import Profile
 from devices.protocol.sentence import sentence as _
 from devices.services import queue
-from devices.services.target import target_of
 from epmm import options, settings_store
 
 CHUNK: Final = 500
@@ -31,17 +29,13 @@ State = ConfigurationDelivery.State
 
 def ask(channel_ids: Collection[int]) -> int:
     """Queue a ProfileList where none is open; return how many were."""
-    if not channel_ids:
-        return 0
-    asked = Command.objects.open().filter(channel=OuterRef("pk"), request_type=ProfileList.request_type)
     channels = Channel.objects.filter(pk__in=channel_ids, enrollment__state=Enrollment.State.ACTIVE)
+    return len(queue.ask(channels, _profiles))
+
+
+def _profiles(target: Target) -> list[Request]:
     request = ProfileList()
-    orders = [
-        (channel, request)
-        for channel in channels.exclude(Exists(asked)).select_related("enrollment__device")
-        if why_not(request, target_of(channel)) is None
-    ]
-    return len(queue.queue_all(orders))
+    return [request] if why_not(request, target) is None else []
 
 
 def ask_where_due() -> None:

@@ -21,6 +21,7 @@ from devices.services.declarations import HEAVY, DeclarationRefused
 from devices.services.selection import SelectionRefused
 from epmm import audit
 from epmm.models import Job
+from epmm.turns import Turn
 
 KIND: Final = "devices.declare_to_many"
 BITE: Final = 1000  # devices in one transaction
@@ -46,8 +47,10 @@ def begin(
 
 
 def work(run_id: int) -> None:
+    turn = Turn(KIND, run=run_id)
     while _bite(run_id):
-        pass
+        if turn.is_over():
+            return
 
 
 @transaction.atomic

@@ -128,6 +128,7 @@ def _feed(channel: Channel, report: StatusReport, items: Mapping[str, Any], now:
     if device is None:
         return
     record = Record(device)
+    record.seen(now)
     if channel.user_key:
         if record.receive(f"{NAME} {channel.user_key}", now):
             record.keep_for_user(channel.user_key, NAME, known.fields | known.rest)

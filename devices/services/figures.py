@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import Count, Min
 from django.utils import timezone
 
-from devices.models import Command, Device, Result
+from devices.models import Command, Device, Result, Wake
 from epmm import figures
 from epmm.figures import Figure
 
@@ -16,7 +16,7 @@ def queue() -> Iterator[Figure]:
     yield Figure(
         name="epmm_commands_open",
         help="Commands that a device has not answered; up to 100,000.",
-        value=figures.capped_count(Command.objects.open()),
+        value=figures.capped_count(Command.objects.open().filter(is_routine=False)),
     )
     yield Figure(
         name="epmm_commands_oldest_seconds",
@@ -38,6 +38,26 @@ def results() -> Iterator[Figure]:
         name="epmm_results_oldest_seconds",
         help="How long a result has been waiting for the worker.",
         value=_age(found["oldest"]),
+    )
+
+
+@figures.source()
+def pushes() -> Iterator[Figure]:
+    now = timezone.now()
+    commands, wakes = Command.objects.filter(push_at__lte=now), Wake.objects.filter(at__lte=now)
+    first = (
+        commands.order_by("push_at").values_list("push_at", flat=True).first(),
+        wakes.order_by("at").values_list("at", flat=True).first(),
+    )
+    yield Figure(
+        name="epmm_pushes_due",
+        help="Commands for which a device is to be woken now, and devices to be woken without one; up to 100,000.",
+        value=min(figures.capped_count(commands) + figures.capped_count(wakes), figures.MOST),
+    )
+    yield Figure(
+        name="epmm_pushes_oldest_seconds",
+        help="How long a device has been waiting to be woken.",
+        value=_age(min((moment for moment in first if moment), default=None)),
     )
 
 

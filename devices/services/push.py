@@ -1,12 +1,13 @@
 """Waking devices: what is to be pushed follows from the queue, so a push that got lost is only a push that is due.
 
-Each open command says when its device is to be woken for it (`Command.push_at`).  A batch of channels is leased, and
-that moment moved a little into the future; what came of it moves it again.  APNs keeps one push for each device.
+Each open command says when its device is to be woken for it (`Command.push_at`), and so does a device that is to
+connect without one (`Wake.at`).  A batch of channels is leased, and that moment moved a little into the future; what
+came of it moves it again.  APNs keeps one push for each device.
 """
 
 import logging
 from collections import Counter, defaultdict, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from django.db.models.functions import Least
 from django.utils import timezone
 
 from devices import apns
-from devices.models import Channel, Command, Device, Enrollment, PushCertificate
+from devices.models import Channel, Command, Device, Enrollment, PushCertificate, Wake
 from devices.models.command import CommandQuerySet
 from devices.protocol.push import Outcome, Push, Verdict, expiration
 from devices.services import push_certificates
@@ -45,6 +46,7 @@ AFTER: Final[Mapping[Verdict, timedelta]] = {
     Verdict.BAD_TOKEN: UNREACHABLE,
 }
 REFUSALS: Final = {Verdict.UNREGISTERED, Verdict.BAD_TOKEN}
+WOKEN_NO_MORE: Final = {Verdict.ACCEPTED, *REFUSALS}
 PASSING: Final = {Verdict.TOO_MANY, Verdict.TRY_LATER}
 ALARMS: Final = {Verdict.BAD_CERTIFICATE, Verdict.WRONG_SERVER, Verdict.WRONG_TOPIC, Verdict.OUR_FAULT}
 STRANGE: Final = 5  # from so many bad tokens on, and if they are more than good ones, it is not for the devices
@@ -64,7 +66,10 @@ class Leased:
 def waiting() -> bool:
     """Whether anybody is to be woken who can be."""
     credentials = push_certificates.current()
-    return credentials is not None and not _is_refused() and _due(timezone.now()).exists()
+    if credentials is None or _is_refused():
+        return False
+    now = timezone.now()
+    return _due(now).exists() or _wakes(now).exists()
 
 
 def push_due(limit: int = BATCH) -> int:
@@ -83,27 +88,15 @@ def wake(device: Device) -> int:
     channels = Channel.objects.filter(enrollment__device=device, enrollment__state=Enrollment.State.ACTIVE)
     channels = channels.filter(push_token__isnull=False)
     try_again(channels)
-    ids = list(channels.values_list("pk", flat=True))
-    for channel_id in ids:
-        _wake_at(timezone.now(), channel_id, f"devices.wake {channel_id}")
-    return len(ids)
+    channel_ids = list(channels.values_list("pk", flat=True))
+    wake_channels(channel_ids)
+    return len(channel_ids)
 
 
-def wake_channel(channel_id: int) -> None:
-    credentials = push_certificates.current()
-    if credentials is None or _is_refused():
-        return
-    now = timezone.now()
-    channel, is_free = _lease_one(channel_id, credentials, now)
-    if channel is not None and is_free:
-        _take_due(channel_id, now)
-        _settle(Leased(now + LEASE, [channel]), _send([channel], credentials))
-    elif channel is not None:  # it may have come before this was asked for
-        _wake_at(now + WINDOW, channel_id, f"devices.wake {channel_id} {now.timestamp() // WINDOW.total_seconds():.0f}")
-
-
-def _wake_at(moment: datetime, channel_id: int, key: str) -> None:
-    Job.enqueue("devices.wake", run_at=moment, dedupe_key=key, channel=channel_id)
+def wake_channels(channel_ids: Iterable[int]) -> None:
+    """Also those that a push is out to: it may have brought them here before this was asked for."""
+    wakes = [Wake(channel_id=each) for each in channel_ids]
+    Wake.objects.bulk_create(wakes, update_conflicts=True, unique_fields=["channel"], update_fields=["at"])
 
 
 def revive(channel: Channel) -> None:
@@ -174,6 +167,7 @@ def after_the_clock_was_ahead() -> int:
     """For what such a clock queued or put off nobody would be woken before it is that late; how many commands."""
     now = timezone.now()
     put_off = Command.objects.filter(push_at__gt=now + FURTHEST).update(push_at=now)
+    Wake.objects.filter(at__gt=now + LONGEST_PAUSE).update(at=now)
     # looked for only where one was, for it means to look at all that waits
     was_ahead = Job.objects.filter(done_at__gt=now + WINDOW).exists()
     ahead = now + WINDOW
@@ -187,20 +181,24 @@ def after_the_clock_was_ahead() -> int:
 @transaction.atomic
 def _lease(credentials: PushCredentials, now: datetime, limit: int) -> Leased:
     """What others are at is left for the next time: the door must not wait for this, nor this for the door."""
-    due = list(_due(now).order_by("push_at").values_list("pk", "channel_id", "state")[: limit * 2])
-    waiting = [channel for _, channel, state in due if state != Command.State.CANCELLED]
-    channels = _free(_channels()).in_bulk(list(dict.fromkeys(waiting))[:limit])
+    due = list(_due(now).order_by("push_at").values_list("pk", "channel_id", "state", "push_at")[: limit * 2])
+    waiting = [(push_at, channel) for _, channel, state, push_at in due if state != Command.State.CANCELLED]
+    waiting += _wakes(now).order_by("at").values_list("at", "channel_id")[:limit]
+    channels = _free(_channels()).in_bulk(list(dict.fromkeys(channel for _, channel in sorted(waiting)))[:limit])
     commands = dict(_free(_due(now).open().filter(channel__in=channels)).values_list("pk", "channel_id"))
+    asked = set(_free(_wakes(now).filter(channel__in=channels)).values_list("pk", flat=True))
     later: defaultdict[datetime, set[int]] = defaultdict(set)
     for channel in channels.values():
         later[_next_push(channel, credentials, now)].add(channel.pk)
+    Wake.objects.filter(pk__in=asked & later[now + UNREACHABLE]).delete()
     for push_at, ids in later.items():
         moved = [pk for pk, channel in commands.items() if channel in ids]
         Command.objects.filter(pk__in=moved).update(push_at=push_at)
-    called_back = [pk for pk, _, state in due if state == Command.State.CANCELLED]
+        Wake.objects.filter(pk__in=asked & ids).update(at=push_at)
+    called_back = [pk for pk, _, state, _ in due if state == Command.State.CANCELLED]
     called_back = list(_free(_due(now).filter(pk__in=called_back)).values_list("pk", flat=True))
     Command.objects.filter(pk__in=called_back).update(push_at=now + UNREACHABLE)
-    woken = later[now + LEASE] & set(commands.values())
+    woken = later[now + LEASE] & (asked | set(commands.values()))
     leased = [channel for pk, channel in channels.items() if pk in woken]
     Channel.objects.filter(pk__in=[channel.pk for channel in leased]).update(push_leased_until=now + LEASE)
     return Leased(now + LEASE, leased)
@@ -223,24 +221,6 @@ def _locked(rows: QuerySet[Row], *, waits: bool) -> QuerySet[Row]:
     return rows.select_for_update(of=("self",), no_key=True, skip_locked=skip)
 
 
-@transaction.atomic
-def _lease_one(channel_id: int, credentials: PushCredentials, now: datetime) -> tuple[Channel | None, bool]:
-    """The channel, if it can be woken, and whether it may be now."""
-    channel = _channels().select_for_update(of=("self",), no_key=True).filter(pk=channel_id).first()
-    if channel is None or not _is_reachable(channel, credentials):
-        return None, False
-    if _was_lately(channel, now) or _is_leased(channel, now):
-        return channel, False
-    Channel.objects.filter(pk=channel_id).update(push_leased_until=now + LEASE)
-    return channel, True
-
-
-def _take_due(channel_id: int, now: datetime) -> None:
-    """One push is enough for all.  In no transaction with the channel, for which the door may wait with a command."""
-    due = Command.objects.open().filter(channel=channel_id, push_at__lte=now)
-    due.update(push_at=now + LEASE)
-
-
 def _was_lately(channel: Channel, now: datetime) -> bool:
     """What lies ahead was written before the clock was put back, here and below."""
     return channel.pushed_at is not None and timedelta(0) <= now - channel.pushed_at < WINDOW
@@ -253,6 +233,10 @@ def _is_leased(channel: Channel, now: datetime) -> bool:
 
 def _due(now: datetime) -> CommandQuerySet:
     return Command.objects.filter(push_at__lte=now)
+
+
+def _wakes(now: datetime) -> QuerySet[Wake]:
+    return Wake.objects.filter(at__lte=now)
 
 
 def _channels() -> QuerySet[Channel]:
@@ -327,9 +311,15 @@ def _put_off(verdict: Verdict, channels: Sequence[Channel], leased_until: dateti
     for channel in channels:
         by_pause[_pause(verdict, channel.push_failures)].append(channel.pk)
     for pause, ids in by_pause.items():
-        with transaction.atomic():  # what the door is at just now is pushed once more, if it is still there then
+        with transaction.atomic():  # what others are at just now is pushed once more, if it is still there then
             leased = _free(Command.objects.filter(channel__in=ids, push_at=leased_until))
             Command.objects.filter(pk__in=list(leased.values_list("pk", flat=True))).update(push_at=now + pause)
+            asked = _free(Wake.objects.filter(channel__in=ids, at=leased_until))
+            wakes = Wake.objects.filter(pk__in=list(asked.values_list("pk", flat=True)))
+            if verdict in WOKEN_NO_MORE:
+                wakes.delete()
+            else:
+                wakes.update(at=now + pause)
     settled: dict[str, Any] = {"push_leased_until": None}
     if verdict is Verdict.ACCEPTED:
         settled |= {"pushed_at": now, "push_failures": 0}

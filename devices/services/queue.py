@@ -1,17 +1,18 @@
 """Putting commands into the queue of a channel, and taking them out again."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from devices.models import Channel, Command, Enrollment, Payload
 from devices.protocol import commands
-from devices.protocol.commands import Request
+from devices.protocol.commands import Request, Target
 from devices.protocol.stamp import NOBODY
 from devices.services import departure
-from devices.services.target import target_of
+from devices.services.target import LOOKED_AT, target_of
 from devices.services.wording import worded
 from epmm.wire.errors import WireError
 
@@ -38,7 +39,7 @@ def queue(channel: Channel, request: Request) -> Command:
     return command
 
 
-def queue_all(orders: Sequence[tuple[Channel, Request]]) -> list[Command]:
+def queue_all(orders: Sequence[tuple[Channel, Request]], *, is_routine: bool = False) -> list[Command]:
     """Many at once, in a few statements, for callers who have asked `why_not`; what many get is rendered once."""
     rendered: dict[int, bytes] = {}
     for _channel, request in orders:
@@ -46,10 +47,27 @@ def queue_all(orders: Sequence[tuple[Channel, Request]]) -> list[Command]:
             rendered[id(request)] = render(request)
     payloads = Payload.objects.of([rendered[id(request)] for _, request in orders])
     queued = Command.objects.bulk_create(
-        _command(channel, request, payload) for (channel, request), payload in zip(orders, payloads, strict=True)
+        _command(channel, request, payload, is_routine=is_routine)
+        for (channel, request), payload in zip(orders, payloads, strict=True)
     )
     _tell(queued)
     return queued
+
+
+def ask(
+    channels: QuerySet[Channel], questions: Callable[[Target], Iterable[Request]], *, is_routine: bool = False
+) -> list[Command]:
+    """Queue what each is to be asked, but nothing twice; in a few statements, however many they are."""
+    found = list(channels.select_related("enrollment__device").only("user_key", *LOOKED_AT))
+    is_open = set(Command.objects.open().filter(channel__in=found).values_list("channel", "request_type"))
+    alike: dict[Request, Request] = {}  # what many get is rendered once
+    orders = [
+        (channel, alike.setdefault(request, request))
+        for channel in found
+        for request in questions(target_of(channel))
+        if (channel.pk, request.request_type) not in is_open
+    ]
+    return queue_all(orders, is_routine=is_routine)
 
 
 def queue_first_inventory(enrollment: Enrollment) -> None:
@@ -73,9 +91,14 @@ def _commands(channel: Channel, requests: Sequence[Request]) -> list[Command]:
     return [_command(channel, request, payload) for request, payload in zip(requests, payloads, strict=True)]
 
 
-def _command(channel: Channel, request: Request, payload: Payload) -> Command:
-    priority = commands.priority_of(request.request_type)
-    return Command(channel=channel, request_type=request.request_type, payload=payload, priority=priority)
+def _command(channel: Channel, request: Request, payload: Payload, *, is_routine: bool = False) -> Command:
+    return Command(
+        channel=channel,
+        request_type=request.request_type,
+        payload=payload,
+        priority=commands.priority_of(request.request_type),
+        is_routine=is_routine,
+    )
 
 
 def _tell(queued: Iterable[Command]) -> None:

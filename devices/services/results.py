@@ -34,6 +34,7 @@ _NEEDED: Final = (
     "uuid",
     "request_type",
     "state",
+    "is_routine",
     "created_at",
     "received_at",
     "payload_id",
@@ -102,8 +103,10 @@ def _read(ids: Sequence[int], ahead: Mapping[int, Reading | None] = _NOTHING) ->
     _keep_secrets(results, dict(read))
     for result, reading in read:
         _settle(result, reading)
-    _archive(results)
-    events.commands_finished(results)
+    news = [result for result in results if not _is_routine(result)]
+    _archive(news)
+    events.commands_finished(news)
+    Result.objects.filter(pk__in=[result.pk for result in results]).delete()
     for result in results:
         inform(logger, "an answer was read", _about(result), request_id.current())
     return len(results)
@@ -157,6 +160,11 @@ def _refused(result: Result) -> None:
     departure.refuse(result)
 
 
+def _is_routine(result: Result) -> bool:
+    """It would be as long in the archive as all others, and there are far more: what it said stands in the record."""
+    return result.is_routine and result.state == Command.State.ACKNOWLEDGED
+
+
 def _archive(results: Sequence[Result]) -> None:
     """Moved within the database; only the bodies, which are compressed on the way, come from here."""
     if not results:
@@ -170,7 +178,6 @@ def _archive(results: Sequence[Result]) -> None:
             f" FROM {Result._meta.db_table} AS result JOIN {NAME} ON result.id = {NAME}.id",
             given.parameters,
         )
-    Result.objects.filter(pk__in=[result.pk for result in results]).delete()
 
 
 def _kept_body(result: Result) -> bytes | None:
@@ -206,6 +213,7 @@ def _set_aside(result_id: int, error: Exception) -> int:
                 secrets.keep(result.channel.enrollment, unread, result.received_at)
             _archive([result])
             events.commands_finished([result])
+            result.delete()
     _failures.pop(result_id, None)
     return 1
 

@@ -5,6 +5,16 @@ from devices.protocol.commands import Kind, Platform, Target
 from devices.protocol.target import version_of
 
 PLATFORM_OF_FAMILY: Final = {"Mac": Platform.MACOS, "RealityDevice": Platform.VISIONOS}
+# What `target_of` looks at.
+LOOKED_AT: Final = (
+    "enrollment__kind",
+    "enrollment__family",
+    "enrollment__access_rights",
+    "enrollment__profile_identifier",
+    "enrollment__device__platform",
+    "enrollment__device__os_version",
+    "enrollment__device__is_supervised",
+)
 
 
 def target_of(channel: Channel) -> Target:

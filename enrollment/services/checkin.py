@@ -109,6 +109,7 @@ def serve(sender: Sender, request: DeviceRequest) -> Enrollment:
     _check_bound(enrollment, identity, sender, enrollment.topic)
     _check_bearer(enrollment, request)
     _ask_again(enrollment, request)
+    _note_contact(enrollment, sender, timezone.now())
     return enrollment
 
 
@@ -212,12 +213,21 @@ def _ask_again(enrollment: Enrollment, request: DeviceRequest) -> None:
         raise ReauthenticationNeeded(sign_in.challenge_for(sign_in.again(enrollment)))
 
 
+@transaction.atomic
 def _forget_lapse(enrollment: Enrollment) -> bool:
     """Nobody is asked to sign in again any more: the door need not come here for this device once more."""
     lapsed = Enrollment.objects.filter(pk=enrollment.pk, bearer_lapses_at__isnull=False)
     return lapsed.update(bearer_lapses_at=None) == 1
 
 
+def _note_contact(enrollment: Enrollment, sender: Sender, now: datetime) -> None:
+    """As the door does with each connect.  A user without a channel speaks for the Mac."""
+    for user_key in dict.fromkeys([sender.user_key, ""]):
+        if enrollment.channels.filter(user_key=user_key).update(last_seen_at=now):
+            return
+
+
+@transaction.atomic
 def _record(refusal: CheckinRefused, name: Step) -> None:
     found = trace.of(refusal.enrollment)
     trace.step(found, name, result=trace.REFUSED, reason=refusal.reason, **refusal.details)
@@ -241,6 +251,7 @@ def _begin(enrollment: Enrollment, identity: Identity, message: Authenticate) ->
             # goes back to its old profile and certificate.
             enrollment.reauthenticated_at = now
             enrollment.save(update_fields=["reauthenticated_at"])
+            _note_contact(enrollment, message.sender, now)
             # of an update that failed before this one; its TokenUpdate will not come
             pending = enrollment.identities.filter(state=Identity.State.PENDING)
             pending.exclude(pk=identity.pk).update(state=Identity.State.ISSUED)

@@ -5,7 +5,7 @@ The subject comes from the enrollment's reference, never from the request; a cha
 
 import hmac
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -22,7 +22,6 @@ from enrollment.services import authorities
 
 VALID_FOR: Final = timedelta(days=365)
 CHALLENGE_VALID_FOR: Final = timedelta(hours=24)  # Apple's own sign-in lies between the profile and this
-RENEWAL_VALID_FOR: Final = timedelta(days=30)  # it waits in the queue until the device comes
 SEPARATOR: Final = "."
 
 
@@ -30,12 +29,19 @@ class ChallengeRefused(Exception):
     """Unknown, expired, or used for another key.  Which of these is for the trace, not for the client."""
 
 
-def new_challenge(enrollment: Enrollment, *, valid_for: timedelta = CHALLENGE_VALID_FOR) -> ScepChallenge:
-    return ScepChallenge.objects.create(
+def new_challenge(enrollment: Enrollment) -> ScepChallenge:
+    row = make_challenge(enrollment, expires_at=timezone.now() + CHALLENGE_VALID_FOR)
+    row.save()
+    return row
+
+
+def make_challenge(enrollment: Enrollment, *, expires_at: datetime) -> ScepChallenge:
+    """To be saved by whoever wants it."""
+    return ScepChallenge(
         reference=secrets.token_hex(12),
         secret=secrets.token_urlsafe(24).encode(),
         enrollment=enrollment,
-        expires_at=timezone.now() + valid_for,
+        expires_at=expires_at,
     )
 
 

@@ -83,13 +83,12 @@ def _begin(row: AccessToken, facts: policy.Facts) -> Enrollment:
     return enrollment
 
 
-def renew(enrollment: Enrollment) -> bytes:
+def renew(enrollment: Enrollment, challenge: ScepChallenge) -> bytes:
     """A profile that replaces the one on the device and brings a new identity.
 
     Built from the stored enrollment, for every key but the identity must stay as it was (Apple: "Deploying MDM
     Enrollment Profiles").
     """
-    challenge = issuance.new_challenge(enrollment, valid_for=issuance.RENEWAL_VALID_FOR)
     return sign(render(enrollment, challenge))
 
 

@@ -63,6 +63,7 @@ IOS_MDM: Final = Node(
             setting=options.DENY_EXPIRED,
             label=_("Deny check-in for devices whose MDM identity certificate has expired"),
         ),
+        Row(setting=options.RENEWAL_DAYS, label=_("Renew MDM identity certificates before their end (days)")),
         Row(
             setting=options.MACHINE_INFO_SIGNATURE,
             label=_("First message without Apple's signature"),
@@ -319,6 +320,7 @@ _TREE: Final = (
                 rows=(
                     Row(setting=options.COMMAND_HISTORY_DAYS, label=_("Keep finished commands (days)")),
                     Row(setting=options.PROFILE_CHECK_HOURS, label=_("Check profiles again after (hours)")),
+                    Row(setting=options.INVENTORY_HOURS, label=_("Ask for the inventory again after (hours)")),
                 ),
             ),
         ),

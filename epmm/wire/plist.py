@@ -64,20 +64,20 @@ def optional(source: Mapping[str, Any], key: str, kind: type[T], *, longest: int
 
 def to_json(value: Any, *, deepest: int = DEEPEST) -> Any:
     """`value` for a JSON column: data as base64, dates as ISO 8601 with Z, text without what PostgreSQL cannot hold."""
+    kind = type(value)  # of most values it is one of these exactly, and a chain of `isinstance` takes as long again
+    if kind is str:
+        return _clean(value)
+    if kind is bool:
+        return value
     if deepest < 0:
         raise WireError("value is nested too deeply")
-    match value:
-        case str():
-            return _clean(value)
-        case dict():
-            return {_clean(str(key)): to_json(item, deepest=deepest - 1) for key, item in value.items()}
-        case list() | tuple():
-            return [to_json(item, deepest=deepest - 1) for item in value]
-        case bytes():
-            return b64encode(value).decode("ascii")
-        case datetime():
-            return _iso(value)
-    return _plain(value)
+    if kind is dict:
+        return {_clean(str(key)): to_json(item, deepest=deepest - 1) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return [to_json(item, deepest=deepest - 1) for item in value]
+    if kind is bytes:
+        return b64encode(value).decode("ascii")
+    return _iso(value) if kind is datetime else _plain(value)
 
 
 def _check_text(key: str, value: str, longest: int) -> None:

@@ -15,8 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 
 from epmm.wire.errors import UntrustedCertificate, WireError, edge
 
-# Larger RSA keys only cost time: a verification takes it with the square of the size.
+# Larger RSA keys only cost time: a verification takes it with the square of the size, and with the length of the public
+# exponent.  That is 65537 nearly everywhere; Go and Windows' CryptoAPI take none of more than 31 and 32 bits.  One of
+# 3,000 bits, which FIPS 186-5 forbids and OpenSSL takes, would cost 10 ms.
 _LARGEST_RSA = 8192
+LARGEST_EXPONENT = 2**32
 _HASHES = (hashes.SHA1, hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 
@@ -35,7 +38,7 @@ def verify_signature(
 ) -> None:
     """RSA PKCS#1 v1.5 or ECDSA, by the kind of key; raises `InvalidSignature`."""
     match key:
-        case rsa.RSAPublicKey() if key.key_size <= _LARGEST_RSA:
+        case rsa.RSAPublicKey() if key.key_size <= _LARGEST_RSA and key.public_numbers().e < LARGEST_EXPONENT:
             key.verify(signature, signed, padding.PKCS1v15(), algorithm)
         case ec.EllipticCurvePublicKey():
             key.verify(signature, signed, ec.ECDSA(algorithm))

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,6 @@ import pytest
 from django.test import Client
 
 from devices.models import Device
-from epmm import settings_store
 from tests.factories import PASSWORD
 from tests.factories import user as make_user
 from users.models import AdminRole, User
@@ -49,13 +48,6 @@ class Script:
         response = self.ask("GET", where, **headers)
         assert response.status_code == 200, response.content
         return response.json()
-
-
-@pytest.fixture(autouse=True)
-def fresh_settings() -> Iterator[None]:
-    settings_store.clear_cache()
-    yield
-    settings_store.clear_cache()
 
 
 @pytest.fixture

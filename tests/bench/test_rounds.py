@@ -20,7 +20,7 @@ pytestmark = pytest.mark.service("sqlite")
 def bench(*options: str, path: Path) -> Any:
     command = [sys.executable, "-m", "bench", *options, "--json"]
     environment = {"PATH": str(path)}  # wrk is not there
-    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True, timeout=300)
     return json.loads(done.stdout)
 
 

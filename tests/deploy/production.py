@@ -113,7 +113,7 @@ class Production:
     def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
         process = self._processes.pop(name)
         process.send_signal(number)
-        return process.wait(30)
+        return process.wait(60)
 
     def log(self, name: str) -> str:
         return (self.directory / f"{name}.log").read_text()
@@ -140,7 +140,7 @@ class Production:
             process.terminate()
         for process in self._processes.values():
             with suppress(subprocess.TimeoutExpired):
-                process.wait(30)
+                process.wait(60)
             process.kill()
         for listener in self._listeners.values():
             listener.close()
@@ -220,7 +220,7 @@ def _running(command: Sequence[str], port: int, directory: Path) -> Iterator[Non
         output = stack.enter_context((directory / "output").open("wb"))
         process = stack.enter_context(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
         stack.callback(process.terminate)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             assert process.poll() is None, (directory / "output").read_text()
             assert time.monotonic() < deadline

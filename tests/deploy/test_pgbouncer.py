@@ -109,16 +109,17 @@ def nothing_stays_behind(machine: Production) -> None:
     with psycopg.connect(machine.environment["EPMM_DATABASE_URL"], autocommit=True, prepare_threshold=None) as session:
         for _ in range(8):
             row = session.execute(
-                "SELECT current_setting('statement_timeout'), current_setting('enable_seqscan'),"
+                "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
+                " current_setting('enable_seqscan'),"
                 " (SELECT count(*) FROM pg_prepared_statements)"
             ).fetchone()
-            assert row == ("0", "on", 0)
+            assert row == ("0", "0", "on", 0)
 
 
 def the_worker_works(machine: Production) -> None:
     process = subprocess.Popen([sys.executable, "manage.py", "worker"], env=machine.environment, cwd=DEPLOY.parent)
     try:
-        eventually(lambda: machine.ask("web-1", "GET", "/readyz").status_code == 200, seconds=60)
+        eventually(lambda: machine.ask("web-1", "GET", "/readyz").status_code == 200)
     finally:
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0

@@ -5,7 +5,6 @@ import plistlib
 import re
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +19,7 @@ from enrollment.simulator.hardware import Family
 from enrollment.simulator.identity import Identity, forge
 from enrollment.simulator.mdm_link import Proof
 from enrollment.simulator.network import Network
-from tests.deploy.production import HOST, PASSWORD, Production, written
+from tests.deploy.production import HOST, PASSWORD, Production, eventually, written
 
 SPOOFED = ("Client-Cert", "X-SSL-Client-Cert", "client-cert", "Client_Cert")
 
@@ -125,8 +124,10 @@ def test_a_resumed_session_still_shows_the_certificate(
     second.close()
 
 
-def tls_connection(context: ssl.SSLContext, port: int, session: ssl.SSLSession | None) -> ssl.SSLSocket:
-    plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+def tls_connection(
+    context: ssl.SSLContext, port: int, session: ssl.SSLSession | None, address: str = "127.0.0.1"
+) -> ssl.SSLSocket:
+    plain = socket.create_connection(("127.0.0.1", port), timeout=60, source_address=(address, 0))
     return context.wrap_socket(plain, server_hostname=HOST, session=session)
 
 
@@ -180,17 +181,49 @@ def test_a_device_that_calls_without_end_is_slowed_down_without_a_401(
     assert device.send_status("Idle").status_code == 200, "another one is not slowed down"
 
 
+def test_strangers_without_a_certificate_are_slowed_down_by_their_address(
+    proxied: Production, device: SimulatedDevice
+) -> None:
+    context = ssl.create_default_context(cafile=proxied.tls.ca)
+    with tls_connection(context, proxied.port, None, address="127.0.0.2") as stranger:
+        statuses = statuses_of_many(stranger, 4000, until=b"503")
+    with tls_connection(context, proxied.port, None) as another:
+        [of_another] = statuses_of_many(another, 1)
+
+    assert statuses == {b"403", b"503"}
+    assert of_another == b"403"
+    assert device.send_status("Idle").status_code == 200, "one with a certificate is not slowed down"
+
+
+def statuses_of_many(connection: ssl.SSLSocket, count: int, *, until: bytes = b"") -> set[bytes]:
+    """Of one and the same message, many times: faster than a client would, who waits for each answer."""
+    message = f"PUT /mdm/connect HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 0\r\n\r\n".encode()
+    at_once, statuses = min(count, 50), set[bytes]()
+    for _ in range(count // at_once):
+        connection.sendall(message * at_once)
+        answers = b""
+        while answers.count(b"HTTP/1.1 ") < at_once and (more := connection.recv(65_536)):
+            answers += more
+        statuses.update(re.findall(rb"HTTP/1\.1 (\d{3}) ", answers))
+        if until in statuses:
+            break
+    return statuses
+
+
 def test_figures_are_for_those_who_may_see_them(proxied: Production, device: SimulatedDevice) -> None:
     assert device.send_status("Idle").status_code == 200
     outside = Network(trust=proxied.tls.ca)
     base = f"https://{HOST}:{proxied.port}"
     hidden = outside.client.get(f"{base}/metrics", headers={"X-Forwarded-For": "127.0.0.1"})
-    page = httpx2.get(f"http://127.0.0.1:{proxied.figures_port}/metrics")
+
+    def inside(path: str) -> httpx2.Response:
+        return httpx2.get(f"http://127.0.0.1:{proxied.figures_port}/{path}", timeout=60)
 
     assert hidden.status_code == 404
-    assert (page.status_code, httpx2.get(f"http://127.0.0.1:{proxied.figures_port}/").status_code) == (200, 404)
-    assert re.search(r'epmm_door_answers_total\{endpoint="connect",status="200"\} [1-9]', page.text)
-    assert 'epmm_certificate_expiry_days{certificate="device_ca"}' in page.text
+    assert (inside("metrics").status_code, inside("").status_code) == (200, 404)
+    counted = re.compile(r'epmm_door_answers_total\{endpoint="connect",status="200"\} [1-9]')
+    eventually(lambda: counted.search(inside("metrics").text))  # the doors write it down each second
+    assert 'epmm_certificate_expiry_days{certificate="device_ca"}' in inside("metrics").text
     outside.close()
 
 
@@ -202,17 +235,17 @@ def test_a_request_has_one_name_from_the_proxy_to_the_log(proxied: Production) -
 
     assert name != "chosen-outside"
     assert re.fullmatch(r"[A-Za-z0-9-]{16,64}", name)
-    assert any(f"request_id={name}" in eventual_log(proxied, web) for web in ("web-1", "web-2"))
-    assert f"request_id={name}" in written(proxied.directory, "*/output") + written(proxied.directory, "*/epmm.log")
+    # both write a moment later
+    eventually(lambda: any(f"request_id={name}" in proxied.log(web) for web in ("web-1", "web-2")))
+    eventually(lambda: f"request_id={name}" in said_by_the_proxy(proxied))
 
 
-def eventual_log(machine: Production, name: str) -> str:
-    time.sleep(0.2)  # lines are written a tenth of a second late at most
-    return machine.log(name)
+def said_by_the_proxy(machine: Production) -> str:
+    return written(machine.directory, "*/output") + written(machine.directory, "*/epmm.log")
 
 
 def test_logs_hold_no_path_and_no_person(proxied: Production, device: SimulatedDevice) -> None:
-    logs = written(proxied.directory, "*/output") + written(proxied.directory, "*/epmm.log")
+    logs = said_by_the_proxy(proxied)
     logs += "".join(proxied.log(name) for name in ("web-1", "web-2", "gateway-1", "gateway-2"))
 
     assert "sign-in" not in logs

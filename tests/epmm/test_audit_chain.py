@@ -8,15 +8,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from epmm import audit, audit_chain, settings_store
+from epmm import audit, audit_chain
 from epmm.models import AuditEntry, AuditSeal
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> None:
-    settings_store.clear_cache()
 
 
 def write(*actions: str, days_ago: int = 0) -> None:

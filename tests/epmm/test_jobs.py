@@ -40,6 +40,7 @@ def rung(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         assert not retry, "the dispatcher rings again"
         heard.append(*arguments)
 
+    monkeypatch.setattr("epmm.celery.has_room", lambda: True)
     monkeypatch.setattr(tasks.run_job, "apply_async", send)
     return heard
 
@@ -125,6 +126,17 @@ def test_a_broker_that_is_away_harms_nobody(
     assert job in Job.objects.due(timezone.now())
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_holds_enough_is_not_rung(rung: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epmm.celery.has_room", lambda: False)
+
+    job = enqueued()
+    tasks.doorbell.wait()
+
+    assert rung == []
+    assert job in Job.objects.due(timezone.now())
+
+
 @pytest.mark.django_db
 def test_a_broker_that_hangs_holds_up_nobody(
     rung: list[int],
@@ -148,7 +160,7 @@ def test_a_broker_that_hangs_holds_up_nobody(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_job_that_takes_long_is_not_begun_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "LEASE", timedelta(seconds=3))
+    monkeypatch.setattr(models, "LEASE", timedelta(seconds=6))
     job = enqueued()
 
     with Job.leased(job.pk):
@@ -242,20 +254,16 @@ def test_a_worker_that_was_given_up_takes_nothing_from_its_heir() -> None:
 def test_a_failure_puts_the_job_off_longer_each_time(caplog: pytest.LogCaptureFixture) -> None:
     jobs.handles(KIND)(fail_with(ConnectionError("secret-address:5432")))
     job = enqueued()
-    delays = []
 
-    for _ in range(12):
+    for seconds in (5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600):
         before = timezone.now()
         tasks.run_job(job.pk)
         job.refresh_from_db()
-        delays.append(job.run_at - before)
+        assert before <= job.run_at - timedelta(seconds=seconds) <= timezone.now()
         assert job not in Job.objects.due(before)
         assert job in Job.objects.due(job.run_at)
         Job.objects.update(run_at=before)
 
-    wanted = [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
-    late = [delay.total_seconds() - seconds for delay, seconds in zip(delays, wanted, strict=True)]
-    assert all(0 <= each < 4 for each in late), late
     assert (timedelta(seconds=5), timedelta(hours=1)) == (FIRST_RETRY, LAST_RETRY)
     assert (job.attempts, job.done_at, job.last_error) == (12, None, "ConnectionError")
     assert set(caplog.messages) == {"a job failed and will be tried again"}

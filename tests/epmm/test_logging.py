@@ -111,7 +111,7 @@ def test_news_are_written_soon(written: tuple[logging.Logger, io.StringIO]) -> N
     logger, stream = written
     logger.info("first")
 
-    eventually(lambda: stream.getvalue().endswith("first\n"), seconds=5)
+    eventually(lambda: stream.getvalue().endswith("first\n"))
 
 
 def test_nothing_is_lost_at_the_end(written: tuple[logging.Logger, io.StringIO]) -> None:

@@ -20,13 +20,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 BOTH = "anna@example.test", "ben@example.test"
 
 
-@pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
-    settings_store.clear_cache()
-    yield
-    settings_store.clear_cache()
-
-
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[Letterbox]:
     with smtp.open_server(tmp_path) as box:

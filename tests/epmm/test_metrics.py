@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -9,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client import Histogram
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from devices.models import Command, Device, Result
+from devices.models import Command, Device, Result, Wake
 from devices.protocol.push import Verdict
 from devices.services import figures as device_figures
 from enrollment.services import authorities
@@ -162,6 +164,36 @@ def test_what_the_worker_has_not_read_grows_old(django_assert_num_queries: Djang
     assert 300 <= found["epmm_results_oldest_seconds"] < 320
     result.delete()
     assert set(values(device_figures.results()).values()) == {0}
+
+
+def explained(query: str) -> str:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # few rows are read sooner without an index
+        cursor.execute(f"EXPLAIN {'QUERY PLAN ' if connection.vendor == 'sqlite' else ''}{query}")
+        return str(cursor.fetchall())
+
+
+@pytest.mark.django_db
+def test_pushes_that_are_due_are_counted_and_grow_old_by_their_indexes(
+    django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(values(device_figures.pushes()).values()) == {0}
+    now = timezone.now()
+    channel = rows.channel_of(rows.enrolled())
+    late, pushed = rows.command(channel, "DeviceInformation"), rows.command(channel, "ProfileList")
+    Command.objects.filter(pk=late.pk).update(push_at=now - timedelta(minutes=5))
+    Command.objects.filter(pk=pushed.pk).update(push_at=now + timedelta(days=1))
+    Wake.objects.create(channel=channel, at=now - timedelta(minutes=10))
+
+    with django_assert_num_queries(4), CaptureQueriesContext(connection) as asked:
+        found = values(device_figures.pushes())
+    assert found["epmm_pushes_due"] == 2
+    assert 600 <= found["epmm_pushes_oldest_seconds"] < 620
+    for query in asked:
+        assert re.search("command_push|devices_wake_at", way := explained(query["sql"])), way
+    monkeypatch.setattr(figures, "MOST", 1)
+    assert values(device_figures.pushes())["epmm_pushes_due"] == 1
 
 
 @pytest.mark.django_db

@@ -1,16 +1,21 @@
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Barrier
+from typing import TypeVar
 
 import pytest
-from django.db import InternalError, connection, connections
+from django.db import InternalError, OperationalError, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from epmm import orm_threads
 from epmm.batching import StoreUnavailable
 from epmm.models import SettingRow
 from epmm.orm_threads import OrmThreads, close_connections
 
 THREADS = 3
+T = TypeVar("T")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -66,3 +71,51 @@ def test_another_fault_of_the_database_is_told_as_it_is() -> None:
         await threads.close()
 
     asyncio.run(asked())
+
+
+def run_in_turn(*calls: Callable[[], T]) -> list[T]:
+    """In one thread, and so on one connection."""
+
+    async def asked() -> list[T]:
+        threads = OrmThreads(1, most=1, seconds=30, name="test")
+        try:
+            return [await threads.run(call) for call in calls]
+        finally:
+            await threads.close()
+
+    return asyncio.run(asked())
+
+
+def bounds() -> tuple[str, str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')")
+        lock, statement = cursor.fetchone()
+    return lock, statement
+
+
+def bounds_after_a_savepoint() -> tuple[str, str]:
+    with suppress(KeyError), transaction.atomic():
+        bounds()
+        raise KeyError
+    return bounds()
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_has_bounds_and_leaves_none_behind() -> None:
+    """A pooler gives the connection to somebody else."""
+    within = transaction.atomic(bounds), transaction.atomic(bounds_after_a_savepoint)
+
+    assert run_in_turn(*within, bounds) == [("5s", "15s"), ("5s", "15s"), ("0", "0")]
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_what_waits_for_a_lock_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = SettingRow.objects.create(name="a", value="b")
+    monkeypatch.setattr(orm_threads, "LOCK_SECONDS", 0.1)
+
+    with transaction.atomic():
+        SettingRow.objects.select_for_update().get()
+        with pytest.raises(OperationalError, match="lock timeout"):
+            run_in_turn(transaction.atomic(row.save))

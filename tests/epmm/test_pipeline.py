@@ -1,5 +1,6 @@
 """What libpq is told, and what it says."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,8 @@ from django.db import connection
 from psycopg import errors
 
 from epmm import pipeline
-from epmm.pipeline import Failure
+from epmm.pipeline import Failure, Line
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -53,3 +55,33 @@ def test_settings_of_django_become_those_of_libpq() -> None:
     assert (found["dbname"], found["port"]) == ("epmm", "5433")
     assert (found["sslmode"], found["password"]) == ("verify-full", "p w")
     assert "pool" not in found
+
+
+def test_a_server_that_is_not_there_is_asked_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And whoever comes between two attempts hears so at once."""
+    attempts: list[float] = []
+    connect = pipeline.connect
+    now = 0.0
+
+    def noting_connect(conninfo: str) -> psycopg.Connection[Any]:
+        attempts.append(now)
+        return connect(conninfo)
+
+    async def refused(line: Line) -> bool:
+        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        line.run(lambda _: None, answer.set_result)
+        return isinstance(await answer, psycopg.OperationalError)
+
+    async def played() -> None:
+        nonlocal now
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+        line = Line(f"host=127.0.0.1 port={free_port()}", seconds=5, greet=lambda _: None)
+        for number, pause in enumerate([0.1, 0.2, 0.4, 0.8, 1.6, 2, 2], 1):
+            assert await refused(line)
+            now += 0.9 * pause
+            assert await refused(line)
+            assert len(attempts) == number
+            now += 0.2 * pause
+
+    monkeypatch.setattr(pipeline, "connect", noting_connect)
+    asyncio.run(played())

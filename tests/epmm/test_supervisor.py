@@ -16,7 +16,7 @@ import asyncio, json, sys
 from pathlib import Path
 from epmm.supervisor import Child, Timing, prefixed, supervise
 
-timing = Timing(first_pause=0.05, longest_pause=0.2, settled=float(sys.argv[1]), grace=3)
+timing = Timing(first_pause=0.05, longest_pause=0.2, settled=float(sys.argv[1]), grace=float(sys.argv[3]))
 children = [Child(name=name, command=command, directory=Path.cwd()) for name, command in json.loads(sys.argv[2])]
 asyncio.run(supervise(children, say=prefixed(6), timing=timing))
 print("supervisor left", flush=True)
@@ -46,7 +46,7 @@ while way != "fails":
 class Supervised:
     """A supervisor in a process of its own, with the children asked for."""
 
-    def __init__(self, directory: Path, *, settled: float = 60, **ways: str) -> None:
+    def __init__(self, directory: Path, *, settled: float = 60, grace: float = 60, **ways: str) -> None:
         (directory / "child.py").write_text(CHILD)
         self._log = directory / "log"
         commands = [
@@ -55,7 +55,7 @@ class Supervised:
         ]
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", SUPERVISOR, str(settled), json.dumps(commands)],
+                [sys.executable, "-c", SUPERVISOR, str(settled), json.dumps(commands), str(grace)],
                 cwd=directory,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=output,
@@ -75,7 +75,7 @@ class Supervised:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_children_stop_in_order(tmp_path: Path, running: list[Supervised]) -> No
 
 
 def test_a_child_that_does_not_want_to_end_is_killed(tmp_path: Path, running: list[Supervised]) -> None:
-    running.append(up := Supervised(tmp_path, first="stubborn"))
+    running.append(up := Supervised(tmp_path, grace=3, first="stubborn"))
     child = up.pid("first")
 
     assert up.stop() == 0

@@ -61,9 +61,9 @@ class Installation:
         assert is_alive(process.pid), self.log
 
     def refused(self, *options: str) -> str:
-        """Start, and be refused within seconds; what was said, without the interpreter's warnings."""
+        """Start, and be refused; what was said, without the interpreter's warnings."""
         command = self.command(*options)
-        said = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=30, check=False)
+        said = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
         assert (said.returncode, said.stdout) == (1, "")
         return said.stderr
 
@@ -93,8 +93,8 @@ class Installation:
     def get(self, path: str, *, authority: Path | None = None) -> int:
         """Ask as a device does: by the public name, trusting the authority that it was given."""
         trust = ssl.create_default_context(cafile=authority or self.data / "tls" / "ca.pem")
-        connection = HTTPSConnection(HOST, self.port, timeout=10)
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        connection = HTTPSConnection(HOST, self.port, timeout=60)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         with closing(connection), trust.wrap_socket(plain, server_hostname=HOST) as connection.sock:
             connection.request("GET", path)
             return connection.getresponse().status
@@ -105,7 +105,7 @@ class Installation:
             self._shell = None
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 @pytest.fixture

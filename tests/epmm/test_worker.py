@@ -7,19 +7,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
 from django.utils import timezone
-from redis import Redis
 
 from epmm import health
 from epmm.models import Job
-from tests.epmm.processes import ROOT, eventually
+from tests.epmm.processes import ROOT, eventually, own_redis
 
 JOBS, HELD_FROM, FLOOD = 40, 10, 1000
-SECONDS = 60  # a machine that is busy with other tests starts a worker slowly
 
 
 @pytest.fixture
@@ -32,13 +29,7 @@ def notes(tmp_path: Path) -> Path:
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.service("redis"))])
 def broker(request: pytest.FixtureRequest) -> str:
     """Where the worker is rung: in its own memory, or by way of a Redis that no other test uses meanwhile."""
-    if request.param == "memory":
-        return "memory://"
-    number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    url = urlsplit(os.environ["EPMM_TEST_REDIS_URL"])._replace(path=f"/{number}").geturl()
-    with Redis.from_url(url) as redis:
-        redis.flushdb()
-    return url
+    return "memory://" if request.param == "memory" else own_redis()
 
 
 @pytest.fixture
@@ -71,7 +62,7 @@ def test_a_killed_worker_loses_no_job(start: Callable[[], subprocess.Popen[bytes
     in_hand = Job.objects.open().filter(kind="tests.note", lease_until__isnull=False)
 
     first = start()
-    eventually(lambda: len(noted(notes)) == HELD_FROM and in_hand.count() == 2, seconds=SECONDS)
+    eventually(lambda: len(noted(notes)) == HELD_FROM and in_hand.count() == 2)
     first.send_signal(signal.SIGKILL)
     first.wait()
     hold.unlink()
@@ -80,16 +71,16 @@ def test_a_killed_worker_loses_no_job(start: Callable[[], subprocess.Popen[bytes
     alone = (connection.vendor, broker) == ("sqlite", "memory://")
     if not alone:  # other workers may live: what a dead one held comes back when its lease ends
         Job.objects.open().update(lease_until=timezone.now(), rung_until=timezone.now())
-    eventually(lambda: not Job.objects.open().filter(kind="tests.note").exists(), seconds=SECONDS)
+    eventually(lambda: not Job.objects.open().filter(kind="tests.note").exists())
 
     assert set(noted(notes)) == set(range(JOBS))  # one that was killed between its work and its mark works twice
     assert Job.objects.filter(kind="tests.note", attempts__gt=1).count() >= 2  # those that the killed one held
     second.send_signal(signal.SIGTERM)
-    assert second.wait(timeout=20) == os.EX_OK
+    assert second.wait(timeout=60) == os.EX_OK
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_in_a_flood_of_jobs_is_not_missed_and_keeps_no_outbox_waiting(
+def test_jobs_that_take_long_and_a_flood_of_them_keep_no_outbox_waiting(
     start: Callable[[], subprocess.Popen[bytes]], notes: Path
 ) -> None:
     Job.enqueue_each("tests.note", ({"number": number} for number in range(FLOOD)))
@@ -99,15 +90,15 @@ def test_a_worker_in_a_flood_of_jobs_is_not_missed_and_keeps_no_outbox_waiting(
 
     worker = start()
     # what is there to say that it lives waits behind all that came before
-    eventually(lambda: health.worker_beats() and in_hand.count() == 2, seconds=SECONDS)
-    assert not noted(notes)
+    eventually(lambda: health.worker_beats() and in_hand.count() == 2)
     notes.with_suffix(".outbox").touch()
-    hold.unlink()
-    eventually(lambda: -1 in noted(notes), seconds=SECONDS)
+    eventually(lambda: noted(notes) == [-1])
 
-    assert len(noted(notes)) < FLOOD
+    assert in_hand.count() == 2
+    hold.unlink()
+    eventually(lambda: len(noted(notes)) > 2)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=20) == os.EX_OK
+    assert worker.wait(timeout=60) == os.EX_OK
 
 
 @pytest.mark.django_db(transaction=True)
@@ -115,16 +106,14 @@ def test_a_running_worker_finds_new_work_and_keeps_what_is_periodic_coming(
     start: Callable[[], subprocess.Popen[bytes]], notes: Path
 ) -> None:
     worker = start()
-    eventually(
-        lambda: Job.objects.filter(kind="epmm.forget_finished_jobs").exclude(done_at=None).exists(), seconds=SECONDS
-    )
+    eventually(lambda: Job.objects.filter(kind="epmm.forget_finished_jobs").exclude(done_at=None).exists())
 
     Job.enqueue("tests.note", number=7)
 
-    eventually(lambda: noted(notes) == [7], seconds=SECONDS)
+    eventually(lambda: noted(notes) == [7])
     kinds = set(Job.objects.values_list("kind", flat=True))
     assert {"epmm.forget_finished_jobs", "users.forget_failed_sign_ins"} <= kinds
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=20) == os.EX_OK
+    assert worker.wait(timeout=60) == os.EX_OK
     assert Job.objects.get(kind="tests.note").done_at is not None
     assert "epmm.urls" not in notes.with_suffix(".loaded").read_text().split(), "it has no use for pages"

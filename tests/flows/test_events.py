@@ -1,7 +1,6 @@
 """What webhooks are told of a device's life, and what it costs where they are not."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from math import inf
 from typing import Any
@@ -27,13 +26,6 @@ from users.models import User
 
 pytestmark = pytest.mark.django_db
 ALL = [kind.name for kind in webhooks.choosable()]
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
-    settings_store.clear_cache()
-    yield
-    settings_store.clear_cache()
 
 
 def wanted(*kinds: str) -> Webhook:

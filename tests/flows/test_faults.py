@@ -10,7 +10,7 @@ from tests import services
 from tests.epmm.processes import ROOT
 
 pytestmark = pytest.mark.long
-SECONDS = 500  # longer than its own patience, after which it says what it waited for
+SECONDS = 900  # longer than its own patience, after which it says what it waited for
 WITHOUT_CLOCK = ("gateway", "web", "worker", "disk", "slow", "dropped", "repeated")
 
 

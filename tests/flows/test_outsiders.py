@@ -64,15 +64,6 @@ class CountingHasher(MD5PasswordHasher):
         return super().encode(password, salt)
 
 
-@pytest.fixture(autouse=True)
-def settings_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whose turn it is to read the settings of this second has nothing to do with the name."""
-    settings_store.clear_cache()
-    monkeypatch.setattr(settings_store, "CACHE_SECONDS", 600)
-    yield
-    settings_store.clear_cache()
-
-
 def call(name: str) -> HttpResponse:
     """As a script, with a password."""
     answer: HttpResponse = browser().get(API, headers={"authorization": basic(name, "wrong")})  # type: ignore[assignment] # as above

@@ -3,7 +3,6 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 from django.test import Client
 
-from epmm import settings_store
 from tests.flows.house import House, opened
 from users.models import AdminRole, User
 from users.services import administrators, people
@@ -21,14 +20,6 @@ def make_administrator(name: str = "admin", roles: Iterable[str] = tuple(AdminRo
 def browser() -> Client:
     """As a browser comes: over TLS, with its forms held against their tokens."""
     return Client(enforce_csrf_checks=False, headers={"host": "localhost"})
-
-
-@pytest.fixture(autouse=True)
-def fresh_settings() -> Iterator[None]:
-    """A process remembers settings for a second; no test may inherit them."""
-    settings_store.clear_cache()
-    yield
-    settings_store.clear_cache()
 
 
 SignedIn = Callable[..., Client]

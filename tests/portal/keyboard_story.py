@@ -15,7 +15,6 @@ NAME: Final = "Emil Adler"
 ADDE: Final = "Account Driven Device Enrollment"
 SEARCH: Final = '"ios.account_driven_device_enrolled" = "true"'
 LABEL: Final = "From the keyboard"
-POLLED: Final = 10_000
 
 
 def play(page: Page, product: Product) -> None:
@@ -175,7 +174,7 @@ def leave(page: Page, phone: SimulatedDevice, said: str = "Queued") -> None:
 def sign_out(page: Page, phone: SimulatedDevice) -> None:
     """On the device, by its person: the row turns by itself, and is gone from the list that comes next."""
     phone.check_out()
-    expect(row(page, NAME)).to_contain_text("Retired: user removed management", timeout=POLLED)
+    expect(row(page, NAME)).to_contain_text("Retired: user removed management")
     open_page(page, "Devices & Users", "Devices")
     expect(page.get_by_role("heading", name="Devices", exact=True)).to_be_visible()
     expect(row(page, NAME)).to_have_count(0)
@@ -188,7 +187,7 @@ def retire(page: Page, phone: SimulatedDevice) -> None:
     leave(page, phone)
     phone.connect()
     assert not phone.enrolled
-    expect(row(page, NAME)).to_contain_text("Retired", timeout=POLLED)
+    expect(row(page, NAME)).to_contain_text("Retired")
 
 
 def look_into_the_log(page: Page) -> None:

@@ -89,7 +89,7 @@ class Product(Installation):
         over = asyncio.Event()
         thread = threading.Thread(target=runner.run, args=[serve()])
         thread.start()
-        assert ready.wait(10)
+        assert ready.wait(60)
         self.environment |= {"EPMM_APNS_SERVER": f"127.0.0.1:{stand_in.port}", "EPMM_APNS_CA": str(self._files.ca)}
         try:
             yield

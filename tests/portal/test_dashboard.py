@@ -179,7 +179,8 @@ def test_each_of_the_last_days_stands_in_the_chart() -> None:
     attempts(1, hours=24 * 40, state=Attempt.State.ACTIVE)
     attempts(1, hours=0, state=Attempt.State.OPEN)
 
-    days = overview.days(timezone.now())
+    now = timezone.now()
+    days = overview.days(now)
     assert len(days) == overview.DAYS
     assert [day.enrolled for day in days if day.enrolled] == [2]
-    assert days[-1].day == timezone.localdate()
+    assert days[-1].day == timezone.localdate(now)

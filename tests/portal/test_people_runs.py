@@ -70,6 +70,20 @@ def said() -> list[str]:
     return list(PeopleResult.objects.order_by("pk").values_list("said", flat=True))
 
 
+def test_what_takes_long_lets_others_have_their_turn(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epmm.turns.SECONDS", 0.0)
+    workers()
+    granted = ["portal", "apple.adde"]
+    go(signed_in(), "roles", was="portal", granted=granted, source="pattern", pattern="{user_id}@{domain}")
+
+    for done in (2, 4, 5):
+        work()
+        assert PeopleRun.objects.get().done == done
+    work()
+    assert PeopleRun.objects.get().done_at is not None
+    assert not Job.objects.open().filter(kind=people_runs.KIND).exists()
+
+
 def test_all_that_match_get_the_role_and_each_says_what_came_of_it(signed_in: SignedIn) -> None:
     first, *_others = workers()
     administrators.set_roles(first, [AdminRole.API], actor="test")

@@ -17,6 +17,7 @@ from django.urls.converters import IntConverter, SlugConverter, UUIDConverter
 
 from devices.models import Device, Label
 from devices.search import catalogue  # noqa: F401 - read once, not in the first case
+from epmm import settings_store
 from epmm.models import AuditEntry, Webhook
 from tests.portal.conftest import browser
 from users import permissions
@@ -205,6 +206,7 @@ class Walk:
             else:
                 answer = self.client.post(address(name), SENT.get(name), headers=headers)
             transaction.set_rollback(True)
+        settings_store.clear_cache()
         return answer, changes
 
 

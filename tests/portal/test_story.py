@@ -37,7 +37,6 @@ PEOPLE: Final[list[dict[str, Any]]] = [
     {"user_id": name.lower(), "first_name": name, "last_name": "Adler"}
     for name in ("Anna", "Ben", "Carl", "Dora", "Emil")
 ]
-POLLED: Final = 10_000  # a page looks for news each five seconds
 SEARCH: Final = '"ios.account_driven_device_enrolled" = "true"'
 ADDE: Final = "Allow Account Driven Apple Device Enrollment"
 
@@ -137,7 +136,7 @@ def enroll(page: Page, product: Product) -> tuple[SimulatedDevice, SimulatedDevi
         phone.get_identity()
         phone.authenticate()
         phone.token_update()
-        expect(row(page, "Anna Adler").get_by_text("Active")).to_be_visible(timeout=POLLED)
+        expect(row(page, "Anna Adler").get_by_text("Active")).to_be_visible()
     phone.connect()
     return phone, mac
 
@@ -233,7 +232,7 @@ def sign_out(page: Page, mac: SimulatedDevice, search: str) -> None:
     page.goto(search)
     with unloaded(page):
         mac.check_out()
-        expect(row(page, "Ben Adler")).to_contain_text("Retired: user removed management", timeout=POLLED)
+        expect(row(page, "Ben Adler")).to_contain_text("Retired: user removed management")
     page.reload()
     expect(row(page, "Anna Adler")).to_be_visible()
     expect(row(page, "Ben Adler")).to_have_count(0)
@@ -248,7 +247,7 @@ def retire(page: Page, phone: SimulatedDevice) -> None:
     expect(row(page, "Anna Adler")).to_contain_text("Retire pending")
     phone.connect()
     assert not phone.enrolled
-    expect(row(page, "Anna Adler")).to_contain_text("Retired", timeout=POLLED)
+    expect(row(page, "Anna Adler")).to_contain_text("Retired")
 
 
 def refuse(page: Page, product: Product) -> None:

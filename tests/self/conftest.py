@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from epmm import rate_limit, settings_store
 from tests.flows.house import PASSWORD, House, opened, person, switch
 from users.models import Role, User
 
@@ -13,16 +12,6 @@ IPAD = "Mozilla/5.0 (iPad; CPU OS 18_2 like Mac OS X) AppleWebKit/605.1.15 Versi
 HERS = "anna@mdm.example.test"
 EVERYTHING = tuple(role for role in Role if role.startswith("portal"))
 SignedIn = Callable[..., Client]
-
-
-@pytest.fixture(autouse=True)
-def fresh_settings() -> Iterator[None]:
-    """A process remembers settings for a second and callers for longer; no test may inherit them, here or elsewhere."""
-    settings_store.clear_cache()
-    rate_limit.forget()
-    yield
-    settings_store.clear_cache()
-    rate_limit.forget()
 
 
 def text(answer: Any) -> str:

@@ -221,10 +221,8 @@ class CountingHasher(MD5PasswordHasher):
 @pytest.mark.django_db
 @pytest.mark.parametrize("requirement", REQUIREMENTS)
 def test_an_unknown_person_costs_what_one_does_who_is_known_or_half_proven(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, requirement: str
+    settings: Settings, requirement: str
 ) -> None:
-    # whose turn it is to read the settings of this second has nothing to do with the name
-    monkeypatch.setattr(settings_store, "CACHE_SECONDS", 600)
     settings_store.read(limit_options.FAILED_ATTEMPTS)
     settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
     factories.pin(factories.user("alice"))

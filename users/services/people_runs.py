@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from epmm import audit, runs
 from epmm.models import Job
 from epmm.runs import LONGEST, Outcome
+from epmm.turns import Turn
 from users.models import PeopleResult, PeopleRun, User
 from users.services import people_actions
 from users.services.people_actions import Order, PersonAction
@@ -60,6 +61,7 @@ def work(run_id: int) -> None:
     run = PeopleRun.objects.get(pk=run_id)
     action = people_actions.BY_KEY[run.action]
     values = json.loads(bytes(run.values))
+    turn = Turn(KIND, run=run_id)
     with translation.override(run.language or None):
         while bite := _next(run_id):
             roles = _roles(run.actor)
@@ -71,6 +73,8 @@ def work(run_id: int) -> None:
                 mine = replace(order, prepared=action.prepare(user)) if action.prepare and user is not None else order
                 if not runs.carry_out(run, result, partial(_outcome, action, mine, user)):
                     return
+            if turn.is_over():
+                return
     runs.end(run)
 
 

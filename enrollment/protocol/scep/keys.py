@@ -3,10 +3,11 @@
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from enrollment.protocol.scep.errors import BadAlg
+from epmm.wire.x509 import LARGEST_EXPONENT
 
 BITS = range(2048, 4096 + 1)
 # The floor keeps out keys anyone can sign with (e = 1), the ceiling keys that make us calculate for long.
-EXPONENTS = range(65537, 2**32)
+EXPONENTS = range(65537, LARGEST_EXPONENT)
 
 
 def accept(key: object) -> rsa.RSAPublicKey:

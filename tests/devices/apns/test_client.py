@@ -13,7 +13,8 @@ from devices.apns import ApnsClient
 from devices.apns_standin.script import Answer, Script
 from devices.apns_standin.server import StandIn
 from devices.protocol.push import Outcome, Verdict
-from tests.devices.apns.laboratory import QUICK, SILENT, TOPIC, Laboratory, a_push, pushes, token
+from tests.devices.apns.laboratory import QUICK, SILENT, TOPIC, Laboratory, a_push, pushes, token, until
+from tests.ports import free_port
 
 Client = ApnsClient
 
@@ -106,7 +107,7 @@ def test_no_more_is_under_way_than_the_server_allows(laboratory: Laboratory, str
     nothing = {each.token.hex(): Answer(status=0) for each in pushes(10)}
     script = Script(first_streams=streams, streams=streams, answers=nothing)
 
-    outcomes = laboratory.play(lambda client, _: client.push(pushes(10), seconds=0.3), script)
+    outcomes = laboratory.play(lambda client, _: client.push(pushes(10), seconds=2), script)
 
     assert len(laboratory.seen) == streams
     assert reasons(outcomes) == {"timeout"}
@@ -194,9 +195,7 @@ def test_an_unavailable_server_is_left_for_a_new_connection(laboratory: Laborato
 
 def test_nobody_listens(laboratory: Laboratory) -> None:
     async def run() -> list[Outcome]:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
-        async with laboratory.client(port) as client:
+        async with laboratory.client(free_port()) as client:
             return await client.push(pushes(3))
 
     outcomes = asyncio.run(run())
@@ -255,7 +254,7 @@ def test_one_push_without_an_answer_does_not_cost_the_others_their_connection(la
 
 def test_a_call_ends_when_its_time_is_up(laboratory: Laboratory) -> None:
     async def story(client: Client, _: StandIn) -> None:
-        outcomes = await client.push(pushes(3), seconds=0.3)
+        outcomes = await client.push(pushes(3), seconds=2)
         assert [outcome.kind for outcome in outcomes] == [Verdict.ACCEPTED, Verdict.TRY_LATER, Verdict.ACCEPTED]
         assert kinds(await client.push([a_push(4)])) == {Verdict.ACCEPTED: 1}
 
@@ -283,8 +282,7 @@ def test_a_caller_that_goes_away_takes_its_pushes_along(laboratory: Laboratory) 
 def test_after_the_end_there_is_nothing_but_later(laboratory: Laboratory) -> None:
     async def story(client: Client, _: StandIn) -> list[Outcome]:
         waiting = asyncio.create_task(client.push([a_push(1)]))
-        await asyncio.sleep(0.2)
-        assert laboratory.seen
+        await until(lambda: laboratory.seen)
         await client.close()
         return await waiting + await client.push([a_push(2)])
 

@@ -20,7 +20,7 @@ from devices.apns.connection import Connection, Limits
 from devices.apns.ending import End
 from devices.apns.request import Batch, Request
 from devices.protocol.push import Verdict
-from tests.devices.apns.laboratory import pushes
+from tests.devices.apns.laboratory import pushes, until
 
 LIMITS = Limits(streams=1000, request_seconds=30, idle_seconds=3600)
 HASTY = Limits(request_seconds=0.08, idle_seconds=0.1)
@@ -256,14 +256,12 @@ def test_a_dead_line_gives_everything_back() -> None:
 
 def test_an_idle_connection_is_tried_with_a_ping_and_kept() -> None:
     async def story() -> None:
-        wire = Wire(1, HASTY)
+        wire = Wire(1, replace(HASTY, request_seconds=1))  # for a pong
         await wire.greet()
         wire.answer(1)
-        await wire.turn()
-        for _ in range(20):
-            await asyncio.sleep(0.02)
+        while sum(isinstance(event, PingReceived) for event in wire.line.heard) < 2:
             await wire.turn()
-        assert sum(isinstance(event, PingReceived) for event in wire.line.heard) > 1
+            await asyncio.sleep(0.02)
         assert wire.connection.usable
 
     play(story)
@@ -276,8 +274,7 @@ def test_an_idle_connection_that_answers_no_ping_is_given_up() -> None:
         wire.answer(1)
         await wire.turn()
         wire.server.clear_outbound_data_buffer()
-        await asyncio.sleep(0.3)
-        assert wire.line.closing
+        await until(lambda: wire.line.closing)
         assert wire.orphans[-1] == ([], End(reason="timeout"))
 
     play(story)

@@ -54,7 +54,7 @@ def push_to(port: int, data: Path, pem: Path, token: bytes) -> Outcome:
             [Push(token=token, magic="secret-magic", topic=TOPIC, expiration=0)],
             identity=PushIdentity(certificate=pem.read_bytes(), key=pem.read_bytes()),
             server=Server(host="localhost", port=port, trust=data / "apns-lab" / "ca.pem"),
-            seconds=10,
+            seconds=60,
         )
     finally:
         apns.shut_down()
@@ -82,7 +82,7 @@ def test_a_laboratory_from_nothing(tmp_path: Path) -> None:
         assert push_to(port, tmp_path, pem, gone).kind is Verdict.UNREGISTERED
         told = [line(process), line(process)]
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=30)
+        rest, errors = process.communicate(timeout=60)
 
     assert told[0].startswith(f"200  00010203...  topic={TOPIC} priority=10 expiration=0 id=")
     assert told[1].startswith("410 Unregistered  08090a0b...  ")

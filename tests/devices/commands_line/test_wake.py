@@ -2,9 +2,9 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from devices.models import Channel
+from devices.models import Channel, Wake
 from devices.services import push_certificates
-from epmm.models import AuditEntry, Job
+from epmm.models import AuditEntry
 from tests.devices.services.rows import UDID, channel_of, enrolled
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,7 @@ def test_a_device_is_woken(installed: None, capsys: pytest.CaptureFixture[str]) 
 
     call_command("wake", UDID)
 
-    assert Job.objects.get(kind="devices.wake").arguments == {"channel": channel.pk}
+    assert Wake.objects.get().channel == channel
     assert AuditEntry.objects.get().action == "device.woken"
     assert "goes out" in capsys.readouterr().out
 
@@ -31,7 +31,7 @@ def test_a_device_without_a_token_cannot_be_woken(installed: None) -> None:
 
     with pytest.raises(CommandError, match="cannot be woken"):
         call_command("wake", UDID)
-    assert not Job.objects.exists()
+    assert not Wake.objects.exists()
 
 
 def test_an_unknown_device_is_an_error() -> None:

@@ -1,11 +1,13 @@
 """What a device reports: the states of its declarations, its status, and the record of the device."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from devices.models import ChannelStatus, DeclarationState, Device, Enrollment, Manifest, StatusReport
 from devices.services import declaration_overview, declaration_status, declarations
@@ -69,6 +71,15 @@ def test_the_example_is_put_where_it_belongs(phone: Device) -> None:
     }
     phone.refresh_from_db()
     assert (phone.os_version, phone.passcode_is_compliant) == ("18.2", True)
+
+
+def test_a_record_that_is_of_now_says_that_its_device_was_heard(phone: Device) -> None:
+    Device.objects.update(last_seen_at=timezone.now() - timedelta(days=30))
+    report(channel(phone), {"passcode": {"is-present": True}})
+
+    phone.refresh_from_db()
+    assert phone.last_seen_at is not None
+    assert timezone.now() - phone.last_seen_at < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(

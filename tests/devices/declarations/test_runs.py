@@ -12,7 +12,7 @@ from django.utils import timezone
 from devices.models import Declaration, DeclarationAssignment, DeclarationRun, Device
 from devices.services import archive, declaration_runs, declarations, labels
 from devices.services.declarations import DeclarationRefused
-from epmm.models import AuditEntry
+from epmm.models import AuditEntry, Job
 from tests.devices.commands_line.run import run, run_json
 from tests.devices.declarations.rows import ENFORCE, channel, iphone, synchronize, work
 from tests.devices.declarations.test_sets import AAUE, put
@@ -91,6 +91,18 @@ def test_a_bite_takes_as_many_statements_for_many_as_for_few(monkeypatch: pytest
     with CaptureQueriesContext(connection) as asked:
         assert declaration_runs._bite(begun.pk)
     assert len(asked) == 11
+
+
+def test_what_takes_long_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epmm.turns.SECONDS", 0.0)
+    monkeypatch.setattr(declaration_runs, "BITE", 2)
+    fleet(5)
+    begun = declaration_runs.begin(put(), selection={"search": EVERYBODY}, actor="anna")
+
+    declaration_runs.work(begun.pk)
+
+    assert DeclarationAssignment.objects.count() == 2
+    assert Job.objects.open().filter(kind=declaration_runs.KIND, arguments={"run": begun.pk}).count() == 2
 
 
 def test_who_stops_it_keeps_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,11 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
+from devices.door import caller
 from devices.errors import DeviceRefused, ReauthenticationNeeded, UnrecognizedDevice
 from devices.models import Command, Enrollment, Identity
 from epmm import metrics, options, settings_store
+from epmm.batching import BatchingStore
 from tests import pki
 from tests.devices.door.fakes import LAPTOP, PROXY, FakeDevice, Reply, Site
 
@@ -144,6 +146,22 @@ def test_an_unknown_certificate_is_explained_and_refused(site: Site, device: Fak
 
     assert is_refused(stranger.idle())
     assert [key for _, key in site.handlers.explained] == [device.udid]
+
+
+def test_a_stranger_costs_one_check_and_one_statement(
+    site: Site, device: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked, asked = [], []
+    check, ask = caller.certificate_of_signature, BatchingStore.ask
+    monkeypatch.setattr(
+        caller, "certificate_of_signature", lambda value, body: checked.append(value) or check(value, body)
+    )
+    monkeypatch.setattr(BatchingStore, "ask", lambda *given: asked.append(given) or ask(*given))
+    site.handlers.explanation = DeviceRefused("the certificate was not issued here")
+    stranger = FakeDevice(site, pki.issue("stranger", key=pki.ec_key(1)), device.udid, device.enrollment)
+
+    assert is_refused(stranger.idle())
+    assert (len(checked), len(asked), len(site.handlers.explained)) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("state", [state for state in Identity.State if state != Identity.State.CURRENT])

@@ -1,6 +1,5 @@
 """What only a server can do to a gateway: locks, snapshots, silence, failover."""
 
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,12 +15,15 @@ from devices.door import postgresql
 from devices.door.postgresql import PostgresStore
 from devices.door.store import Exchange, Outcome
 from devices.models import Command, Result
-from epmm import pipeline
+from enrollment.checkin import CheckinHandlers
+from epmm import orm_threads, pipeline
 from epmm.batching import StoreUnavailable
 from epmm.pipeline import Statement
 from tests.devices.door.fakes import Batches, FakeDevice, Site, acknowledged, idle
+from tests.epmm.processes import eventually
 
 pytestmark = [pytest.mark.service("postgresql"), pytest.mark.django_db(transaction=True)]
+LONG = "5s"  # as long as a batch waits for anything: who looks on sees who waits for a lock
 
 
 def somebody() -> psycopg.Connection[Any]:
@@ -59,11 +61,9 @@ def held(device: FakeDevice) -> Iterator[None]:
 
 def until_waiting(count: int) -> None:
     waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    deadline = time.monotonic() + 5
     with somebody() as other:
         other.autocommit = True  # within a transaction its view of others stands still
-        while other.execute(waiting).rowcount < count:
-            assert time.monotonic() < deadline, "nobody waits"
+        eventually(lambda: other.execute(waiting).rowcount >= count)
 
 
 def allow(monkeypatch: pytest.MonkeyPatch, store: Batches, **timeouts: str) -> None:
@@ -194,7 +194,7 @@ def test_a_server_that_falls_silent_is_left(
     allow(monkeypatch, store, statement_timeout="0", lock_timeout="0")
     monkeypatch.setattr(store.store._line, "_seconds", 0.1)  # type: ignore[attr-defined] # a PostgresStore
     with held(device), pytest.raises(StoreUnavailable, match="no answer in time"):
-        gateways.submit(store.commit, [idle(device)]).result(5)
+        gateways.submit(store.commit, [idle(device)]).result(60)
 
     assert store.store._line.connection is None  # type: ignore[attr-defined] # a PostgresStore
     monkeypatch.undo()
@@ -211,7 +211,7 @@ def test_two_gateways_lock_in_one_order(
     kind: str,
 ) -> None:
     other = device.user("anna") if kind == "two users of a Mac" else FakeDevice.enrolled(device.site)
-    allow(monkeypatch, store, lock_timeout="4s")  # PostgreSQL looks for a deadlock after one
+    allow(monkeypatch, store, lock_timeout=LONG)  # PostgreSQL looks for a deadlock after a second
     for asked in ([device, other], [other, device]):
         with held(asked[1]):
             backwards = gateways.submit(elsewhere.commit, [idle(each) for each in reversed(asked)])
@@ -219,16 +219,34 @@ def test_two_gateways_lock_in_one_order(
             forwards = gateways.submit(store.commit, [idle(each) for each in asked])
             until_waiting(2)
 
-        assert backwards.result(5) == forwards.result(5) == [Outcome(found=True)] * 2
+        assert backwards.result(60) == forwards.result(60) == [Outcome(found=True)] * 2
+
+
+def test_a_check_in_that_waits_for_a_lock_is_told_to_come_again(
+    device: FakeDevice, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(orm_threads, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(device.site.handlers, "check_in", CheckinHandlers().check_in)
+    with somebody() as other:
+        other.execute("SELECT FROM devices_enrollment FOR UPDATE")
+        reply = device.send({"MessageType": "CheckOut", "Topic": device.enrollment.topic}, path="/mdm/checkin")
+
+    assert (reply.status, reply.headers["retry-after"]) == (503, "15")
+    assert "OperationalError: canceling statement due to lock timeout" in caplog.text
 
 
 # --- What changed while a connect waited for its channel --------------------------------------------------------------
 
 
 def test_what_another_gateway_took_the_answer_to_is_not_offered_again(
-    device: FakeDevice, store: Batches, elsewhere: Batches, gateways: ThreadPoolExecutor
+    device: FakeDevice,
+    store: Batches,
+    elsewhere: Batches,
+    gateways: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A device that restarts or is erased twice has lost more than a round trip."""
+    allow(monkeypatch, store, lock_timeout=LONG)
     answered, following = device.queue("RestartDevice"), device.queue()
     assert store.commit([idle(device)])[0].command == answered.uuid
     with held(device):
@@ -237,18 +255,19 @@ def test_what_another_gateway_took_the_answer_to_is_not_offered_again(
         second = gateways.submit(store.commit, [idle(device)])
         until_waiting(2)
 
-    assert [outcome.command for outcome in first.result(5) + second.result(5)] == [following.uuid] * 2
+    assert [outcome.command for outcome in first.result(60) + second.result(60)] == [following.uuid] * 2
     assert Result.objects.get().pk == answered.pk
 
 
 def test_a_command_that_was_cancelled_meanwhile_stays_cancelled(
-    device: FakeDevice, store: Batches, gateways: ThreadPoolExecutor
+    device: FakeDevice, store: Batches, gateways: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    allow(monkeypatch, store, lock_timeout=LONG)
     device.queue()
     with held(device), somebody() as other:
         waiting = gateways.submit(store.commit, [idle(device)])
         until_waiting(1)
         other.execute("DELETE FROM devices_command")
 
-    assert waiting.result(5) == [Outcome(found=True)]
+    assert waiting.result(60) == [Outcome(found=True)]
     assert not Command.objects.exists()

@@ -39,6 +39,15 @@ def test_a_channel_that_is_asked_for_twice_in_a_batch_is_answered_twice(device: 
     assert set(Result.objects.values_list("pk", flat=True)) == {first.pk, second.pk}
 
 
+def test_a_command_whose_words_are_gone_holds_up_no_other(device: FakeDevice, store: Batches) -> None:
+    """No constraint keeps them: it would be a look-up for each command that is moved."""
+    without, following = device.queue("ProfileList"), device.queue()
+    without.payload.delete()
+
+    assert [outcome.command for outcome in store.commit([idle(device)])] == [following.uuid]
+    assert store.commit([acknowledged(device, following)]) == [Outcome(found=True)]
+
+
 def test_what_fails_fails_alone(device: FakeDevice, store: Batches) -> None:
     command = device.queue()
     # no text that a database could take, once before the others and once behind them

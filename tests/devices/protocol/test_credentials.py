@@ -21,6 +21,13 @@ def test_a_real_device_signed_this() -> None:
         certificate_of_signature(base64.b64encode(MDM_SIGNATURE_2), MDM_BODY_2 + b"\n")
 
 
+def test_a_key_that_takes_long_to_check_signs_nothing() -> None:
+    stranger = pki.issue("stranger", key=pki.with_exponent(pki.rsa_key(), 2**1279 - 1))
+
+    with pytest.raises(WireError):
+        certificate_of_signature(base64.b64encode(pki.sign(b"body", stranger, detached=True)), b"body")
+
+
 @pytest.mark.parametrize(
     "value", [b":" + BASE64 + b":", quote(IDENTITY.pem).encode(), quote(IDENTITY.pem, safe="").encode()]
 )

@@ -119,6 +119,13 @@ def test_a_vendor_with_an_elliptic_key_is_refused() -> None:
         SignedRequest(csr=CSR, chain=[pki.issue("EC").certificate], signature=b"").verify()
 
 
+def test_a_vendor_whose_key_takes_long_to_check_is_refused() -> None:
+    key = pki.with_exponent(pki.rsa_key(), 2**1279 - 1)
+
+    with pytest.raises(SignatureMismatch):
+        SignedRequest.sign(CSR, [pki.issue("Vendor", key=key).certificate], key).verify()
+
+
 def test_a_whole_chain_holds() -> None:
     push_certificate.verify_chain([each.certificate for each in apple_portal.vendor()])
 

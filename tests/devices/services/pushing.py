@@ -36,7 +36,7 @@ class Apple:
         self._run(self.stand_in.start())
 
     def _run(self, work: object) -> None:
-        asyncio.run_coroutine_threadsafe(work, self.loop).result(10)  # type: ignore[arg-type] # coroutines of any kind
+        asyncio.run_coroutine_threadsafe(work, self.loop).result(60)  # type: ignore[arg-type] # coroutines of any kind
 
     def close(self) -> None:
         apns.shut_down()

@@ -12,6 +12,7 @@ from devices import tasks
 from devices.models import Broadcast, Command, Device, Enrollment, FinishedCommand, Payload
 from devices.services import broadcast, labels, results
 from devices.services.queue import CommandRefused
+from epmm import jobs
 from epmm.models import AuditEntry, Job
 from tests.devices.services.rows import answered, channel_of, device_of, enrolled
 
@@ -128,6 +129,30 @@ def test_it_goes_on_after_the_last_bite(monkeypatch: pytest.MonkeyPatch) -> None
 
     row.refresh_from_db()
     assert (row.queued, Command.objects.count()) == (5, 5)
+
+
+def test_what_takes_long_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epmm.turns.SECONDS", 0.0)
+    monkeypatch.setattr(broadcast, "BITE", 2)
+    monkeypatch.setattr("devices.models.command.CANCELLED_AT_ONCE", 2)
+    fleet(5)
+    row = broadcast.begin("SecurityInfo", selection={}, actor="admin")
+
+    for queued in (2, 4, 5):
+        in_turn()
+        assert Command.objects.count() == queued
+    assert not Job.objects.open().filter(kind=broadcast.QUEUE).exists()
+    broadcast.cancel(row, actor="admin")
+    for left in (3, 1, 0):
+        in_turn()
+        assert Command.objects.count() == left
+
+
+def in_turn() -> None:
+    """One job as a worker takes it."""
+    job = Job.objects.open().filter(kind__in=[broadcast.QUEUE, broadcast.CALL_BACK]).earliest("run_at")
+    with Job.leased(job.pk):
+        jobs.run(job.kind, job.arguments)
 
 
 def test_a_bite_takes_as_many_statements_for_many_as_for_one(django_assert_num_queries: DjangoAssertNumQueries) -> None:

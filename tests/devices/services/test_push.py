@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from django.db import connection
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from devices.models import Channel, Command, Device, Enrollment, PushCertificate
 from devices.protocol.push import Outcome
@@ -246,22 +247,29 @@ def test_a_worker_that_dies_gives_its_batch_back(apple: Apple, monkeypatch: pyte
     assert push.push_due() == 1
 
 
-def test_a_device_can_be_woken_without_anything_to_do(apple: Apple) -> None:
-    channel = reachable()
+def test_devices_can_be_woken_without_anything_to_do(
+    apple: Apple, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    channels = [reachable(number) for number in range(1, 40)]
+    for channel in channels * 2:
+        assert push.wake(device_of(channel.enrollment)) == 1
+    assert not Job.objects.exists(), "a job for each would keep all others waiting"
+    assert push.waiting()
 
-    assert push.wake(device_of(channel.enrollment)) == 1
-    assert push.wake(device_of(channel.enrollment)) == 1
-    (job,) = Job.objects.filter(kind="devices.wake")
-    push.wake_channel(job.arguments["channel"])
+    with django_assert_max_num_queries(23):
+        assert push.push_due() == 39
 
-    assert apple.woken() == [token(channel)]
+    assert sorted(apple.woken()) == sorted(token(channel) for channel in channels)
+    assert not push.waiting()
 
 
-def test_a_batch_takes_as_many_statements_as_one(apple: Apple, django_assert_max_num_queries: object) -> None:
+def test_a_batch_takes_as_many_statements_as_one(
+    apple: Apple, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     for number in range(1, 40):
         command(reachable(number), "ProfileList")
 
-    with django_assert_max_num_queries(20):  # type: ignore[operator] # a fixture of pytest-django
+    with django_assert_max_num_queries(23):
         assert push.push_due() == 39
 
 
@@ -269,7 +277,8 @@ def test_a_batch_takes_as_many_statements_as_one(apple: Apple, django_assert_max
 def somebody_at(table: str, pk: int) -> Iterator[None]:
     """Another worker, or the door; whoever waits for it does so in vain."""
     with psycopg.connect(pipeline.conninfo_of(connection.settings_dict, seconds=5)) as another:
-        another.execute(f"SELECT FROM {table} WHERE id = {pk} FOR UPDATE")
+        key = "channel_id" if table == "devices_wake" else "id"
+        another.execute(f"SELECT FROM {table} WHERE {key} = {pk} FOR UPDATE")
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '2s'")  # nothing else would end the wait
         yield
@@ -278,11 +287,14 @@ def somebody_at(table: str, pk: int) -> Iterator[None]:
 
 @pytest.mark.service("postgresql")
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("table", ["devices_command", "devices_channel"])
+@pytest.mark.parametrize("table", ["devices_command", "devices_channel", "devices_wake"])
 def test_what_another_worker_is_at_holds_nobody_up(apple: Apple, table: str) -> None:
     theirs, ours = reachable(1), reachable(2)
-    row = command(theirs, "ProfileList")
-    command(ours, "ProfileList")
+    if table == "devices_wake":
+        push.wake_channels([theirs.pk, ours.pk])
+    else:
+        row = command(theirs, "ProfileList")
+        command(ours, "ProfileList")
     with somebody_at(table, row.pk if table == "devices_command" else theirs.pk):
         assert push.push_due() == 1
 

@@ -56,7 +56,7 @@ def test_who_has_a_device_woken_has_its_token_tried_again(apple: Apple) -> None:
 
     assert push.wake(device_of(channel.enrollment)) == 1
     assert is_reachable(channel)
-    push.wake_channel(channel.pk)
+    push.push_due()
     assert apple.woken() == [token(channel)]
     assert not is_reachable(channel)  # it was dead, indeed
 

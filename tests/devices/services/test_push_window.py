@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from devices.models import Channel, Command, PushCertificate
+from devices.models import Channel, Command, PushCertificate, Wake
 from devices.services import push, push_certificates
 from epmm.models import Job
 from tests.devices.services.pushing import DAY, Apple, due_in, reachable, token
@@ -41,10 +41,8 @@ def test_of_more_commands_than_a_batch_one_push_tells(apple: Apple) -> None:
     assert apple.woken() == [token(channel)]
 
 
-def asked_to_wake(channel: Channel) -> list[Job]:
-    """The job runs; what is left to do afterwards."""
-    push.wake_channel(channel.pk)
-    return list(Job.objects.open().filter(kind="devices.wake"))
+def wake_in() -> timedelta:
+    return Wake.objects.get().at - timezone.now()
 
 
 @pytest.mark.parametrize("busy", ["pushed_at", "push_leased_until"])
@@ -53,30 +51,98 @@ def test_who_asks_within_the_window_wakes_the_device_after_it(apple: Apple, busy
     moment = timezone.now() + (timedelta(seconds=20) if busy == "push_leased_until" else timedelta(0))
     Channel.objects.update(**{busy: moment})
     row = command(channel, "ProfileList")
+    push.wake_channels([channel.pk])
 
-    (job,) = asked_to_wake(channel)
+    assert push.push_due() == 0
     assert apple.woken() == []
-    assert timedelta(0) < job.run_at - timezone.now() <= push.WINDOW
-    assert due_in(row) <= timedelta(0)
+    assert timedelta(0) < wake_in() <= push.WINDOW
 
-    job.delete()
+    Command.objects.update(push_at=timezone.now())
+    Wake.objects.update(at=timezone.now())
     Channel.objects.update(**{busy: timezone.now() - push.WINDOW})
-    assert asked_to_wake(channel) == []
+    assert push.push_due() == 1
+    assert apple.woken() == [token(channel)], "one push tells of both"
+    assert not Wake.objects.exists()
+    assert due_in(row) > timedelta(hours=23)
+
+
+def test_who_asks_while_a_push_is_out_wakes_the_device_once_more(apple: Apple, monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = reachable()
+    push.wake_channels([channel.pk])
+    send = push._send
+
+    def asked_again(*arguments: object) -> object:
+        push.wake_channels([channel.pk])
+        return send(*arguments)  # type: ignore[arg-type] # as they came
+
+    monkeypatch.setattr(push, "_send", asked_again)
+    assert push.push_due() == 1
+    assert wake_in() <= timedelta(0)
+    assert push.push_due() == 0, "not within the window"
+    assert timedelta(0) < wake_in() <= push.WINDOW
     assert apple.woken() == [token(channel)]
-    assert asked_to_wake(channel)[0].arguments == {"channel": channel.pk}
-    assert apple.woken() == []
 
 
 def test_nobody_is_asked_to_wake_one_whom_no_push_reaches(apple: Apple) -> None:
-    """While Apple refuses the certificate, or the token: the alarm of that is what there is to be done."""
+    """While Apple refuses the certificate they wait; whose token it refuses is not waited for."""
     channel = reachable()
     PushCertificate.objects.update(refused_at=timezone.now())
-    assert asked_to_wake(channel) == []
+    push.wake_channels([channel.pk])
+    assert not push.waiting()
+    assert push.push_due() == 0
+    assert Wake.objects.exists()
 
     PushCertificate.objects.update(refused_at=None)
     Channel.objects.update(push_refused_at=timezone.now())
-    assert asked_to_wake(channel) == []
+    assert push.waiting()
+    assert push.push_due() == 0
+    assert not Wake.objects.exists()
     assert apple.woken() == []
+
+
+def test_a_wake_that_failed_is_tried_again_later(apple: Apple) -> None:
+    channel = reachable()
+    push.wake_channels([channel.pk])
+    apple.answers(channel, 503, "ServiceUnavailable")
+    push.push_due()
+
+    assert timedelta(seconds=30) < wake_in() <= timedelta(minutes=1)
+    Wake.objects.update(at=timezone.now())
+    apple.answers(channel, 200, "")
+    push.push_due()
+    assert not Wake.objects.exists()
+
+
+def test_a_wake_of_a_worker_that_died_is_given_back(apple: Apple, monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = reachable()
+    push.wake_channels([channel.pk])
+    with monkeypatch.context() as patched:
+        patched.setattr(push, "_send", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            push.push_due()
+
+    assert timedelta(0) < wake_in() <= push.LEASE
+    Wake.objects.update(at=timezone.now())
+    Channel.objects.update(push_leased_until=timezone.now())
+    assert push.push_due() == 1
+    assert apple.woken() == [token(channel)]
+
+
+def test_who_has_waited_longest_is_woken_first_with_a_command_or_without(apple: Apple) -> None:
+    channels = [reachable(number) for number in range(1, 5)]
+    now = timezone.now()
+    for minutes, channel in zip((4, 3, 2, 1), channels, strict=True):
+        moment = now - timedelta(minutes=minutes)
+        if minutes % 2:
+            Wake.objects.create(channel=channel, at=moment)
+        else:
+            row = command(channel, "ProfileList")
+            Command.objects.filter(pk=row.pk).update(push_at=moment)
+
+    assert push.push_due(2) == 2
+    assert sorted(apple.woken()) == [token(channel) for channel in channels[:2]]
+    assert push.push_due(2) == 2
+    assert sorted(apple.woken()) == [token(channel) for channel in channels[2:]]
 
 
 def test_each_failure_doubles_the_pause_until_one_push_is_taken(apple: Apple) -> None:
@@ -109,8 +175,11 @@ def test_what_was_put_off_while_the_clock_was_ahead_is_due(apple: Apple) -> None
     Command.objects.filter(pk=row.pk).update(push_at=timezone.now() + YEAR)
     Command.objects.filter(pk=put_off.pk).update(push_at=timezone.now() + DAY)
 
+    Wake.objects.create(channel=channel, at=timezone.now() + YEAR)
+
     assert push.after_the_clock_was_ahead() == 1
     assert due_in(row) <= timedelta(0)
+    assert wake_in() <= timedelta(0)
     assert due_in(put_off) > timedelta(hours=23)
 
 

@@ -18,11 +18,6 @@ WORKER = tasks  # whose import registers what it can do
 S = Device.Status
 
 
-@pytest.fixture(autouse=True)
-def _fresh() -> None:
-    settings_store.clear_cache()
-
-
 def gone(days: float, status: S = S.RETIRED, **columns: Any) -> Device:
     retired_at = timezone.now() - timedelta(days=days)
     return Device.objects.create(user=rows.person(), status=status, retired_at=retired_at, **columns)

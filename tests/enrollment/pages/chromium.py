@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Final
 
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 ARGUMENTS: Final = [
     "--no-sandbox",
@@ -23,6 +23,7 @@ ARGUMENTS: Final = [
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 SMALL: Final[ViewportSize] = {"width": 320, "height": 568}  # also a window of 1280 at 400 %
 DESK: Final[ViewportSize] = {"width": 1280, "height": 900}
+expect.set_options(timeout=30_000)  # as long as Playwright waits for anything else
 
 
 @contextmanager

@@ -1,15 +1,19 @@
 """Check-in messages that change no life cycle, and what the door is told of a connect that found nothing."""
 
 import json
+from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
-from devices.models import Identity, StatusReport
+from devices.models import Channel, Device, Identity, StatusReport
 from devices.models.status_report import REPORTS_KEPT
+from devices.services import contact
 from enrollment.checkin import CheckinHandlers
 from enrollment.services import checkin
+from enrollment.services.refusal import CheckinRefused
 from epmm.wire.errors import WireError
 from tests.enrollment.conftest import make_person
 from tests.enrollment.phone import UDID, Phone, new_phone
@@ -76,6 +80,59 @@ def test_declarative_management_is_served_by_endpoint(phone: Phone) -> None:
             phone.send("dm-tokens", Endpoint=nonsense)
     with pytest.raises(DeviceRefused):
         phone.send("dm-tokens", UserID="a user without channel")
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        "dm-tokens", "dm-declaration-items", "dm-declaration", "dm-status", "getbootstraptoken", "setbootstraptoken",
+        "gettoken", "authenticate-adde-ios", "tokenupdate-adde-ios",
+    ],
+)  # fmt: skip
+def test_whatever_a_device_says_is_a_contact(phone: Phone, example: str) -> None:
+    """One that only reports what it holds is not out of contact."""
+    phone.enroll()
+    long_ago = timezone.now() - timedelta(days=30)
+    Channel.objects.update(last_seen_at=long_ago)
+    Device.objects.update(last_seen_at=long_ago)
+    before = timezone.now()
+    with suppress(DeclarationGone, WireError):  # even if there is nothing to be had
+        phone.send(example)
+    contact.copy_last_seen()
+
+    assert Channel.objects.filter(last_seen_at__gte=before).exists()
+    assert Device.objects.filter(last_seen_at__gte=before).exists()
+
+
+def test_a_user_without_a_channel_speaks_for_the_mac(phone: Phone) -> None:
+    phone.enroll()
+    Channel.objects.create(enrollment=phone.enrollment, user_key="another")
+    Channel.objects.update(last_seen_at=None)
+    with pytest.raises(UserNotManaged):
+        phone.send("getbootstraptoken", MessageType="UserAuthenticate", UserID="U")
+
+    assert [each.user_key for each in Channel.objects.filter(last_seen_at__isnull=False)] == [""]
+
+
+def test_the_channel_that_spoke_was_heard(phone: Phone) -> None:
+    phone.enroll()
+    Channel.objects.create(enrollment=phone.enrollment, user_key="U")
+    Channel.objects.update(last_seen_at=None)
+    phone.send("dm-tokens", UserID="U")
+
+    assert [each.user_key for each in Channel.objects.filter(last_seen_at__isnull=False)] == ["U"]
+
+
+def test_a_message_that_is_refused_is_no_contact(phone: Phone) -> None:
+    phone.enroll()
+    Channel.objects.update(last_seen_at=None)
+    with pytest.raises(CheckinRefused):
+        phone.send("dm-tokens", UDID="another")
+    phone.send("checkout-adde")
+    with pytest.raises(UnrecognizedDevice):
+        phone.send("dm-tokens")
+
+    assert Channel.objects.get().last_seen_at is None
 
 
 def test_only_the_newest_status_reports_are_kept(phone: Phone) -> None:

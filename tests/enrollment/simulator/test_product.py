@@ -1,10 +1,13 @@
 """The simulator and the product meet: two readings of the protocol agree, also about what must be refused."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
-from devices.models import Device, Enrollment
+from devices.models import Device, Enrollment, Identity
+from enrollment import tasks
 from enrollment.services import renewal
 from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.hardware import Family
@@ -130,6 +133,24 @@ def test_renewed_profile_brings_a_new_identity(device: SimulatedDevice) -> None:
     assert device.check_in("TokenUpdate").status_code == 200
     device.identity = old
     assert device.check_in("TokenUpdate").status_code == 403
+
+
+@pytest.mark.parametrize("family", [Family.IPHONE, Family.MAC])
+def test_certificate_that_ends_soon_is_renewed_by_itself(line: Line, people: None, family: Family) -> None:
+    device = fake_device(line, ANNA, family)
+    device.enroll(password=PASSWORD)
+    device.connect()
+    old = device.identity
+    Identity.objects.update(not_after=timezone.now() + timedelta(days=80))
+    tasks.renew_identities()
+
+    executed, *_ = device.connect()
+    tasks.renew_identities()
+
+    assert (executed.request_type, executed.status) == ("InstallProfile", "Acknowledged")
+    assert device.identity != old
+    assert Identity.objects.get(state=Identity.State.CURRENT).not_after > timezone.now() + timedelta(days=300)
+    assert device.connect() == []
 
 
 def test_mac_and_its_user_hold_declarations_of_their_own(line: Line, people: None) -> None:

@@ -10,7 +10,7 @@ from django.test import Client
 
 from devices.models import Device, Enrollment
 from enrollment.models import AccessToken, Attempt, ScepChallenge
-from enrollment.services import profiles
+from enrollment.services import issuance, profiles
 from tests import pki
 from tests.enrollment.conftest import BYOD_MACHINE_INFO, MACHINE_INFO, Sheet, Switch
 from tests.recorded import ENROLLMENT_REQUEST
@@ -254,7 +254,7 @@ def test_the_profile_grants_the_rights_that_were_chosen(sheet: Sheet, anna: User
     enrollment = Enrollment.objects.get()
     assert enrollment.access_rights == 1043
     # a renewed profile keeps what the device was told when it enrolled
-    assert b"<integer>1043</integer>" in profiles.renew(enrollment)
+    assert b"<integer>1043</integer>" in profiles.renew(enrollment, issuance.new_challenge(enrollment))
 
 
 def test_user_enrollment_brings_no_access_rights(client: Client, anna: User, switch: Switch) -> None:

@@ -1,12 +1,14 @@
 """Who issued a certificate: Apple's old links one by one, our own CA strictly."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509 as certificates
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from epmm.wire import cms, x509
@@ -117,6 +119,16 @@ def test_keys_of_other_kinds_and_sizes_are_refused() -> None:
 
     for key in (ed25519.Ed25519PrivateKey.generate().public_key(), oversized):
         assert_not_issued(leaf, with_public_key(CA, key), match="not signed")
+
+
+@pytest.mark.parametrize("exponent", [2**32 - 5, 2**32 + 15, 2**1279 - 1])
+def test_public_exponents_that_only_cost_time_are_refused(exponent: int) -> None:
+    key = pki.with_exponent(pki.rsa_key(), exponent)
+    signature = key.sign(b"signed", padding.PKCS1v15(), hashes.SHA256())
+    key.public_key().verify(signature, b"signed", padding.PKCS1v15(), hashes.SHA256())
+
+    with nullcontext() if exponent < 2**32 else pytest.raises(InvalidSignature):
+        x509.verify_signature(key.public_key(), signature, b"signed", hashes.SHA256())
 
 
 def device(**dates: datetime) -> pki.Identity:

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from epmm import settings_store
 from epmm.models import AuditEntry
 from tests.factories import user as new_user
 from tests.providers.pretender import row
@@ -16,11 +15,6 @@ from users.services.oidc.people import arrive, provider_of
 from users.services.people import NewPerson
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> None:
-    settings_store.clear_cache()
 
 
 @pytest.fixture

@@ -1,0 +1,56 @@
+"""Managed devices are asked for their inventory again when it has grown old, and so are heard of at least that often.
+
+Each enrollment is looked at once in that time, and whoever has waited longest comes first.  One that does not answer
+has its questions in the queue already, and gets no others.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from devices.models import Channel, Device, Enrollment
+from devices.protocol.commands import first_inventory
+from devices.services import pace, queue
+from epmm import options, settings_store
+
+EVERY: Final = timedelta(minutes=1)
+AT_ONCE: Final = 100
+
+
+def ask_where_due() -> None:
+    age = timedelta(hours=settings_store.read(options.INVENTORY_HOURS))
+    if not age:
+        return
+    now = timezone.now()
+    # by a clock that was ahead
+    Enrollment.objects.active().filter(inventory_asked_at__gt=now + EVERY).update(inventory_asked_at=now - age)
+    left = pace.turn(age, EVERY)
+    while left > 0 and (looked_at := _ask_some(now - age, now, min(left, AT_ONCE))):
+        left -= looked_at
+
+
+@transaction.atomic
+def _ask_some(before: datetime, now: datetime, limit: int) -> int:
+    """How many were looked at."""
+    # locked: who ends one meanwhile waits, and then takes its commands out again
+    ids = list(_due(before).select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)[:limit])
+    told = (before, now)  # somebody else has asked since
+    since = Device.objects.filter(pk=OuterRef("device"), inventory_at__range=told).values("inventory_at")
+    Enrollment.objects.filter(pk__in=ids).update(inventory_asked_at=Coalesce(Subquery(since), Value(now)))
+    channels = Channel.objects.filter(enrollment__in=ids, user_key="", enrollment__device__isnull=False)
+    leaving = (Device.Status.WIPE_PENDING, Device.Status.RETIRE_PENDING)
+    queue.ask(
+        channels.exclude(enrollment__device__inventory_at__range=told).exclude(enrollment__device__status__in=leaving),
+        first_inventory,
+        is_routine=True,
+    )
+    return len(ids)
+
+
+def _due(before: datetime) -> QuerySet[Enrollment]:
+    active = Enrollment.objects.active().filter(inventory_asked_at__lte=before)
+    return active.order_by("inventory_asked_at", "pk")
