@@ -54,7 +54,7 @@ AT_ONCE: Final = 200  # channels whose tokens are tried again
 
 Row = TypeVar("Row", bound=Model)
 logger = logging.getLogger(__name__)
-_lately: Final[deque[Verdict]] = deque(maxlen=50)  # what Apple said of tokens: a batch may be a single one
+_lately: Final[deque[tuple[int, Verdict]]] = deque(maxlen=50)  # of channels: a batch may be a single one
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +281,7 @@ def _settle(leased: Leased, outcomes: Sequence[Outcome]) -> None:
     now = timezone.now()
     by_verdict: defaultdict[Verdict, list[Channel]] = defaultdict(list)
     reasons: defaultdict[Verdict, set[str]] = defaultdict(set)
-    known, unknown = _tokens_lately(outcomes)
+    known, unknown = _tokens_lately(leased.channels, outcomes)
     is_strange = unknown >= STRANGE and unknown > known
     for channel, outcome in zip(leased.channels, outcomes, strict=True):
         verdict = outcome.kind
@@ -298,11 +298,11 @@ def _settle(leased: Leased, outcomes: Sequence[Outcome]) -> None:
     _tell(reasons, now, is_vain=is_strange and not known)
 
 
-def _tokens_lately(outcomes: Iterable[Outcome]) -> tuple[int, int]:
-    """How many of the last tokens Apple knew, and how many it did not."""
-    told = [outcome.kind for outcome in outcomes if outcome.status]  # 0: what Apple was not asked
-    _lately.extend(verdict for verdict in told if verdict is Verdict.ACCEPTED or verdict in REFUSALS)
-    lately = Counter(_lately.copy())  # other threads push, too
+def _tokens_lately(channels: Sequence[Channel], outcomes: Sequence[Outcome]) -> tuple[int, int]:
+    """How many of the last tokens Apple knew, and how many it did not; one that is tried often is one."""
+    told = [(channel.pk, outcome.kind) for channel, outcome in zip(channels, outcomes, strict=True) if outcome.status]
+    _lately.extend((pk, verdict) for pk, verdict in told if verdict is Verdict.ACCEPTED or verdict in REFUSALS)
+    lately = Counter(dict(_lately.copy()).values())  # a copy, for other threads push, too
     return lately[Verdict.ACCEPTED] + lately[Verdict.UNREGISTERED], lately[Verdict.BAD_TOKEN]
 
 

@@ -6,10 +6,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from devices.models import Device
+from devices.models import Device, Enrollment
 from epmm import settings_store
 from epmm.models import AuditEntry
 from tests import factories
+from tests.devices.services import rows
 from users.models import Directory, DirectoryEntry, IdentityProvider, User
 from users.services import account_conflicts, account_mapping, accounts
 from users.services.account_mapping import Mapped, Outcome, Rule, Wanted
@@ -34,9 +35,10 @@ def person(directory: Directory, name: str, mail: str | None = None, **columns: 
     )
 
 
-def enrolled(entry: DirectoryEntry) -> Device:
+def enrolled(entry: DirectoryEntry) -> Enrollment:
+    """No push reaches the device, which changes nothing here."""
     status = Device.Status.ACTIVE
-    return Device.objects.create(user=entry.user, udid=entry.external_id, status=status, mdm_managed=True)
+    return rows.enrolled(device=Device.objects.create(user=entry.user, udid=entry.external_id, status=status))
 
 
 def followed(*entries: DirectoryEntry) -> list[str]:
@@ -105,7 +107,7 @@ def test_what_is_mapped_is_followed_until_a_device_is_enrolled_and_again_after(d
     assert standing(anna) == (State.ENROLLED, f"anna@{OURS}")
     assert account_conflicts.settle() == 0
 
-    Device.objects.filter(pk=phone.pk).update(mdm_managed=False)
+    Enrollment.objects.filter(pk=phone.pk).update(state=Enrollment.State.ENDED)
     assert account_conflicts.settle(directory=directory) == 1
     assert standing(anna) == (State.FINE, f"adler@{OURS}")
     assert AuditEntry.objects.get(action="user.account_changed").details == {

@@ -97,7 +97,7 @@ def enrolled(people: Iterable[User]) -> set[int]:
     keys = [user.pk for user in people]
     if not keys:
         return set()
-    theirs = apps.get_model("devices", "Device").objects.filter(user__in=keys, mdm_managed=True)
+    theirs = apps.get_model("devices", "Enrollment").objects.active().filter(user__in=keys)
     return set(theirs.values_list("user_id", flat=True))
 
 

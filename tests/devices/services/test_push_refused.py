@@ -159,6 +159,14 @@ def test_that_is_seen_in_batches_of_one_as_well(apple: Apple) -> None:
     assert [is_reachable(channel) for channel in channels] == [False] * (push.STRANGE - 1) + [True]
 
 
+def test_one_device_that_is_tried_often_accuses_nobody(apple: Apple) -> None:
+    channel, _ = refused(apple)
+    for _ in range(push.STRANGE):
+        push.retry()
+        assert push.push_due() == 1
+        assert not is_reachable(channel)
+
+
 def test_while_some_are_known_the_others_do_not_keep_them_waiting(apple: Apple) -> None:
     good = [reachable(number) for number in range(1, 5)]
     bad = [reachable(number) for number in range(10, 10 + push.STRANGE)]

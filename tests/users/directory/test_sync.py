@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from epmm.models import AuditEntry, Job
 from tests import factories
+from tests.devices.services import rows
 from tests.directories import PEOPLE, Slapd
 from tests.users.directory.test_groups import choose, members
 from users.errors import DirectoryDown, DirectoryRefused
@@ -245,7 +246,7 @@ def test_an_account_in_use_is_not_changed(server: Slapd, directory: Directory) -
 
     anna = server.add_person("anna")
     sync.run(directory)
-    Device.objects.create(user=user("anna"), mdm_managed=True)
+    rows.enrolled(device=Device.objects.create(user=user("anna")))
     server.change(anna, mail="new@mdm.example.test")
     row = sync.run(directory)
 
