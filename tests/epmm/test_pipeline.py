@@ -85,3 +85,17 @@ def test_a_server_that_is_not_there_is_asked_less_and_less_often(monkeypatch: py
 
     monkeypatch.setattr(pipeline, "connect", noting_connect)
     asyncio.run(played())
+
+
+@pytest.mark.service("postgresql")
+def test_after_a_connection_the_pauses_begin_anew(transactional_db: None) -> None:
+    async def played() -> None:
+        line = Line(pipeline.conninfo_of(connection.settings_dict, seconds=5), seconds=5, greet=lambda _: None)
+        line._pause = pipeline.LONGEST_PAUSE
+        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        line.run(lambda pgconn: pgconn.send_query_params(b"SELECT", None), answer.set_result)
+        came = await answer
+        line.close()
+        assert (isinstance(came, list), line._pause) == (True, 0)
+
+    asyncio.run(played())

@@ -13,7 +13,7 @@ from devices.door import app
 from devices.door.app import Door, Limits
 from devices.door.caller import Caller
 from devices.door.exchange import Answer, DeviceRequest
-from devices.door.store import Exchange, Outcome
+from devices.door.store import NOT_FOUND, Exchange, Outcome
 from devices.errors import DeviceRefused
 from epmm.wire.x509 import sha256
 from tests.devices.door.fakes import PROXY, RecordingHandlers
@@ -226,15 +226,23 @@ def test_check_ins_that_hang_are_few_and_leave_the_connects_alone() -> None:
     assert asyncio.run(played()) == [200, 503, 503, 503, 503, 200]
 
 
-def test_strangers_that_hang_leave_the_check_ins_of_who_is_known_alone() -> None:
+@pytest.mark.parametrize("body", [CHECK_IN, IDLE], ids=["check-in", "connect"])
+def test_strangers_that_hang_leave_the_check_ins_of_who_is_known_alone(body: bytes) -> None:
     release = threading.Event()
 
     class Slow(RecordingHandlers):
         def recognize(self, request: DeviceRequest) -> None:
             super().recognize(request)
             if request.certificate != b"known":
-                release.wait(10)
-                raise DeviceRefused("the certificate was not issued here")
+                self.explain(request, "")
+
+        def explain(self, request: DeviceRequest, device_key: str) -> None:  # noqa: ARG002 -- as the protocol has it
+            release.wait(10)
+            raise DeviceRefused("the certificate was not issued here")
+
+    class Strange(PatientStore):
+        async def connect(self, exchange: Exchange) -> Outcome:  # noqa: ARG002 -- as the protocol has it
+            return NOT_FOUND
 
     def call(body: bytes, certificate: bytes) -> Call:
         made = Call([body])
@@ -242,15 +250,13 @@ def test_strangers_that_hang_leave_the_check_ins_of_who_is_known_alone() -> None
         return made
 
     async def played() -> list[int]:
-        store = PatientStore()
-        store.go.set()
         handlers = Slow()
-        door = Door(handlers=handlers, store=store, limits=Limits(strangers=2, check_ins=1))
+        door = Door(handlers=handlers, store=Strange(), limits=Limits(strangers=2, check_ins=1))
         first = await call(CHECK_IN, b"known").made_to(door)
-        hanging = [asyncio.create_task(call(CHECK_IN, b"stranger").made_to(door)) for _ in range(2)]
+        hanging = [asyncio.create_task(call(body, b"stranger").made_to(door)) for _ in range(2)]
         await asyncio.sleep(0.02)
         known = await call(CHECK_IN, b"known").made_to(door)
-        one_more = await call(CHECK_IN, b"another").made_to(door)
+        one_more = await call(body, b"another").made_to(door)
         release.set()
         refused = await asyncio.gather(*hanging)
         await door.close()
