@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from datetime import timedelta
+from unittest.mock import Mock, create_autospec
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from django.utils import timezone
 from devices.door import caller
 from devices.errors import DeviceRefused, ReauthenticationNeeded, UnrecognizedDevice
 from devices.models import Command, Enrollment, Identity
+from devices.protocol import credentials
 from epmm import metrics, options, settings_store
 from epmm.batching import BatchingStore
 from tests import pki
@@ -151,17 +153,15 @@ def test_an_unknown_certificate_is_explained_and_refused(site: Site, device: Fak
 def test_a_stranger_costs_one_check_and_one_statement(
     site: Site, device: FakeDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checked, asked = [], []
-    check, ask = caller.certificate_of_signature, BatchingStore.ask
-    monkeypatch.setattr(
-        caller, "certificate_of_signature", lambda value, body: checked.append(value) or check(value, body)
-    )
-    monkeypatch.setattr(BatchingStore, "ask", lambda *given: asked.append(given) or ask(*given))
+    check = Mock(wraps=credentials.certificate_of_signature)
+    ask = create_autospec(BatchingStore.ask, side_effect=BatchingStore.ask)
+    monkeypatch.setattr(caller, "certificate_of_signature", check)
+    monkeypatch.setattr(BatchingStore, "ask", ask)
     site.handlers.explanation = DeviceRefused("the certificate was not issued here")
     stranger = FakeDevice(site, pki.issue("stranger", key=pki.ec_key(1)), device.udid, device.enrollment)
 
     assert is_refused(stranger.idle())
-    assert (len(checked), len(asked), len(site.handlers.explained)) == (1, 1, 1)
+    assert (check.call_count, ask.call_count, len(site.handlers.explained)) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("state", [state for state in Identity.State if state != Identity.State.CURRENT])
