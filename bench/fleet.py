@@ -1,4 +1,7 @@
-"""One command to a whole fleet: broadcast, pushed to a stand-in, fetched, answered, read into inventory."""
+"""One command to a whole fleet: broadcast, pushed to a stand-in, fetched, answered, read into inventory.
+
+Or one declaration: assigned, announced in the same way, fetched, applied, reported.
+"""
 
 import argparse
 import multiprocessing
@@ -9,11 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from multiprocessing.process import BaseProcess
+from typing import Any, Final, Protocol
 
-from bench import calibration, fleet_rows, players, site, telling
+from bench import calibration, fleet_declared, fleet_rows, players, site, telling
 from bench.counters import Database
-from bench.players import FETCHED, PUSHED, TURNED_AWAY
+from bench.players import CHECKED_IN, COUNTERS, FETCHED, PUSHED, TURNED_AWAY, Session
 from bench.processes import cpu_seconds, gateway, resident_megabytes, running
 from bench.rows import TOPIC
 from bench.site import Site
@@ -27,6 +31,7 @@ START_SECONDS: Final = 60
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
     parser.add_argument("--devices", type=int, default=2000)
+    parser.add_argument("--declarations", action="store_true", help="a declaration instead of a command")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--every", type=float, default=5, help="seconds between two lines")
     parser.add_argument("--minutes", type=float, default=60, help="give up after")
@@ -41,24 +46,40 @@ def main(options: argparse.Namespace) -> None:
         started = time.perf_counter()
         fleet_rows.enroll(options.devices)
         told.say(f"{options.devices} devices written in {time.perf_counter() - started:.0f} s\n")
-        processes = stack.enter_context(_started(here, options.workers))
-        _watch(here, processes, options, told)
-        fleet_rows.check(options.devices)
+        errand: Errand = fleet_declared.Declaring() if options.declarations else fleet_rows.Informing()
+        processes = stack.enter_context(_started(here, options.workers, errand.session))
+        _watch(here, processes, errand, options, told)
+        errand.check(options.devices)
         told.end()
+
+
+class Errand(Protocol):
+    """What the whole fleet is to do."""
+
+    session: Session
+
+    def begin(self) -> None: ...
+
+    def look(self) -> tuple[int, str]:
+        """How many have done it, and how far it has come in words."""
+
+    def check(self, devices: int) -> None:
+        """It was done by so many: by the rows, not by what anybody was answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Processes:
     pids: Mapping[str, Sequence[int]]
+    devices: BaseProcess
     counters: Any  # of the devices; see bench/players.py
 
 
 @contextmanager
-def _started(here: Site, workers: int) -> Iterator[Processes]:
+def _started(here: Site, workers: int, session: Session) -> Iterator[Processes]:
     files = lab.ensure(here.directory / "apns", host="localhost", now=datetime.now(UTC))
     _install_push_certificate(files)
     context = multiprocessing.get_context("spawn")
-    counters, (ours, theirs) = context.Array("Q", 3, lock=False), context.Pipe()
+    counters, (ours, theirs) = context.Array("Q", COUNTERS, lock=False), context.Pipe()
     devices = context.Process(target=players.play, args=(files, theirs, counters), daemon=True)
     devices.start()
     port = ours.recv()
@@ -67,7 +88,7 @@ def _started(here: Site, workers: int) -> Iterator[Processes]:
         stack.callback(devices.join)
         stack.callback(devices.terminate)
         door = stack.enter_context(gateway(here, here.database_url))
-        ours.send(door.url)
+        ours.send((door.url, session))
         command = [sys.executable, "manage.py", "worker"]
         log = here.directory / "worker.log"
         at_work = [
@@ -75,7 +96,7 @@ def _started(here: Site, workers: int) -> Iterator[Processes]:
             for _ in range(workers)
         ]
         pids = {"gateway": door.pids, "worker": [each.process.pid for each in at_work], "devices": [devices.pid or 0]}
-        yield Processes(pids, counters)
+        yield Processes(pids, devices, counters)
 
 
 def _install_push_certificate(files: ServerFiles) -> None:
@@ -96,36 +117,37 @@ def _wait_for_worker() -> None:
         time.sleep(0.1)
 
 
-def _watch(here: Site, processes: Processes, options: argparse.Namespace, told: Telling) -> None:
-    from devices.services import broadcast
-
+def _watch(here: Site, processes: Processes, errand: Errand, options: argparse.Namespace, told: Telling) -> None:
     database = Database(here.database_url) if here.database_url else None
     _wait_for_worker()
     before, stored = _cpu(processes), database.cpu() if database else {}
     started = time.perf_counter()
-    row = broadcast.begin("DeviceInformation", selection={}, actor="bench")
+    errand.begin()
     done = 0
     while done < options.devices:
         time.sleep(options.every)
         if time.perf_counter() - started > options.minutes * 60:
             raise SystemExit("it takes too long")
-        now = fleet_rows.progress(row)
+        if not processes.devices.is_alive():
+            raise SystemExit("the devices do not go on")
+        now, words = errand.look()
         seconds = time.perf_counter() - started
-        told.say(f"{seconds:5.0f} s  {_line(now, processes)}  {(now.read - done) / options.every:6.0f} read/s\n")
-        done = now.read
-    _end(options.devices, seconds, {name: _cpu(processes)[name] - spent for name, spent in before.items()}, told)
+        told.say(f"{seconds:5.0f} s  {words}, {_line(processes)}  {(now - done) / options.every:6.0f}/s\n")
+        done = now
+    counters, spent = processes.counters, {name: used - before[name] for name, used in _cpu(processes).items()}
+    _end(options.devices, seconds, counters, spent, told)
     if database:
         used = sum(spent - stored.get(pid, 0) for pid, spent in database.cpu().items())
         _spent("PostgreSQL", used, options.devices, told)
         database.close()
 
 
-def _line(now: "fleet_rows.Progress", processes: Processes) -> str:
+def _line(processes: Processes) -> str:
     counters = processes.counters
     memory = ", ".join(f"{name} {sum(map(resident_megabytes, pids)):.0f}" for name, pids in processes.pids.items())
     return (
-        f"queued {now.queued}, pushed {counters[PUSHED]}, fetched {counters[FETCHED]}, "
-        f"answered {now.answered}, read {now.read}, turned away {counters[TURNED_AWAY]}; MB {memory}"
+        f"pushed {counters[PUSHED]}, fetched {counters[FETCHED]}, checked in {counters[CHECKED_IN]}, "
+        f"turned away {counters[TURNED_AWAY]}; MB {memory}"
     )
 
 
@@ -133,9 +155,17 @@ def _cpu(processes: Processes) -> dict[str, float]:
     return {name: sum(cpu_seconds(pids).values()) for name, pids in processes.pids.items()}
 
 
-def _end(devices: int, seconds: float, spent: dict[str, float], told: Telling) -> None:
+def _end(devices: int, seconds: float, counters: Any, spent: dict[str, float], told: Telling) -> None:
     line = f"{devices} devices in {seconds:.0f} s: {devices / seconds:.0f} a second; load {os.getloadavg()[0]:.1f}\n"
-    told.figure(line, name="all", seconds=seconds, per_second=devices / seconds)
+    told.say(line)
+    told.figure(
+        f"  {counters[CHECKED_IN]} check-ins answered, {counters[TURNED_AWAY]} requests turned away, that came again\n",
+        name="all",
+        seconds=seconds,
+        per_second=devices / seconds,
+        check_ins=counters[CHECKED_IN],
+        turned_away=counters[TURNED_AWAY],
+    )
     for name, used in spent.items():
         _spent(name, used, devices, told)
 

@@ -1,21 +1,14 @@
 """The rows of a fleet: devices that have been enrolled for a while, and how far a broadcast to them has come."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from bench import players
 from bench.answers import TOLD
 from bench.players import LightDevice
 from bench.rows import TOPIC, chunks, identity
 
 ALL_ACCESS_RIGHTS: Final = 8191
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    queued: int
-    answered: int
-    read: int
 
 
 def enroll(count: int) -> None:
@@ -66,20 +59,32 @@ def _enroll(devices: Sequence[LightDevice], user: Any) -> None:
     )
 
 
-def progress(row: Any) -> Progress:
-    from devices.models import Result
-    from devices.services import broadcast
-
-    told = broadcast.progress(row)
-    if told.failed or told.refused:
-        raise SystemExit(f"{told.failed} failed, {told.refused} refused")
-    waiting = Result.objects.filter(broadcast=row).count()  # with some that were answered in between
-    return Progress(told.queued, told.acknowledged, max(told.acknowledged - waiting, 0))
-
-
 def check(count: int) -> None:
     """What devices told stands in their records."""
     from devices.models import Device
 
     if (known := Device.objects.filter(os_version=TOLD["OSVersion"]).count()) != count:
         raise SystemExit(f"{known} records are up to date, of {count}")
+
+
+class Informing:
+    """A DeviceInformation to everybody; done is whose answer has been read."""
+
+    session = staticmethod(players.inform)
+    check = staticmethod(check)
+
+    def begin(self) -> None:
+        from devices.services import broadcast
+
+        self._row = broadcast.begin("DeviceInformation", selection={}, actor="bench")
+
+    def look(self) -> tuple[int, str]:
+        from devices.models import Result
+        from devices.services import broadcast
+
+        told = broadcast.progress(self._row)
+        if told.failed or told.refused:
+            raise SystemExit(f"{told.failed} failed, {told.refused} refused")
+        waiting = Result.objects.filter(broadcast=self._row).count()  # with some that were answered in between
+        read = max(told.acknowledged - waiting, 0)
+        return read, f"queued {told.queued}, answered {told.acknowledged}, read {read}"

@@ -6,6 +6,7 @@ from typing import Final, Self
 from urllib.parse import SplitResult
 
 OK: Final = 200
+BUSY: Final = 503
 
 
 @dataclass(frozen=True, slots=True)

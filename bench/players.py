@@ -1,4 +1,4 @@
-"""Very many devices in one process: APNs wakes them, each fetches its command and answers it.
+"""Very many devices in one process: APNs wakes them, each fetches its command and does what it says.
 
 A device is a number, and everything that it has follows from that: it takes no memory until it is woken.
 """
@@ -6,6 +6,7 @@ A device is a number, and everything that it has follows from that: it takes no 
 import asyncio
 import re
 from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -14,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bench.answers import TOLD
-from bench.line import OK, Line
+from bench.line import BUSY, OK, Line
 from devices.apns_standin.script import Script
 from devices.apns_standin.server import Seen, StandIn
 from devices.apns_standin.tls import server_context
@@ -23,9 +24,13 @@ from epmm.wire.plist import dump
 
 LINES: Final = 64  # connections to the gateway
 PAUSE_SECONDS: Final = 1.0  # before whoever was turned away comes again
-PUSHED, FETCHED, TURNED_AWAY = range(3)
+PUSHED, FETCHED, CHECKED_IN, TURNED_AWAY = range(COUNTERS := 4)
 _COMMAND: Final = re.compile(rb"<key>CommandUUID</key>\s*<string>([0-9A-F-]{36})</string>")
 _UDID, _UUID = b"@UDID@", b"@UUID@"
+
+
+class TurnedAway(Exception):
+    """It comes again in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,14 @@ class LightDevice:
         return cls(int(token, 16))
 
 
+Session = Callable[[Line, LightDevice, Any], Awaitable[None]]
+
+
 def play(files: ServerFiles, told: Connection, counters: Any) -> None:
-    """The process: says at which port APNs is, hears where the gateway is, and goes on until it is ended."""
+    """The process: says at which port APNs is, hears where the gateway is and what whoever is woken does there.
+
+    It goes on until it is ended.
+    """
     asyncio.run(_play(files, told, counters))  # the stand-in works on asyncio's own loop only
 
 
@@ -73,11 +84,11 @@ async def _play(files: ServerFiles, told: Connection, counters: Any) -> None:
     tls = server_context(files, clients=files.ca)
     stand_in = await StandIn(tls=tls, script=Script(), watcher=partial(_wake, woken, counters)).start()
     told.send(stand_in.port)
-    url = urlsplit(await asyncio.to_thread(told.recv))
+    url, session = await asyncio.to_thread(told.recv)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(stand_in.serve())
         for _ in range(LINES):
-            tasks.create_task(_live(await Line.open(url), woken, counters))
+            tasks.create_task(_live(await Line.open(urlsplit(url)), woken, counters, session))
 
 
 def _wake(woken: asyncio.Queue[LightDevice], counters: Any, seen: Seen) -> None:
@@ -86,34 +97,44 @@ def _wake(woken: asyncio.Queue[LightDevice], counters: Any, seen: Seen) -> None:
         woken.put_nowait(LightDevice.of(seen.asked.token))
 
 
-async def _live(line: Line, woken: asyncio.Queue[LightDevice], counters: Any) -> None:
+async def _live(line: Line, woken: asyncio.Queue[LightDevice], counters: Any, session: Session) -> None:
     while True:
         device = await woken.get()
-        if not await _session(line, device, counters):
+        try:
+            await session(line, device, counters)
+        except TurnedAway:
             counters[TURNED_AWAY] += 1
             asyncio.get_running_loop().call_later(PAUSE_SECONDS, woken.put_nowait, device)
 
 
-async def _session(line: Line, device: LightDevice, counters: Any) -> bool:
-    """False when it was turned away, and has to come again."""
-    said = _IDLE.replace(_UDID, device.udid.encode())
-    while True:
-        status, command = await line.put(said, "Client-Cert", device.forwarded)
-        if status != OK:
-            return False
-        if not command:
-            return True
+async def inform(line: Line, device: LightDevice, counters: Any) -> None:
+    """Whatever it is asked, it tells of itself."""
+    async for _ in connect(line, device, counters, _INFORMATION):
+        pass
+
+
+async def connect(line: Line, device: LightDevice, counters: Any, answer: bytes) -> AsyncIterator[bytes]:
+    """Every command that is there, once the gateway has its answer."""
+    udid = device.udid.encode()
+    command = await put(line, _IDLE.replace(_UDID, udid), device)
+    while command:
         counters[FETCHED] += 1
-        found = _COMMAND.search(command)
-        said = _ANSWER.replace(_UDID, device.udid.encode()).replace(_UUID, found[1] if found else b"")
+        found, done = _COMMAND.search(command), command
+        said = answer.replace(_UDID, udid).replace(_UUID, found[1] if found else b"")
+        command = await put(line, said, device)
+        yield done
+
+
+async def put(line: Line, said: bytes, device: LightDevice) -> bytes:
+    status, body = await line.put(said, "Client-Cert", device.forwarded)
+    if status == BUSY:
+        raise TurnedAway
+    if status != OK:
+        raise RuntimeError(f"a device was answered {status}")
+    return body
 
 
 _IDLE: Final = dump({"UDID": _UDID.decode(), "Status": "Idle"})
-_ANSWER: Final = dump(
-    {
-        "UDID": _UDID.decode(),
-        "CommandUUID": _UUID.decode(),
-        "Status": "Acknowledged",
-        "QueryResponses": TOLD | {"UDID": _UDID.decode(), "SerialNumber": _UDID.decode()},
-    }
-)
+_TAKEN: Final = {"UDID": _UDID.decode(), "CommandUUID": _UUID.decode(), "Status": "Acknowledged"}
+ACKNOWLEDGED: Final = dump(_TAKEN)
+_INFORMATION: Final = dump(_TAKEN | {"QueryResponses": TOLD | {"UDID": _UDID.decode(), "SerialNumber": _UDID.decode()}})

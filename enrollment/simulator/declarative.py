@@ -124,7 +124,7 @@ class Declarations:
             if response.status_code == HTTPStatus.NOT_FOUND:
                 self.held.pop(name, None)
                 continue
-            found = _read_declaration(_json_of(accepted(response, "its request")), name, server_token)
+            found = read_declaration(_json_of(accepted(response, "its request")), name, server_token)
             if self._contents.setdefault((name, server_token), found) != found:
                 _refuse("one ServerToken for two contents")
             if self._told is not None and found["Type"] not in self.supported:
@@ -245,7 +245,7 @@ def read_manifest(body: bytes) -> Manifest:
     return Manifest(_octets(document, "DeclarationsToken", _TOKEN_OCTETS), items)
 
 
-def _read_declaration(body: bytes, name: Name, server_token: str) -> dict[str, Any]:
+def read_declaration(body: bytes, name: Name, server_token: str) -> dict[str, Any]:
     document = _object(body)
     if document.get("Identifier") != name[1] or document.get("ServerToken") != server_token:
         _refuse("a declaration that is not the one of the manifest")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench import digest, enroll, fleet_rows, push, search, search_api
+from bench import digest, enroll, fleet_declared, fleet_rows, push, search, search_api
 from bench.answers import TOLD
 from devices.models import Device
 from devices.protocol.push import Outcome, Verdict
@@ -27,6 +27,10 @@ KINDS = ("local", "disabled", "of LDAP", "of a provider", "nobody", "again")
         (("search", SQLITE, "--devices=60", "--rounds=1"), [*search.EXPRESSIONS, "40 pages, one after the other"]),
         (("digest", SQLITE, "--devices=2", "--applications=10"), ["property list", "typed values"]),
         (("fleet", SQLITE, "--devices=3", "--every=0.2", "--minutes=2"), ["all", "gateway", "worker", "devices"]),
+        (
+            ("fleet", "--declarations", SQLITE, "--devices=3", "--every=0.2", "--minutes=2"),
+            ["all", "gateway", "worker", "devices"],
+        ),
         (
             ("signin", SQLITE, "--attempts=1", "--door=/enroll/sign-in", "--door=/api/v2/ping"),
             [f"{door} {kind}" for door in ("/enroll/sign-in", "/api/v2/ping") for kind in KINDS],
@@ -102,8 +106,9 @@ def a_device_without_inventory() -> None:
         (an_export_that_holds_its_rows, "memory grows with the rows, from 130 MB on: x, csv, 100,000 rows: 400 MB"),
         (a_device_without_inventory, "1 of 1 devices are enrolled, and 0 have an inventory"),
         (lambda: fleet_rows.check(1), "0 records are up to date, of 1"),
+        (lambda: fleet_declared.check(1), "0 of 1 devices have applied the declaration, and 0 are behind"),
     ],
-    ids=["push", "digest", "search", "export", "enroll", "fleet"],
+    ids=["push", "digest", "search", "export", "enroll", "fleet", "declarations"],
 )
 def test_what_is_not_true_is_no_measurement(harm: Callable[[], None], said: str) -> None:
     with pytest.raises(SystemExit, match=said):
