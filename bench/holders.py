@@ -32,22 +32,28 @@ class Holders:
         self._sets: dict[str, Manifest] = {first.token: first}
         self._first = first.token
         self._token: dict[int, str] = {}  # of those that hold another set by now
-        self._behind: set[int] = set()  # they took the command, and were turned away since
+        # Of those that took the command: what they were answered since, so that they go on where they were turned away.
+        self._answers: dict[int, dict[str, bytes]] = {}
+        self._same: dict[bytes, bytes] = {}  # each answer once in memory
 
     async def session(self, line: Line, device: LightDevice, counters: Any) -> None:
-        if device.number not in self._behind:
+        if device.number not in self._answers:
             async for command in connect(line, device, counters, ACKNOWLEDGED):
                 if COMMAND in command:
-                    self._behind.add(device.number)
-        if device.number in self._behind:
+                    self._answers[device.number] = {}
+        if device.number in self._answers:
             await self._synchronize(replace(line, url=line.url._replace(path=CHECK_IN)), device, counters)
-            self._behind.discard(device.number)
+            self._answers.pop(device.number, None)
 
     async def _synchronize(self, line: Line, device: LightDevice, counters: Any) -> None:
+        answers = self._answers[device.number]
+
         async def ask(endpoint: str, data: bytes = b"") -> bytes:
-            body = await put(line, message(device.udid, endpoint, data), device)
-            counters[CHECKED_IN] += 1
-            return body
+            if endpoint not in answers:
+                body = await put(line, message(device.udid, endpoint, data), device)
+                counters[CHECKED_IN] += 1
+                answers[endpoint] = self._same.setdefault(body, body)
+            return answers[endpoint]
 
         held = self._sets[self._token.get(device.number, self._first)]
         if token_of(await ask("tokens")) == held.token:
