@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--devices", type=int, default=2000)
     parser.add_argument("--declarations", action="store_true", help="a declaration instead of a command")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--lines", type=int, default=64, help="connections that devices share")
     parser.add_argument("--every", type=float, default=5, help="seconds between two lines")
     parser.add_argument("--minutes", type=float, default=60, help="give up after")
     telling.add_argument(parser)
@@ -47,7 +48,7 @@ def main(options: argparse.Namespace) -> None:
         fleet_rows.enroll(options.devices)
         told.say(f"{options.devices} devices written in {time.perf_counter() - started:.0f} s\n")
         errand: Errand = fleet_declared.Declaring() if options.declarations else fleet_rows.Informing()
-        processes = stack.enter_context(_started(here, options.workers, errand.session))
+        processes = stack.enter_context(_started(here, options, errand.session))
         _watch(here, processes, errand, options, told)
         errand.check(options.devices)
         told.end()
@@ -75,7 +76,7 @@ class Processes:
 
 
 @contextmanager
-def _started(here: Site, workers: int, session: Session) -> Iterator[Processes]:
+def _started(here: Site, options: argparse.Namespace, session: Session) -> Iterator[Processes]:
     files = lab.ensure(here.directory / "apns", host="localhost", now=datetime.now(UTC))
     _install_push_certificate(files)
     context = multiprocessing.get_context("spawn")
@@ -88,12 +89,12 @@ def _started(here: Site, workers: int, session: Session) -> Iterator[Processes]:
         stack.callback(devices.join)
         stack.callback(devices.terminate)
         door = stack.enter_context(gateway(here, here.database_url))
-        ours.send((door.url, session))
+        ours.send((door.url, options.lines, session))
         command = [sys.executable, "manage.py", "worker"]
         log = here.directory / "worker.log"
         at_work = [
             stack.enter_context(running(command, environment={**here.environment, **apns}, log=log))
-            for _ in range(workers)
+            for _ in range(options.workers)
         ]
         pids = {"gateway": door.pids, "worker": [each.process.pid for each in at_work], "devices": [devices.pid or 0]}
         yield Processes(pids, devices, counters)

@@ -12,7 +12,7 @@ from functools import partial
 from hashlib import sha256
 from multiprocessing.connection import Connection
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from bench.answers import TOLD
 from bench.line import BUSY, OK, Line
@@ -22,7 +22,6 @@ from devices.apns_standin.tls import server_context
 from epmm.dev_tls import ServerFiles
 from epmm.wire.plist import dump
 
-LINES: Final = 64  # connections to the gateway
 PAUSE_SECONDS: Final = 1.0  # before whoever was turned away comes again
 PUSHED, FETCHED, CHECKED_IN, TURNED_AWAY = range(COUNTERS := 4)
 _COMMAND: Final = re.compile(rb"<key>CommandUUID</key>\s*<string>([0-9A-F-]{36})</string>")
@@ -72,7 +71,7 @@ Session = Callable[[Line, LightDevice, Any], Awaitable[None]]
 
 
 def play(files: ServerFiles, told: Connection, counters: Any) -> None:
-    """The process: says at which port APNs is, hears where the gateway is and what whoever is woken does there.
+    """The process: says at which port APNs is, and hears where the gateway is and what whoever is woken does there.
 
     It goes on until it is ended.
     """
@@ -84,11 +83,11 @@ async def _play(files: ServerFiles, told: Connection, counters: Any) -> None:
     tls = server_context(files, clients=files.ca)
     stand_in = await StandIn(tls=tls, script=Script(), watcher=partial(_wake, woken, counters)).start()
     told.send(stand_in.port)
-    url, session = await asyncio.to_thread(told.recv)
+    url, lines, session = await asyncio.to_thread(told.recv)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(stand_in.serve())
-        for _ in range(LINES):
-            tasks.create_task(_live(await Line.open(urlsplit(url)), woken, counters, session))
+        for _ in range(lines):
+            tasks.create_task(_live(urlsplit(url), woken, counters, session))
 
 
 def _wake(woken: asyncio.Queue[LightDevice], counters: Any, seen: Seen) -> None:
@@ -97,7 +96,8 @@ def _wake(woken: asyncio.Queue[LightDevice], counters: Any, seen: Seen) -> None:
         woken.put_nowait(LightDevice.of(seen.asked.token))
 
 
-async def _live(line: Line, woken: asyncio.Queue[LightDevice], counters: Any, session: Session) -> None:
+async def _live(url: SplitResult, woken: asyncio.Queue[LightDevice], counters: Any, session: Session) -> None:
+    line = await Line.open(url)
     while True:
         device = await woken.get()
         try:
@@ -105,6 +105,10 @@ async def _live(line: Line, woken: asyncio.Queue[LightDevice], counters: Any, se
         except TurnedAway:
             counters[TURNED_AWAY] += 1
             asyncio.get_running_loop().call_later(PAUSE_SECONDS, woken.put_nowait, device)
+        except asyncio.IncompleteReadError:  # nobody said anything on it for long
+            line.close()
+            line = await Line.open(url)
+            woken.put_nowait(device)
 
 
 async def inform(line: Line, device: LightDevice, counters: Any) -> None:
