@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from devices.models import (
+    Channel,
     Command,
     DeclarationAssignment,
     DeclarationContent,
@@ -25,12 +26,21 @@ from epmm import options, settings_store
 
 KEPT: Final = timedelta(days=30)
 TOUCHED_AFTER: Final = timedelta(hours=12)
-SECRETS: Final = (
-    "channel__push_token",
-    "channel__push_magic",
-    "channel__enrollment__unlock_token",
-    "channel__enrollment__bootstrap_token",
-    "channel__enrollment__device__details",
+# A device has more than a hundred columns, and every sync of every device asks for these.
+NEEDED: Final = (
+    "token",
+    "changed_at",
+    "served_token",
+    "capabilities",
+    "unsupported",
+    "channel__user_key",
+    "channel__enrollment__kind",
+    "channel__enrollment__family",
+    "channel__enrollment__access_rights",
+    "channel__enrollment__profile_identifier",
+    "channel__enrollment__device__platform",
+    "channel__enrollment__device__os_version",
+    "channel__enrollment__device__is_supervised",
 )
 
 
@@ -46,13 +56,22 @@ def holder_of(row: DeclarationSet) -> Holder:
     )
 
 
-@transaction.atomic
+def lock(channel: Channel) -> DeclarationSet:
+    """The row of this channel, which is made for one that has none."""
+    locked = DeclarationSet.objects.select_for_update().filter(pk=channel.pk)
+    if (row := locked.first()) is None:
+        DeclarationSet.objects.get_or_create(channel=channel)
+        row = locked.get()
+    return row
+
+
+@transaction.atomic(savepoint=False)
 def refresh(channels: Sequence[int], *, announce: bool) -> None:
     """Bring the sets of these channels up to date; with `announce`, tell the devices that are behind."""
     now = timezone.now()
     locked = DeclarationSet.objects.select_for_update(of=("self",)).order_by("pk")
     active = locked.filter(pk__in=channels, channel__enrollment__state=Enrollment.State.ACTIVE)
-    rows = list(active.select_related("channel__enrollment__device").defer(*SECRETS))
+    rows = list(active.select_related("channel__enrollment__device").only(*NEEDED))
     assigned = _assigned(rows)
     organization = settings_store.read(options.ENTERPRISE_NAME)
     found: dict[int, Wanted] = {}
@@ -127,7 +146,8 @@ def _store(found: Iterable[Wanted], served: Iterable[str], now: datetime) -> Non
     )
     stale = [token for token, used_at in known.items() if used_at < now - TOUCHED_AFTER]
     old = [token for items in _items_of(stale) for _, _, token in items]
-    Manifest.objects.filter(pk__in=stale).update(used_at=now)
+    if stale:
+        Manifest.objects.filter(pk__in=stale).update(used_at=now)
     contents = DeclarationContent.objects.filter(pk__in={*bodies, *old})
     known = dict(contents.values_list("pk", "used_at"))
     DeclarationContent.objects.bulk_create(
@@ -138,7 +158,8 @@ def _store(found: Iterable[Wanted], served: Iterable[str], now: datetime) -> Non
         ],
         ignore_conflicts=True,
     )
-    contents.filter(used_at__lt=now - TOUCHED_AFTER).update(used_at=now)
+    if any(used_at < now - TOUCHED_AFTER for used_at in known.values()):
+        contents.filter(used_at__lt=now - TOUCHED_AFTER).update(used_at=now)
 
 
 def _items_of(tokens: Sequence[str]) -> list[list[list[str]]]:

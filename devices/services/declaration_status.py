@@ -10,7 +10,6 @@ from django.utils import timezone
 from devices.models import (
     Channel,
     ChannelStatus,
-    DeclarationSet,
     DeclarationState,
     Device,
     Enrollment,
@@ -41,8 +40,7 @@ def accept(channel: Channel, raw: bytes) -> None:
     report = StatusReport.parse(raw)
     now = timezone.now()
     with transaction.atomic():
-        DeclarationSet.objects.get_or_create(channel=channel)
-        row = DeclarationSet.objects.select_for_update().get(pk=channel.pk)
+        row = declaration_sets.lock(channel)
         StoredReport.objects.keep(channel, raw)
         items = _store(channel, report, now)
         _store_states(channel, report, row.served_token, now)

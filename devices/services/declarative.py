@@ -46,7 +46,7 @@ def begin(channels: list[int]) -> None:
     rows = DeclarationSet.objects.filter(pk__in=channels).select_related("channel__enrollment__device")
     able = [
         row.pk
-        for row in rows.defer(*declaration_sets.SECRETS)
+        for row in rows.only(*declaration_sets.NEEDED)
         if why_unreachable(DeclarativeManagement.request_type, PROTOCOL, declaration_sets.holder_of(row)) is None
     ]
     DeclarationSet.objects.filter(pk__in=channels).exclude(pk__in=able).delete()
@@ -56,7 +56,7 @@ def begin(channels: list[int]) -> None:
 @transaction.atomic
 def tokens(channel: Channel) -> bytes:
     """What the device would find; if that is news to it, the manifest it asks for next is this one."""
-    _locked(channel)
+    declaration_sets.lock(channel)
     declaration_sets.refresh([channel.pk], announce=False)
     row, now = DeclarationSet.objects.get(pk=channel.pk), timezone.now()
     row.heard_at = row.offered_at = now
@@ -67,7 +67,7 @@ def tokens(channel: Channel) -> bytes:
 
 @transaction.atomic
 def manifest(channel: Channel) -> bytes:
-    row, now = _locked(channel), timezone.now()
+    row, now = declaration_sets.lock(channel), timezone.now()
     token = row.offered_token if _stands(row, now) else row.token
     items = _items_of(token)
     if not token or items is None:
@@ -122,11 +122,6 @@ def switch_on_newcomers() -> int:
     keys = list(known.order_by("pk").values_list("pk", flat=True)[:CHUNK])
     begin(keys)
     return len(keys)
-
-
-def _locked(channel: Channel) -> DeclarationSet:
-    DeclarationSet.objects.get_or_create(channel=channel)
-    return DeclarationSet.objects.select_for_update().get(pk=channel.pk)
 
 
 def _stands(row: DeclarationSet, now: datetime) -> bool:
