@@ -50,7 +50,7 @@ class Limits:
     large_bytes: int = 128 << 20  # of all of those together, as far as they have come
     large_signature: int = 4096  # so are these; checking a device's, of half that size, takes less than handing it over
     requests: int = 256
-    check_ins: int = 32
+    check_ins: int = 256
     check_in_seconds: float = 30
     strangers: int = 32  # of whom nothing is known yet: a certificate of one's own making costs nothing
 
