@@ -57,7 +57,9 @@ def main(options: argparse.Namespace) -> None:
 class Errand(Protocol):
     """What the whole fleet is to do."""
 
-    session: Session
+    @property
+    def session(self) -> Session:
+        """Of a device that is woken."""
 
     def begin(self) -> None: ...
 
