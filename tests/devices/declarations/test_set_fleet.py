@@ -13,7 +13,7 @@ from devices.models import (
     Device,
     Manifest,
 )
-from devices.services import declaration_sets, declarations
+from devices.services import declaration_sets, declarations, declarative
 from epmm import settings_store
 from epmm.models import Job
 from tests.devices.declarations.rows import (
@@ -109,3 +109,17 @@ def test_looking_at_many_channels_costs_what_few_do() -> None:
     few = statements(fleet(2))
 
     assert statements([iphone(udid=f"more {number}") for number in range(12)]) == few <= 14
+
+
+def test_a_sync_of_one_device_costs_few_statements(phone: Device) -> None:
+    put()
+    give(phone)
+    asked = channel(phone)
+    declarative.tokens(asked)  # the settings are read once
+
+    with CaptureQueriesContext(connection) as tokens:
+        declarative.tokens(asked)
+    with CaptureQueriesContext(connection) as manifest:
+        declarative.manifest(asked)
+
+    assert (len(tokens), len(manifest)) == (9, 5)
