@@ -30,7 +30,7 @@ MOST: Final = {
     "GET /scep GetCACaps": 0,
     "GET /scep GetCACert": 0,
     "POST /scep PKIOperation": 14,
-    "Authenticate": 16,
+    "Authenticate": 18,
     "TokenUpdate": 25,
     "CheckOut": 19,
 }

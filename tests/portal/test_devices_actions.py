@@ -7,12 +7,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from devices.models import Command, Declaration, DeclarationAssignment, Device, Enrollment, Label
+from devices.models import Command, Declaration, DeclarationAssignment, Device, Enrollment, Label, Wake
 from devices.protocol.stamp import stamp
 from devices.services import labels, push_certificates
 from devices.services.actions import ACTIONS
 from enrollment.simulator.device import SimulatedDevice
-from epmm.models import AuditEntry, Job
+from epmm.models import AuditEntry
 from tests.devices.services.rows import channel_of, device_of, enrolled
 from tests.flows.house import House
 from tests.portal.conftest import PASSWORD, SignedIn
@@ -316,7 +316,7 @@ def test_a_device_whose_push_token_was_refused_may_be_woken_all_the_same(
     assert "There is no MDM certificate" in go(client, "check-in", device).content.decode()
     monkeypatch.setattr(push_certificates, "current", object)
     assert "Sent" in go(client, "check-in", device).content.decode()
-    assert Job.objects.get(kind="devices.wake").arguments == {"channel": channel.pk}
+    assert Wake.objects.get().channel == channel
     assert (channel_of(enrollment).push_refused_at, device_of(enrollment).unreachable_since) == (None, None)
 
 
