@@ -8,8 +8,8 @@ its statements to both.  Such are the walk of all roles to all addresses, and pa
 and `service("postgresql")` are for one alone.
 
 Long ones go first, lest the other workers wait for them in the end: whatever starts browsers or processes, and what is
-marked `long`.  They, those marked `once`, and those of pages and calls pass much on their way, which proves little
-about it: the lines that they pass do not count.
+marked `long`.  They and those marked `once` pass much on their way, which proves little about it: the lines that they
+pass do not count.
 """
 
 import os
@@ -21,7 +21,6 @@ from coverage import Coverage
 from tests import services
 
 START_PROCESSES: Final = ("tests/bench/", "tests/deploy/")
-PASS_THROUGH: Final = ("tests/api/", "tests/client/", "tests/portal/", "tests/self/")
 
 
 def services_of(item: pytest.Item) -> set[str]:
@@ -48,8 +47,7 @@ def is_long(item: pytest.Item) -> bool:
 
 
 def counts(item: pytest.Item) -> bool:
-    is_through = item.nodeid.startswith(PASS_THROUGH) or is_long(item)
-    return not is_through and item.get_closest_marker("once") is None
+    return not is_long(item) and item.get_closest_marker("once") is None
 
 
 class Counting:
