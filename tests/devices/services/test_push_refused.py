@@ -36,6 +36,17 @@ def refused(apple: Apple) -> tuple[Channel, Command]:
     return channel, row
 
 
+def pushed(apple: Apple, *, known: int) -> tuple[list[Channel], list[Channel]]:
+    """So many channels that Apple knows, and just enough that it does not to be strange."""
+    good = [reachable(number) for number in range(1, 1 + known)]
+    bad = [reachable(number) for number in range(10, 10 + push.STRANGE)]
+    for channel in good + bad:
+        command(channel, "ProfileList")
+    refuse(apple, *bad)
+    push.push_due()
+    return good, bad
+
+
 def is_reachable(channel: Channel) -> bool:
     channel.refresh_from_db()
     device = device_of(channel.enrollment)
@@ -168,12 +179,7 @@ def test_one_device_that_is_tried_often_accuses_nobody(apple: Apple) -> None:
 
 
 def test_while_some_are_known_the_others_do_not_keep_them_waiting(apple: Apple) -> None:
-    good = [reachable(number) for number in range(1, 5)]
-    bad = [reachable(number) for number in range(10, 10 + push.STRANGE)]
-    for channel in good + bad:
-        command(channel, "ProfileList")
-    refuse(apple, *bad)
-    push.push_due()
+    good, bad = pushed(apple, known=4)
 
     assert all(is_reachable(channel) for channel in good + bad)
     command(reachable(99), "ProfileList")
@@ -181,12 +187,7 @@ def test_while_some_are_known_the_others_do_not_keep_them_waiting(apple: Apple) 
 
 
 def test_of_a_fleet_that_is_known_those_that_are_not_are_given_up(apple: Apple) -> None:
-    good = [reachable(number) for number in range(1, 8)]
-    bad = [reachable(number) for number in range(10, 10 + push.STRANGE)]
-    for channel in good + bad:
-        command(channel, "ProfileList")
-    refuse(apple, *bad)
-    push.push_due()
+    good, bad = pushed(apple, known=7)
 
     assert [is_reachable(channel) for channel in good + bad] == [True] * 7 + [False] * push.STRANGE
 
