@@ -47,7 +47,7 @@ def _measure(
     from django.db import connection, connections
 
     from devices.door.app import Door
-    from devices.door.store import store_for
+    from devices.door.store import stores_for
     from enrollment.checkin import CheckinHandlers
 
     queued = scenarios.commands(devices, scenario, options.rounds * len(devices))
@@ -57,7 +57,7 @@ def _measure(
     asked = [Asked(scenario, each, statuses) for each in scenarios.requests(devices, scenario, queued)] * repeated
     first, others = asked[: options.concurrency], asked[options.concurrency :]  # connections, statements
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        door = Door(handlers=CheckinHandlers(), store=store_for(connections["default"].settings_dict))
+        door = Door(handlers=CheckinHandlers(), stores=stores_for(connections["default"].settings_dict))
         runner.run(door.open())
         runner.run(_ask(door, first, options.concurrency))
         before, own, wall = database.cpu() if database else {}, time.process_time(), time.perf_counter()

@@ -19,7 +19,7 @@ from epmm.wsgi import application as django_application  # sets Django up, so it
 
 # isort: split
 from devices.door.app import Door
-from devices.door.store import store_for
+from devices.door.store import stores_for
 from enrollment.checkin import CheckinHandlers
 from epmm import collector, request_id
 from epmm.asgi_http import BodyTooLarge, BodyTooSlow, Disconnected, Message, Receive, Scope, Send, read_body, respond
@@ -63,7 +63,7 @@ class Gateway:
     async def open(self) -> None:
         if not self._has_door:
             return
-        self._door = Door(handlers=CheckinHandlers(), store=store_for(connections["default"].settings_dict))
+        self._door = Door(handlers=CheckinHandlers(), stores=stores_for(connections["default"].settings_dict))
         await self._door.open()
 
     async def close(self) -> None:

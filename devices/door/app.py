@@ -13,7 +13,8 @@ from typing import Any, Final
 from devices.door.caller import Caller
 from devices.door.exchange import PLIST, Answer, DeviceRequest, Handlers
 from devices.door.refusals import Refusal, UnknownPath, WrongMethod, refusal_for
-from devices.door.store import Exchange, Outcome, Store
+from devices.door.store import Exchange, Outcome, Stores
+from devices.door.sync import MESSAGE_TYPE, Sync, Synced, answer_to
 from devices.errors import DeviceRefused
 from devices.models import Payload
 from devices.protocol.checkin import has_message_type
@@ -56,9 +57,9 @@ class Limits:
 
 
 class Door:
-    def __init__(self, *, handlers: Handlers, store: Store, limits: Limits | None = None) -> None:
+    def __init__(self, *, handlers: Handlers, stores: Stores, limits: Limits | None = None) -> None:
         self._handlers = handlers
-        self._store = store
+        self._connects, self._syncs = stores.connects, stores.syncs
         self._figures = DoorFigures()
         self._limits = limits or Limits()
         self._gate = Gate(self._limits.requests)
@@ -74,7 +75,8 @@ class Door:
         self._reader_threads = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="door-reader")
 
     async def open(self) -> None:
-        await self._store.open()
+        await self._connects.open()
+        await self._syncs.open()
         self._figures.watch()
 
     async def close(self) -> None:
@@ -82,7 +84,8 @@ class Door:
         await self._handler_threads.close()
         await self._stranger_threads.close()
         await asyncio.to_thread(self._reader_threads.shutdown)
-        await self._store.close()
+        await self._connects.close()
+        await self._syncs.close()
         self._figures.end()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,30 +109,34 @@ class Door:
         turn = _Turn(direct.path, "PUT", direct.headers.items(), name, direct.began)
         self._figures.inside += 1
         try:
-            caller, exchange = self._read(direct)
+            caller, question = self._read(direct)
         except Exception as error:  # noqa: BLE001 -- as above
             self._finish(turn, direct, turn.refuse(error))
             return
-        if exchange is None:
+        if question is None:
             self._serve_later(turn, direct, self._answer_to(caller, direct.body))
         elif self._gate.free < 1:
             self._finish(turn, direct, turn.refuse(Overloaded()))
         else:
             self._gate.free -= 1
-            self._store.ask(exchange, partial(self._asked, turn, direct, caller, exchange))
+            if isinstance(question, Sync):
+                self._syncs.ask(question, partial(self._synced, turn, direct, caller, question))
+            else:
+                self._connects.ask(question, partial(self._asked, turn, direct, caller, question))
 
-    def _read(self, direct: DirectRequest) -> tuple[Caller, Exchange | None]:
-        """No exchange of a check-in, and of a signature that takes long to check."""
+    def _read(self, direct: DirectRequest) -> tuple[Caller, Exchange | Sync | None]:
+        """None of what only the handlers can do, and of a signature that takes long to check."""
         if not direct.is_whole:
             raise BodyTooSlow
         caller = Caller.of(direct.headers, direct.peer)
         if self._is_large(caller, direct.body):
             return caller, None
         certificate, content = caller.certificate(direct.body), read_top_level(direct.body)
+        who = {"certificate": sha256(certificate), "bearer": caller.bearer_sha256}
         if has_message_type(content):
-            return caller, None
-        message = ConnectMessage.parse(content)
-        return caller, _exchange(sha256(certificate), caller.bearer_sha256, direct.body, message)
+            is_sync = content["MessageType"] == MESSAGE_TYPE
+            return caller, Sync.of(content, direct.body, **who) if is_sync else None
+        return caller, _exchange(direct.body, ConnectMessage.parse(content), **who)
 
     def _asked(
         self, turn: "_Turn", direct: DirectRequest, caller: Caller, exchange: Exchange, outcome: Outcome | Exception
@@ -141,6 +148,17 @@ class Door:
             self._finish(turn, direct, self._made(turn, exchange, outcome))
         else:
             self._serve_later(turn, direct, self._explained(_request(caller, direct.body), exchange))
+
+    def _synced(
+        self, turn: "_Turn", direct: DirectRequest, caller: Caller, sync: Sync, synced: Synced | Exception
+    ) -> None:
+        self._gate.free += 1
+        if isinstance(synced, Exception):
+            self._finish(turn, direct, turn.refuse(synced))
+        elif synced.found:
+            self._finish(turn, direct, answer_to(sync, synced))
+        else:  # the handlers know why, or do it the long way
+            self._serve_later(turn, direct, self._answer_to(caller, direct.body))
 
     @staticmethod
     def _made(turn: "_Turn", exchange: Exchange, outcome: Outcome) -> Answer:
@@ -224,14 +242,15 @@ class Door:
         return len(body) > self._limits.large_body or len(caller.signature or b"") > self._limits.large_signature
 
     async def _connect(self, request: DeviceRequest, message: ConnectMessage) -> Answer:
-        exchange = _exchange(request.certificate_sha256, request.bearer_sha256, request.body, message)
-        outcome = await self._store.connect(exchange)
+        who = {"certificate": request.certificate_sha256, "bearer": request.bearer_sha256}
+        exchange = _exchange(request.body, message, **who)
+        outcome = await self._connects.connect(exchange)
         return _answer(exchange, outcome) if outcome.found else await self._explained(request, exchange)
 
     async def _explained(self, request: DeviceRequest, exchange: Exchange) -> Answer:
         """Why it was not found; or its answer, where only its bearer stood in the way."""
         await self._stranger_threads.run(self._handlers.explain, request, exchange.device_key)
-        outcome = await self._store.connect(replace(exchange, bearer_sha256=None))
+        outcome = await self._connects.connect(replace(exchange, bearer_sha256=None))
         if not outcome.found:
             raise DeviceRefused("no active enrollment, and no reason found")
         return _answer(exchange, outcome)
@@ -269,7 +288,7 @@ def _answer(exchange: Exchange, outcome: Outcome) -> Answer:
     return Answer(body=stamp(_PAYLOAD.open(outcome.sealed), outcome.command), content_type=PLIST, about=about)
 
 
-def _exchange(certificate: bytes, bearer: bytes | None, body: bytes, message: ConnectMessage) -> Exchange:
+def _exchange(body: bytes, message: ConnectMessage, *, certificate: bytes, bearer: bytes | None) -> Exchange:
     """Of the certificate and the bearer their SHA-256."""
     return Exchange(
         sha256=certificate,

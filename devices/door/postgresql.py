@@ -1,16 +1,17 @@
-"""The store on PostgreSQL: one prepared statement for a batch of connects, one pipeline and one commit."""
+"""The stores on PostgreSQL: one prepared statement for a batch of connects, one pipeline and one commit."""
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from struct import pack
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Generic, TypeVar
 from uuid import UUID
 
 import psycopg
 from psycopg import errors, pq
 
 from devices.door import store
-from devices.door.store import NOT_FOUND, NOTHING_TO_DO, Exchange, Outcome
+from devices.door.store import NOT_FOUND, NOTHING_TO_DO, Exchange, Outcome, Question
 from devices.models import Command, Enrollment, Identity
 from devices.models.command import MOVED
 from devices.protocol.result import Status
@@ -18,9 +19,12 @@ from epmm import pipeline
 from epmm.batching import BatchingStore, StoreUnavailable
 from epmm.pipeline import Failure, Line, Statement
 
+Q = TypeVar("Q", bound=Question)
+A = TypeVar("A")
+
 SECONDS: Final = 5  # for a connection, for a statement, for a batch
 LOCK_SECONDS: Final = 0.5  # one that waits for a lock makes its whole batch wait
-_NOW: Final = "statement_timestamp()"  # now() is the same for a whole pipeline
+NOW: Final = "statement_timestamp()"  # now() is the same for a whole pipeline
 
 # One statement for a whole batch: making PostgreSQL ready to run one takes longer than finding a device's command.
 # All parts see the tables as they were before, so `next` passes over the command that is being answered.  Before also
@@ -30,17 +34,17 @@ _NOW: Final = "statement_timestamp()"  # now() is the same for a whole pipeline
 # `place % 1 = 0` is always so.  It lets the planner expect one row, and look it up by unique indexes; for the ten that
 # it expects of an array it would read small tables whole.
 # What lies ahead of the clock was written before it was put back: neither waits until it is that late again.
-_CHANNEL: Final = f"""
+CHANNEL: Final = f"""
 WITH channel AS (
-    UPDATE devices_channel AS channel SET last_seen_at = {_NOW}, idle_at = {{idle_at}}
+    UPDATE devices_channel AS channel SET last_seen_at = {NOW}, idle_at = {{idle_at}}
     FROM unnest({{arrays}}) WITH ORDINALITY AS asked ({{columns}}, place)
     JOIN devices_identity AS identity ON identity.sha256 = asked.sha256
     JOIN devices_enrollment AS enrollment ON enrollment.id = identity.enrollment_id
     WHERE asked.place % 1 = 0 AND identity.state = {Identity.State.CURRENT}
-      AND (identity.not_after > {_NOW} OR {store.EXPIRED_GOES_ON})
+      AND (identity.not_after > {NOW} OR {store.EXPIRED_GOES_ON})
       AND enrollment.state = {Enrollment.State.ACTIVE} AND enrollment.device_key = asked.device_key
       AND (asked.bearer_sha256 IS NULL OR enrollment.bearer_sha256 = asked.bearer_sha256
-           AND (enrollment.bearer_lapses_at IS NULL OR enrollment.bearer_lapses_at > {_NOW}))
+           AND (enrollment.bearer_lapses_at IS NULL OR enrollment.bearer_lapses_at > {NOW}))
       AND channel.enrollment_id = enrollment.id AND channel.user_key = asked.user_key
     RETURNING channel.id, channel.idle_at, asked.place, {{reported}}
 )"""  # noqa: S608 -- the names and numbers of our own models, here and below
@@ -50,11 +54,11 @@ _REPORTED: Final = f""", answered AS (
       AND command.channel_id = channel.id
     RETURNING {", ".join(f"command.{column}" for column in MOVED)}, channel.state, channel.body
 ), kept AS (
-    INSERT INTO devices_result ({", ".join(MOVED)}, state, body, received_at) SELECT answered.*, {_NOW} FROM answered
+    INSERT INTO devices_result ({", ".join(MOVED)}, state, body, received_at) SELECT answered.*, {NOW} FROM answered
 ), put_off AS (
     UPDATE devices_command AS command
-    SET state = channel.state, not_now_at = {_NOW}, not_now_count = command.not_now_count + 1,
-        push_at = {_NOW} + least({store.LONGEST_PAUSE}, {store.FIRST_PAUSE} * 2 ^ least(command.not_now_count, 10))
+    SET state = channel.state, not_now_at = {NOW}, not_now_count = command.not_now_count + 1,
+        push_at = {NOW} + least({store.LONGEST_PAUSE}, {store.FIRST_PAUSE} * 2 ^ least(command.not_now_count, 10))
                   * interval '1 second'
     FROM channel
     WHERE channel.state = {Command.State.NOT_NOW} AND command.uuid = channel.command
@@ -66,35 +70,34 @@ _NEXT: Final = f""", next AS (
         FROM devices_command AS command JOIN devices_payload AS payload ON payload.id = command.payload_id
         WHERE command.channel_id = channel.id AND command.uuid IS DISTINCT FROM channel.command
           AND (command.state < {Command.State.NOT_NOW} OR command.not_now_at < channel.idle_at
-               OR command.not_now_at > {_NOW})
+               OR command.not_now_at > {NOW})
         ORDER BY command.priority, command.id LIMIT 1 FOR NO KEY UPDATE OF command
     ) AS first ON true
 ), offered AS (
-    UPDATE devices_command AS command SET state = {Command.State.OFFERED}, offered_at = {_NOW}
+    UPDATE devices_command AS command SET state = {Command.State.OFFERED}, offered_at = {NOW}
     FROM next WHERE command.id = next.id AND command.state = {Command.State.QUEUED}
 )
 SELECT place, uuid, rendered FROM next
 """  # noqa: S608
-_NOT_AHEAD: Final = f"CASE WHEN channel.idle_at > {_NOW} THEN {_NOW} ELSE channel.idle_at END"
+_NOT_AHEAD: Final = f"CASE WHEN channel.idle_at > {NOW} THEN {NOW} ELSE channel.idle_at END"
 
 # Each is an array, with one value for each connect.
 WHO: Final = {"sha256": "bytea", "device_key": "text", "user_key": "text", "bearer_sha256": "bytea"}
 REPORT: Final = {"command": "uuid", "state": "smallint", "body": "bytea"}
-_ARRAYS: Final = [psycopg.adapters.types[name].array_oid for name in (WHO | REPORT).values()]
-_ELEMENTS: Final = [psycopg.adapters.types[name].oid for name in (WHO | REPORT).values()]
 
 
-def _statement(columns: Iterable[str], *parts: str, **given: str) -> Statement:
+def statement(columns: Iterable[str], *parts: str, **given: str) -> Statement:
+    """`parts`: CHANNEL, which is given what it leaves open, and what follows from it."""
     names = list(columns)
     arrays = ", ".join(f"${number}" for number, _ in enumerate(names, 1))
     return Statement.of(parts[0].format(arrays=arrays, columns=", ".join(names), **given), *parts[1:])
 
 
-IDLE: Final = _statement(WHO, _CHANNEL, _NEXT, idle_at=_NOW, reported="NULL::uuid AS command")
+IDLE: Final = statement(WHO, CHANNEL, _NEXT, idle_at=NOW, reported="NULL::uuid AS command")
 # For a batch in which somebody reports something.
-ANY: Final = _statement(
-    WHO | REPORT, _CHANNEL, _REPORTED, _NEXT,
-    idle_at=f"CASE WHEN asked.state IS NULL THEN {_NOW} ELSE {_NOT_AHEAD} END",
+ANY: Final = statement(
+    WHO | REPORT, CHANNEL, _REPORTED, _NEXT,
+    idle_at=f"CASE WHEN asked.state IS NULL THEN {NOW} ELSE {_NOT_AHEAD} END",
     reported=", ".join(f"asked.{column}" for column in REPORT),
 )  # fmt: skip
 # A plan that was made while a table was empty would go on reading all of it when it is large, until it is analyzed.
@@ -127,7 +130,9 @@ SET: Final = _set(_ALWAYS)
 SET_TO_PLAN: Final = _set(SETTINGS)
 
 
-class PostgresStore(BatchingStore[Exchange, Outcome]):
+class PostgresStore(BatchingStore[Q, A], Generic[Q, A]):
+    columns: ClassVar[Mapping[str, str]]  # the types of what a question consists of: each is an array
+
     def __init__(self, database: Mapping[str, Any]) -> None:
         super().__init__()
         self._prepares = not database.get("DISABLE_SERVER_SIDE_CURSORS")  # EPMM_DATABASE_POOLER: none of them is kept
@@ -135,27 +140,45 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
         self._planned_at = -PLAN_SECONDS
         self._planned: set[Statement] = set()  # since then
         self._line = Line(conninfo, seconds=SECONDS, greet=self._prepare)
+        types = [psycopg.adapters.types[name] for name in self.columns.values()]
+        self._elements, self._arrays = [each.oid for each in types], [each.array_oid for each in types]
+
+    @abstractmethod
+    def _statements(self) -> Iterable[tuple[Statement, int]]:
+        """All that it may ask, and how many of the columns each takes, from the first one on."""
+
+    @abstractmethod
+    def _asked(self, questions: Sequence[Q], /) -> tuple[Statement, Sequence[Sequence[bytes | None]]]:
+        """The statement for a part, and its columns: one value for each question."""
+
+    @abstractmethod
+    def _answered(self, count: int, result: pq.abc.PGresult, /) -> list[A]:
+        """What each question of a part got.  A row begins with the place of its question, counted from 1."""
 
     async def close(self) -> None:
         await super().close()
         self._line.close()
 
-    def _begin(self, exchanges: Sequence[Exchange], /) -> None:
-        parts = list(_parts(exchanges))
+    def _begin(self, questions: Sequence[Q], /) -> None:
+        parts = list(_parts(questions))
         try:  # all values before any is sent
-            asked = [_asked([exchanges[index] for index in part]) for part in parts]
+            asked = [self._packed([questions[index] for index in part]) for part in parts]
         except ValueError as error:  # no text that a database could take
             self._loop.call_soon(self._end, error)
             return
         self._line.run(partial(self._send, asked), partial(self._came, parts))
+
+    def _packed(self, questions: Sequence[Q]) -> tuple[Statement, list[bytes]]:
+        statement, columns = self._asked(questions)
+        return statement, list(map(_array, self._elements, columns))
 
     def _prepare(self, pgconn: pq.abc.PGconn) -> None:
         if self._prepares:
             self._planned.clear()
             pgconn.send_prepare(*SET)
             pgconn.send_prepare(*SET_TO_PLAN)
-            pgconn.send_prepare(*IDLE, _ARRAYS[: len(WHO)])
-            pgconn.send_prepare(*ANY, _ARRAYS)
+            for statement, count in self._statements():
+                pgconn.send_prepare(*statement, self._arrays[:count])
 
     def _send(self, asked: Sequence[tuple[Statement, list[bytes]]], pgconn: pq.abc.PGconn) -> None:
         """The settings, and all that is asked."""
@@ -174,7 +197,7 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
             if self._prepares:
                 pgconn.send_query_prepared(statement.name, arrays, formats, pq.Format.BINARY)
             else:
-                types = _ARRAYS[: len(arrays)]
+                types = self._arrays[: len(arrays)]
                 pgconn.send_query_params(statement.text, arrays, types, formats, pq.Format.BINARY)
 
     def _came(self, parts: Sequence[Sequence[int]], results: Sequence[pq.abc.PGresult] | Exception) -> None:
@@ -186,14 +209,18 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
 
     def _answers(
         self, parts: Sequence[Sequence[int]], results: Sequence[pq.abc.PGresult] | Exception
-    ) -> list[Outcome] | Exception:
+    ) -> list[A] | Exception:
         if isinstance(results, psycopg.Error):
             return StoreUnavailable(str(results).partition("\n")[0])
         if isinstance(results, Exception):
             return results
         count = sum(map(len, parts))
-        failure = next(filter(None, map(Failure.of, results)), None)
-        return self._error(failure, alone=count == 1) if failure else _outcomes(count, parts, results[-len(parts) :])
+        if failure := next(filter(None, map(Failure.of, results)), None):
+            return self._error(failure, alone=count == 1)
+        answers: dict[int, A] = {}
+        for part, result in zip(parts, results[-len(parts) :], strict=True):
+            answers.update(zip(part, self._answered(len(part), result), strict=True))
+        return [answers[index] for index in range(count)]
 
     def _error(self, failure: Failure, *, alone: bool) -> Exception:
         """StoreUnavailable is final; for any other one a batch is done again, each request alone."""
@@ -209,46 +236,64 @@ class PostgresStore(BatchingStore[Exchange, Outcome]):
         return StoreUnavailable(failure.message) if alone and is_busy else failure.kind(failure.message)
 
 
-def _channel(exchange: Exchange) -> tuple[bytes, str]:
+class PostgresConnects(PostgresStore[Exchange, Outcome]):
+    columns = WHO | REPORT
+
+    def _statements(self) -> Iterable[tuple[Statement, int]]:
+        return (IDLE, len(WHO)), (ANY, len(WHO | REPORT))
+
+    def _asked(self, questions: Sequence[Exchange], /) -> tuple[Statement, Sequence[Sequence[bytes | None]]]:
+        if all(exchange.status is Status.IDLE for exchange in questions):
+            return IDLE, who(questions)
+        states = [store.STATE_AFTER.get(exchange.status) for exchange in questions]
+        return ANY, [
+            *who(questions),
+            [None if exchange.command is None else exchange.command.bytes for exchange in questions],
+            [None if state is None else state.to_bytes(2) for state in states],
+            [None if exchange.status is Status.IDLE else exchange.body for exchange in questions],
+        ]
+
+    def _answered(self, count: int, result: pq.abc.PGresult, /) -> list[Outcome]:
+        """It has a row where it was found."""
+        outcomes = [NOT_FOUND] * count
+        for place, (uuid, sealed) in places(result):
+            outcomes[place] = NOTHING_TO_DO
+            if uuid is not None and sealed is not None:
+                outcomes[place] = Outcome(found=True, command=UUID(bytes=uuid), sealed=sealed)
+        return outcomes
+
+
+def who(questions: Sequence[Question]) -> list[list[bytes | None]]:
+    """The columns of WHO."""
+    return [
+        [question.sha256 for question in questions],
+        [question.device_key.encode() for question in questions],
+        [question.user_key.encode() for question in questions],
+        [question.bearer_sha256 for question in questions],
+    ]
+
+
+def _channel(question: Question) -> tuple[bytes, str]:
     """The users of a Mac share its certificate."""
-    return exchange.sha256, exchange.user_key
+    return question.sha256, question.user_key
 
 
-def _parts(exchanges: Sequence[Exchange]) -> Iterator[list[int]]:
+def _parts(questions: Sequence[Question]) -> Iterator[list[int]]:
     """Which of them one statement asks for, by their places: each channel once, and not too many bytes.
 
     In one order: two processes that update the same rows must lock them so.
     """
     part: list[int] = []
     last, size = None, 0
-    for index in sorted(range(len(exchanges)), key=lambda index: _channel(exchanges[index])):
-        exchange = exchanges[index]
-        if part and (size > LARGEST_STATEMENT or _channel(exchange) == last):
+    for index in sorted(range(len(questions)), key=lambda index: _channel(questions[index])):
+        question = questions[index]
+        if part and (size > LARGEST_STATEMENT or _channel(question) == last):
             yield part
             part, size = [], 0
         part.append(index)
-        last = _channel(exchange)
-        size += len(exchange.body)
+        last = _channel(question)
+        size += len(question.body)
     yield part
-
-
-def _asked(exchanges: Sequence[Exchange]) -> tuple[Statement, list[bytes]]:
-    columns: list[list[bytes | None]] = [
-        [exchange.sha256 for exchange in exchanges],
-        [exchange.device_key.encode() for exchange in exchanges],
-        [exchange.user_key.encode() for exchange in exchanges],
-        [exchange.bearer_sha256 for exchange in exchanges],
-    ]
-    statement = IDLE
-    if any(exchange.status is not Status.IDLE for exchange in exchanges):
-        statement = ANY
-        states = [store.STATE_AFTER.get(exchange.status) for exchange in exchanges]
-        columns += [
-            [None if exchange.command is None else exchange.command.bytes for exchange in exchanges],
-            [None if state is None else state.to_bytes(2) for state in states],
-            [None if exchange.status is Status.IDLE else exchange.body for exchange in exchanges],
-        ]
-    return statement, list(map(_array, _ELEMENTS, columns))
 
 
 def _array(kind: int, values: Sequence[bytes | None]) -> bytes:
@@ -259,14 +304,8 @@ def _array(kind: int, values: Sequence[bytes | None]) -> bytes:
     )
 
 
-def _outcomes(count: int, parts: Sequence[Sequence[int]], results: Sequence[pq.abc.PGresult]) -> list[Outcome]:
-    """What each connect got; it has a row where it was found."""
-    outcomes = [NOT_FOUND] * count
-    for part, result in zip(parts, results, strict=True):
-        for row in range(result.ntuples):
-            place, uuid, sealed = (result.get_value(row, column) for column in range(3))
-            index = part[int.from_bytes(place or b"") - 1]
-            outcomes[index] = NOTHING_TO_DO
-            if uuid is not None and sealed is not None:
-                outcomes[index] = Outcome(found=True, command=UUID(bytes=uuid), sealed=sealed)
-    return outcomes
+def places(result: pq.abc.PGresult) -> Iterator[tuple[int, list[bytes | None]]]:
+    """Each row: which question of its part it belongs to, counted from 0, and its other values."""
+    others = range(1, result.nfields)
+    for row in range(result.ntuples):
+        yield int.from_bytes(result.get_value(row, 0) or b"") - 1, [result.get_value(row, each) for each in others]

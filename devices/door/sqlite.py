@@ -1,20 +1,24 @@
-"""The store on SQLite: a transaction for each batch."""
+"""The stores on SQLite: a transaction for each batch."""
 
 import asyncio
 import sqlite3
+from abc import abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from devices.door import store
-from devices.door.store import NOT_FOUND, NOTHING_TO_DO, Exchange, Outcome
+from devices.door.store import NOT_FOUND, NOTHING_TO_DO, Exchange, Outcome, Question
 from devices.models import Command, Enrollment, Identity
 from devices.models.command import MOVED
 from devices.protocol.result import Status
 from epmm.batching import BatchingStore, StoreUnavailable
+
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 BUSY_SECONDS: Final = 5
 
@@ -51,32 +55,37 @@ OFFER: Final = f"UPDATE devices_command SET state = {Command.State.OFFERED}, off
 STATEMENTS: Final = (CHANNEL, PUT_OFF, KEEP, CLOSE, NEXT, OFFER)
 
 
-class SqliteStore(BatchingStore[Exchange, Outcome]):
+class SqliteStore(BatchingStore[Q, A], Generic[Q, A]):
     def __init__(self, path: str) -> None:
         super().__init__()
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="door-sqlite")
 
+    @staticmethod
+    @abstractmethod
+    def _answer(connection: sqlite3.Connection, question: Q, /) -> A:
+        """In a transaction that others of the batch share."""
+
     async def close(self) -> None:
         await super().close()
         await asyncio.to_thread(self._thread.shutdown)
         self._disconnect()
 
-    def _begin(self, exchanges: Sequence[Exchange], /) -> None:
-        done = self._thread.submit(self._commit, exchanges)
+    def _begin(self, questions: Sequence[Q], /) -> None:
+        done = self._thread.submit(self._commit, questions)
         done.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._committed, done))
 
-    def _committed(self, done: Future[list[Outcome]]) -> None:
+    def _committed(self, done: Future[list[A]]) -> None:
         error = done.exception()
         self._end(done.result() if error is None else error if isinstance(error, Exception) else StoreUnavailable())
 
-    def _commit(self, exchanges: Sequence[Exchange]) -> list[Outcome]:
+    def _commit(self, questions: Sequence[Q]) -> list[A]:
         try:
             connection = self._connection = self._connection or _connection(self._path)
             connection.execute("BEGIN IMMEDIATE")
             try:
-                outcomes = [_exchange(connection, exchange) for exchange in exchanges]
+                answers = [self._answer(connection, question) for question in questions]
                 connection.execute("COMMIT")
             finally:
                 if connection.in_transaction:
@@ -84,7 +93,7 @@ class SqliteStore(BatchingStore[Exchange, Outcome]):
         except sqlite3.OperationalError as error:
             self._disconnect()
             raise StoreUnavailable(str(error)) from error
-        return outcomes
+        return answers
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -101,25 +110,38 @@ def _connection(path: str) -> sqlite3.Connection:
     return connection
 
 
-def _exchange(connection: sqlite3.Connection, exchange: Exchange) -> Outcome:
-    values = {
-        "now": str(datetime.now(UTC).replace(tzinfo=None)),  # as Django writes it, so that the ORM compares rightly
-        "sha256": exchange.sha256,
-        "device_key": exchange.device_key,
-        "user_key": exchange.user_key,
-        "bearer_sha256": exchange.bearer_sha256,
-        "idle": exchange.status is Status.IDLE,
-        "state": store.STATE_AFTER.get(exchange.status),
-        "command": exchange.command.hex if exchange.command else None,
-        "body": exchange.body,
+def moment(when: datetime) -> str:
+    """As Django writes it, so that the ORM compares rightly."""
+    return str(when.astimezone(UTC).replace(tzinfo=None))
+
+
+def who(question: Question, now: datetime) -> dict[str, Any]:
+    """What CHANNEL asks for, but for `idle`."""
+    return {
+        "now": moment(now),
+        "sha256": question.sha256,
+        "device_key": question.device_key,
+        "user_key": question.user_key,
+        "bearer_sha256": question.bearer_sha256,
     }
-    found = connection.execute(CHANNEL, values).fetchone()
-    if found is None:
-        return NOT_FOUND
-    values["channel"], values["idle_at"] = found
-    if exchange.command is not None:
-        _report(connection, exchange.status, values)
-    return _next(connection, values)
+
+
+class SqliteConnects(SqliteStore[Exchange, Outcome]):
+    @staticmethod
+    def _answer(connection: sqlite3.Connection, exchange: Exchange, /) -> Outcome:
+        values = who(exchange, datetime.now(UTC)) | {
+            "idle": exchange.status is Status.IDLE,
+            "state": store.STATE_AFTER.get(exchange.status),
+            "command": exchange.command.hex if exchange.command else None,
+            "body": exchange.body,
+        }
+        found = connection.execute(CHANNEL, values).fetchone()
+        if found is None:
+            return NOT_FOUND
+        values["channel"], values["idle_at"] = found
+        if exchange.command is not None:
+            _report(connection, exchange.status, values)
+        return _next(connection, values)
 
 
 def _report(connection: sqlite3.Connection, status: Status, values: dict[str, Any]) -> None:

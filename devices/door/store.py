@@ -7,12 +7,16 @@ is offered again until it has a result.  One whose payload is gone (a restore in
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
+from devices.door.sync import Sync, Synced
 from devices.models import Command
 from devices.protocol.result import Status
 from epmm import options
+
+Q_contra = TypeVar("Q_contra", contravariant=True)
+A = TypeVar("A")
 
 # After a NotNow the device comes back by itself, unless something else followed: then a push must bring it back, after
 # a pause that grows (protocol reference, 4.6).  Seconds.
@@ -58,26 +62,46 @@ NOT_FOUND: Final = Outcome(found=False)
 NOTHING_TO_DO: Final = Outcome(found=True)
 
 
-class Store(Protocol):
+class Question(Protocol):
+    """Whatever a device wants to know: who asks, and what it reports."""
+
+    sha256: bytes
+    device_key: str
+    user_key: str
+    bearer_sha256: bytes | None
+    body: bytes
+
+
+class Store(Protocol[Q_contra, A]):
     async def open(self) -> None:
-        """Start.  A database that is not there yet is no failure: it is asked again with each connect."""
+        """Start.  A database that is not there yet is no failure: it is asked again with each question."""
 
     async def close(self) -> None:
         """Finish what was begun."""
 
-    def ask(self, exchange: Exchange, done: Callable[[Outcome | Exception], object]) -> None:
+    def ask(self, question: Q_contra, done: Callable[[A | Exception], object]) -> None:
         """Call `done` once, after the commit or with why there was none: StoreUnavailable, or a fault."""
 
-    async def connect(self, exchange: Exchange) -> Outcome:
+    async def connect(self, question: Q_contra) -> A:
         """Returns after the commit.  Raises StoreUnavailable."""
 
 
-def store_for(database: Mapping[str, Any]) -> Store:
-    """The store for an entry of Django's DATABASES."""
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Each has a connection of its own: no connect waits for what declarations wait for."""
+
+    connects: Store[Exchange, Outcome]
+    syncs: Store[Sync, Synced]
+
+
+def stores_for(database: Mapping[str, Any]) -> Stores:
+    """The stores for an entry of Django's DATABASES."""
     if database["ENGINE"].endswith("sqlite3"):
-        from devices.door.sqlite import SqliteStore  # each needs a driver, and one process needs one of them
+        from devices.door.sqlite import SqliteConnects  # each needs a driver, and one process needs one of them
+        from devices.door.sqlite_syncs import SqliteSyncs
 
-        return SqliteStore(str(database["NAME"]))
-    from devices.door.postgresql import PostgresStore
+        return Stores(SqliteConnects(str(database["NAME"])), SqliteSyncs(str(database["NAME"])))
+    from devices.door.postgresql import PostgresConnects
+    from devices.door.postgresql_syncs import PostgresSyncs
 
-    return PostgresStore(database)
+    return Stores(PostgresConnects(database), PostgresSyncs(database))

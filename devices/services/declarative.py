@@ -4,7 +4,7 @@ Everything between two manifests comes from the set that the first one listed (p
 that was changed meanwhile is served as it was, and the change is announced afterwards.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.db import transaction
@@ -22,6 +22,7 @@ from devices.models import (
     Manifest,
     os_version_number,
 )
+from devices.models.declaration import OFFER_STANDS
 from devices.protocol.commands import DeclarativeManagement, Platform
 from devices.protocol.declarations import DeclarationKind
 from devices.protocol.declarations.reach import EITHER, At, Facts, why_unreachable
@@ -29,7 +30,6 @@ from devices.protocol.declarative.manifest import Item, render_manifest, render_
 from devices.services import declaration_sets
 
 PROTOCOL: Final = Facts(ios=At("15.0"), macos=At("13.0"), visionos=At("1.1"), channels=EITHER)
-OFFER_STANDS: Final = timedelta(minutes=2)
 CHUNK: Final = 200
 CHUNKS_AT_ONCE: Final = 25
 

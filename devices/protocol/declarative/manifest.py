@@ -62,6 +62,11 @@ def render_manifest(items: Iterable[Item], *, token: str) -> bytes:
     return canonical({"Declarations": lists, "DeclarationsToken": token})
 
 
+def read_items(stored: str) -> list[Item]:
+    """As a Manifest holds them: JSON, a list of three texts for each."""
+    return [Item(*item) for item in json.loads(stored)]
+
+
 def canonical(value: object) -> bytes:
     """One value, one text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

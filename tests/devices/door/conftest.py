@@ -6,7 +6,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from devices.door.app import Door
-from devices.door.store import store_for
+from devices.door.store import stores_for
 from epmm.batching import BatchingStore
 from tests.devices.door.fakes import PROXY, Batches, FakeDevice, RecordingHandlers, Site
 
@@ -24,7 +24,7 @@ def site(
     """A door on the test database, whichever that is, behind a proxy that it trusts."""
     settings.TRUSTED_PROXIES = [PROXY]
     handlers = RecordingHandlers()
-    door = Door(handlers=handlers, store=store_for(connection.settings_dict))
+    door = Door(handlers=handlers, stores=stores_for(connection.settings_dict))
     runner.run(door.open())
     yield Site(runner, door, handlers, is_direct=request.param)
     runner.run(door.close())
@@ -37,7 +37,7 @@ def device(site: Site) -> FakeDevice:
 
 @pytest.fixture
 def store(transactional_db: None) -> Iterator[Batches]:
-    store = store_for(connection.settings_dict)
+    store = stores_for(connection.settings_dict).connects
     assert isinstance(store, BatchingStore)
     with Batches(store) as batches:
         yield batches

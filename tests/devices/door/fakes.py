@@ -5,7 +5,7 @@ import base64
 import hashlib
 import plistlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from devices.door.app import PATHS, Door
 from devices.door.exchange import PLIST, Answer, DeviceRequest
-from devices.door.store import Exchange, Outcome
+from devices.door.store import Exchange, Outcome, Store, Stores
+from devices.door.sync import NOT_SYNCED, Sync, Synced
 from devices.models import Channel, Command, Enrollment, Identity, Payload
 from devices.protocol.result import Status
 from devices.protocol.stamp import NOBODY
@@ -66,6 +67,24 @@ class Batches:
                 raise answer
             outcomes.append(answer)
         return outcomes
+
+
+class NoSyncs:
+    """Leaves everything about declarations to the handlers."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def ask(self, _question: Sync, done: Callable[[Synced | Exception], object]) -> None:
+        done(NOT_SYNCED)
+
+    async def connect(self, _question: Sync) -> Synced:
+        return NOT_SYNCED
+
+
+def only(connects: Store[Exchange, Outcome]) -> Stores:
+    return Stores(connects, NoSyncs())
 
 
 class RecordingHandlers:

@@ -67,7 +67,7 @@ def test_a_device_that_prefers_xml_is_let_go_in_xml(device: FakeDevice) -> None:
 
 def test_an_answer_passes_as_it_is(device: FakeDevice) -> None:
     device.site.handlers.answer = Answer(body=b'{"SyncTokens":{}}', content_type=JSON)
-    reply = device.send({"MessageType": "DeclarativeManagement"}, path="/mdm/checkin")
+    reply = device.send({"MessageType": "DeclarativeManagement", "Endpoint": "tokens"}, path="/mdm/checkin")
 
     assert (reply.status, reply.body, reply.headers["content-type"]) == (200, b'{"SyncTokens":{}}', JSON)
 

@@ -16,7 +16,7 @@ from devices.door.exchange import Answer, DeviceRequest
 from devices.door.store import NOT_FOUND, Exchange, Outcome
 from devices.errors import DeviceRefused
 from epmm.wire.x509 import sha256
-from tests.devices.door.fakes import PROXY, RecordingHandlers
+from tests.devices.door.fakes import PROXY, RecordingHandlers, only
 
 IDLE = b"<plist><dict><key>UDID</key><string>x</string><key>Status</key><string>Idle</string></dict></plist>"
 LIMIT = 16 << 20
@@ -95,7 +95,7 @@ def play(
 ) -> list[Call]:
     async def played() -> list[Call]:
         store = PatientStore()
-        door = Door(handlers=handlers or RecordingHandlers(), store=store, limits=limits)
+        door = Door(handlers=handlers or RecordingHandlers(), stores=only(store), limits=limits)
         if not wait:
             store.go.set()
         tasks = [asyncio.create_task(call.made_to(door)) for call in calls]
@@ -138,7 +138,7 @@ def test_what_comes_too_slowly_is_given_up(pieces: list[bytes]) -> None:
 
 def test_a_server_that_ends_the_request_is_not_taken_for_a_slow_body() -> None:
     async def played() -> Call:
-        door = Door(handlers=RecordingHandlers(), store=PatientStore())
+        door = Door(handlers=RecordingHandlers(), stores=only(PatientStore()))
         call = Call([IDLE], then="wait")
         serving = asyncio.create_task(call.made_to(door))
         await asyncio.sleep(0.01)
@@ -186,7 +186,7 @@ def test_places_are_given_back() -> None:
     async def played() -> list[int]:
         store = PatientStore()
         store.go.set()
-        door = Door(handlers=RecordingHandlers(), store=store, limits=limits)
+        door = Door(handlers=RecordingHandlers(), stores=only(store), limits=limits)
         calls = [Call(padded(100_000)), Call([b"x" * 100_000], then="hang up"), Call([b"<no"]), Call(padded(100_000))]
         done = [await call.made_to(door) for call in calls]
         await door.close()
@@ -210,7 +210,7 @@ def test_check_ins_that_hang_are_few_and_leave_the_connects_alone() -> None:
         store = PatientStore()
         store.go.set()
         limits = Limits(requests=1, check_ins=2, check_in_seconds=0.1)
-        door = Door(handlers=Hanging(), store=store, limits=limits)
+        door = Door(handlers=Hanging(), stores=only(store), limits=limits)
         hanging = [asyncio.create_task(Call([CHECK_IN]).made_to(door)) for _ in range(3)]
         await asyncio.sleep(0.02)
         connect = await Call([IDLE]).made_to(door)
@@ -251,7 +251,7 @@ def test_strangers_that_hang_leave_the_check_ins_of_who_is_known_alone(body: byt
 
     async def played() -> list[int]:
         handlers = Slow()
-        door = Door(handlers=handlers, store=Strange(), limits=Limits(strangers=2, check_ins=1))
+        door = Door(handlers=handlers, stores=only(Strange()), limits=Limits(strangers=2, check_ins=1))
         first = await call(CHECK_IN, b"known").made_to(door)
         hanging = [asyncio.create_task(call(body, b"stranger").made_to(door)) for _ in range(2)]
         await asyncio.sleep(0.02)
@@ -271,7 +271,7 @@ def test_who_is_remembered_as_known_is_remembered_within_bounds(monkeypatch: pyt
     handlers = RecordingHandlers()
 
     async def played() -> None:
-        door = Door(handlers=handlers, store=PatientStore())
+        door = Door(handlers=handlers, stores=only(PatientStore()))
         for name in (b"one", b"two", b"one", b"three", b"one"):
             call = Call([CHECK_IN])
             call.headers = [(b"client-cert", b":%b:" % base64.b64encode(name))]

@@ -28,7 +28,7 @@ from epmm.batching import StoreUnavailable
 from epmm.wire.errors import WireError
 from epmm.wire.plist import dump
 from tests import pki
-from tests.devices.door.fakes import LAPTOP, PROXY, Direct
+from tests.devices.door.fakes import LAPTOP, PROXY, Direct, only
 from tests.mutations import mutated
 from tests.recorded import VECTORS
 
@@ -149,7 +149,7 @@ def test_no_input_gets_a_401(data: st.DataObject) -> None:
         "client": client,
     }
     refusal, outcome = data.draw(st.sampled_from([None, *REFUSALS])), data.draw(st.sampled_from(OUTCOMES))
-    door = Door(handlers=DecodingHandlers(refusal), store=FixedStore(outcome))
+    door = Door(handlers=DecodingHandlers(refusal), stores=only(FixedStore(outcome)))
 
     status = status_of(door, scope, body)
     assert status in {200, *STATUS.values()} | ({500} if isinstance(refusal, KeyError) else set())
@@ -159,7 +159,7 @@ def test_no_input_gets_a_401(data: st.DataObject) -> None:
 @pytest.mark.parametrize("message_type", PARSERS)
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: type(refusal).__name__)
 def test_no_message_gets_a_401(message_type: str, refusal: Exception) -> None:
-    body = dump({"MessageType": message_type, "UDID": "x"})
+    body = dump({"MessageType": message_type, "UDID": "x", "Endpoint": "tokens"})
     scope = {
         "type": "http",
         "method": "PUT",
@@ -168,7 +168,7 @@ def test_no_message_gets_a_401(message_type: str, refusal: Exception) -> None:
         "client": (LAPTOP, 1),
     }
 
-    assert status_of(Door(handlers=DecodingHandlers(refusal), store=FixedStore(NOT_FOUND)), scope, body) != 401
+    assert status_of(Door(handlers=DecodingHandlers(refusal), stores=only(FixedStore(NOT_FOUND))), scope, body) != 401
 
 
 def test_the_table_has_none() -> None:

@@ -12,7 +12,7 @@ from django.db import connection
 from psycopg import pq
 
 from devices.door import postgresql
-from devices.door.postgresql import PostgresStore
+from devices.door.postgresql import PostgresConnects
 from devices.door.store import Exchange, Outcome
 from devices.models import Command, Result
 from enrollment.checkin import CheckinHandlers
@@ -34,7 +34,7 @@ def somebody() -> psycopg.Connection[Any]:
 @pytest.fixture
 def elsewhere(transactional_db: None) -> Iterator[Batches]:
     """The store of another gateway."""
-    with Batches(PostgresStore(connection.settings_dict)) as batches:
+    with Batches(PostgresConnects(connection.settings_dict)) as batches:
         yield batches
 
 
@@ -46,7 +46,7 @@ def gateways() -> Iterator[ThreadPoolExecutor]:
 
 
 def pgconn_of(store: Batches) -> pq.abc.PGconn:
-    assert isinstance(store.store, PostgresStore)
+    assert isinstance(store.store, PostgresConnects)
     assert store.store._line.connection is not None
     return store.store._line.connection.pgconn
 
@@ -75,7 +75,7 @@ def allow(monkeypatch: pytest.MonkeyPatch, store: Batches, **timeouts: str) -> N
             assert own in batch
             batch = batch.replace(own, f"'{name}', '{timeout}'".encode())
         monkeypatch.setattr(postgresql, each, Statement.of(batch.decode()))
-    store.store._line.close()  # type: ignore[attr-defined] # a PostgresStore, which prepares it when it connects
+    store.store._line.close()  # type: ignore[attr-defined] # a PostgresConnects, which prepares it when it connects
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_lost_connection_is_an_outage_that_passes(device: FakeDevice) -> None:
 
 
 def test_a_server_that_is_not_there_is_an_outage() -> None:
-    nowhere = PostgresStore({**connection.settings_dict, "HOST": "127.0.0.1", "PORT": "1"})
+    nowhere = PostgresConnects({**connection.settings_dict, "HOST": "127.0.0.1", "PORT": "1"})
 
     with Batches(nowhere) as store, pytest.raises(StoreUnavailable):
         store.commit([Exchange(sha256=b"", device_key="")])
@@ -192,11 +192,11 @@ def test_a_server_that_falls_silent_is_left(
 ) -> None:
     store.commit([idle(device)])
     allow(monkeypatch, store, statement_timeout="0", lock_timeout="0")
-    monkeypatch.setattr(store.store._line, "_seconds", 0.1)  # type: ignore[attr-defined] # a PostgresStore
+    monkeypatch.setattr(store.store._line, "_seconds", 0.1)  # type: ignore[attr-defined] # a PostgresConnects
     with held(device), pytest.raises(StoreUnavailable, match="no answer in time"):
         gateways.submit(store.commit, [idle(device)]).result(60)
 
-    assert store.store._line.connection is None  # type: ignore[attr-defined] # a PostgresStore
+    assert store.store._line.connection is None  # type: ignore[attr-defined] # a PostgresConnects
     monkeypatch.undo()
     assert store.commit([idle(device)]) == [Outcome(found=True)]
 

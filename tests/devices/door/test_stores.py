@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 
 from devices.door import postgresql, sqlite
-from devices.door.postgresql import PostgresStore
-from devices.door.sqlite import SqliteStore
-from devices.door.store import Exchange, Outcome, store_for
+from devices.door.postgresql import PostgresConnects
+from devices.door.sqlite import SqliteConnects
+from devices.door.store import Exchange, Outcome, stores_for
 from devices.models import Command, Result
 from epmm.batching import StoreUnavailable
 from tests.devices.door.fakes import Batches, FakeDevice, Site, acknowledged, idle
@@ -115,7 +115,7 @@ def test_sqlite_prepares_each_statement(statement: str) -> None:
 
 
 def connection_of(store: Batches) -> sqlite3.Connection:
-    assert isinstance(store.store, SqliteStore)
+    assert isinstance(store.store, SqliteConnects)
     assert store.store._connection is not None
     return store.store._connection
 
@@ -157,11 +157,11 @@ def test_a_locked_sqlite_is_an_outage_that_passes(device: FakeDevice, monkeypatc
 
 @on_sqlite
 def test_an_sqlite_file_that_is_gone_does_not_come_back_empty(tmp_path: Path) -> None:
-    with Batches(SqliteStore(str(tmp_path / "gone.sqlite3"))) as store, pytest.raises(StoreUnavailable):
+    with Batches(SqliteConnects(str(tmp_path / "gone.sqlite3"))) as store, pytest.raises(StoreUnavailable):
         store.commit([Exchange(sha256=b"", device_key="")])
     assert not list(tmp_path.iterdir())
 
 
 def test_the_store_follows_the_engine() -> None:
-    assert isinstance(store_for({"ENGINE": "django.db.backends.sqlite3", "NAME": "x"}), SqliteStore)
-    assert isinstance(store_for({"ENGINE": "django.db.backends.postgresql", "NAME": "x"}), PostgresStore)
+    assert isinstance(stores_for({"ENGINE": "django.db.backends.sqlite3", "NAME": "x"}).connects, SqliteConnects)
+    assert isinstance(stores_for({"ENGINE": "django.db.backends.postgresql", "NAME": "x"}).connects, PostgresConnects)

@@ -1,0 +1,85 @@
+"""Declarative management on PostgreSQL: one statement for all devices that ask at the same time."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from psycopg import pq
+
+from devices.door.postgresql import CHANNEL, NOW, WHO, PostgresStore, places, statement, who
+from devices.door.sync import NOT_SYNCED, Endpoint, Sync, Synced
+from devices.models.declaration import OFFER_STANDS
+from epmm.pipeline import Statement
+
+ASKED: Final = {"endpoint": "smallint", "kind": "text", "identifier": "text", "body": "bytea"}
+# A set that somebody is at work on is left to the handlers, who wait for it: here all others would wait, too.
+# Manifests and declarations stand under the hash of what they say, so nothing of them needs to be locked.
+_OWN: Final = f""", own AS (
+    SELECT channel.*, own.token, own.changed_at, own.served_token, CASE channel.endpoint
+        WHEN {Endpoint.DECLARATION} THEN own.served_token
+        WHEN {Endpoint.ITEMS} THEN CASE
+            WHEN own.offered_token <> '' AND own.offered_at > {NOW} - interval '{OFFER_STANDS.total_seconds()} seconds'
+            THEN own.offered_token ELSE own.token END
+        END AS listed
+    FROM channel JOIN devices_declarationset AS own ON own.channel_id = channel.id
+    FOR NO KEY UPDATE OF own SKIP LOCKED
+), known AS (
+    SELECT own.*, manifest.items, declaration.body AS declaration
+    FROM own LEFT JOIN devices_manifest AS manifest ON manifest.token = own.listed LEFT JOIN LATERAL (
+        SELECT content.body FROM jsonb_array_elements(manifest.items) AS item
+        JOIN devices_declarationcontent AS content ON content.server_token = item ->> 2
+        WHERE own.endpoint = {Endpoint.DECLARATION} AND item ->> 0 = own.kind AND item ->> 1 = own.identifier
+    ) AS declaration ON true
+    WHERE CASE own.endpoint
+        WHEN {Endpoint.TOKENS} THEN own.token <> ''
+        WHEN {Endpoint.ITEMS} THEN manifest.items IS NOT NULL
+        WHEN {Endpoint.DECLARATION} THEN declaration.body IS NOT NULL
+        ELSE true END
+), heard AS (
+    UPDATE devices_declarationset AS own SET
+        heard_at = {NOW},
+        offered_at = CASE known.endpoint WHEN {Endpoint.TOKENS} THEN {NOW} ELSE own.offered_at END,
+        offered_token = CASE known.endpoint
+            WHEN {Endpoint.TOKENS} THEN CASE WHEN known.token = known.served_token THEN '' ELSE known.token END
+            WHEN {Endpoint.ITEMS} THEN ''
+            ELSE own.offered_token END,
+        served_token = CASE known.endpoint WHEN {Endpoint.ITEMS} THEN known.listed ELSE own.served_token END
+    FROM known WHERE own.channel_id = known.id AND known.endpoint <> {Endpoint.DECLARATION}
+), reported AS (
+    INSERT INTO devices_statusreport (channel_id, body, received_at, is_read)
+    SELECT known.id, known.body, {NOW}, false FROM known WHERE known.endpoint = {Endpoint.STATUS}
+)
+SELECT place, CASE endpoint WHEN {Endpoint.ITEMS} THEN listed ELSE token END, extract(epoch FROM changed_at)::bigint,
+    CASE endpoint WHEN {Endpoint.ITEMS} THEN items::text END, declaration
+FROM known
+"""  # noqa: S608 -- the numbers of our own enumerations
+SYNC: Final = statement(
+    WHO | ASKED, CHANNEL, _OWN, idle_at="channel.idle_at", reported=", ".join(f"asked.{column}" for column in ASKED)
+)
+
+
+class PostgresSyncs(PostgresStore[Sync, Synced]):
+    columns = WHO | ASKED
+
+    def _statements(self) -> Iterable[tuple[Statement, int]]:
+        return [(SYNC, len(self.columns))]
+
+    def _asked(self, questions: Sequence[Sync], /) -> tuple[Statement, Sequence[Sequence[bytes | None]]]:
+        return SYNC, [
+            *who(questions),
+            [sync.endpoint.to_bytes(2) for sync in questions],
+            [sync.kind.encode() for sync in questions],
+            [sync.identifier.encode() for sync in questions],
+            [sync.body for sync in questions],
+        ]
+
+    def _answered(self, count: int, result: pq.abc.PGresult, /) -> list[Synced]:
+        answers = [NOT_SYNCED] * count
+        for place, (token, changed_at, items, declaration) in places(result):
+            answers[place] = Synced(
+                token=(token or b"").decode(),
+                changed_at=datetime.fromtimestamp(int.from_bytes(changed_at or b""), UTC),
+                items=(items or b"").decode(),
+                declaration=declaration or b"",
+            )
+        return answers
