@@ -41,6 +41,7 @@ def switch_on() -> bytes:
     manifest = declarative.manifest(first)
     told = {"declarations": holders.states(holders.manifest_of(manifest).items), "client-capabilities": CAN}
     declaration_status.accept(first, holders.report({**STATUS, "management": told}, full=True))
+    declaration_status.read_reports()
     models: tuple[Any, ...] = (DeclarationSet, ChannelStatus, DeclarationState, StatusReport)
     for model in models:
         for some in chunks([channel.pk for channel in others]):

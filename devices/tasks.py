@@ -11,6 +11,7 @@ from devices.services import (
     configurations,
     contact,
     declaration_runs,
+    declaration_status,
     declarations,
     declarative,
     departing,
@@ -32,6 +33,12 @@ from epmm import jobs
 @jobs.handles("devices.read_results", outbox=results.waiting)
 def read_results() -> None:
     while results.read_results(results.BATCH) == results.BATCH:
+        pass
+
+
+@jobs.handles("devices.read_status_reports", outbox=declaration_status.waiting)
+def read_status_reports() -> None:
+    while declaration_status.read_reports():
         pass
 
 

@@ -14,7 +14,8 @@ TOUCHED_EVERY: Final = timedelta(days=1)
 class PayloadManager(models.Manager["Payload"]):
     def of(self, rendered: Sequence[bytes]) -> list["Payload"]:
         """A row for each, in their order; most are there already, and then this is one read."""
-        wanted = {_digest(each): each for each in rendered}
+        digests = {each: _digest(each) for each in set(rendered)}  # many get the same
+        wanted = {digest: each for each, digest in digests.items()}
         now = timezone.now()
         fresh = self.filter(digest__in=wanted, used_at__gte=now - TOUCHED_EVERY).defer("rendered")
         found = {row.digest: row for row in fresh}
@@ -27,7 +28,7 @@ class PayloadManager(models.Manager["Payload"]):
         found |= {row.digest: row for row in written}
         for digest, row in found.items():
             row.rendered = wanted[digest]
-        return [found[_digest(each)] for each in rendered]
+        return [found[digests[each]] for each in rendered]
 
 
 class Payload(models.Model):

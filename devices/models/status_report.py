@@ -1,6 +1,9 @@
-from typing import ClassVar, Final
+from collections.abc import Collection
+from typing import ClassVar, Final, Self
 
 from django.db import models
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from devices.models.enrollment import Channel
@@ -8,22 +11,30 @@ from devices.models.enrollment import Channel
 REPORTS_KEPT: Final = 5
 
 
-class StatusReportManager(models.Manager["StatusReport"]):
-    def keep(self, channel: Channel, body: bytes) -> None:
-        """The newest ones of each channel; a device sends a full one every day."""
-        self.create(channel=channel, body=body)
-        newest = self.filter(channel=channel).order_by("-pk").values_list("pk", flat=True)[:REPORTS_KEPT]
-        self.filter(channel=channel, pk__lt=min(newest)).delete()
+class StatusReportQuerySet(models.QuerySet["StatusReport"]):
+    def unread(self) -> Self:
+        return self.filter(is_read=False)
+
+    def forget_old(self, channels: Collection[int]) -> None:
+        """All but the newest ones of each, and never what is unread; a device sends a full one every day."""
+        newest_first = Window(RowNumber(), partition_by="channel", order_by=F("pk").desc())
+        old = self.filter(channel__in=channels).annotate(place=newest_first).filter(place__gt=REPORTS_KEPT)
+        self.filter(pk__in=old.values("pk"), is_read=True).delete()
 
 
 class StatusReport(models.Model):
-    """A declarative status report, as the device sent it."""
+    """A declarative status report, as the device sent it.  Each that is unread is the worker's work."""
 
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="status_reports")
     body = models.BinaryField()
     received_at = models.DateTimeField(default=timezone.now)
+    # For whoever does not know this column: a release that read each report as it came.
+    is_read = models.BooleanField(default=False, db_default=True)
 
-    objects: ClassVar[StatusReportManager] = StatusReportManager()
+    objects: ClassVar = StatusReportQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["id"], condition=Q(is_read=False), name="status_report_unread")]
 
     def __str__(self) -> str:
         return f"status report {self.pk}"

@@ -1,7 +1,8 @@
 """Which declarations each channel is to hold.  Sets are computed here, stored by their token, and announced."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from django.db import transaction
@@ -10,6 +11,7 @@ from django.utils import timezone
 from devices.models import (
     Channel,
     Command,
+    Declaration,
     DeclarationAssignment,
     DeclarationContent,
     DeclarationSet,
@@ -19,10 +21,11 @@ from devices.models import (
 from devices.protocol.commands import DeclarativeManagement
 from devices.protocol.declarations import Capabilities, Holder
 from devices.protocol.declarative.manifest import render_tokens
-from devices.services.declaring import Wanted, wanted
-from devices.services.queue import CommandRefused, queue
+from devices.services.declaring import Wanted, alike, wanted
+from devices.services.queue import queue_where_it_works
 from devices.services.target import target_of
 from epmm import options, settings_store
+from epmm.given import update_each
 
 KEPT: Final = timedelta(days=30)
 TOUCHED_AFTER: Final = timedelta(hours=12)
@@ -74,13 +77,17 @@ def refresh(channels: Sequence[int], *, announce: bool) -> None:
     rows = list(active.select_related("channel__enrollment__device").only(*NEEDED))
     assigned = _assigned(rows)
     organization = settings_store.read(options.ENTERPRISE_NAME)
+    known: dict[Hashable, Wanted] = {}
     found: dict[int, Wanted] = {}
     for row in rows:
-        key = row.channel.enrollment.device_id, row.channel.user_key != ""
-        found[row.pk] = wanted(row.channel, holder_of(row), assigned.get(key, ()), organization=organization)
-    _store(found.values(), {row.served_token for row in rows}, now)
-    changed = [row for row in rows if _differs(row, found[row.pk], now)]
-    DeclarationSet.objects.bulk_update(changed, ["token", "changed_at", "unsupported"])
+        holder = holder_of(row)
+        declared = assigned.get((row.channel.enrollment.device_id, row.channel.user_key != ""), ())
+        same = alike(row.channel, holder, declared)
+        if same not in known:
+            known[same] = wanted(row.channel, holder, declared, organization=organization)
+        found[row.pk] = known[same]
+    _store(known.values(), {row.served_token for row in rows}, now)
+    update_each([row for row in rows if _differs(row, found[row.pk], now)], ["token", "changed_at", "unsupported"])
     behind = {row.pk: row for row in rows if row.token != row.served_token} if announce else {}
     if behind:
         to_tell = DeclarationSet.objects.filter(pk__in=behind).to_tell(now)
@@ -93,12 +100,12 @@ def tell(rows: Iterable[DeclarationSet], now: datetime) -> None:
     on_its_way = Command.objects.open().filter(channel__in=behind, request_type=DeclarativeManagement.request_type)
     for key in set(on_its_way.values_list("channel_id", flat=True)):
         del behind[key]
-    for row in behind.values():
-        tokens = render_tokens(token=row.token, timestamp=row.changed_at)
-        try:
-            queue(row.channel, DeclarativeManagement(tokens=tokens))
-        except CommandRefused:  # the enrollment has ended in between
-            continue
+
+    @cache
+    def command(token: str, changed_at: datetime) -> DeclarativeManagement:
+        return DeclarativeManagement(tokens=render_tokens(token=token, timestamp=changed_at))
+
+    queue_where_it_works([(row.channel, command(row.token, row.changed_at)) for row in behind.values()])
     DeclarationSet.objects.filter(pk__in=behind).update(asked_at=now)
 
 
@@ -108,12 +115,16 @@ def forget_unused(now: datetime) -> None:
     Manifest.objects.filter(used_at__lt=now - KEPT).delete()
 
 
-def _assigned(rows: Sequence[DeclarationSet]) -> Mapping[tuple[int | None, bool], list[DeclarationAssignment]]:
+def _assigned(rows: Sequence[DeclarationSet]) -> Mapping[tuple[int | None, bool], list[Declaration]]:
+    """Each is read once, however many have it."""
     devices = {row.channel.enrollment.device_id for row in rows}
     assignments = DeclarationAssignment.objects.filter(device__in=devices, declaration__removed_at=None)
-    found: dict[tuple[int | None, bool], list[DeclarationAssignment]] = {}
-    for each in assignments.select_related("declaration").defer("declaration__profile").order_by("declaration_id"):
-        found.setdefault((each.device_id, each.for_users), []).append(each)
+    given = list(assignments.order_by("declaration_id").values_list("device_id", "for_users", "declaration_id"))
+    declarations = Declaration.objects.defer("profile").in_bulk({key for _, _, key in given})
+    found: dict[tuple[int | None, bool], list[Declaration]] = {}
+    for device_id, for_users, key in given:
+        if key in declarations:
+            found.setdefault((device_id, for_users), []).append(declarations[key])
     return found
 
 

@@ -1,15 +1,22 @@
-"""Status reports: kept raw, put together by path, and read into the record of the device."""
+"""Status reports: kept raw, put together by path, and read into the record of the device.
 
-from collections.abc import Iterable, Mapping
+What is unread is an outbox, which the worker empties: a device waits for nothing but its report being kept.
+"""
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from django.db import transaction
+from django.db.models.functions import Length
 from django.utils import timezone
 
 from devices.models import (
     Channel,
     ChannelStatus,
+    DeclarationSet,
     DeclarationState,
     Device,
     Enrollment,
@@ -22,8 +29,14 @@ from devices.protocol.declarative.status import State, StateKey, StatusReport, m
 from devices.protocol.reading import Reading
 from devices.protocol.status_items import CAPABILITIES, COLUMNS, personal, read_status
 from devices.services import declaration_sets
+from devices.services.declarative import OFFER_STANDS
+from devices.services.outbox import Outbox, what_was_wrong
 from devices.services.record import Record, save
+from epmm.given import update_each
 
+logger = logging.getLogger(__name__)
+
+BATCH: Final = 200
 NAME: Final = "DeclarativeStatus"
 MOST_BYTES: Final = 4 << 20  # of all that is known of one channel
 _NEEDED: Final = (
@@ -33,67 +46,173 @@ _NEEDED: Final = (
     "last_seen_at",
     *(column for column, _, _ in COLUMNS.values()),
 )
+_OF_SET: Final = (
+    "token",
+    "changed_at",
+    "served_token",
+    "heard_at",
+    "capabilities",
+    "channel__user_key",
+    "channel__enrollment__kind",
+    "channel__enrollment__state",
+    "channel__enrollment__device_id",
+)
+Listed: TypeAlias = Mapping[str, Collection[StateKey]]  # by token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arrived:
+    key: int
+    at: datetime
+    row: DeclarationSet  # of its channel, locked
+    report: StatusReport
+
+    @property
+    def enrollment(self) -> Enrollment:
+        return self.row.channel.enrollment
 
 
 def accept(channel: Channel, raw: bytes) -> None:
-    """Raises WireError for what is no report; that changes nothing."""
-    report = StatusReport.parse(raw)
+    """Keep it for the worker.  Raises WireError for what is no report; that changes nothing."""
+    StatusReport.parse(raw)
     now = timezone.now()
     with transaction.atomic():
-        row = declaration_sets.lock(channel)
-        StoredReport.objects.keep(channel, raw)
-        items = _store(channel, report, now)
-        _store_states(channel, report, row.served_token, now)
-        row.heard_at, row.capabilities = now, items.get(CAPABILITIES) or row.capabilities
-        if report.full and row.token and report.states.keys() == _listed(row.token):
-            # more than what we remember to have served: that may come from a backup
-            row.served_token = row.token
-        row.save(update_fields=["heard_at", "capabilities", "served_token"])
-        _feed(channel, report, items, now)
-        # It may be able to do more or less than was thought, and the set may have changed while it was at work.
-        declaration_sets.refresh([channel.pk], announce=True)
+        DeclarationSet.objects.bulk_create(
+            [DeclarationSet(channel=channel, heard_at=now)],
+            update_conflicts=True,
+            unique_fields=["channel"],
+            update_fields=["heard_at"],
+        )
+        StoredReport.objects.create(channel=channel, body=raw, received_at=now)
 
 
-def _store(channel: Channel, report: StatusReport, now: datetime) -> dict[str, Any]:
-    kind = Kind(channel.enrollment.kind)
-    status, _ = ChannelStatus.objects.get_or_create(channel=channel)
+def waiting() -> bool:
+    return StoredReport.objects.unread().exists()
+
+
+def read_reports(limit: int = BATCH) -> int:
+    """Read the oldest reports that wait, of each channel the first alone; return how many are done with.
+
+    A report stays unread until all that follows from it stands: killed in between, a worker loses nothing.
+    """
+    oldest = StoredReport.objects.unread().order_by("pk").values_list("channel_id", "pk", Length("body"))[:limit]
+    first: dict[int, tuple[int, int]] = {}
+    for channel, key, size in oldest:
+        first.setdefault(channel, (key, size))
+    return OUTBOX.work(dict(first.values()))
+
+
+def _read(keys: Sequence[int]) -> int:
+    """At most one of each channel.  Parsed before anything is locked: on SQLite one lock holds up the door."""
+    found = list(
+        StoredReport.objects.unread()
+        .filter(pk__in=keys)
+        .values_list("pk", "channel_id", "received_at", "body", "channel__declaration_set")
+    )
+    parsed = {channel: (key, at, StatusReport.parse(bytes(body))) for key, channel, at, body, _ in found}
+    without_set = [channel for _, channel, _, _, row in found if row is None]
+    with transaction.atomic():
+        arrived = _lock(parsed, without_set)
+        _take_in(arrived)
+        channels = [each.row.pk for each in arrived]
+        StoredReport.objects.filter(pk__in=[each.key for each in arrived]).update(is_read=True)
+        StoredReport.objects.forget_old(channels)
+        # They may be able to do more or less than was thought, and sets may have changed while they were at work.
+        declaration_sets.refresh(channels, announce=True)
+    return len(arrived)
+
+
+def _lock(parsed: Mapping[int, tuple[int, datetime, StatusReport]], without_set: Sequence[int]) -> list[_Arrived]:
+    """Whoever reads reports of a channel holds its set.  One that is held is left for later: so its reports are read in
+    their order, and each once.
+    """
+    made = [DeclarationSet(channel_id=channel) for channel in without_set]
+    DeclarationSet.objects.bulk_create(made, ignore_conflicts=True)
+    rows = DeclarationSet.objects.select_related("channel__enrollment").only(*_OF_SET).filter(pk__in=parsed)
+    locked = list(rows.select_for_update(skip_locked=True, of=("self",)).order_by("pk"))
+    keys = [parsed[row.pk][0] for row in locked]
+    unread = set(StoredReport.objects.unread().filter(pk__in=keys).values_list("pk", flat=True))
+    return [
+        _Arrived(key=key, at=at, row=row, report=report)
+        for row in locked
+        for key, at, report in [parsed[row.pk]]
+        if key in unread
+    ]
+
+
+def _take_in(arrived: Sequence[_Arrived]) -> None:
+    items = _store(arrived)
+    tokens = {token for each in arrived for token in (each.row.token, each.row.served_token)}
+    manifests = Manifest.objects.filter(pk__in=tokens).values_list("pk", "items")
+    listed = {token: {StateKey(*item) for item in listed} for token, listed in manifests}
+    _store_states(arrived, listed)
+    changed = [each.row for each in arrived if _learns(each, items[each.row.pk], listed)]
+    update_each(changed, ["capabilities", "served_token"])
+    _feed(arrived, items)
+
+
+def _store(arrived: Sequence[_Arrived]) -> dict[int, dict[str, Any]]:
+    """What each channel has told until now, by path."""
+    known = ChannelStatus.objects.in_bulk([each.row.pk for each in arrived])
+    new: list[ChannelStatus] = []
+    same: list[ChannelStatus] = []
+    for each in arrived:
+        status = known.get(each.row.pk) or ChannelStatus(channel_id=each.row.pk)
+        items, errors = _items(status, each), merge_errors(status.errors, each.report)
+        is_same = each.row.pk in known and (items, errors) == (status.items, status.errors)
+        (same if is_same else new).append(status)
+        status.items, status.errors, status.reported_at = items, errors, each.at
+        if each.report.full:
+            status.full_at = each.at
+    ChannelStatus.objects.bulk_create(
+        new,
+        update_conflicts=True,
+        unique_fields=["channel"],
+        update_fields=["items", "errors", "reported_at", "full_at"],
+    )
+    update_each(same, ["reported_at", "full_at"])
+    return {status.pk: status.items for status in (*new, *same)}
+
+
+def _items(status: ChannelStatus, arrived: _Arrived) -> dict[str, Any]:
+    report, kind = arrived.report, Kind(arrived.enrollment.kind)
+    if not report.items and not report.full:
+        return status.items
     merged = merge(status.items, report)
     if len(canonical(merged)) > MOST_BYTES:
         merged = report.items
-    items = {path: value for path, value in merged.items() if not personal(path, kind)}
-    status.items = items
-    status.errors = merge_errors(status.errors, report)
-    status.reported_at = now
-    if report.full:
-        status.full_at = now
-    status.save()
-    return items
+    return {path: value for path, value in merged.items() if not personal(path, kind)}
 
 
-def _store_states(channel: Channel, report: StatusReport, served: str, now: datetime) -> None:
-    if not report.tells_states and not report.full:
-        return
-    rows = {StateKey(row.kind, row.identifier, row.server_token): row for row in _rows(channel)}
-    gone = rows.keys() - report.states.keys()
-    if gone and not report.full:
-        listed = _listed(served)
+def _store_states(arrived: Sequence[_Arrived], listed: Listed) -> None:
+    telling = {each.row.pk: each for each in arrived if each.report.tells_states or each.report.full}
+    known: dict[int, dict[StateKey, tuple[int, State]]] = {channel: {} for channel in telling}
+    columns = ("channel_id", "pk", "kind", "identifier", "server_token", "active", "valid", "reasons")
+    for channel, pk, *key, active, valid, reasons in DeclarationState.objects.filter(channel__in=telling).values_list(
+        *columns
+    ):
+        known[channel][StateKey(*key)] = pk, State(active=active, valid=valid, reasons=reasons)
+    gone = [
+        known[channel][key][0]
+        for channel, each in telling.items()
+        for key in known[channel].keys() - each.report.states.keys()
         # what it does not repeat still stands, unless it is not to hold it any more
-        gone = {key for key in gone if report.removes(key) or key not in listed}
-    DeclarationState.objects.filter(pk__in=[rows[key].pk for key in gone]).delete()
+        if each.report.full or each.report.removes(key) or key not in listed.get(each.row.served_token, ())
+    ]
     news = [
         DeclarationState(
-            channel=channel,
-            kind=key.kind,
-            identifier=key.identifier,
-            server_token=key.server_token,
+            channel_id=channel,
+            **key._asdict(),
             active=state.active,
             valid=state.valid,
             reasons=state.reasons,
-            reported_at=now,
+            reported_at=each.at,
         )
-        for key, state in report.states.items()
-        if key not in rows or _state_of(rows[key]) != state
+        for channel, each in telling.items()
+        for key, state in each.report.states.items()
+        if key not in known[channel] or known[channel][key][1] != state
     ]
+    DeclarationState.objects.filter(pk__in=gone).delete()
     DeclarationState.objects.bulk_create(
         news,
         update_conflicts=True,
@@ -102,34 +221,62 @@ def _store_states(channel: Channel, report: StatusReport, served: str, now: date
     )
 
 
-def _rows(channel: Channel) -> Iterable[DeclarationState]:
-    return DeclarationState.objects.filter(channel=channel)
+def _learns(arrived: _Arrived, items: Mapping[str, Any], listed: Listed) -> bool:
+    """Whether its set says something else now of what it can, or of what it holds."""
+    row, report = arrived.row, arrived.report
+    before = row.capabilities, row.served_token
+    row.capabilities = items.get(CAPABILITIES) or row.capabilities
+    if report.full and row.token and report.states.keys() == listed.get(row.token, set()) and _still_holds(arrived):
+        # more than what we remember to have served: that may come from a backup
+        row.served_token = row.token
+    return before != (row.capabilities, row.served_token)
 
 
-def _state_of(row: DeclarationState) -> State:
-    return State(active=row.active, valid=row.valid, reasons=row.reasons)
+def _still_holds(arrived: _Arrived) -> bool:
+    """Whether nothing but the set of now can have been served since the report came, which was some time ago.
+
+    Nothing at all, if nothing was heard since.  Or nothing else: the set has not changed since, and had not for as long
+    as an offer of another one would have stood.  What remains is told by the full report of the next day.
+    """
+    row = arrived.row
+    is_last_word = row.heard_at is None or row.heard_at <= arrived.at
+    return is_last_word or row.changed_at <= arrived.at - OFFER_STANDS
 
 
-def _listed(token: str) -> set[StateKey]:
-    items = Manifest.objects.filter(pk=token).values_list("items", flat=True).first() or []
-    return {StateKey(*item) for item in items}
-
-
-def _feed(channel: Channel, report: StatusReport, items: Mapping[str, Any], now: datetime) -> None:
+def _feed(arrived: Sequence[_Arrived], items: Mapping[int, Mapping[str, Any]]) -> None:
     """Columns from what was told now: what was told earlier may be older than an answer to a command."""
-    enrollment = channel.enrollment
-    kind = Kind(enrollment.kind)
-    told, known = read_status(report.items, kind), read_status(items, kind)
-    if not (told.fields or told.rest) or enrollment.state != Enrollment.State.ACTIVE:
-        return
-    device = Device.objects.select_for_update().only(*_NEEDED).filter(pk=enrollment.device_id or 0).first()
-    if device is None:
-        return
-    record = Record(device)
-    record.seen(now)
-    if channel.user_key:
-        if record.receive(f"{NAME} {channel.user_key}", now):
-            record.keep_for_user(channel.user_key, NAME, known.fields | known.rest)
-    elif record.receive(NAME, now):
-        record.keep(NAME, record.take(Reading(fields=told.fields, rest=known.rest), enrollment))
-    save([record])
+    told = []
+    for each in arrived:
+        reading = read_status(each.report.items, Kind(each.enrollment.kind))
+        if (reading.fields or reading.rest) and each.enrollment.state == Enrollment.State.ACTIVE:
+            told.append((each, reading))
+    ids = {each.enrollment.device_id or 0 for each, _ in told}
+    devices = Device.objects.select_for_update().only(*_NEEDED).filter(pk__in=ids).order_by("pk")
+    records = {device.pk: Record(device) for device in devices}
+    for each, reading in told:
+        record = records.get(each.enrollment.device_id or 0)
+        if record is not None:
+            _feed_one(record, each, reading, read_status(items[each.row.pk], Kind(each.enrollment.kind)))
+    save(records.values())
+
+
+def _feed_one(record: Record, arrived: _Arrived, told: Reading, known: Reading) -> None:
+    user_key = arrived.row.channel.user_key
+    record.seen(arrived.at)
+    if user_key:
+        if record.receive(f"{NAME} {user_key}", arrived.at):
+            record.keep_for_user(user_key, NAME, known.fields | known.rest)
+    elif record.receive(NAME, arrived.at):
+        record.keep(NAME, record.take(Reading(fields=told.fields, rest=known.rest), arrived.enrollment))
+
+
+def _set_aside(key: int, error: Exception) -> None:
+    """It is kept as it came, and tried no more; the log says so."""
+    row = StoredReport.objects.unread().filter(pk=key)
+    device = row.values_list("channel__enrollment__device_id", flat=True).first()
+    if row.update(is_read=True):
+        about = {"report": key, "device": device}
+        logger.error("a status report cannot be read", extra=about | what_was_wrong(error))
+
+
+OUTBOX: Final = Outbox(read=_read, read_large=lambda key: _read([key]), set_aside=_set_aside)

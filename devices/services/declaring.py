@@ -1,12 +1,12 @@
 """From what is assigned to what one channel is to hold: EPMM's own declarations, and those of administrators."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
-from devices.models import Channel, Declaration, DeclarationAssignment
+from devices.models import Channel, Declaration
 from devices.protocol import declarations, status_items
 from devices.protocol.declarations import (
     DeclarationKind,
@@ -56,12 +56,18 @@ class _Planned:
         return render(kind, identifier=self.identifier, type_=self.type, payload=self.payload)
 
 
-def wanted(channel: Channel, holder: Holder, assigned: Sequence[DeclarationAssignment], *, organization: str) -> Wanted:
+def alike(channel: Channel, holder: Holder, assigned: Sequence[Declaration]) -> Hashable:
+    """Who is the same by this is to hold the same: most of a fleet.  The address of a profile is of one channel."""
+    own_addresses = channel.pk if any(each.profile_sha256 for each in assigned) else None
+    return holder, own_addresses, tuple(each.version for each in assigned)
+
+
+def wanted(channel: Channel, holder: Holder, assigned: Sequence[Declaration], *, organization: str) -> Wanted:
     unsupported: dict[str, str] = {}
     planned: list[_Planned] = []
     for each in assigned:
-        plan = _plan(each.declaration, channel)
-        if sentence := _why_not(plan, holder) or _content_why_not(each.declaration, channel):
+        plan = _plan(each, channel)
+        if sentence := _why_not(plan, holder) or _content_why_not(each, channel):
             unsupported[plan.identifier] = sentence
         else:
             planned.append(plan)

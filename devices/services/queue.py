@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -52,6 +53,24 @@ def queue_all(orders: Sequence[tuple[Channel, Request]], *, is_routine: bool = F
     )
     _tell(queued)
     return queued
+
+
+@transaction.atomic
+def queue_where_it_works(orders: Sequence[tuple[Channel, Request]]) -> list[Command]:
+    """As `queue` for each, in a few statements: whoever has ended meanwhile, or cannot, is left out.
+
+    Not for commands after which a device is gone, which its record tells of.
+    """
+    locked = Enrollment.objects.standing().select_for_update(no_key=True).order_by("pk")
+    standing = set(locked.filter(pk__in={channel.enrollment_id for channel, _ in orders}).values_list("pk", flat=True))
+    why_not = cache(commands.why_not)  # most of them are alike
+    return queue_all(
+        [
+            (channel, request)
+            for channel, request in orders
+            if channel.enrollment_id in standing and why_not(request, target_of(channel)) is None
+        ]
+    )
 
 
 def ask(

@@ -1,12 +1,10 @@
 """Reading what devices answered: results not yet digested are an outbox, and this empties it."""
 
 import logging
-import traceback
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
@@ -18,6 +16,7 @@ from devices.protocol.commands import answers_with_secret
 from devices.protocol.installed import Profile
 from devices.protocol.reading import Reading
 from devices.services import configuration_answers, configuration_drift, departure, inventory, secrets
+from devices.services.outbox import Outbox, what_was_wrong
 from epmm import request_id
 from epmm.given import NAME, Given
 from epmm.logging import inform
@@ -25,9 +24,6 @@ from epmm.logging import inform
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 200
-TOGETHER: Final = 50
-LARGE: Final = 64 << 10  # bytes
-GIVE_UP: Final = 5  # failures of one result while the database serves others
 
 # What an answer's effects need of it and of the tables that lead to it: not the secrets, which would be decrypted.
 _NEEDED: Final = (
@@ -47,7 +43,6 @@ _NEEDED: Final = (
     "channel__enrollment__device_id",
 )
 _NOTHING: Final[Mapping[int, Reading | None]] = {}
-_failures: Final[Counter[int]] = Counter()
 
 
 def waiting() -> bool:
@@ -61,36 +56,18 @@ def read_results(limit: int = BATCH) -> int:
     large one.  A result stays until it is read: killed in between, a worker loses nothing.
     """
     sizes = dict(Result.objects.order_by("pk").values_list("pk", Length("body"))[:limit])
-    small = [result_id for result_id, size in sizes.items() if size <= LARGE]
-    done = 0
-    for start in range(0, len(small), TOGETHER):
-        together = small[start : start + TOGETHER]
-        try:
-            done += _read(together)
-        except Exception:  # noqa: BLE001 - which of them it was, and what of it, shows when each is read alone
-            done += _read_one_by_one(together)
-    return done + _read_one_by_one([result_id for result_id, size in sizes.items() if size > LARGE], are_large=True)
-
-
-def _read_one_by_one(ids: Sequence[int], *, are_large: bool = False) -> int:
-    done = 0
-    for result_id in ids:
-        try:
-            done += _read([result_id], _read_ahead(result_id) if are_large else _NOTHING)
-        except (OperationalError, InterfaceError, InternalError) as error:  # the last one: it was idle for too long
-            if _is_the_databases(error):
-                raise
-            done += _give_up_at_last(result_id, error)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one answer must not stop the others
-            done += _set_aside(result_id, error)
-        else:
-            _failures.pop(result_id, None)
-    return done
+    return OUTBOX.work(sizes)
 
 
 def read_result(result_id: int) -> bool:
     """False when another worker holds it or has read it."""
     return _read([result_id]) == 1
+
+
+def _read_large(result_id: int) -> int:
+    """Read before anything is locked for it: on SQLite one lock holds up the door."""
+    result = _needed().filter(pk=result_id).first()
+    return _read([result_id], {result_id: _reading(result)} if result is not None and _stands(result) else _NOTHING)
 
 
 @transaction.atomic
@@ -119,11 +96,6 @@ def _keep_secrets(results: Sequence[Result], read: Mapping[Result, Reading | Non
             reading = read[result] if result in read else _reading(result)
             if reading is not None:
                 secrets.keep(result.channel.enrollment, reading.secrets, result.received_at)
-
-
-def _read_ahead(result_id: int) -> dict[int, Reading | None]:
-    """Before anything is locked for a large answer: on SQLite one lock holds up the door."""
-    return {result.pk: _reading(result) for result in _needed().filter(pk=result_id) if _stands(result)}
 
 
 def _needed() -> QuerySet[Result]:
@@ -185,37 +157,20 @@ def _kept_body(result: Result) -> bytes | None:
     return None if answers_with_secret(result.request_type) else bytes(result.body)
 
 
-def _is_the_databases(error: Exception) -> bool:
-    """Whether it serves nobody at the moment: away, or SQLite's one lock held by somebody else for long."""
-    return "locked" in str(error) or connection.connection is None or not connection.is_usable()
-
-
-def _give_up_at_last(result_id: int, error: Exception) -> int:
-    """A failure of the database passes; one that meets the same result again and again does not."""
-    _failures[result_id] += 1
-    return _set_aside(result_id, error) if _failures[result_id] >= GIVE_UP else 0
-
-
-def _set_aside(result_id: int, error: Exception) -> int:
-    """Archive an answer that cannot be read, so that it is tried no more; the log and the record say so.
-
-    The message of the exception may quote the answer: its type must do.
-    """
+def _set_aside(result_id: int, error: Exception) -> None:
+    """Archive an answer that cannot be read, so that it is tried no more; the log and the record say so."""
     with transaction.atomic():
         result = _needed().select_for_update(of=("self",)).filter(pk=result_id).first()
         if result is not None:
-            why, where = type(error).__name__, traceback.extract_tb(error.__traceback__)[-1]
-            at = f"{where.filename}:{where.lineno}"
-            logger.error("an answer cannot be read", extra=_about(result) | {"error": why, "at": at})
-            inventory.note_unread(result, why, timezone.now())
+            wrong = what_was_wrong(error)
+            logger.error("an answer cannot be read", extra=_about(result) | wrong)
+            inventory.note_unread(result, wrong["error"], timezone.now())
             if answers_with_secret(result.request_type):
                 unread = {f"{result.request_type} answer, unread": bytes(result.body)}
                 secrets.keep(result.channel.enrollment, unread, result.received_at)
             _archive([result])
             events.commands_finished([result])
             result.delete()
-    _failures.pop(result_id, None)
-    return 1
 
 
 def _about(result: Result) -> dict[str, object]:
@@ -224,3 +179,6 @@ def _about(result: Result) -> dict[str, object]:
         "request_type": result.request_type,
         "device": result.channel.enrollment.device_id,
     }
+
+
+OUTBOX: Final = Outbox(read=_read, read_large=_read_large, set_aside=_set_aside)

@@ -59,6 +59,12 @@ def fetch(channel: Channel, manifest: dict[str, Any]) -> dict[str, dict[str, Any
 
 
 def report(channel: Channel, items: dict[str, Any] | None = None, **keys: Any) -> None:
+    """It comes, and the worker reads it."""
+    send(channel, items, **keys)
+    declaration_status.read_reports()
+
+
+def send(channel: Channel, items: dict[str, Any] | None = None, **keys: Any) -> None:
     declaration_status.accept(channel, json.dumps({"StatusItems": items or {}, "Errors": [], **keys}).encode())
 
 

@@ -60,6 +60,7 @@ def test_the_example_is_put_where_it_belongs(phone: Device) -> None:
     raw = (VECTORS / "examples/ddm-status-report.json").read_bytes()
 
     declaration_status.accept(channel(phone), raw)
+    declaration_status.read_reports()
 
     assert bytes(StatusReport.objects.get().body) == raw
     assert told(phone)["passcode.is-compliant"] is True

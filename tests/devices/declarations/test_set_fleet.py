@@ -1,6 +1,7 @@
 """Declarations of many devices: in pieces, shared, and forgotten."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -8,12 +9,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from devices.models import (
+    Channel,
     Declaration,
     DeclarationContent,
     Device,
     Manifest,
 )
 from devices.services import declaration_sets, declarations, declarative
+from devices.services.declaring import Wanted
 from epmm import settings_store
 from epmm.models import Job
 from tests.devices.declarations.rows import (
@@ -111,6 +114,42 @@ def test_looking_at_many_channels_costs_what_few_do() -> None:
     assert statements([iphone(udid=f"more {number}") for number in range(12)]) == few <= 14
 
 
+def test_telling_many_costs_what_telling_few_does() -> None:
+    def cost(size: int) -> int:
+        devices = [iphone(udid=f"{size} {number}") for number in range(size)]
+        declarations.assign("passcode", devices, actor="anna")
+        told = statements(devices)
+        assert [len(announcements(device)) for device in devices] == [1] * size
+        return told
+
+    put()
+    cost(2)
+
+    assert {cost(3), cost(12)} <= {15, 16}  # what is told names the second, and is written once for each
+
+
+def test_a_declaration_is_rendered_once_for_a_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[int] = []
+    wanted = declaration_sets.wanted
+
+    def noting(channel: Channel, *arguments: Any, **options: Any) -> Wanted:
+        rendered.append(channel.pk)
+        return wanted(channel, *arguments, **options)
+
+    put()
+    devices = fleet(4)
+    other = iphone(udid="other", os_version="17.1", os_version_number=17_001_000)
+    declarations.assign("passcode", devices[1:], actor="anna")
+    monkeypatch.setattr(declaration_sets, "wanted", noting)
+
+    work()
+    declaration_sets.refresh([channel(device).pk for device in (*devices, other)], announce=True)
+
+    assert rendered == [channel(device).pk for device in (devices[1], devices[1], devices[0], devices[1], other)]
+    assert len({set_of(device).token for device in devices[1:]}) == 1
+    assert len({set_of(device).token for device in (devices[0], devices[1], other)}) == 3
+
+
 def test_a_sync_of_one_device_costs_few_statements(phone: Device) -> None:
     put()
     give(phone)
@@ -122,4 +161,4 @@ def test_a_sync_of_one_device_costs_few_statements(phone: Device) -> None:
     with CaptureQueriesContext(connection) as manifest:
         declarative.manifest(asked)
 
-    assert (len(tokens), len(manifest)) == (9, 5)
+    assert (len(tokens), len(manifest)) == (10, 5)

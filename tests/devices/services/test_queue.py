@@ -64,6 +64,18 @@ def test_nothing_is_queued_for_an_enrollment_that_ended_meanwhile() -> None:
         queue.queue(channel, commands.ProfileList())
 
 
+def test_of_many_those_are_left_out_that_ended_meanwhile_or_cannot() -> None:
+    tokens = commands.DeclarativeManagement(tokens=b"{}")
+    good = channel_of(enrolled(udid="good", os_version="18.2"))
+    ended = channel_of(enrolled(udid="ended", os_version="18.2"))
+    old = channel_of(enrolled(udid="old", os_version="14.8"))
+    Enrollment.objects.filter(pk=ended.enrollment_id).update(state=Enrollment.State.ENDED)
+
+    queued = queue.queue_where_it_works([(ended, tokens), (good, tokens), (old, tokens)])
+
+    assert [row.channel for row in queued] == [row.channel for row in Command.objects.all()] == [good]
+
+
 @pytest.mark.parametrize("request_", [commands.DeviceLock(), commands.EraseDevice()])
 def test_what_protects_a_lost_device_goes_first(request_: commands.Request) -> None:
     channel = channel_of(enrolled())
