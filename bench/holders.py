@@ -61,9 +61,9 @@ class Holders:
         new = manifest_of(await ask("declaration-items"))
         for name, server_token in new.items.items() - held.items.items():
             declaration_of(await ask("/".join(("declaration", *name))), name, server_token)
-        self._token[device.number] = self._sets.setdefault(new.token, new).token
         if await ask("status", report_of(new.token, frozenset(new.items.items()))):
             raise DeviceRefused("keeps the declarations it has", "its report was answered with something")
+        self._token[device.number] = self._sets.setdefault(new.token, new).token
 
 
 def message(udid: str, endpoint: str, data: bytes = b"") -> bytes:
