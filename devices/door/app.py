@@ -158,6 +158,8 @@ class Door:
         elif synced.found:
             self._finish(turn, direct, answer_to(sync, synced))
         else:  # the handlers know why, or do it the long way
+            if synced.is_known:
+                self._remember(sync.sha256)
             self._serve_later(turn, direct, self._answer_to(caller, direct.body))
 
     @staticmethod
@@ -234,7 +236,10 @@ class Door:
         if request.certificate_sha256 in self._recognized:
             return
         await self._stranger_threads.run(self._handlers.recognize, request)
-        self._recognized[request.certificate_sha256] = None
+        self._remember(request.certificate_sha256)
+
+    def _remember(self, certificate: bytes) -> None:
+        self._recognized[certificate] = None
         if len(self._recognized) > MOST_RECOGNIZED:
             del self._recognized[next(iter(self._recognized))]
 

@@ -7,7 +7,7 @@ from typing import Final
 from psycopg import pq
 
 from devices.door.postgresql import CHANNEL, NOW, WHO, PostgresStore, places, statement, who
-from devices.door.sync import NOT_SYNCED, Endpoint, Sync, Synced
+from devices.door.sync import LEFT, NOBODYS, Endpoint, Sync, Synced
 from devices.models.declaration import OFFER_STANDS
 from epmm.pipeline import Statement
 
@@ -49,9 +49,10 @@ _OWN: Final = f""", own AS (
     INSERT INTO devices_statusreport (channel_id, body, received_at, is_read)
     SELECT known.id, known.body, {NOW}, false FROM known WHERE known.endpoint = {Endpoint.STATUS}
 )
-SELECT place, CASE endpoint WHEN {Endpoint.ITEMS} THEN listed ELSE token END, extract(epoch FROM changed_at)::bigint,
-    CASE endpoint WHEN {Endpoint.ITEMS} THEN items::text END, declaration
-FROM known
+SELECT channel.place, CASE known.endpoint WHEN {Endpoint.ITEMS} THEN listed ELSE token END,
+    floor(extract(epoch FROM changed_at))::bigint, CASE known.endpoint WHEN {Endpoint.ITEMS} THEN items::text END,
+    declaration
+FROM channel LEFT JOIN known ON known.place = channel.place
 """  # noqa: S608 -- the numbers of our own enumerations
 SYNC: Final = statement(
     WHO | ASKED, CHANNEL, _OWN, idle_at="channel.idle_at", reported=", ".join(f"asked.{column}" for column in ASKED)
@@ -74,12 +75,14 @@ class PostgresSyncs(PostgresStore[Sync, Synced]):
         ]
 
     def _answered(self, count: int, result: pq.abc.PGresult, /) -> list[Synced]:
-        answers = [NOT_SYNCED] * count
+        answers = [NOBODYS] * count
         for place, (token, changed_at, items, declaration) in places(result):
-            answers[place] = Synced(
-                token=(token or b"").decode(),
-                changed_at=datetime.fromtimestamp(int.from_bytes(changed_at or b""), UTC),
-                items=(items or b"").decode(),
-                declaration=declaration or b"",
-            )
+            answers[place] = LEFT
+            if token is not None:
+                answers[place] = Synced(
+                    token=token.decode(),
+                    changed_at=datetime.fromtimestamp(int.from_bytes(changed_at or b""), UTC),
+                    items=(items or b"").decode(),
+                    declaration=declaration or b"",
+                )
         return answers

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from devices.door.sqlite import CHANNEL, SqliteStore, moment, who
-from devices.door.sync import NOT_SYNCED, REPORTED, Endpoint, Sync, Synced
+from devices.door.sync import LEFT, NOBODYS, REPORTED, Endpoint, Sync, Synced
 from devices.models.declaration import OFFER_STANDS
 from devices.protocol.declarative.manifest import read_items
 
@@ -37,10 +37,10 @@ class SqliteSyncs(SqliteStore[Sync, Synced]):
         values = who(sync, now) | {"idle": False, "body": sync.body, "offers_stand": moment(now - OFFER_STANDS)}
         found = connection.execute(CHANNEL, values).fetchone()
         if found is None:
-            return NOT_SYNCED
+            return NOBODYS
         values["channel"], _ = found
         own = connection.execute(OWN, values).fetchone()
-        return NOT_SYNCED if own is None else _answer(connection, sync, values, *own)
+        return LEFT if own is None else _answer(connection, sync, values, *own)
 
 
 def _answer(
@@ -68,7 +68,7 @@ def _answer(
             connection.execute(HEARD, values)
             connection.execute(REPORT, values)
             return REPORTED
-    return NOT_SYNCED
+    return LEFT
 
 
 def _only(connection: sqlite3.Connection, statement: str, token: str) -> Any:

@@ -4,7 +4,7 @@ The handlers do the same the long way, for whatever is not found here (protocol 
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final, Self
 
@@ -16,6 +16,7 @@ from devices.protocol.declarative.status import StatusReport
 from devices.protocol.toplevel import TopLevel
 from epmm.wire.plist import load_dict
 
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
 MESSAGE_TYPE: Final = "DeclarativeManagement"
 
 
@@ -64,13 +65,15 @@ class Synced:
     """What is not asked for is empty."""
 
     found: bool = True
+    is_known: bool = True  # who asks
     token: str = ""  # of the set that the device is to hold, or of the one whose items these are
-    changed_at: datetime = datetime.min  # when that came to be
+    changed_at: datetime = EPOCH  # when that came to be
     items: str = field(default="", repr=False)  # JSON, as the Manifest holds it
     declaration: bytes = field(default=b"", repr=False)
 
 
-NOT_SYNCED: Final = Synced(found=False)
+NOBODYS: Final = Synced(found=False, is_known=False)
+LEFT: Final = Synced(found=False)  # to the handlers
 REPORTED: Final = Synced()
 _ENDPOINTS: Final = {
     declarative.TOKENS: Endpoint.TOKENS,

@@ -18,7 +18,7 @@ from django.utils import timezone
 from devices.door.app import PATHS, Door
 from devices.door.exchange import PLIST, Answer, DeviceRequest
 from devices.door.store import Exchange, Outcome, Store, Stores
-from devices.door.sync import NOT_SYNCED, Sync, Synced
+from devices.door.sync import LEFT, Sync, Synced
 from devices.models import Channel, Command, Enrollment, Identity, Payload
 from devices.protocol.result import Status
 from devices.protocol.stamp import NOBODY
@@ -77,10 +77,10 @@ class NoSyncs:
     async def close(self) -> None: ...
 
     def ask(self, _question: Sync, done: Callable[[Synced | Exception], object]) -> None:
-        done(NOT_SYNCED)
+        done(LEFT)
 
     async def connect(self, _question: Sync) -> Synced:
-        return NOT_SYNCED
+        return LEFT
 
 
 def only(connects: Store[Exchange, Outcome]) -> Stores:
