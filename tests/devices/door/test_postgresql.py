@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from psycopg import pq
 
-from devices.door import postgresql
+from devices.door import postgresql, postgresql_syncs
 from devices.door.postgresql import PostgresConnects
 from devices.door.store import Exchange, Outcome
 from devices.models import Command, Result
@@ -80,7 +80,11 @@ def allow(monkeypatch: pytest.MonkeyPatch, store: Batches, **timeouts: str) -> N
 
 @pytest.mark.parametrize(
     ("statement", "columns"),
-    [(postgresql.IDLE, postgresql.WHO), (postgresql.ANY, postgresql.WHO | postgresql.REPORT)],
+    [
+        (postgresql.IDLE, postgresql.WHO),
+        (postgresql.ANY, postgresql.WHO | postgresql.REPORT),
+        (postgresql_syncs.SYNC, postgresql.WHO | postgresql_syncs.ASKED),
+    ],
 )
 def test_postgresql_prepares_each_statement(statement: Statement, columns: Mapping[str, str]) -> None:
     arrays = ", ".join(f"{kind}[]" for kind in columns.values())

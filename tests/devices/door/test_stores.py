@@ -2,18 +2,21 @@
 
 import asyncio
 import contextlib
+import re
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from django.db import connection
 
-from devices.door import postgresql, sqlite
+from devices.door import postgresql, postgresql_syncs, sqlite, sqlite_syncs
 from devices.door.postgresql import PostgresConnects
 from devices.door.sqlite import SqliteConnects
 from devices.door.store import Exchange, Outcome, stores_for
 from devices.models import Command, Result
 from epmm.batching import StoreUnavailable
+from epmm.pipeline import Statement
 from tests.devices.door.fakes import Batches, FakeDevice, Site, acknowledged, idle
 
 on_sqlite = pytest.mark.service("sqlite")
@@ -90,16 +93,29 @@ def plan_of_next(device: FakeDevice) -> str:
         values = {"channel": device.channel.pk, "command": None, "idle_at": None, "now": None}
         with contextlib.closing(sqlite3.connect(str(connection.settings_dict["NAME"]))) as own:
             return str(own.execute(f"EXPLAIN QUERY PLAN {sqlite.NEXT}", values).fetchall())
+    return plan_on_postgresql(postgresql.IDLE, postgresql.WHO)
+
+
+def plan_on_postgresql(statement: Statement, columns: Mapping[str, str]) -> str:
     with connection.cursor() as cursor:
         for setting in postgresql.SETTINGS.items():
             cursor.execute("SELECT set_config(%s, %s, false)", setting)
-        arrays = ", ".join(f"{kind}[]" for kind in postgresql.WHO.values())
-        cursor.execute(f"PREPARE door ({arrays}) AS {postgresql.IDLE.text.decode()}")
-        cursor.execute("EXPLAIN EXECUTE door (NULL, NULL, NULL, NULL)")
+        arrays = ", ".join(f"{kind}[]" for kind in columns.values())
+        cursor.execute(f"PREPARE door ({arrays}) AS {statement.text.decode()}")
+        cursor.execute(f"EXPLAIN EXECUTE door ({', '.join(['NULL'] * len(columns))})")
         plan = "\n".join(row[0] for row in cursor.fetchall())
     connection.close()
     assert "Seq Scan" not in plan
     return plan
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_declarations_are_looked_up_by_indexes() -> None:
+    plan = plan_on_postgresql(postgresql_syncs.SYNC, postgresql.WHO | postgresql_syncs.ASKED)
+
+    for table in ("declarationset", "manifest", "declarationcontent"):
+        assert re.search(rf"Index Scan using \w+ on devices_{table} ", plan)
 
 
 # --- SQLite -----------------------------------------------------------------------------------------------------------
@@ -107,11 +123,11 @@ def plan_of_next(device: FakeDevice) -> str:
 
 @on_sqlite
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("statement", sqlite.STATEMENTS)
+@pytest.mark.parametrize("statement", [*sqlite.STATEMENTS, *sqlite_syncs.STATEMENTS])
 def test_sqlite_prepares_each_statement(statement: str) -> None:
     with contextlib.closing(sqlite3.connect(str(connection.settings_dict["NAME"]))) as own:
         names = {"now", "idle", "sha256", "device_key", "bearer_sha256", "user_key", "state", "command", "channel"}
-        own.execute(f"EXPLAIN {statement}", dict.fromkeys({*names, "id", "body", "idle_at"}))
+        own.execute(f"EXPLAIN {statement}", dict.fromkeys({*names, "id", "body", "idle_at", "token", "offers_stand"}))
 
 
 def connection_of(store: Batches) -> sqlite3.Connection:
