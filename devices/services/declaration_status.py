@@ -55,6 +55,7 @@ _OF_SET: Final = (
     "channel__user_key",
     "channel__enrollment__kind",
     "channel__enrollment__state",
+    "channel__enrollment__udid",
     "channel__enrollment__device_id",
 )
 Listed: TypeAlias = Mapping[str, Collection[StateKey]]  # by token
