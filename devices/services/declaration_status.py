@@ -111,7 +111,7 @@ def _read(keys: Sequence[int]) -> int:
         .values_list("pk", "channel_id", "received_at", "body", "channel__declaration_set")
     )
     parsed = {channel: (key, at, StatusReport.parse(bytes(body))) for key, channel, at, body, _ in found}
-    without_set = [channel for _, channel, _, _, row in found if row is None]
+    without_set = [channel for _, channel, _, _, row in found if not row]
     with transaction.atomic():
         arrived = _lock(parsed, without_set)
         _take_in(arrived)
@@ -177,9 +177,10 @@ def _store(arrived: Sequence[_Arrived]) -> dict[int, dict[str, Any]]:
 
 def _items(status: ChannelStatus, arrived: _Arrived) -> dict[str, Any]:
     report, kind = arrived.report, Kind(arrived.enrollment.kind)
+    known: dict[str, Any] = status.items
     if not report.items and not report.full:
-        return status.items
-    merged = merge(status.items, report)
+        return known
+    merged = merge(known, report)
     if len(canonical(merged)) > MOST_BYTES:
         merged = report.items
     return {path: value for path, value in merged.items() if not personal(path, kind)}
@@ -276,8 +277,8 @@ def _set_aside(key: int, error: Exception) -> None:
     row = StoredReport.objects.unread().filter(pk=key)
     device = row.values_list("channel__enrollment__device_id", flat=True).first()
     if row.update(is_read=True):
-        about = {"report": key, "device": device}
-        logger.error("a status report cannot be read", extra=about | what_was_wrong(error))
+        about = {"report": key, "device": device, **what_was_wrong(error)}
+        logger.error("a status report cannot be read", extra=about)
 
 
 OUTBOX: Final = Outbox(read=_read, read_large=lambda key: _read([key]), set_aside=_set_aside)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from devices import tasks
 from devices.models import ChannelStatus, DeclarationSet, DeclarationState, Device, Enrollment, StatusReport
 from devices.models.status_report import REPORTS_KEPT
+from devices.protocol.declarative.status import StatusReport as Report
 from devices.services import declaration_sets, declaration_status, declarations, declarative
 from devices.services.outbox import TOGETHER
 from epmm import jobs, settings_store
@@ -252,15 +253,14 @@ def test_reports_are_parsed_before_anything_is_locked(
 ) -> None:
     send(channel(phone), {"filler": "x" * size})
     depths: list[int] = []
-    parse = declaration_status.StatusReport.parse
 
     class Noting:
         @staticmethod
-        def parse(raw: bytes) -> declaration_status.StatusReport:
+        def parse(raw: bytes) -> Report:
             depths.append(len(connection.savepoint_ids))
-            return parse(raw)
+            return Report.parse(raw)
 
-    monkeypatch.setattr(declaration_status, "StatusReport", Noting)
+    monkeypatch.setattr("devices.services.declaration_status.StatusReport", Noting)
 
     assert read_all() == [1]
 
