@@ -98,8 +98,9 @@ def is_all_done(ordered: Ordered) -> bool:
     from devices.models import Broadcast, Command, Result, StatusReport
 
     waiting = Broadcast.objects.filter(pk__in=ordered.broadcasts, queued_at=None)
-    unread = Result.objects.exists() or StatusReport.objects.unread().exists()
-    return not (Command.objects.open().exists() or unread or waiting.exists())
+    # in the order in which an answer passes the tables
+    left = (Command.objects.open(), Result.objects.all(), StatusReport.objects.unread(), waiting)
+    return not any(rows.exists() for rows in left)
 
 
 def what_is_left(ordered: Ordered) -> str:

@@ -26,6 +26,7 @@ from devices.models import StatusReport as StoredReport
 from devices.protocol.commands import Kind
 from devices.protocol.declarative.manifest import canonical
 from devices.protocol.declarative.status import State, StateKey, StatusReport, merge, merge_errors
+from devices.protocol.inventory import DEVICE_INFORMATION, SECURITY_INFO
 from devices.protocol.reading import Reading
 from devices.protocol.status_items import CAPABILITIES, COLUMNS, personal, read_status
 from devices.services import declaration_sets
@@ -58,6 +59,11 @@ _OF_SET: Final = (
     "channel__enrollment__udid",
     "channel__enrollment__device_id",
 )
+# What answers to commands tell, too: they wait in an outbox of their own.
+_ALSO_ANSWERED: Final = {
+    "DeviceInformation": {column for column, _ in DEVICE_INFORMATION.values()},
+    "SecurityInfo": {column for column, _ in SECURITY_INFO.values()},
+}
 Listed: TypeAlias = Mapping[str, Collection[StateKey]]  # by token
 
 
@@ -269,7 +275,16 @@ def _feed_one(record: Record, arrived: _Arrived, told: Reading, known: Reading) 
         if record.receive(f"{NAME} {user_key}", arrived.at):
             record.keep_for_user(user_key, NAME, known.fields | known.rest)
     elif record.receive(NAME, arrived.at):
-        record.keep(NAME, record.take(Reading(fields=told.fields, rest=known.rest), arrived.enrollment))
+        fields = {column: value for column, value in told.fields.items() if not _is_outdated(column, record, arrived)}
+        record.keep(NAME, record.take(Reading(fields=fields, rest=known.rest), arrived.enrollment))
+
+
+def _is_outdated(column: str, record: Record, arrived: _Arrived) -> bool:
+    """A command was answered after the report came, and that answer was read before it."""
+    return any(
+        column in columns and record.has_newer(request_type, arrived.at)
+        for request_type, columns in _ALSO_ANSWERED.items()
+    )
 
 
 def _set_aside(key: int, error: Exception) -> None:

@@ -12,10 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from devices import tasks
-from devices.models import ChannelStatus, DeclarationSet, DeclarationState, Device, Enrollment, StatusReport
+from devices.models import ChannelStatus, DeclarationSet, DeclarationState, Device, Enrollment, Result, StatusReport
 from devices.models.status_report import REPORTS_KEPT
 from devices.protocol.declarative.status import StatusReport as Report
-from devices.services import declaration_sets, declaration_status, declarations, declarative
+from devices.services import declaration_sets, declaration_status, declarations, declarative, results
 from devices.services.outbox import TOGETHER
 from epmm import jobs, settings_store
 from tests.devices.declarations.rows import (
@@ -30,7 +30,7 @@ from tests.devices.declarations.rows import (
     work,
 )
 from tests.devices.declarations.test_set_changes import states_of
-from tests.devices.services.rows import channel_of, device_of, enrolled, warnings
+from tests.devices.services.rows import channel_of, device_of, enrolled, information, warnings
 
 pytestmark = pytest.mark.django_db
 
@@ -279,6 +279,24 @@ def test_an_enrollment_that_has_ended_since_changes_no_record(phone: Device) -> 
     assert versions([phone]) == ["18.2"]
     assert StatusReport.objects.get().is_read
     assert announcements(phone) == []
+
+
+def test_what_a_command_was_answered_since_stands(phone: Device) -> None:
+    """Answers and reports are read by two threads, so the answer may be read first."""
+    told = {**system("18.3"), "passcode": {"is-present": True}, "softwareupdate": {"install-state": "prepared"}}
+    send(channel(phone), told)
+    information(phone.enrollments.get(), OSVersion="18.4")
+    Result.objects.update(received_at=timezone.now())
+    results.read_results()
+
+    read_all()
+
+    phone.refresh_from_db()
+    assert (phone.os_version, phone.os_version_number) == ("18.4", 18_004_000)
+    assert (phone.passcode_present, phone.os_update_status) == (True, "prepared")
+    send(channel(phone), system("18.5"))
+    read_all()
+    assert versions([phone]) == ["18.5"]
 
 
 def held_by(phone: Device) -> dict[str, dict[str, Any]]:
