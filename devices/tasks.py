@@ -27,6 +27,7 @@ from devices.services import (
     retired_records,
 )
 from devices.services import broadcast as broadcasts
+from devices.services.outbox import TOGETHER
 from epmm import jobs
 
 
@@ -38,7 +39,7 @@ def read_results() -> None:
 
 @jobs.handles("devices.read_status_reports", outbox=declaration_status.waiting)
 def read_status_reports() -> None:
-    while declaration_status.read_reports():
+    while declaration_status.read_reports() >= TOGETHER:  # what trickles in is read together at the next look
         pass
 
 

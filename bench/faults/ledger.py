@@ -95,22 +95,23 @@ def _named(what: str, whom: Sequence[Any]) -> str:
 
 def is_all_done(ordered: Ordered) -> bool:
     """Nothing queued, nothing unread, every broadcast looked at everybody."""
-    from devices.models import Broadcast, Command, Result
+    from devices.models import Broadcast, Command, Result, StatusReport
 
     waiting = Broadcast.objects.filter(pk__in=ordered.broadcasts, queued_at=None)
-    return not (Command.objects.open().exists() or Result.objects.exists() or waiting.exists())
+    # in the order in which an answer passes the tables
+    left = (Command.objects.open(), Result.objects.all(), StatusReport.objects.unread(), waiting)
+    return not any(rows.exists() for rows in left)
 
 
 def what_is_left(ordered: Ordered) -> str:
-    from devices.models import Broadcast, Command, Result
+    from devices.models import Broadcast, Command, Result, StatusReport
 
     waiting = Broadcast.objects.filter(pk__in=ordered.broadcasts, queued_at=None).count()
+    unread = Result.objects.count() + StatusReport.objects.unread().count()
     states = Counter(Command.State(state).label for state in Command.objects.open().values_list("state", flat=True))
     some = ", ".join(str(uuid) for uuid in Command.objects.open().order_by("pk").values_list("uuid", flat=True)[:SHOWN])
     open_ = ", ".join(f"{count} {state}" for state, count in states.items()) or "none"
-    return (
-        f"commands open: {open_} ({some}); answers unread: {Result.objects.count()}; broadcasts unfinished: {waiting}"
-    )
+    return f"commands open: {open_} ({some}); answers unread: {unread}; broadcasts unfinished: {waiting}"
 
 
 def _books() -> Mapping[UUID, list[Kept]]:

@@ -26,6 +26,7 @@ from devices.models import StatusReport as StoredReport
 from devices.protocol.commands import Kind
 from devices.protocol.declarative.manifest import canonical
 from devices.protocol.declarative.status import State, StateKey, StatusReport, merge, merge_errors
+from devices.protocol.inventory import DEVICE_INFORMATION, SECURITY_INFO
 from devices.protocol.reading import Reading
 from devices.protocol.status_items import CAPABILITIES, COLUMNS, personal, read_status
 from devices.services import declaration_sets
@@ -55,8 +56,14 @@ _OF_SET: Final = (
     "channel__user_key",
     "channel__enrollment__kind",
     "channel__enrollment__state",
+    "channel__enrollment__udid",
     "channel__enrollment__device_id",
 )
+# What answers to commands tell, too: they wait in an outbox of their own.
+_ALSO_ANSWERED: Final = {
+    "DeviceInformation": {column for column, _ in DEVICE_INFORMATION.values()},
+    "SecurityInfo": {column for column, _ in SECURITY_INFO.values()},
+}
 Listed: TypeAlias = Mapping[str, Collection[StateKey]]  # by token
 
 
@@ -110,7 +117,7 @@ def _read(keys: Sequence[int]) -> int:
         .values_list("pk", "channel_id", "received_at", "body", "channel__declaration_set")
     )
     parsed = {channel: (key, at, StatusReport.parse(bytes(body))) for key, channel, at, body, _ in found}
-    without_set = [channel for _, channel, _, _, row in found if row is None]
+    without_set = [channel for _, channel, _, _, row in found if not row]
     with transaction.atomic():
         arrived = _lock(parsed, without_set)
         _take_in(arrived)
@@ -176,9 +183,10 @@ def _store(arrived: Sequence[_Arrived]) -> dict[int, dict[str, Any]]:
 
 def _items(status: ChannelStatus, arrived: _Arrived) -> dict[str, Any]:
     report, kind = arrived.report, Kind(arrived.enrollment.kind)
+    known: dict[str, Any] = status.items
     if not report.items and not report.full:
-        return status.items
-    merged = merge(status.items, report)
+        return known
+    merged = merge(known, report)
     if len(canonical(merged)) > MOST_BYTES:
         merged = report.items
     return {path: value for path, value in merged.items() if not personal(path, kind)}
@@ -267,7 +275,16 @@ def _feed_one(record: Record, arrived: _Arrived, told: Reading, known: Reading) 
         if record.receive(f"{NAME} {user_key}", arrived.at):
             record.keep_for_user(user_key, NAME, known.fields | known.rest)
     elif record.receive(NAME, arrived.at):
-        record.keep(NAME, record.take(Reading(fields=told.fields, rest=known.rest), arrived.enrollment))
+        fields = {column: value for column, value in told.fields.items() if not _is_outdated(column, record, arrived)}
+        record.keep(NAME, record.take(Reading(fields=fields, rest=known.rest), arrived.enrollment))
+
+
+def _is_outdated(column: str, record: Record, arrived: _Arrived) -> bool:
+    """A command was answered after the report came, and that answer was read before it."""
+    return any(
+        column in columns and record.has_newer(request_type, arrived.at)
+        for request_type, columns in _ALSO_ANSWERED.items()
+    )
 
 
 def _set_aside(key: int, error: Exception) -> None:
@@ -275,8 +292,8 @@ def _set_aside(key: int, error: Exception) -> None:
     row = StoredReport.objects.unread().filter(pk=key)
     device = row.values_list("channel__enrollment__device_id", flat=True).first()
     if row.update(is_read=True):
-        about = {"report": key, "device": device}
-        logger.error("a status report cannot be read", extra=about | what_was_wrong(error))
+        about = {"report": key, "device": device, **what_was_wrong(error)}
+        logger.error("a status report cannot be read", extra=about)
 
 
 OUTBOX: Final = Outbox(read=_read, read_large=lambda key: _read([key]), set_aside=_set_aside)

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TypeVar
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Model, QuerySet
 from django.utils import timezone
 
-from devices.models import Command, Device, Result, Wake
+from devices.models import Command, Device, Result, StatusReport, Wake
 from epmm import figures
 from epmm.figures import Figure
+
+Row = TypeVar("Row", bound=Model)
 
 
 @figures.source()
@@ -27,17 +30,31 @@ def queue() -> Iterator[Figure]:
 
 @figures.source()
 def results() -> Iterator[Figure]:
-    some = Result.objects.values("received_at")[: figures.MOST]
-    found = some.aggregate(number=Count("*"), oldest=Min("received_at"))
+    number, oldest = _waiting(Result.objects.all())
     yield Figure(
         name="epmm_results_undigested",
         help="Results that the worker has not read; up to 100,000.",
-        value=found["number"],
+        value=number,
     )
     yield Figure(
         name="epmm_results_oldest_seconds",
         help="How long a result has been waiting for the worker.",
-        value=_age(found["oldest"]),
+        value=_age(oldest),
+    )
+
+
+@figures.source()
+def reports() -> Iterator[Figure]:
+    number, oldest = _waiting(StatusReport.objects.unread())
+    yield Figure(
+        name="epmm_reports_unread",
+        help="Status reports that the worker has not read; up to 100,000.",
+        value=number,
+    )
+    yield Figure(
+        name="epmm_reports_oldest_seconds",
+        help="How long a status report has been waiting for the worker.",
+        value=_age(oldest),
     )
 
 
@@ -67,6 +84,12 @@ def devices() -> Iterator[Figure]:
         yield Figure(
             name="epmm_devices", help="Devices by status.", value=count, labels={"status": str(status).lower()}
         )
+
+
+def _waiting(rows: QuerySet[Row]) -> tuple[int, datetime | None]:
+    """How many of what devices said are unread, and when the oldest came."""
+    found = rows.values("received_at")[: figures.MOST].aggregate(number=Count("*"), oldest=Min("received_at"))
+    return found["number"], found["oldest"]
 
 
 def _age(since: datetime | None) -> float:

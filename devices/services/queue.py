@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -63,12 +62,11 @@ def queue_where_it_works(orders: Sequence[tuple[Channel, Request]]) -> list[Comm
     """
     locked = Enrollment.objects.standing().select_for_update(no_key=True).order_by("pk")
     standing = set(locked.filter(pk__in={channel.enrollment_id for channel, _ in orders}).values_list("pk", flat=True))
-    why_not = cache(commands.why_not)  # most of them are alike
     return queue_all(
         [
             (channel, request)
             for channel, request in orders
-            if channel.enrollment_id in standing and why_not(request, target_of(channel)) is None
+            if channel.enrollment_id in standing and commands.why_not(request, target_of(channel)) is None
         ]
     )
 

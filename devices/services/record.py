@@ -34,16 +34,21 @@ class Record:
         """False for an answer older than one already read: two workers may read a device's answers at once.
 
         `about`: what it speaks of alone; it is compared with no answer about anything else.
+        """
+        key = f"{name} {about}".rstrip()
+        if self.has_newer(key, at):
+            return False
+        self._put("received", key, _text(at))
+        self._details["unread"] = {key: why for key, why in self._details.get("unread", {}).items() if key != name}
+        return True
+
+    def has_newer(self, name: str, at: datetime) -> bool:
+        """Whether an answer of that name was read already that came later.
 
         One that lies ahead came while the clock did: nothing of what follows would be read until it is that late.
         """
-        text, latest = _text(at), _text(timezone.now() + CLOCKS_APART)
-        key = f"{name} {about}".rstrip()
-        if text < self._details.get("received", {}).get(key, "") <= latest:
-            return False
-        self._put("received", key, text)
-        self._details["unread"] = {key: why for key, why in self._details.get("unread", {}).items() if key != name}
-        return True
+        latest = _text(timezone.now() + CLOCKS_APART)
+        return bool(_text(at) < self._details.get("received", {}).get(name, "") <= latest)
 
     def take(self, reading: Reading, enrollment: Enrollment) -> dict[str, Any]:
         """Set the columns; return what has none.

@@ -17,8 +17,8 @@ from epmm.figures import Figure
 class Health:
     open_commands: int
     oldest_command_seconds: int
-    unread_results: int
-    oldest_result_seconds: int
+    unread: int
+    oldest_unread_seconds: int
     jobs_overdue: int
     jobs_lag_seconds: int
     is_worker_alive: bool
@@ -27,13 +27,14 @@ class Health:
 
 
 def look() -> Health:
-    values = _values([*device_figures.queue(), *device_figures.results(), *work_figures.jobs()])
+    said = (*device_figures.results(), *device_figures.reports())
+    values = _values([*device_figures.queue(), *said, *work_figures.jobs()])
     row = PushCertificate.objects.defer("private_key", "certificate").first()
     return Health(
         open_commands=int(values["epmm_commands_open"]),
         oldest_command_seconds=int(values["epmm_commands_oldest_seconds"]),
-        unread_results=int(values["epmm_results_undigested"]),
-        oldest_result_seconds=int(values["epmm_results_oldest_seconds"]),
+        unread=int(values["epmm_results_undigested"] + values["epmm_reports_unread"]),
+        oldest_unread_seconds=int(max(values["epmm_results_oldest_seconds"], values["epmm_reports_oldest_seconds"])),
         jobs_overdue=int(values["epmm_jobs_overdue"]),
         jobs_lag_seconds=int(values["epmm_jobs_lag_seconds"]),
         is_worker_alive=health.worker_beats(),

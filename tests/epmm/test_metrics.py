@@ -18,7 +18,7 @@ from prometheus_client import Histogram
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from devices.models import Command, Device, Result, Wake
+from devices.models import Command, Device, Result, StatusReport, Wake
 from devices.protocol.push import Verdict
 from devices.services import figures as device_figures
 from enrollment.services import authorities
@@ -164,6 +164,19 @@ def test_what_the_worker_has_not_read_grows_old(django_assert_num_queries: Djang
     assert 300 <= found["epmm_results_oldest_seconds"] < 320
     result.delete()
     assert set(values(device_figures.results()).values()) == {0}
+
+
+@pytest.mark.django_db
+def test_so_does_a_report(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    channel = rows.channel_of(rows.enrolled())
+    since = timezone.now() - timedelta(minutes=5)
+    for is_read, received_at in ((True, since - timedelta(days=1)), (False, since), (False, timezone.now())):
+        StatusReport.objects.create(channel=channel, body=b"{}", is_read=is_read, received_at=received_at)
+
+    with django_assert_num_queries(1):
+        found = values(device_figures.reports())
+    assert found["epmm_reports_unread"] == 2
+    assert 300 <= found["epmm_reports_oldest_seconds"] < 320
 
 
 def explained(query: str) -> str:

@@ -29,7 +29,8 @@ IN_FLIGHT_SECONDS: Final = 0.02  # an exchange takes a few milliseconds
 LEDGER: Final = """
 import hashlib, json
 from devices.models import *
-unread = Result.objects.count()  # before the archive: the worker moves them there while this reads
+# before the archive: the worker moves answers there while this reads
+unread = Result.objects.count() + StatusReport.objects.unread().count()
 archived = FinishedCommand.objects.order_by("pk")
 print(json.dumps({
     "commands": {str(c.uuid).upper(): c.get_state_display() for c in [*Command.objects.all(), *archived]},

@@ -99,10 +99,12 @@ def test_an_update_is_enforced_and_its_progress_read(house: House, anna: User) -
 
     device.declarations[Channel.DEVICE].changed["softwareupdate.install-state"] = "installing"
     device.report_status()
+    house.work()
     assert record_of(device).os_update_status == "installing"
 
     device.hardware = replace(device.hardware, model=replace(device.hardware.model, os_version="18.3", build="22D63"))
     device.report_status()
+    house.work()
     record = record_of(device)
     assert (record.os_version, record.build_version) == ("18.3", "22D63")
 
@@ -116,10 +118,12 @@ def test_an_app_that_goes_goes_from_the_status(house: House, anna: User) -> None
     assert len(apps()) == 3
     device.declarations[Channel.DEVICE].changed["mdm.app"] = [{"identifier": "com.apple.Pages", "name": "Pages"}]
     device.report_status()
+    house.work()
     assert apps() == ["com.apple.Pages"]
 
     device.declarations[Channel.DEVICE].changed.clear()
     device.report_status(full=True)
+    house.work()
     assert len(apps()) == 3
 
 

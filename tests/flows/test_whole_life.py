@@ -32,6 +32,7 @@ def test_enroll_read_check_out_and_enroll_again(house: House, anna: User, family
     for channel in device.membership.channels:
         for _ in range(2):  # what a device can, it says in its first report
             assert [item.request_type for item in device.connect(channel)] == ["DeclarativeManagement"]
+            house.work()
         assert device.connect(channel) == []
     assert states(device) == [(name, DONE) for name in [*INVENTORY, *["DeclarativeManagement"] * 2]]
     assert record.inventory_at is not None

@@ -278,6 +278,7 @@ def test_a_report_of_an_ended_enrollment_feeds_nothing(phone: Device) -> None:
 
     phone.refresh_from_db()
     assert phone.os_version == "18.2"
+    assert StatusReport.objects.get().is_read
 
 
 def test_an_updated_system_changes_what_is_subscribed() -> None:
@@ -316,6 +317,7 @@ def test_a_report_costs_a_bounded_number_of_statements(phone: Device) -> None:
         settings_store.clear_cache()
         with CaptureQueriesContext(connection) as captured:
             declaration_status.accept(channel_of(phone.enrollments.get()), raw)
+            declaration_status.read_reports()
         return len(captured)
 
     cost(1)

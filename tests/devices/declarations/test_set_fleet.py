@@ -16,7 +16,7 @@ from devices.models import (
     Manifest,
 )
 from devices.services import declaration_sets, declarations, declarative
-from devices.services.declaring import Wanted
+from devices.services.declaring import Wanted, wanted
 from epmm import settings_store
 from epmm.models import Job
 from tests.devices.declarations.rows import (
@@ -130,7 +130,6 @@ def test_telling_many_costs_what_telling_few_does() -> None:
 
 def test_a_declaration_is_rendered_once_for_a_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[int] = []
-    wanted = declaration_sets.wanted
 
     def noting(channel: Channel, *arguments: Any, **options: Any) -> Wanted:
         rendered.append(channel.pk)
@@ -140,7 +139,7 @@ def test_a_declaration_is_rendered_once_for_a_fleet(monkeypatch: pytest.MonkeyPa
     devices = fleet(4)
     other = iphone(udid="other", os_version="17.1", os_version_number=17_001_000)
     declarations.assign("passcode", devices[1:], actor="anna")
-    monkeypatch.setattr(declaration_sets, "wanted", noting)
+    monkeypatch.setattr("devices.services.declaration_sets.wanted", noting)
 
     work()
     declaration_sets.refresh([channel(device).pk for device in (*devices, other)], announce=True)

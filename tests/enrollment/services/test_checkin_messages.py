@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
 from devices.models import Channel, Device, Identity, StatusReport
-from devices.models.status_report import REPORTS_KEPT
 from devices.services import contact
 from enrollment.checkin import CheckinHandlers
 from enrollment.services import checkin
@@ -72,7 +71,8 @@ def test_declarative_management_is_served_by_endpoint(phone: Phone) -> None:
     with pytest.raises(DeclarationGone):
         phone.send("dm-declaration")
     phone.send("dm-status")
-    assert b"StatusItems" in bytes(StatusReport.objects.get().body)
+    report = StatusReport.objects.get()
+    assert (b"StatusItems" in bytes(report.body), report.is_read) == (True, False)
     status = phone.send("dm-declaration", Endpoint="declaration/configuration/epmm.status").body
     assert json.loads(status)["ServerToken"] == items["Declarations"]["Configurations"][0]["ServerToken"]
     for nonsense in ("nonsense", "declaration/secret/epmm.status", "declaration/configuration/"):
@@ -133,15 +133,6 @@ def test_a_message_that_is_refused_is_no_contact(phone: Phone) -> None:
         phone.send("dm-tokens")
 
     assert Channel.objects.get().last_seen_at is None
-
-
-def test_only_the_newest_status_reports_are_kept(phone: Phone) -> None:
-    phone.enroll()
-    for number in range(REPORTS_KEPT + 3):
-        phone.send("dm-status", Data=b'{"number":%d}' % number)
-
-    reports = StatusReport.objects.order_by("pk")
-    assert [json.loads(bytes(report.body))["number"] for report in reports] == [3, 4, 5, 6, 7]
 
 
 def test_explain_tells_the_door_what_to_answer(phone: Phone, anna: User) -> None:

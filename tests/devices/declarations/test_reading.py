@@ -1,0 +1,402 @@
+"""Reports that wait for the worker: kept before the answer, each read once and in order, and none lost."""
+
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from devices import tasks
+from devices.models import ChannelStatus, DeclarationSet, DeclarationState, Device, Enrollment, Result, StatusReport
+from devices.models.status_report import REPORTS_KEPT
+from devices.protocol.declarative.status import StatusReport as Report
+from devices.services import declaration_sets, declaration_status, declarations, declarative, results
+from devices.services.outbox import TOGETHER
+from epmm import jobs, settings_store
+from tests.devices.declarations.rows import (
+    PASSCODE,
+    announcements,
+    answer_commands,
+    channel,
+    iphone,
+    send,
+    set_of,
+    synchronize,
+    work,
+)
+from tests.devices.declarations.test_set_changes import states_of
+from tests.devices.services.rows import channel_of, device_of, enrolled, information, warnings
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _no_failures_of_other_tests() -> None:
+    declaration_status.OUTBOX.forget()
+
+
+def system(version: str) -> dict[str, Any]:
+    return {"device": {"operating-system": {"version": version}}}
+
+
+def fleet(size: int, name: str = "phone") -> list[Device]:
+    return [iphone(udid=f"{name} {number}", device_name=f"{name} {number}") for number in range(size)]
+
+
+def versions(devices: Sequence[Device]) -> list[str]:
+    return [Device.objects.get(pk=device.pk).os_version for device in devices]
+
+
+def read_all() -> list[int]:
+    """How many each time."""
+    counts = []
+    while done := declaration_status.read_reports():
+        counts.append(done)
+    return counts
+
+
+# --- Kept -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_is_kept_and_nothing_else_happens(phone: Device) -> None:
+    before = timezone.now()
+    send(channel(phone), system("18.3"), FullReport=True)
+
+    row = StatusReport.objects.get()
+    assert (row.is_read, json.loads(bytes(row.body))["StatusItems"]) == (False, system("18.3"))
+    heard = set_of(phone).heard_at
+    assert heard is not None
+    assert heard == row.received_at >= before
+    assert not ChannelStatus.objects.exists()
+    assert versions([phone]) == ["18.2"]
+
+    assert read_all() == [1]
+
+    assert ChannelStatus.objects.get().full_at == row.received_at
+    assert versions([phone]) == ["18.3"]
+    assert not declaration_status.waiting()
+
+
+def test_a_channel_that_was_never_told_anything_may_report() -> None:
+    enrollment = enrolled(os_version="18.2")
+    send(channel_of(enrollment), system("18.3"))
+    assert DeclarationSet.objects.get().heard_at is not None
+    DeclarationSet.objects.all().delete()  # as for one whose system was thought to be too old
+
+    assert read_all() == [1]
+
+    assert device_of(enrollment).os_version == "18.3"
+    assert DeclarationSet.objects.get().token != ""
+
+
+def test_what_a_release_without_an_outbox_writes_has_been_read(phone: Device) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO devices_statusreport (channel_id, body, received_at) VALUES (%s, %s, %s)",
+            [channel(phone).pk, b"{}", timezone.now()],
+        )
+
+    assert StatusReport.objects.get().is_read
+    assert not declaration_status.waiting()
+
+
+# --- In order, and once -----------------------------------------------------------------------------------------------
+
+
+def test_reports_of_one_channel_are_read_in_their_order_one_at_a_time(phone: Device) -> None:
+    other = iphone(udid="other")
+    for version in ("18.3", "18.4", "18.5"):
+        send(channel(phone), system(version))
+    send(channel(other), system("17.7"))
+
+    assert declaration_status.read_reports() == 2
+    assert versions([phone, other]) == ["18.3", "17.7"]
+
+    assert read_all() == [1, 1]
+    assert versions([phone]) == ["18.5"]
+
+
+def test_the_two_channels_of_a_mac_in_one_batch(mac: Device) -> None:
+    send(channel(mac), system("15.3"))
+    send(channel(mac, "user"), system("9.9"))
+
+    assert read_all() == [2]
+
+    mac.refresh_from_db()
+    assert mac.os_version == "15.3"
+    assert mac.details["users"]["user"]["DeclarativeStatus"]["os_version"] == "9.9"
+
+
+def test_what_another_worker_has_read_meanwhile_is_left_alone(phone: Device, caplog: pytest.LogCaptureFixture) -> None:
+    send(channel(phone), system("18.3"))
+    key = StatusReport.objects.get().pk
+    read_all()
+    Device.objects.update(os_version="18.4")
+
+    assert declaration_status._read([key]) == 0
+    declaration_status._set_aside(key, ValueError())
+
+    assert versions([phone]) == ["18.4"]
+    assert warnings(caplog) == []
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_workers_do_not_wait_for_each_other_and_overtake_nobody(phone: Device) -> None:
+    other = iphone(udid="other")
+    for version in ("18.3", "18.4"):
+        send(channel(phone), system(version))
+    send(channel(other), system("17.7"))
+
+    with ThreadPoolExecutor(1) as another, transaction.atomic():
+        DeclarationSet.objects.select_for_update().get(pk=channel(phone).pk)
+        done = another.submit(_in_a_thread, declaration_status.read_reports).result(timeout=10)
+
+    assert (done, versions([phone, other])) == (1, ["18.2", "17.7"])
+    assert read_all() == [1, 1]
+    assert versions([phone]) == ["18.4"]
+
+
+def _in_a_thread(work: Callable[[], int]) -> int:
+    try:
+        return work()
+    finally:
+        connection.close()
+
+
+def test_the_worker_empties_the_outbox() -> None:
+    devices = fleet(3)
+    for device in devices * 2:
+        send(channel(device), system("18.3"))
+    assert jobs.OUTBOXES["devices.read_status_reports"]()
+
+    tasks.read_status_reports()
+    assert StatusReport.objects.unread().count() == 3  # a few are left to be read with what comes in a moment
+    tasks.read_status_reports()
+
+    assert not jobs.OUTBOXES["devices.read_status_reports"]()
+
+
+# --- What goes wrong --------------------------------------------------------------------------------------------------
+
+
+def test_one_that_cannot_be_read_is_set_aside_and_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    devices = fleet(3)
+    for device in devices:
+        send(channel(device), system("18.3"))
+    broken = StatusReport.objects.order_by("pk")[1]
+    StatusReport.objects.filter(pk=broken.pk).update(body=b'{"StatusItems": "secret"}')
+
+    assert read_all() == [3]
+
+    assert versions(devices) == ["18.3", "18.2", "18.3"]
+    assert not declaration_status.waiting()
+    (line,) = warnings(caplog)
+    assert (vars(line)["report"], vars(line)["device"]) == (broken.pk, devices[1].pk)
+    assert vars(line)["error"] == "WireError"
+    assert "secret" not in caplog.text
+
+
+def test_whatever_goes_wrong_with_one_leaves_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = fleet(2)
+    for device in devices:
+        send(channel(device), system("18.3"))
+    bad = channel(devices[0]).pk
+    refresh = declaration_sets.refresh
+
+    def fail(channels: Sequence[int], *, announce: bool) -> None:
+        if bad in channels:
+            raise KeyError
+        refresh(channels, announce=announce)
+
+    monkeypatch.setattr(declaration_sets, "refresh", fail)
+
+    assert read_all() == [2]
+
+    assert versions(devices) == ["18.2", "18.3"]
+    assert [status.channel_id for status in ChannelStatus.objects.all()] == [channel(devices[1]).pk]
+
+
+class Killed(BaseException):
+    """The worker is gone: nothing that follows in its code runs."""
+
+
+def test_a_worker_that_is_killed_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = fleet(2)
+    for device in devices:
+        send(channel(device), system("18.3"))
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(declaration_sets, "refresh", die)
+        with pytest.raises(Killed):
+            declaration_status.read_reports()
+    assert StatusReport.objects.unread().count() == 2
+    assert not ChannelStatus.objects.exists()
+    assert versions(devices) == ["18.2", "18.2"]
+
+    assert read_all() == [2]
+
+    assert versions(devices) == ["18.3", "18.3"]
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_reports_are_parsed_before_anything_is_locked(
+    phone: Device, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(channel(phone), {"filler": "x" * size})
+    depths: list[int] = []
+
+    class Noting:
+        @staticmethod
+        def parse(raw: bytes) -> Report:
+            depths.append(len(connection.savepoint_ids))
+            return Report.parse(raw)
+
+    monkeypatch.setattr("devices.services.declaration_status.StatusReport", Noting)
+
+    assert read_all() == [1]
+
+    assert depths == [0]
+
+
+# --- What has happened in between -------------------------------------------------------------------------------------
+
+
+def test_an_enrollment_that_has_ended_since_changes_no_record(phone: Device) -> None:
+    send(channel(phone), system("18.3"))
+    Enrollment.objects.update(state=Enrollment.State.ENDED)
+
+    assert read_all() == [1]
+
+    assert versions([phone]) == ["18.2"]
+    assert StatusReport.objects.get().is_read
+    assert announcements(phone) == []
+
+
+def test_what_a_command_was_answered_since_stands(phone: Device) -> None:
+    """Answers and reports are read by two threads, so the answer may be read first."""
+    told = {**system("18.3"), "passcode": {"is-present": True}, "softwareupdate": {"install-state": "prepared"}}
+    send(channel(phone), told)
+    information(phone.enrollments.get(), OSVersion="18.4")
+    Result.objects.update(received_at=timezone.now())
+    results.read_results()
+
+    read_all()
+
+    phone.refresh_from_db()
+    assert (phone.os_version, phone.os_version_number) == ("18.4", 18_004_000)
+    assert (phone.passcode_present, phone.os_update_status) == (True, "prepared")
+    send(channel(phone), system("18.5"))
+    read_all()
+    assert versions([phone]) == ["18.5"]
+
+
+def held_by(phone: Device) -> dict[str, dict[str, Any]]:
+    """What the phone holds, while the server remembers to have served something else: it was restored."""
+    declarations.put("passcode", PASSCODE, {"MinimumLength": 6}, actor="anna")
+    declarations.assign("passcode", [phone], actor="anna")
+    work()
+    held = synchronize(channel(phone))
+    answer_commands()
+    DeclarationSet.objects.update(served_token="of the backup")
+    return held
+
+
+def test_a_full_report_does_not_hide_what_was_served_after_it(phone: Device) -> None:
+    """It lists what is to be held now, and was not to be held in between."""
+    held = held_by(phone)
+    send(channel(phone), states_of(held), FullReport=True)
+    declarations.put("passcode", PASSCODE, {"MinimumLength": 7}, actor="anna")
+    work()
+    synchronize(channel(phone))
+    declarations.put("passcode", PASSCODE, {"MinimumLength": 6}, actor="anna")
+    work()
+    answer_commands()
+    DeclarationSet.objects.update(asked_at=None)
+    served = set_of(phone).served_token
+
+    assert read_all() == [1]
+
+    assert set_of(phone).served_token == served != set_of(phone).token
+    assert len(announcements(phone)) == 1
+
+
+@pytest.mark.parametrize(("since", "is_believed"), [(declarative.OFFER_STANDS, True), (timedelta(0), False)])
+def test_a_full_report_is_believed_though_its_device_has_spoken_since(
+    phone: Device,
+    since: timedelta,
+    is_believed: bool,  # noqa: FBT001
+) -> None:
+    """Where its set has been the same for long enough."""
+    held = held_by(phone)
+    DeclarationSet.objects.update(changed_at=timezone.now() - since)
+    send(channel(phone), states_of(held), FullReport=True)
+    send(channel(phone))
+
+    assert read_all() == [1, 1]
+
+    assert (set_of(phone).served_token == set_of(phone).token) == is_believed
+
+
+def test_states_of_what_was_served_before_go_with_what_was_served_after(phone: Device) -> None:
+    """An incremental report that is read after the next set was served."""
+    held = held_by(phone)
+    synchronize(channel(phone))
+    send(channel(phone), states_of(held))
+    read_all()
+    send(channel(phone), states_of(held, without="passcode"))
+    declarations.put("passcode", PASSCODE, {"MinimumLength": 7}, actor="anna")
+    work()
+    synchronize(channel(phone))
+
+    read_all()
+
+    assert not DeclarationState.objects.filter(identifier="passcode").exists()
+    assert DeclarationState.objects.filter(identifier="epmm.status").exists()
+
+
+# --- How much -------------------------------------------------------------------------------------------------------
+
+
+def test_the_newest_of_each_channel_are_kept_and_all_that_are_unread(phone: Device) -> None:
+    other = iphone(udid="other")
+    send(channel(other))
+    for number in range(REPORTS_KEPT + 3):
+        send(channel(phone), {"number": number})
+    first = list(StatusReport.objects.filter(channel=channel(phone)).order_by("pk").values_list("pk", flat=True))
+
+    declaration_status.read_reports()
+    assert StatusReport.objects.filter(channel=channel(phone)).count() == REPORTS_KEPT + 2  # the first, which was read
+    read_all()
+
+    kept = StatusReport.objects.filter(channel=channel(phone)).order_by("pk")
+    assert list(kept.values_list("pk", flat=True)) == first[-REPORTS_KEPT:]
+    assert StatusReport.objects.filter(channel=channel(other)).count() == 1
+
+
+def test_many_reports_cost_the_statements_of_one() -> None:
+    def cost(size: int) -> int:
+        devices = fleet(size, f"of {size}")
+        for number, device in enumerate(devices):
+            held = [{"identifier": f"p{each}", "active": True, "valid": "valid"} for each in range(2)]
+            items: dict[str, Any] = {
+                "management": {"declarations": {"configurations": held}},
+                **system(f"18.{number % 5}"),
+            }
+            send(channel(device), items, FullReport=number % 2 == 0)
+        settings_store.clear_cache()
+        with CaptureQueriesContext(connection) as captured:
+            assert read_all() == [size]
+        return len(captured)
+
+    cost(2)
+
+    assert cost(1) == cost(TOGETHER) <= 30
