@@ -132,11 +132,13 @@ class Door:
         if self._is_large(caller, direct.body):
             return caller, None
         certificate, content = caller.certificate(direct.body), read_top_level(direct.body)
-        who = {"certificate": sha256(certificate), "bearer": caller.bearer_sha256}
-        if has_message_type(content):
-            is_sync = content["MessageType"] == MESSAGE_TYPE
-            return caller, Sync.of(content, direct.body, **who) if is_sync else None
-        return caller, _exchange(direct.body, ConnectMessage.parse(content), **who)
+        if not has_message_type(content):
+            return caller, _exchange(
+                sha256(certificate), caller.bearer_sha256, direct.body, ConnectMessage.parse(content)
+            )
+        if content["MessageType"] != MESSAGE_TYPE:
+            return caller, None
+        return caller, Sync.of(sha256(certificate), caller.bearer_sha256, direct.body, content)
 
     def _asked(
         self, turn: "_Turn", direct: DirectRequest, caller: Caller, exchange: Exchange, outcome: Outcome | Exception
@@ -247,8 +249,7 @@ class Door:
         return len(body) > self._limits.large_body or len(caller.signature or b"") > self._limits.large_signature
 
     async def _connect(self, request: DeviceRequest, message: ConnectMessage) -> Answer:
-        who = {"certificate": request.certificate_sha256, "bearer": request.bearer_sha256}
-        exchange = _exchange(request.body, message, **who)
+        exchange = _exchange(request.certificate_sha256, request.bearer_sha256, request.body, message)
         outcome = await self._connects.connect(exchange)
         return _answer(exchange, outcome) if outcome.found else await self._explained(request, exchange)
 
@@ -293,7 +294,7 @@ def _answer(exchange: Exchange, outcome: Outcome) -> Answer:
     return Answer(body=stamp(_PAYLOAD.open(outcome.sealed), outcome.command), content_type=PLIST, about=about)
 
 
-def _exchange(body: bytes, message: ConnectMessage, *, certificate: bytes, bearer: bytes | None) -> Exchange:
+def _exchange(certificate: bytes, bearer: bytes | None, body: bytes, message: ConnectMessage) -> Exchange:
     """Of the certificate and the bearer their SHA-256."""
     return Exchange(
         sha256=certificate,

@@ -16,7 +16,7 @@ from devices.protocol.result import Status
 from epmm import options
 
 Q_contra = TypeVar("Q_contra", contravariant=True)
-A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
 
 # After a NotNow the device comes back by itself, unless something else followed: then a push must bring it back, after
 # a pause that grows (protocol reference, 4.6).  Seconds.
@@ -72,17 +72,17 @@ class Question(Protocol):
     body: bytes
 
 
-class Store(Protocol[Q_contra, A]):
+class Store(Protocol[Q_contra, A_co]):
     async def open(self) -> None:
         """Start.  A database that is not there yet is no failure: it is asked again with each question."""
 
     async def close(self) -> None:
         """Finish what was begun."""
 
-    def ask(self, question: Q_contra, done: Callable[[A | Exception], object]) -> None:
+    def ask(self, question: Q_contra, done: Callable[[A_co | Exception], object]) -> None:
         """Call `done` once, after the commit or with why there was none: StoreUnavailable, or a fault."""
 
-    async def connect(self, question: Q_contra) -> A:
+    async def connect(self, question: Q_contra) -> A_co:
         """Returns after the commit.  Raises StoreUnavailable."""
 
 

@@ -41,7 +41,7 @@ class Sync:
     body: bytes = field(default=b"", repr=False)  # a report
 
     @classmethod
-    def of(cls, content: TopLevel, raw: bytes, *, certificate: bytes, bearer: bytes | None) -> Self:
+    def of(cls, certificate: bytes, bearer: bytes | None, raw: bytes, content: TopLevel) -> Self:
         """Of certificate and bearer their SHA-256.  Raises WireError, also for a report that is none."""
         is_report = content.get("Endpoint") == declarative.STATUS
         message = DeclarativeManagement.parse(load_dict(raw) if is_report else content)

@@ -30,7 +30,7 @@ from devices.protocol.inventory import DEVICE_INFORMATION, SECURITY_INFO
 from devices.protocol.reading import Reading
 from devices.protocol.status_items import CAPABILITIES, COLUMNS, personal, read_status
 from devices.services import declaration_sets
-from devices.services.declarative import OFFER_STANDS
+from devices.models.declaration import OFFER_STANDS
 from devices.services.outbox import Outbox, what_was_wrong
 from devices.services.record import Record, save
 from epmm.given import update_each

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from devices import tasks
 from devices.models import ChannelStatus, DeclarationSet, DeclarationState, Device, Enrollment, Result, StatusReport
+from devices.models.declaration import OFFER_STANDS
 from devices.models.status_report import REPORTS_KEPT
 from devices.protocol.declarative.status import StatusReport as Report
 from devices.services import declaration_sets, declaration_status, declarations, declarative, results
@@ -329,7 +330,7 @@ def test_a_full_report_does_not_hide_what_was_served_after_it(phone: Device) -> 
     assert len(announcements(phone)) == 1
 
 
-@pytest.mark.parametrize(("since", "is_believed"), [(declarative.OFFER_STANDS, True), (timedelta(0), False)])
+@pytest.mark.parametrize(("since", "is_believed"), [(OFFER_STANDS, True), (timedelta(0), False)])
 def test_a_full_report_is_believed_though_its_device_has_spoken_since(
     phone: Device,
     since: timedelta,

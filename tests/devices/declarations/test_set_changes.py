@@ -13,7 +13,7 @@ from devices.models import (
     DeclarationSet,
     Device,
 )
-from devices.models.declaration import ASK_AGAIN
+from devices.models.declaration import ASK_AGAIN, OFFER_STANDS
 from devices.protocol.declarations import DeclarationKind
 from devices.services import declarations, declarative, retire
 from tests.devices.declarations.rows import (
@@ -122,7 +122,7 @@ def test_an_offer_does_not_stand_for_ever(phone: Device) -> None:
     declarative.tokens(channel(phone))
     put(payload={"MinimumLength": 7})
     work()
-    DeclarationSet.objects.update(offered_at=timezone.now() - declarative.OFFER_STANDS)
+    DeclarationSet.objects.update(offered_at=timezone.now() - OFFER_STANDS)
 
     manifest = json.loads(declarative.manifest(channel(phone)))
 
