@@ -23,6 +23,7 @@ from devices.models import (
     Manifest,
 )
 from devices.models import StatusReport as StoredReport
+from devices.models.declaration import OFFER_STANDS
 from devices.protocol.commands import Kind
 from devices.protocol.declarative.manifest import canonical
 from devices.protocol.declarative.status import State, StateKey, StatusReport, merge, merge_errors
@@ -30,7 +31,6 @@ from devices.protocol.inventory import DEVICE_INFORMATION, SECURITY_INFO
 from devices.protocol.reading import Reading
 from devices.protocol.status_items import CAPABILITIES, COLUMNS, personal, read_status
 from devices.services import declaration_sets
-from devices.models.declaration import OFFER_STANDS
 from devices.services.outbox import Outbox, what_was_wrong
 from devices.services.record import Record, save
 from epmm.given import update_each

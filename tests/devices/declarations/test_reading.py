@@ -16,7 +16,7 @@ from devices.models import ChannelStatus, DeclarationSet, DeclarationState, Devi
 from devices.models.declaration import OFFER_STANDS
 from devices.models.status_report import REPORTS_KEPT
 from devices.protocol.declarative.status import StatusReport as Report
-from devices.services import declaration_sets, declaration_status, declarations, declarative, results
+from devices.services import declaration_sets, declaration_status, declarations, results
 from devices.services.outbox import TOGETHER
 from epmm import jobs, settings_store
 from tests.devices.declarations.rows import (
