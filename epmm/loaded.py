@@ -20,8 +20,8 @@ class Loaded(models.Model):
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **_options: Any) -> Self:
+        state = ModelState()
+        state.adding, state.db = False, db
         row = cls.__new__(cls)
-        row._state = ModelState()
-        row._state.adding, row._state.db = False, db
-        vars(row).update(zip(field_names, values, strict=True))
+        vars(row).update(zip(field_names, values, strict=True), _state=state)
         return row

@@ -23,7 +23,8 @@ def test_all_columns_and_a_state_are_as_django_makes_them(device: Device) -> Non
     made = super(Loaded, Device).from_db("default", names, values)
 
     assert vars(row).keys() == vars(made).keys()
-    assert (row._state.adding, row._state.db) == (made._state.adding, made._state.db) == (False, "default")
+    for each in (row, made):
+        assert (each._state.adding, each._state.db) == (False, "default")
     assert row == device
     assert (row.device_name, row.details) == ("Anna's", {"a": [1]})
 
