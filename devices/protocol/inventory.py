@@ -140,9 +140,7 @@ def _told(answer: Mapping[str, Any], key: str, kind: Kind) -> Mapping[str, Any]:
     return {key: value for key, value in told.items() if key not in PERSONAL} if kind is Kind.AAUE else told
 
 
-def _read(
-    told: Mapping[str, Any], columns: Mapping[str, tuple[str, Read]]
-) -> tuple[dict[str, Value], dict[str, Any]]:
+def _read(told: Mapping[str, Any], columns: Mapping[str, tuple[str, Read]]) -> tuple[dict[str, Value], dict[str, Any]]:
     """By columns, and what has none or does not fit."""
     fields: dict[str, Value] = {}
     rest: dict[str, Any] = {}

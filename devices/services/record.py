@@ -37,9 +37,9 @@ class Record:
 
         One that lies ahead came while the clock did: nothing of what follows would be read until it is that late.
         """
-        text, latest = _text(at), _text(timezone.now() + CLOCKS_APART)
-        key = f"{name} {about}".rstrip()
-        if text < self._details.get("received", {}).get(key, "") <= latest:
+        text, key = _text(at), f"{name} {about}".rstrip()
+        known = self._details.get("received", {}).get(key, "")
+        if text < known <= _text(timezone.now() + CLOCKS_APART):
             return False
         self._put("received", key, text)
         self._details["unread"] = {key: why for key, why in self._details.get("unread", {}).items() if key != name}
@@ -50,13 +50,13 @@ class Record:
 
         Who a device is, its enrollment says.  An answer that says otherwise is worth knowing, and changes nothing.
         """
-        fields, rest = dict(reading.fields), dict(reading.rest)
+        device, fields, rest = self.device, dict(reading.fields), dict(reading.rest)
         if rest.get("UDID") == enrollment.udid:
             del rest["UDID"]
         elif "UDID" in rest:
             self._contradicted("UDID")
-        if (serial_number := fields.pop("serial_number", "")) and self.device.serial_number != serial_number:
-            if self.device.serial_number:
+        if (serial_number := fields.pop("serial_number", "")) and device.serial_number != serial_number:
+            if device.serial_number:
                 rest["SerialNumber"] = serial_number
                 self._contradicted("SerialNumber")
             else:
@@ -65,8 +65,9 @@ class Record:
             self._contradicted("IsUserEnrollment")
         if "os_version" in fields:
             self.set("os_version_number", os_version_number(str(fields["os_version"])))
-        for column, value in fields.items():
-            self.set(column, value)
+        changed = {column: value for column, value in fields.items() if getattr(device, column) != value}
+        vars(device).update(changed)
+        self._changed.update(changed)
         return rest
 
     def keep(self, request_type: str, rest: Mapping[str, Any]) -> None:
