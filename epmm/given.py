@@ -96,7 +96,7 @@ def _most_parameters() -> int:
     if connection.vendor == "postgresql":
         return 1 << 16
     connection.ensure_connection()
-    return connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    return int(connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER))
 
 
 def _update(rows: Sequence[Model], columns: Sequence[str]) -> None:

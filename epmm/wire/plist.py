@@ -50,14 +50,14 @@ def required(source: Mapping[str, Any], key: str, kind: type[T], *, longest: int
         if kind is float and type(value) is int:
             return cast("T", float(value))
         raise WireError(f"{key}: expected {kind.__name__}")
-    if kind is str:
+    if isinstance(value, str):
         if len(value) > longest:
             raise WireError(f"{key}: too long")
         if _clean(value) != value:
             raise WireError(f"{key}: unusable characters")
-    elif kind is int and value not in _INT64:
+    elif isinstance(value, int) and value not in _INT64:
         raise WireError(f"{key}: out of range")
-    return cast("T", value)
+    return value
 
 
 def optional(source: Mapping[str, Any], key: str, kind: type[T], *, longest: int = LONGEST_TEXT) -> T | None:
