@@ -1,9 +1,12 @@
 """Rows of values that a statement takes along as a table: however many they are, it is one statement."""
 
 import json
-from collections.abc import Callable, Sequence
-from functools import partial
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import cache, partial
 from itertools import chain
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from django.db import connection, models
@@ -39,9 +42,14 @@ def _recordset(fields: Fields, rows: Rows) -> tuple[str, list[Any]]:
     """
     kinds = ", ".join(f"{field.column} {(field.db_type(connection) or '').partition('(')[0]}" for field in fields)
     names = [field.column for field in fields]
-    told = [dict(zip(names, row, strict=True)) for row in _prepared(fields, rows, lambda field: field.get_prep_value)]
+    ready = _prepared(fields, rows, lambda field: field.get_prep_value, _moment)
+    told = [dict(zip(names, row, strict=True)) for row in ready]
     table = f"SELECT * FROM json_to_recordset(%s) AS told ({kinds})"  # noqa: S608 -- names of our own models
     return table, [json.dumps(told, default=_text)]
+
+
+def _moment(value: datetime | None) -> str | None:
+    return None if value is None else str(value)
 
 
 def _text(value: Any) -> str:
@@ -50,19 +58,27 @@ def _text(value: Any) -> str:
 
 
 def _values(fields: Fields, rows: Rows) -> tuple[str, list[Any]]:
+    def preparing(field: "Field[Any, Any]") -> Callable[[Any], Any]:
+        return partial(field.get_db_prep_save, connection=connection)
+
     row = f"({', '.join(['%s'] * len(fields))})"
-    ready = _prepared(fields, rows, lambda field: partial(field.get_db_prep_save, connection=connection))
+    ready = _prepared(fields, rows, preparing, preparing(models.DateTimeField()))
     return f"VALUES {', '.join([row] * len(rows))}", list(chain.from_iterable(ready))
 
 
-def _prepared(fields: Fields, rows: Rows, preparing: Preparing) -> Rows:
-    """Column by column: most values are as a database takes them, and there are thousands."""
-    columns = zip(*rows, strict=True)
-    ready = (
-        column if isinstance(field, AS_THEY_ARE) else map(preparing(field), column)
-        for field, column in zip(fields, columns, strict=True)
-    )
-    return list(zip(*ready, strict=True))
+def _prepared(fields: Fields, rows: Rows, preparing: Preparing, moment: Callable[[Any], Any]) -> Rows:
+    """Column by column: most values are as a database takes them, and there are thousands.
+
+    One `moment` often stands in several columns and rows.
+    """
+    once = cache(moment)
+
+    def ready(field: "Field[Any, Any]", column: Sequence[Any]) -> Iterable[Any]:
+        if isinstance(field, AS_THEY_ARE):
+            return column
+        return map(once if isinstance(field, models.DateTimeField) else preparing(field), column)
+
+    return list(zip(*map(ready, fields, zip(*rows, strict=True)), strict=True))
 
 
 def update_each(rows: Sequence[Model], columns: Sequence[str]) -> None:
@@ -70,15 +86,24 @@ def update_each(rows: Sequence[Model], columns: Sequence[str]) -> None:
 
     `bulk_update` does the same by a CASE for each column, at a cost that grows with rows times rows times columns.
     """
-    most = (connection.features.max_query_params or 1 << 16) // (len(columns) + 1)
+    most = _most_parameters() // (len(columns) + 1)
     for start in range(0, len(rows), most):
         _update(rows[start : start + most], columns)
+
+
+def _most_parameters() -> int:
+    """Of one statement.  Django knows SQLite of long ago, whose statements took 999."""
+    if connection.vendor == "postgresql":
+        return 1 << 16
+    connection.ensure_connection()
+    return int(connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER))
 
 
 def _update(rows: Sequence[Model], columns: Sequence[str]) -> None:
     model = type(rows[0])
     table, key = model._meta.db_table, model._meta.pk.attname
-    given = Given(model, [key, *columns], [[getattr(row, column) for column in [key, *columns]] for row in rows])
+    written = [key, *columns]
+    given = Given(model, written, list(map(attrgetter(*written), rows)))
     new = ", ".join(f"{column} = {NAME}.{column}" for column in columns)
     with connection.cursor() as cursor:
         cursor.execute(

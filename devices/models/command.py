@@ -19,12 +19,13 @@ from devices.models.enrollment import Channel
 from devices.models.payload import Payload
 from devices.protocol.stamp import stamp
 from epmm.fields import CompressedField
+from epmm.loaded import Loaded
 
 CANCELLED_AT_ONCE: Final = 1000
 AWAITED: Final = timedelta(days=30)  # the answer to what was called back after it had gone out
 
 
-class CommandRow(models.Model):
+class CommandRow(Loaded):
     """What a command is, in whichever table it stands.
 
     Its relations have no constraint in the database: each would be a look-up for each row that is moved.

@@ -1,5 +1,5 @@
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final, Self
 
 from django.db import models
@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from devices.search.sql import AsciiLower
 from epmm import masking
 from epmm.folding import FoldedField, fold
+from epmm.loaded import Loaded
 from epmm.spaces import GLOBAL_SPACE
 from users.models import RegistrationPin, User
 
@@ -53,7 +54,7 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         return self.exclude(status=Device.Status.RETIRED)
 
 
-class Device(models.Model):
+class Device(Loaded):
     """The record of one device, kept across its enrollments."""
 
     class Status(models.TextChoices):
@@ -248,11 +249,6 @@ class Device(models.Model):
             self.comment_folded = fold(self.comment)
             update_fields = update_fields and update_fields | {"comment_folded"}
         super().save(*args, update_fields=update_fields, **options)
-
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any) -> Self:
-        """Of each column Django asks whether it is among those that were read: that must not walk a list of names."""
-        return super().from_db(db, frozenset(field_names), values, **options)
 
     def describe(self, *, copy_user: bool = False) -> None:
         """Bring the columns of the search up to the others."""

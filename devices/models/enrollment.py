@@ -7,6 +7,7 @@ from django.utils import timezone
 from devices.models.device import Device
 from epmm import masking
 from epmm.fields import EncryptedField
+from epmm.loaded import Loaded
 from users.models import User
 
 
@@ -19,7 +20,7 @@ class EnrollmentQuerySet(models.QuerySet["Enrollment"]):
         return self.filter(state=Enrollment.State.ACTIVE)
 
 
-class Enrollment(models.Model):
+class Enrollment(Loaded):
     """One enrollment of one device by one person, from the delivered profile to the check-out.
 
     A device that enrolls again gets a new row: secrets, commands and results never pass from one to the next.
@@ -126,7 +127,7 @@ class Identity(models.Model):
         return self.serial_number
 
 
-class Channel(models.Model):
+class Channel(Loaded):
     """Where commands go: the device, or one user of a Mac (`user_key`).  Each has its own queue and push data."""
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="channels")

@@ -119,20 +119,19 @@ MANAGEMENT_STATUS: Final[dict[str, tuple[str, Read]]] = {"IsUserEnrollment": ("i
 def read_device_information(answer: Mapping[str, Any], kind: Kind) -> Reading:
     """https://developer.apple.com/documentation/devicemanagement/device-information-response."""
     told = _told(answer, "QueryResponses", kind)
-    reading = _read(told, DEVICE_INFORMATION)
+    fields, rest = _read(told, DEVICE_INFORMATION)
     sim = _preferred_subscription(told)
     silent = {key: sim[key] for key in OF_A_SUBSCRIPTION if key in sim and not told.get(key)}
-    reading.fields.update(_read(silent, DEVICE_INFORMATION).fields)
-    reading.fields.update(_countries({**told, **silent}))
-    return reading
+    of_the_sim, _ = _read(silent, DEVICE_INFORMATION)
+    return Reading(fields=fields | of_the_sim | _countries({**told, **silent}), rest=json_of(rest))
 
 
 def read_security_info(answer: Mapping[str, Any], kind: Kind) -> Reading:
     """https://developer.apple.com/documentation/devicemanagement/security-info-response."""
     told = _told(answer, "SecurityInfo", kind)
-    reading = _read(told, SECURITY_INFO)
-    reading.fields.update(_read(dictionary_in(told, "ManagementStatus"), MANAGEMENT_STATUS).fields)
-    return reading
+    fields, rest = _read(told, SECURITY_INFO)
+    of_management, _ = _read(dictionary_in(told, "ManagementStatus"), MANAGEMENT_STATUS)
+    return Reading(fields=fields | of_management, rest=json_of(rest))
 
 
 def _told(answer: Mapping[str, Any], key: str, kind: Kind) -> Mapping[str, Any]:
@@ -141,7 +140,8 @@ def _told(answer: Mapping[str, Any], key: str, kind: Kind) -> Mapping[str, Any]:
     return {key: value for key, value in told.items() if key not in PERSONAL} if kind is Kind.AAUE else told
 
 
-def _read(told: Mapping[str, Any], columns: Mapping[str, tuple[str, Read]]) -> Reading:
+def _read(told: Mapping[str, Any], columns: Mapping[str, tuple[str, Read]]) -> tuple[dict[str, Value], dict[str, Any]]:
+    """By columns, and what has none or does not fit."""
     fields: dict[str, Value] = {}
     rest: dict[str, Any] = {}
     for key, value in told.items():
@@ -153,7 +153,7 @@ def _read(told: Mapping[str, Any], columns: Mapping[str, tuple[str, Read]]) -> R
             fields[column] = read(told, key)
         except WireError:
             rest[key] = value
-    return Reading(fields=fields, rest=json_of(rest))
+    return fields, rest
 
 
 def _countries(told: Mapping[str, Any]) -> dict[str, Value]:

@@ -1,8 +1,10 @@
 """From a device's answers to its record, and to the tables of what is on it."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from devices.models import Answer, CommandRow, Device, Enrollment, Result
@@ -50,19 +52,24 @@ ENVELOPE: Final = frozenset(
 
 def read(result: Result) -> Reading:
     """The values of the record; with what stands beside them in the answer, unless it is suspiciously much."""
-    request_type, body, kind = result.request_type, bytes(result.body), Kind(result.channel.enrollment.kind)
+    channel, request_type, body = result.channel, result.request_type, bytes(result.body)
+    kind = Kind(channel.enrollment.kind)
     answer = plist.load_dict(body, max_bytes=LARGEST_STORED)
     reader = READERS[request_type]
     reading = reader.read(answer, kind)
     if len(body) > LARGEST_KEPT:
         return replace(reading, rest={})
-    taken = ENVELOPE.union(reader.keys)
-    if result.channel.user_key and request_type not in IN_THE_RECORD:
-        taken = ENVELOPE  # what no table holds
-    if kind is Kind.AAUE:
-        taken |= PERSONAL
-    beside = json_of({key: value for key, value in answer.items() if key not in taken})
-    return replace(reading, rest=beside | reading.rest) if beside else reading
+    taken = _taken(request_type, kind, is_of_user=bool(channel.user_key))
+    beside = {key: value for key, value in answer.items() if key not in taken}
+    return replace(reading, rest=json_of(beside) | reading.rest) if beside else reading
+
+
+@cache
+def _taken(request_type: str, kind: Kind, *, is_of_user: bool) -> AbstractSet[str]:
+    """The keys of an answer that do not stand beside its values."""
+    no_table = is_of_user and request_type not in IN_THE_RECORD
+    taken = ENVELOPE if no_table else ENVELOPE.union(READERS[request_type].keys)
+    return taken | PERSONAL if kind is Kind.AAUE else taken
 
 
 def store(received: Sequence[tuple[Result, Reading]]) -> None:

@@ -47,21 +47,21 @@ class Record:
 
         One that lies ahead came while the clock did: nothing of what follows would be read until it is that late.
         """
-        latest = _text(timezone.now() + CLOCKS_APART)
-        return bool(_text(at) < self._details.get("received", {}).get(name, "") <= latest)
+        known: str = self._details.get("received", {}).get(name, "")
+        return _text(at) < known <= _text(timezone.now() + CLOCKS_APART)
 
     def take(self, reading: Reading, enrollment: Enrollment) -> dict[str, Any]:
         """Set the columns; return what has none.
 
         Who a device is, its enrollment says.  An answer that says otherwise is worth knowing, and changes nothing.
         """
-        fields, rest = dict(reading.fields), dict(reading.rest)
+        device, fields, rest = self.device, dict(reading.fields), dict(reading.rest)
         if rest.get("UDID") == enrollment.udid:
             del rest["UDID"]
         elif "UDID" in rest:
             self._contradicted("UDID")
-        if (serial_number := fields.pop("serial_number", "")) and self.device.serial_number != serial_number:
-            if self.device.serial_number:
+        if (serial_number := fields.pop("serial_number", "")) and device.serial_number != serial_number:
+            if device.serial_number:
                 rest["SerialNumber"] = serial_number
                 self._contradicted("SerialNumber")
             else:
@@ -70,8 +70,9 @@ class Record:
             self._contradicted("IsUserEnrollment")
         if "os_version" in fields:
             self.set("os_version_number", os_version_number(str(fields["os_version"])))
-        for column, value in fields.items():
-            self.set(column, value)
+        changed = {column: value for column, value in fields.items() if getattr(device, column) != value}
+        vars(device).update(changed)
+        self._changed.update(changed)
         return rest
 
     def keep(self, request_type: str, rest: Mapping[str, Any]) -> None:

@@ -46,12 +46,15 @@ def required(source: Mapping[str, Any], key: str, kind: type[T], *, longest: int
     `longest` bounds text, in characters.  An integer stands for a float as it does for Apple's own readers.
     """
     value: Any = source.get(key)
-    if kind is float and type(value) is int:
-        return cast("T", float(value))
     if type(value) is not kind:
+        if kind is float and type(value) is int:
+            return cast("T", float(value))
         raise WireError(f"{key}: expected {kind.__name__}")
     if isinstance(value, str):
-        _check_text(key, value, longest)
+        if len(value) > longest:
+            raise WireError(f"{key}: too long")
+        if _clean(value) != value:
+            raise WireError(f"{key}: unusable characters")
     elif isinstance(value, int) and value not in _INT64:
         raise WireError(f"{key}: out of range")
     return value
@@ -72,19 +75,15 @@ def to_json(value: Any, *, deepest: int = DEEPEST) -> Any:
     if deepest < 0:
         raise WireError("value is nested too deeply")
     if kind is dict:
-        return {_clean(str(key)): to_json(item, deepest=deepest - 1) for key, item in value.items()}
+        return {
+            _clean(str(key)): item if type(item) is bool else to_json(item, deepest=deepest - 1)
+            for key, item in value.items()
+        }
     if kind is list or kind is tuple:
         return [to_json(item, deepest=deepest - 1) for item in value]
     if kind is bytes:
         return b64encode(value).decode("ascii")
     return _iso(value) if kind is datetime else _plain(value)
-
-
-def _check_text(key: str, value: str, longest: int) -> None:
-    if len(value) > longest:
-        raise WireError(f"{key}: too long")
-    if _clean(value) != value:
-        raise WireError(f"{key}: unusable characters")
 
 
 def _clean(text: str) -> str:

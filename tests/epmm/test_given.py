@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import DataError, connection
+from django.db import DataError
 from pytest_django import DjangoAssertNumQueries
 
 from devices.models import Device
+from epmm import given
 from epmm.given import update_each
 from users.models import User
 
@@ -56,7 +57,7 @@ def test_no_rows_are_no_statement(django_assert_num_queries: DjangoAssertNumQuer
 
 
 def test_more_rows_than_a_statement_takes_are_several(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection.features, "max_query_params", 6)
+    monkeypatch.setattr(given, "_most_parameters", lambda: 6)
     rows = devices(5)
     for number, row in enumerate(rows):
         row.device_name = f"name {number}"
