@@ -67,14 +67,15 @@ class CheckinHandlers:
 
 def _declarative(message: DeclarativeManagement, request: DeviceRequest) -> Answer:
     channel = checkin.channel_of(message.sender, request)
+    about = {"endpoint": message.endpoint.partition("/")[0]}
     match message.endpoint:
         case protocol.STATUS:
             declaration_status.accept(channel, message.data)
-            return Answer.EMPTY
+            return Answer(about=about)
         case protocol.TOKENS:
             body = declarative.tokens(channel)
         case protocol.DECLARATION_ITEMS:
             body = declarative.manifest(channel)
         case endpoint:
             body = declarative.declaration(channel, *protocol.read_declaration_endpoint(endpoint))
-    return Answer(body=body, content_type=JSON)
+    return Answer(body=body, content_type=JSON, about=about)

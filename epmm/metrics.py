@@ -75,7 +75,7 @@ door_refusals: Final = Counter(
 )
 door_batch: Final = Histogram(
     "epmm_door_batch_size",
-    "Connects that shared one commit.",
+    "Messages of devices that shared one commit.",
     buckets=(1, 2, 4, 8, 16, 32, 64),
     registry=registry,
 )

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -147,7 +147,7 @@ class Door:
         if isinstance(outcome, Exception):
             self._finish(turn, direct, turn.refuse(outcome))
         elif outcome.found:
-            self._finish(turn, direct, self._made(turn, exchange, outcome))
+            self._finish(turn, direct, _made(turn, partial(_answer, exchange, outcome)))
         else:
             self._serve_later(turn, direct, self._explained(_request(caller, direct.body), exchange))
 
@@ -158,18 +158,11 @@ class Door:
         if isinstance(synced, Exception):
             self._finish(turn, direct, turn.refuse(synced))
         elif synced.found:
-            self._finish(turn, direct, answer_to(sync, synced))
+            self._finish(turn, direct, _made(turn, partial(answer_to, sync, synced)))
         else:  # the handlers know why, or do it the long way
             if synced.is_known:
                 self._remember(sync.sha256)
             self._serve_later(turn, direct, self._answer_to(caller, direct.body))
-
-    @staticmethod
-    def _made(turn: "_Turn", exchange: Exchange, outcome: Outcome) -> Answer:
-        try:
-            return _answer(exchange, outcome)
-        except Exception as error:  # noqa: BLE001 -- as above
-            return turn.refuse(error)
 
     def _serve_later(self, turn: "_Turn", direct: DirectRequest, answering: Coroutine[Any, Any, Answer]) -> None:
         task = asyncio.get_running_loop().create_task(self._serve_slowly(turn, direct, answering))
@@ -285,6 +278,13 @@ class _Turn:
     @property
     def more_headers(self) -> Headers:
         return self.refusal.headers if self.refusal else ()
+
+
+def _made(turn: _Turn, make: Callable[[], Answer]) -> Answer:
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001 -- as above
+        return turn.refuse(error)
 
 
 def _answer(exchange: Exchange, outcome: Outcome) -> Answer:

@@ -1,4 +1,4 @@
-"""The stores on PostgreSQL: one prepared statement for a batch of connects, one pipeline and one commit."""
+"""The stores on PostgreSQL: one prepared statement for a batch, one pipeline and one commit."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -9,20 +9,24 @@ from psycopg import pq
 from devices.door.postgresql import CHANNEL, NOW, WHO, PostgresStore, places, statement, who
 from devices.door.sync import LEFT, NOBODYS, Endpoint, Sync, Synced
 from devices.models.declaration import OFFER_STANDS
+from devices.models.status_report import MOST_UNREAD
 from epmm.pipeline import Statement
 
 ASKED: Final = {"endpoint": "smallint", "kind": "text", "identifier": "text", "body": "bytea"}
 # A set that somebody is at work on is left to the handlers, who wait for it: here all others would wait, too.
-# Manifests and declarations stand under the hash of what they say, so nothing of them needs to be locked.
-_OWN: Final = f""", own AS (
-    SELECT channel.*, own.token, own.changed_at, own.served_token, CASE channel.endpoint
-        WHEN {Endpoint.DECLARATION} THEN own.served_token
+# Manifests and declarations stand under the hash of what they say, and what was served last is read as it stands.
+_SET: Final = """SELECT channel.*, own.token, own.changed_at, own.served_token, own.offered_token, own.offered_at
+    FROM channel JOIN devices_declarationset AS own ON own.channel_id = channel.id"""
+_OWN: Final = f""", held AS (
+    {_SET} WHERE channel.endpoint <> {Endpoint.DECLARATION} FOR NO KEY UPDATE OF own SKIP LOCKED
+), own AS (
+    SELECT each.*, CASE each.endpoint
+        WHEN {Endpoint.DECLARATION} THEN each.served_token
         WHEN {Endpoint.ITEMS} THEN CASE
-            WHEN own.offered_token <> '' AND own.offered_at > {NOW} - interval '{OFFER_STANDS.total_seconds()} seconds'
-            THEN own.offered_token ELSE own.token END
+            WHEN offered_token <> '' AND offered_at > {NOW} - interval '{OFFER_STANDS.total_seconds()} seconds'
+            THEN offered_token ELSE each.token END
         END AS listed
-    FROM channel JOIN devices_declarationset AS own ON own.channel_id = channel.id
-    FOR NO KEY UPDATE OF own SKIP LOCKED
+    FROM (SELECT * FROM held UNION ALL {_SET} WHERE channel.endpoint = {Endpoint.DECLARATION}) AS each
 ), known AS (
     SELECT own.*, manifest.items, declaration.body AS declaration
     FROM own LEFT JOIN devices_manifest AS manifest ON manifest.token = own.listed LEFT JOIN LATERAL (
@@ -34,7 +38,11 @@ _OWN: Final = f""", own AS (
         WHEN {Endpoint.TOKENS} THEN own.token <> ''
         WHEN {Endpoint.ITEMS} THEN manifest.items IS NOT NULL
         WHEN {Endpoint.DECLARATION} THEN declaration.body IS NOT NULL
-        ELSE true END
+        WHEN {Endpoint.STATUS} THEN {MOST_UNREAD} > (
+            SELECT count(*) FROM (
+                SELECT FROM devices_statusreport WHERE channel_id = own.id AND NOT is_read LIMIT {MOST_UNREAD}
+            ) AS unread
+        ) END
 ), heard AS (
     UPDATE devices_declarationset AS own SET
         heard_at = {NOW},

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -21,6 +22,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 BUSY_SECONDS: Final = 5
+_TURN: Final = Lock()  # of this process: who waits for SQLite's own lock sleeps, and may find it taken again
 
 CHANNEL: Final = f"""
 UPDATE devices_channel AS channel SET last_seen_at = :now,
@@ -81,6 +83,10 @@ class SqliteStore(BatchingStore[Q, A], Generic[Q, A]):
         self._end(done.result() if error is None else error if isinstance(error, Exception) else StoreUnavailable())
 
     def _commit(self, questions: Sequence[Q]) -> list[A]:
+        with _TURN:
+            return self._commit_all(questions)
+
+    def _commit_all(self, questions: Sequence[Q]) -> list[A]:
         try:
             connection = self._connection = self._connection or _connection(self._path)
             connection.execute("BEGIN IMMEDIATE")

@@ -7,6 +7,7 @@ from typing import Any, Final
 from devices.door.sqlite import CHANNEL, SqliteStore, moment, who
 from devices.door.sync import LEFT, NOBODYS, REPORTED, Endpoint, Sync, Synced
 from devices.models.declaration import OFFER_STANDS
+from devices.models.status_report import MOST_UNREAD
 from devices.protocol.declarative.manifest import read_items
 
 OWN: Final = """
@@ -23,11 +24,12 @@ SERVE: Final = """
 UPDATE devices_declarationset SET heard_at = :now, served_token = :token, offered_token = '' WHERE channel_id = :channel
 """
 DECLARATION: Final = "SELECT body FROM devices_declarationcontent WHERE server_token = :token"
+UNREAD: Final = "SELECT count(*) FROM devices_statusreport WHERE channel_id = :channel AND NOT is_read"
 HEARD: Final = "UPDATE devices_declarationset SET heard_at = :now WHERE channel_id = :channel"
 REPORT: Final = """
 INSERT INTO devices_statusreport (channel_id, body, received_at, is_read) VALUES (:channel, :body, :now, false)
 """
-STATEMENTS: Final = (OWN, OFFER, ITEMS, SERVE, DECLARATION, HEARD, REPORT)
+STATEMENTS: Final = (OWN, OFFER, ITEMS, SERVE, DECLARATION, UNREAD, HEARD, REPORT)
 
 
 class SqliteSyncs(SqliteStore[Sync, Synced]):
@@ -64,7 +66,7 @@ def _answer(
                 is_it = (item.kind, item.identifier) == (sync.kind, sync.identifier)
                 if is_it and (body := _only(connection, DECLARATION, item.server_token)):
                     return Synced(declaration=body)
-        case Endpoint.STATUS:
+        case Endpoint.STATUS if connection.execute(UNREAD, values).fetchone()[0] < MOST_UNREAD:
             connection.execute(HEARD, values)
             connection.execute(REPORT, values)
             return REPORTED

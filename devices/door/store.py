@@ -1,8 +1,8 @@
-"""What a connect does to the database: one statement, or one transaction, with the same meaning on both databases.
+"""What a device's message does to the database: one statement, or one transaction, with the same meaning on both.
 
-Find the certificate's active enrollment and the channel; take the command that was answered out of the queue and keep
-its result, or note that it was put off; note the contact; pick what comes next.  Delivery is at least once: a command
-is offered again until it has a result.  One whose payload is gone (a restore in parts) is passed over.
+Of a connect: find the certificate's active enrollment and the channel; take the command that was answered out of the
+queue and keep its result, or note that it was put off; note the contact; pick what comes next.  Delivery is at least
+once: a command is offered again until it has a result.  One whose payload is gone (a restore in parts) is passed over.
 """
 
 from collections.abc import Callable, Mapping
@@ -88,7 +88,7 @@ class Store(Protocol[Q_contra, A_co]):
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Each has a connection of its own: no connect waits for what declarations wait for."""
+    """Each has a connection of its own: on PostgreSQL no connect waits for what declarations wait for."""
 
     connects: Store[Exchange, Outcome]
     syncs: Store[Sync, Synced]

@@ -9,15 +9,24 @@ from enum import IntEnum
 from typing import Final, Self
 
 from devices.door.exchange import JSON, Answer
-from devices.protocol import declarative
-from devices.protocol.declarative import DeclarativeManagement, read_declaration_endpoint
+from devices.protocol.declarative import (
+    DECLARATION,
+    DECLARATION_ITEMS,
+    ENDPOINT,
+    STATUS,
+    TOKENS,
+    read_declaration_endpoint,
+)
 from devices.protocol.declarative.manifest import read_items, render_manifest, render_tokens
 from devices.protocol.declarative.status import StatusReport
+from devices.protocol.sender import Sender
 from devices.protocol.toplevel import TopLevel
-from epmm.wire.plist import load_dict
+from epmm.wire.errors import WireError
+from epmm.wire.plist import load_dict, optional, required
 
 EPOCH: Final = datetime.fromtimestamp(0, UTC)
 MESSAGE_TYPE: Final = "DeclarativeManagement"
+LARGEST_REPORT: Final = 8 << 10  # bytes of its message: a report is read before anybody asks whose it is
 
 
 class Endpoint(IntEnum):
@@ -41,28 +50,41 @@ class Sync:
     body: bytes = field(default=b"", repr=False)  # a report
 
     @classmethod
-    def of(cls, certificate: bytes, bearer: bytes | None, raw: bytes, content: TopLevel) -> Self:
-        """Of certificate and bearer their SHA-256.  Raises WireError, also for a report that is none."""
-        is_report = content.get("Endpoint") == declarative.STATUS
-        message = DeclarativeManagement.parse(load_dict(raw) if is_report else content)
-        sync = cls(
+    def of(cls, certificate: bytes, bearer: bytes | None, raw: bytes, content: TopLevel) -> Self | None:
+        """Of certificate and bearer their SHA-256.  None for what the handlers are to judge: what is not as it should
+        be, and a report that takes long to read.
+        """
+        try:
+            return cls._read(certificate, bearer, raw, content)
+        except WireError:
+            return None
+
+    @classmethod
+    def _read(cls, certificate: bytes, bearer: bytes | None, raw: bytes, content: TopLevel) -> Self | None:
+        sender, named = Sender.parse(content), required(content, "Endpoint", str, longest=ENDPOINT)
+        endpoint, kind, identifier, report = _ENDPOINTS.get(named, Endpoint.DECLARATION), "", "", b""
+        if endpoint is Endpoint.DECLARATION:
+            kind, identifier = read_declaration_endpoint(named)
+        elif endpoint is Endpoint.STATUS:
+            if len(raw) > LARGEST_REPORT:
+                return None
+            report = optional(load_dict(raw), "Data", bytes) or b""
+            StatusReport.parse(report)
+        return cls(
             sha256=certificate,
-            device_key=message.sender.device_key,
-            user_key=message.sender.user_key,
+            device_key=sender.device_key,
+            user_key=sender.user_key,
             bearer_sha256=bearer,
-            endpoint=_ENDPOINTS.get(message.endpoint, Endpoint.DECLARATION),
-            body=message.data if is_report else b"",
+            endpoint=endpoint,
+            kind=kind,
+            identifier=identifier,
+            body=report,
         )
-        if is_report:
-            StatusReport.parse(message.data)
-        elif sync.endpoint is Endpoint.DECLARATION:
-            sync.kind, sync.identifier = read_declaration_endpoint(message.endpoint)
-        return sync
 
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """What is not asked for is empty."""
+    """What the endpoint asks for; the rest says nothing."""
 
     found: bool = True
     is_known: bool = True  # who asks
@@ -75,21 +97,21 @@ class Synced:
 NOBODYS: Final = Synced(found=False, is_known=False)
 LEFT: Final = Synced(found=False)  # to the handlers
 REPORTED: Final = Synced()
-_ENDPOINTS: Final = {
-    declarative.TOKENS: Endpoint.TOKENS,
-    declarative.DECLARATION_ITEMS: Endpoint.ITEMS,
-    declarative.STATUS: Endpoint.STATUS,
-}
+_ENDPOINTS: Final = {TOKENS: Endpoint.TOKENS, DECLARATION_ITEMS: Endpoint.ITEMS, STATUS: Endpoint.STATUS}
+
+
+_NAMES: Final = {Endpoint.DECLARATION: DECLARATION} | {endpoint: name for name, endpoint in _ENDPOINTS.items()}
 
 
 def answer_to(sync: Sync, synced: Synced) -> Answer:
+    about = {"endpoint": _NAMES[sync.endpoint]}
     match sync.endpoint:
         case Endpoint.STATUS:
-            return Answer.EMPTY
+            return Answer(about=about)
         case Endpoint.TOKENS:
             body = render_tokens(token=synced.token, timestamp=synced.changed_at)
         case Endpoint.ITEMS:
             body = render_manifest(read_items(synced.items), token=synced.token)
         case Endpoint.DECLARATION:
             body = synced.declaration
-    return Answer(body=body, content_type=JSON)
+    return Answer(body=body, content_type=JSON, about=about)

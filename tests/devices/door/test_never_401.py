@@ -102,7 +102,8 @@ def status_of(door: Door, scope: dict[str, Any], body: bytes) -> int:
         await door(scope, receive, send)
         status: int = sent[0]["status"]
         headers = dict(scope["headers"])
-        if scope["method"] == "PUT" and scope["path"] in PATHS and len(headers) == len(scope["headers"]):
+        is_direct = len(headers) == len(scope["headers"]) and b"content-length" not in headers
+        if scope["method"] == "PUT" and scope["path"] in PATHS and is_direct:
             client = scope["client"]
             direct = Direct(scope["path"], body, headers, client[0] if client else None)
             door.serve(direct, "request")  # type: ignore[arg-type] # what the door uses of it

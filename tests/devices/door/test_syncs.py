@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -14,10 +15,11 @@ from pytest_django.fixtures import Settings
 from devices.door.app import Door
 from devices.door.exchange import Answer, DeviceRequest
 from devices.door.store import stores_for
-from devices.door.sync import LEFT, NOBODYS, REPORTED, Endpoint, Sync, Synced
-from devices.models import DeclarationContent, DeclarationSet, Device, Identity, Manifest, StatusReport
+from devices.door.sync import LARGEST_REPORT, LEFT, NOBODYS, Endpoint, Sync, Synced
+from devices.models import DeclarationContent, DeclarationSet, Device, Enrollment, Identity, Manifest, StatusReport
 from devices.models.declaration import OFFER_STANDS
 from devices.protocol.declarations import DeclarationKind
+from devices.services import declarative
 from enrollment.checkin import CheckinHandlers
 from epmm.batching import BatchingStore
 from tests import pki
@@ -198,6 +200,53 @@ def test_what_is_no_report_changes_nothing(phone: FakeDevice, data: bytes | None
     assert set_of(phone).heard_at == before
 
 
+def test_what_comes_along_is_passed_over(phone: FakeDevice) -> None:
+    assert ask(phone, "tokens", b"").status == ask(phone, "declaration-items", b"x").status == 200
+
+
+def test_a_long_report_is_left_to_the_handlers(phone: FakeDevice, handlers: Remembering) -> None:
+    report = REPORT.replace(b"iPhone", b"x" * LARGEST_REPORT)
+
+    assert ask(phone, "status", report).status == 200
+    assert bytes(StatusReport.objects.get().body) == report
+    assert handlers.checked_in
+
+
+@pytest.mark.parametrize("data", [REPORT.replace(b"iPhone", b"x" * LARGEST_REPORT), b"{", None])
+def test_nothing_long_or_wrong_is_read_for_a_stranger(
+    phone: FakeDevice, handlers: Remembering, data: bytes | None
+) -> None:
+    phone.enrollment.identities.all().delete()
+
+    assert ask(phone, "status", data).status == 403
+    assert not handlers.checked_in
+
+
+def test_who_has_left_is_let_go_whatever_it_says(phone: FakeDevice) -> None:
+    Enrollment.objects.update(state=Enrollment.State.ENDED)
+
+    for data in (REPORT, b"{"):
+        reply = ask(phone, "status", data)
+        assert (reply.status, json.loads(reply.body)["code"]) == (403, "com.apple.unrecognized.device")
+
+
+def test_a_fault_of_ours_is_told(phone: FakeDevice) -> None:
+    Manifest.objects.update(items=[["kind of a later release", "x", "y"]])
+
+    assert ask(phone, "declaration-items").status == 500
+
+
+def test_the_log_tells_what_was_asked(phone: FakeDevice, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "devices.door.app")
+    token_of(phone)
+    asked(phone, "declaration-items")
+    asked(phone, "declaration/configuration/passcode")
+    ask(phone, "status", REPORT)
+
+    told = [record.endpoint for record in caplog.records if hasattr(record, "endpoint")]
+    assert told == ["tokens", "declaration-items", "declaration", "status"]
+
+
 @pytest.mark.parametrize("endpoint", ["tokens", "declaration-items", "declaration/configuration/passcode", "status"])
 def test_whoever_may_not_learns_nothing(phone: FakeDevice, endpoint: str) -> None:
     before = set_of(phone)
@@ -305,6 +354,19 @@ def test_each_in_a_batch_gets_its_own_answer(syncs: BatchingStore[Sync, Synced],
 
 
 @pytest.mark.service("postgresql")
+def test_what_was_served_is_told_while_a_set_is_worked_on(
+    record: Device, syncs: BatchingStore[Sync, Synced], runner: asyncio.Runner
+) -> None:
+    declarative.manifest(record.enrollments.get().channels.get())
+    question = of(record, Endpoint.DECLARATION, kind="configuration", identifier="passcode")
+    with transaction.atomic():
+        DeclarationSet.objects.select_for_update(of=("self",)).get(channel__enrollment__device=record)
+        (told,) = together(syncs, runner, [question])
+
+    assert json.loads(told.declaration)["Payload"] == {"MinimumLength": 6}
+
+
+@pytest.mark.service("postgresql")
 def test_a_set_that_is_worked_on_holds_up_nobody(
     record: Device, syncs: BatchingStore[Sync, Synced], runner: asyncio.Runner
 ) -> None:
@@ -323,9 +385,9 @@ def test_nothing_was_reported_where_the_set_is_missing(
     record: Device, syncs: BatchingStore[Sync, Synced], runner: asyncio.Runner
 ) -> None:
     question = of(record, Endpoint.STATUS, body=REPORT)
-    assert together(syncs, runner, [question]) != [LEFT]
+    (reported,) = together(syncs, runner, [question])
+    assert reported.found
     DeclarationSet.objects.all().delete()
 
     assert together(syncs, runner, [question]) == [LEFT]
     assert StatusReport.objects.count() == 1
-    assert REPORTED.found
