@@ -98,8 +98,6 @@ NOBODYS: Final = Synced(found=False, is_known=False)
 LEFT: Final = Synced(found=False)  # to the handlers
 REPORTED: Final = Synced()
 _ENDPOINTS: Final = {TOKENS: Endpoint.TOKENS, DECLARATION_ITEMS: Endpoint.ITEMS, STATUS: Endpoint.STATUS}
-
-
 _NAMES: Final = {Endpoint.DECLARATION: DECLARATION} | {endpoint: name for name, endpoint in _ENDPOINTS.items()}
 
 
