@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+from bench.faults.holder import NUMBER, Holds
 from bench.faults.players import Told
 from bench.faults.work import Newcomer, Ordered
 
@@ -26,6 +27,7 @@ class Ledger:
     """Of all rounds: what was kept must stay."""
 
     told: dict[UUID, Told] = field(default_factory=dict)
+    holds: dict[str, Holds] = field(default_factory=dict)
     handed: list[tuple[UUID, float]] = field(default_factory=list)
     commands: set[UUID] = field(default_factory=set)
     called_back: dict[UUID, float] = field(default_factory=dict)
@@ -51,7 +53,7 @@ class Ledger:
         books = _books()
         said = {uuid: Kept(each.who, each.status, each.sha256) for uuid, each in self.told.items()}
         unsaid = {uuid: rows[0].status for uuid, rows in books.items() if uuid not in said}
-        wrong = {
+        wrong: dict[str, Sequence[Any]] = {
             "told 200, and not in the books": [uuid for uuid in said if uuid not in books],
             "in the books more than once": [uuid for uuid, rows in books.items() if len(rows) > 1],
             "in the books with another answer": [uuid for uuid, one in said.items() if books.get(uuid, [one]) != [one]],
@@ -64,6 +66,7 @@ class Ledger:
             ],
             "queued, and not in the books": [uuid for uuid in self.commands if uuid not in books],
         }
+        wrong |= _of_declarations(self.holds)
         return [_named(what, whom) for what, whom in wrong.items() if whom] + list(_of_broadcasts(self.broadcasts))
 
     def check_records(self, told: Sequence[Told], version: str) -> None:
@@ -95,11 +98,12 @@ def _named(what: str, whom: Sequence[Any]) -> str:
 
 def is_all_done(ordered: Ordered) -> bool:
     """Nothing queued, nothing unread, every broadcast looked at everybody."""
-    from devices.models import Broadcast, Command, Result, StatusReport
+    from devices.models import Broadcast, Command, DeclarationRun, Result, StatusReport
 
     waiting = Broadcast.objects.filter(pk__in=ordered.broadcasts, queued_at=None)
     # in the order in which an answer passes the tables
-    left = (Command.objects.open(), Result.objects.all(), StatusReport.objects.unread(), waiting)
+    answers = (Command.objects.open(), Result.objects.all(), StatusReport.objects.unread())
+    left = (*answers, waiting, DeclarationRun.objects.filter(done_at=None), _behind_declarations())
     return not any(rows.exists() for rows in left)
 
 
@@ -111,7 +115,18 @@ def what_is_left(ordered: Ordered) -> str:
     states = Counter(Command.State(state).label for state in Command.objects.open().values_list("state", flat=True))
     some = ", ".join(str(uuid) for uuid in Command.objects.open().order_by("pk").values_list("uuid", flat=True)[:SHOWN])
     open_ = ", ".join(f"{count} {state}" for state, count in states.items()) or "none"
-    return f"commands open: {open_} ({some}); answers unread: {unread}; broadcasts unfinished: {waiting}"
+    behind = _behind_declarations().count()
+    return (
+        f"commands open: {open_} ({some}); answers unread: {unread}; broadcasts unfinished: {waiting}; "
+        f"sets of declarations behind: {behind}"
+    )
+
+
+def _behind_declarations() -> Any:
+    """Of the channels that are played."""
+    from devices.models import DeclarationSet
+
+    return DeclarationSet.objects.behind().filter(channel__enrollment__user__user_id="bench")
 
 
 def _books() -> Mapping[UUID, list[Kept]]:
@@ -139,6 +154,36 @@ def _enter(books: defaultdict[UUID, list[Kept]], rows: Any, body: str | None) ->
     for uuid, state, udid, user, *said in rows.values_list(*columns).iterator(chunk_size=100):
         digest = hashlib.sha256(said[0] if said and said[0] else b"").digest()
         books[uuid].append(Kept(f"{udid} {user}".strip(), words.get(state, str(state)), digest))
+
+
+def _of_declarations(holds: Mapping[str, Holds]) -> dict[str, list[str]]:
+    """What each channel holds and has reported, against what is known of it."""
+    from devices.models import DeclarationSet, DeclarationState, Manifest
+
+    listed = {row.token: {(kind, name): token for kind, name, token in row.items} for row in Manifest.objects.all()}
+    told: defaultdict[int, dict[tuple[str, str], str]] = defaultdict(dict)
+    for channel, kind, name, token in DeclarationState.objects.values_list(
+        "channel", "kind", "identifier", "server_token"
+    ):
+        told[channel][kind, name] = token
+    wrong: defaultdict[str, list[str]] = defaultdict(list)
+    columns = "pk", "channel__enrollment__udid", "channel__user_key", "served_token", "channel__status__items"
+    unknown = dict(holds)
+    of_fleet = DeclarationSet.objects.filter(channel__enrollment__user__user_id="bench")
+    for key, udid, user, served, items in of_fleet.values_list(*columns):
+        who = f"{udid} {user}".strip()
+        held = unknown.pop(who, Holds())
+        if (number := (items or {}).get(NUMBER, 0)) != held.number:
+            wrong["told 200 for another report than the last one that is known"].append(
+                f"{who} {held.number} (known: {number})"
+            )
+        if served != held.manifest.token:
+            wrong["holds another set than it was served"].append(who)
+        if listed.get(served, {}) != held.manifest.items:
+            wrong["its set lists what it was not given"].append(who)
+        if told[key] != held.manifest.items:
+            wrong["reported other declarations than are known"].append(who)
+    return {**wrong, "holds declarations, and has no set": list(unknown)}
 
 
 def _of_broadcasts(ids: set[int]) -> Iterator[str]:

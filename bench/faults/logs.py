@@ -1,4 +1,7 @@
-"""What the processes wrote since it was last read: no traceback may stand there that the fault does not explain."""
+"""What the processes wrote since it was last read: no traceback may stand there that the fault does not explain.
+
+And nothing that was set aside, which no fault explains.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,6 +10,7 @@ from typing import Final
 
 _TRACEBACK: Final = "Traceback (most recent call last):"
 _RECORD: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
+SET_ASIDE: Final = "cannot be read"  # as devices/services say it of an answer and of a report
 OURS: Final = ("gateway-*.log", "web.log", "worker-*.log")
 
 
@@ -16,16 +20,20 @@ class Logs:
         self._read: dict[Path, int] = {}
 
     def unexplained(self, explains: Sequence[str]) -> list[str]:
-        return [f"{path.name}: {ending}" for path, ending in self._endings() if not _is_explained(ending, explains)]
+        found: list[str] = []
+        for path, text in self._news():
+            wrong = [ending for ending in endings(text) if not _is_explained(ending, explains)]
+            wrong += [line for line in text.splitlines() if SET_ASIDE in line]
+            found += [f"{path.name}: {each}" for each in wrong]
+        return found
 
-    def _endings(self) -> Iterator[tuple[Path, str]]:
+    def _news(self) -> Iterator[tuple[Path, str]]:
         for pattern in OURS:
             for path in sorted(self._directory.glob(pattern)):
                 with path.open("rb") as log:
                     log.seek(self._read.get(path, 0))
-                    text = log.read().decode(errors="replace")
+                    yield path, log.read().decode(errors="replace")
                     self._read[path] = log.tell()
-                yield from ((path, ending) for ending in endings(text))
 
 
 def endings(text: str) -> Iterator[str]:

@@ -22,10 +22,14 @@ from uuid import UUID
 from bench.answers import TOLD
 from bench.faults import channels
 from bench.faults.channels import Who
+from bench.faults.holder import COMMAND, Holder, Holds
+from bench.holders import CHECK_IN
 from bench.line import OK, Line
+from bench.players import TurnedAway
 from devices.apns_standin.script import Script
 from devices.apns_standin.server import Seen, StandIn
 from devices.apns_standin.tls import server_context
+from enrollment.simulator.refusal import DeviceRefused
 from epmm.dev_tls import ServerFiles
 from epmm.patience import allow_descriptors
 from epmm.wire.plist import dump
@@ -36,6 +40,7 @@ BUSY: Final = 503
 SHOWN: Final = 500  # characters of an answer that must not be
 POLLS: Final = 20  # each so many-th device also connects by itself
 LARGE: Final = 40  # each so many-th list of applications is a large one
+FULL: Final = 0.2  # of the reports that nobody asked for
 MIB: Final = 1 << 20
 _COMMAND: Final = re.compile(
     rb"<key>(CommandUUID|RequestType)</key>\s*<string>([^<]+)</string>.*"
@@ -56,9 +61,10 @@ class Manner:
     repeated: float = 0.02  # an answer of long ago
     put_off: float = 0.05  # of sessions: all that comes then is not for now
     failed: float = 0.02
+    reports: float = 0.2  # of sessions: something to report that nobody asked for
 
     def gentle(self, pause: float) -> "Manner":
-        return replace(self, pause=pause, dropped=0, twice=0, repeated=0, put_off=0)
+        return replace(self, pause=pause, dropped=0, twice=0, repeated=0, put_off=0, reports=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +83,11 @@ class Account:
 
     counts: Counter[str] = field(default_factory=Counter)
     told: list[Told] = field(default_factory=list)
+    holds: dict[str, Holds] = field(default_factory=dict)  # of channels that talked of their declarations: the last
     # commands, and when the requests began that were answered with them, by the clock that all processes share
     handed: list[tuple[UUID, float]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)  # what no genuine device may be answered
-    unsure: int = 0  # devices with an answer that they do not know to be kept
+    unsure: int = 0  # devices with an answer or a report that they do not know to be kept, or declarations to fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class _Answer:
     uuid: UUID
     status: str
     body: bytes
+    tells_to_synchronize: bool = False
 
 
 class Fleet:
@@ -95,11 +103,12 @@ class Fleet:
 
     def __init__(self, url: SplitResult, manner: Manner) -> None:
         self.url, self.manner, self.account = url, manner, Account()
+        self.check_in = url._replace(path=CHECK_IN)
         self.lists = itertools.count()
 
     def take_account(self, devices: Mapping[int, "Device"]) -> Account:
         taken, self.account = self.account, Account()
-        taken.unsure = sum(device.unsure is not None for device in devices.values())
+        taken.unsure = sum(device.unsure is not None or device.holder.is_unsure for device in devices.values())
         return taken
 
 
@@ -113,6 +122,7 @@ class Device:
         self._woken = asyncio.Event()
         self._is_busy = False
         self.unsure: _Answer | None = None
+        self.holder = Holder()
         self._last: _Answer | None = None
         self._done: set[UUID] = set()
 
@@ -145,7 +155,7 @@ class Device:
             return False
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await self._talk(line)
+                return await self._talk(line) and await self._talk_of_declarations(line)
         except (OSError, EOFError, TimeoutError, ValueError):
             self._fleet.account.counts["broken"] += 1
             return False
@@ -167,19 +177,45 @@ class Device:
             self._is_busy = is_busy
             said = self._answered(command)
 
+    async def _talk_of_declarations(self, line: Line) -> bool:
+        holder = self.holder
+        ask = partial(self._ask, replace(line, url=self._fleet.check_in))
+        has_news, before = self._happens(self._fleet.manner.reports), holder.holds
+        try:
+            await holder.talk(ask, has_news=has_news, full=self._happens(FULL))
+        except TurnedAway:
+            return False
+        except DeviceRefused as refused:
+            self._fleet.account.wrong.append(f"{self._who}: {refused}")
+        finally:
+            if holder.holds != before:
+                account = self._fleet.account  # it may be another one by now
+                account.holds[str(self._who)] = holder.holds
+                account.counts["reports"] += holder.holds.number - before.number
+        return True
+
+    async def _ask(self, line: Line, endpoint: str, data: bytes) -> bytes:
+        content = {"MessageType": COMMAND, "Endpoint": endpoint} | ({"Data": data} if data else {})
+        status, answer = await self._send(line, dump(self._who.sender | content), may_be_twice=True)
+        if status != OK:
+            raise TurnedAway
+        return answer
+
     async def _say(self, line: Line, said: _Answer | None) -> tuple[int, bytes]:
-        body = self._idle if said is None else said.body
+        return await self._send(line, self._idle if said is None else said.body, may_be_twice=said is not None)
+
+    async def _send(self, line: Line, body: bytes, *, may_be_twice: bool) -> tuple[int, bytes]:
         if self._happens(self._fleet.manner.dropped):
             line.begin(body, "Client-Cert", self._proof)
             await asyncio.sleep(self._chance.uniform(0, 0.01))
             self._fleet.account.counts["dropped"] += 1
             raise EOFError
-        if said is not None and self._happens(self._fleet.manner.twice):
+        if may_be_twice and self._happens(self._fleet.manner.twice):
             return await self._say_twice(line, body)
         return await self._put(line, body)
 
     async def _say_twice(self, line: Line, body: bytes) -> tuple[int, bytes]:
-        other = await Line.open(self._fleet.url)
+        other = await Line.open(line.url)
         self._fleet.account.counts["twice"] += 1
         try:
             first, second = await asyncio.gather(self._put(line, body), self._put(other, body), return_exceptions=True)
@@ -199,7 +235,7 @@ class Device:
         self._fleet.account.counts[str(status)] += 1  # it may be another account by now
         if status not in (OK, BUSY):
             self._fleet.account.wrong.append(f"{self._who}: {status} {answer[:SHOWN]!r}")
-        elif status == OK and answer:
+        elif status == OK and answer and line.url == self._fleet.url:
             self._fleet.account.handed.append((_read(answer)[0], began))
         return status, answer
 
@@ -211,6 +247,7 @@ class Device:
         if said.status != "NotNow":
             self._last = said
             self._done.add(said.uuid)
+            self.holder.is_behind |= said.tells_to_synchronize
             digest = hashlib.sha256(said.body).digest()
             self._fleet.account.told.append(Told(str(self._who), said.uuid, said.status, digest))
 
@@ -225,6 +262,8 @@ class Device:
     def _answer(self, uuid: UUID, request_type: str) -> _Answer:
         if self._is_busy:
             return self._made(uuid, "NotNow", {})
+        if request_type == COMMAND:  # one that fails is told of again too late for us: ten minutes later
+            return replace(self._made(uuid, "Acknowledged", {}), tells_to_synchronize=True)
         if self._happens(self._fleet.manner.failed):
             return self._made(uuid, "Error", {"ErrorChain": _ERROR_CHAIN})
         if request_type == "InstalledApplicationList" and next(self._fleet.lists) % LARGE == 0:

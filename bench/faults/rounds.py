@@ -11,6 +11,7 @@ from typing import Final, Self
 from uuid import UUID
 
 from bench.faults import ledger
+from bench.faults.holder import Holds
 from bench.faults.installation import Installation, is_database_there
 from bench.faults.kinds import Kind, Strike, prepare_clock
 from bench.faults.ledger import Ledger
@@ -20,7 +21,7 @@ from bench.faults.work import Newcomer, Ordered, Work, broadcast
 
 LOOK_SECONDS: Final = 0.3
 LOOKS: Final = 3
-FIGURES: Final = ("requests", "200", "503", "broken", "dropped", "twice", "large", "pushed")
+FIGURES: Final = ("requests", "200", "503", "broken", "dropped", "twice", "large", "reports", "pushed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,7 @@ class Rounds:
         news = self._ledger.enter(played.told)
         self._ledger.add(played.ordered)
         self._ledger.handed += played.handed
+        self._ledger.holds |= played.holds
         repeated = {each.uuid for each in played.told} - {each.uuid for each in news}
         current = [each for each in played.current if each.uuid not in repeated]
         self._ledger.check_records(current, played.manner.version)
@@ -91,6 +93,7 @@ class Rounds:
             wrong += played.until_done()
             self._ledger.enter(played.told)
             self._ledger.handed += played.handed
+            self._ledger.holds |= played.holds
         return wrong
 
 
@@ -107,6 +110,7 @@ class Round:
         self.counts: Counter[str] = Counter()
         self._first_current = 0
         self.told: list[Told] = []
+        self.holds: dict[str, Holds] = {}
         self.handed: list[tuple[UUID, float]] = []
         self.wrong: list[str] = []
         self.unsure = 0
@@ -186,6 +190,7 @@ class Round:
         account = self.installation.devices.account()
         self.counts += account.counts
         self.told += account.told
+        self.holds |= account.holds
         self.handed += account.handed
         self.wrong += account.wrong
         self.unsure = account.unsure

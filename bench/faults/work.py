@@ -14,6 +14,7 @@ from uuid import UUID
 import httpx2
 
 from bench.faults.installation import Installation
+from bench.fleet_declared import NAME, TYPE
 from bench.site import HOST
 from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.hardware import Family, Hardware
@@ -26,8 +27,10 @@ REQUEST_TYPES: Final = ("DeviceInformation", "ProfileList", "CertificateList", "
 PAUSE: Final = 0.5
 CALLED_BACK: Final = 0.15  # of commands to single channels
 BROADCASTS: Final = 0.02  # how likely another one begins in each pause
+DECLARATIONS: Final = 0.1  # likewise, that one is changed
 REGRET_SECONDS: Final = 0.4  # at most until then
 SELECTION: Final = {"user__user_id": "bench"}
+EVERYBODY: Final = {"search": "common.platform = iOS or common.platform = macOS"}
 CONNECTS: Final = 1.0  # seconds between two of a newcomer's device
 TRIES: Final = 100
 UNAVAILABLE: Final = 500
@@ -36,15 +39,19 @@ UNAVAILABLE: Final = 500
 def prepare() -> None:
     from django.core.management import call_command
 
+    from devices.models import Channel
+    from devices.services import declarative
     from epmm import settings_store
     from users.models import Role
     from users.services import people
 
     call_command("prepare", verbosity=0)
     settings_store.change("ios.mdm.account_driven_device_enrollment", "on", actor="bench")
+    settings_store.change("devices.inventory_hours", "0", actor="bench")  # of its answers no books are kept
     account = f"anna@{HOST}"
     new = people.NewPerson(user_id="anna", roles=[Role.ADDE], managed_apple_account=account, password=PASSWORD)
     people.create(new, actor="bench")
+    declarative.begin(list(Channel.objects.values_list("pk", flat=True)))
 
 
 def broadcast() -> int:
@@ -52,6 +59,14 @@ def broadcast() -> int:
     from devices.services import broadcast as service
 
     return service.begin("DeviceInformation", selection=SELECTION, actor="bench").pk
+
+
+def declare(length: int) -> None:
+    """Everybody is to have a passcode of so many characters."""
+    from devices.services import declaration_runs, declarations
+
+    row = declarations.put(NAME, TYPE, {"MinimumLength": length}, actor="bench")
+    declaration_runs.begin(row, selection=EVERYBODY, actor="bench")
 
 
 @dataclass(slots=True)
@@ -86,11 +101,14 @@ class Work:
         from django.db import connections
 
         self._order(self._broadcast)
+        self._order(self._declare)
         while not self._stop.wait(PAUSE):
             for _ in range(self._each):
                 self._order(self._single)
             if self._chance.random() < BROADCASTS:
                 self._order(self._broadcast)
+            if self._chance.random() < DECLARATIONS:
+                self._order(self._declare)
             self._look_at_a_page()
         connections.close_all()
 
@@ -106,6 +124,9 @@ class Work:
 
     def _broadcast(self) -> None:
         self.ordered.broadcasts.add(broadcast())
+
+    def _declare(self) -> None:
+        declare(self._chance.randint(1, 16))
 
     def _single(self) -> None:
         from devices.models import Channel, Device

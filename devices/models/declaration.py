@@ -95,7 +95,8 @@ class DeclarationSetQuerySet(models.QuerySet["DeclarationSet"]):
         twice_as_long = ExpressionWrapper(F("asked_at") + (F("asked_at") - F("changed_at")), DateTimeField())
         behind = self.behind().annotate(patient_until=twice_as_long)
         again = Q(asked_at__lt=now - ASK_AGAIN, patient_until__lt=now) | Q(asked_at__lt=now - LONGEST_WAIT)
-        return behind.filter(Q(asked_at=None) | Q(asked_at__lt=F("changed_at")) | again)
+        clock_was_ahead = Q(asked_at__gt=now)  # and nobody can say whether it was this set that it was told of
+        return behind.filter(Q(asked_at=None) | Q(asked_at__lt=F("changed_at")) | clock_was_ahead | again)
 
 
 class DeclarationSet(models.Model):

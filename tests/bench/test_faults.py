@@ -6,6 +6,7 @@ import random
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -13,14 +14,27 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
+from bench.faults.holder import NUMBER, Holds
 from bench.faults.kept import Kept
 from bench.faults.ledger import Ledger, is_all_done, what_is_left
 from bench.faults.logs import Logs
 from bench.faults.players import Told
 from bench.faults.relay import BadNetwork, opened
 from bench.faults.work import Ordered
-from devices.models import Channel, Command, FinishedCommand, Payload, Result
+from devices.models import (
+    Channel,
+    ChannelStatus,
+    Command,
+    DeclarationSet,
+    DeclarationState,
+    FinishedCommand,
+    Payload,
+    Result,
+    StatusReport,
+)
+from devices.models import Manifest as StoredManifest
 from devices.services import results
+from enrollment.simulator.declarative import Manifest
 from epmm import audit, audit_chain
 from epmm.models import AuditEntry
 from tests.devices.services.rows import UDID, channel_of, enrolled, person
@@ -177,6 +191,55 @@ def test_an_answer_that_no_device_gave_is_named(channel: Channel) -> None:
     assert mistakes([]) == [f"answered in the books, by no device: {answer.uuid}"]
 
 
+HELD = Holds(Manifest("set", {("configuration", "passcode"): "v1"}), 7)
+
+
+@pytest.fixture
+def holding(channel: Channel) -> Channel:
+    StoredManifest.objects.create(token="set", items=[["configuration", "passcode", "v1"]])
+    DeclarationSet.objects.create(channel=channel, token="set", served_token="set")
+    DeclarationState.objects.create(
+        channel=channel, kind="configuration", identifier="passcode", server_token="v1", valid="valid"
+    )
+    ChannelStatus.objects.create(channel=channel, items={NUMBER: 7})
+    return channel
+
+
+@pytest.mark.parametrize(
+    ("held", "mistake"),
+    [
+        (HELD, ""),
+        (replace(HELD, number=8), f"told 200 for another report than the last one that is known: {UDID} 8 (known: 7)"),
+        (replace(HELD, manifest=replace(HELD.manifest, token="b")), f"holds another set than it was served: {UDID}"),
+    ],
+)
+def test_another_report_or_another_set_than_the_last_is_named(holding: Channel, held: Holds, mistake: str) -> None:
+    assert Ledger(holds={UDID: held}).compare() == [mistake] * bool(mistake)
+
+
+def test_declarations_that_are_not_those_of_the_set_are_named(holding: Channel) -> None:
+    DeclarationState.objects.update(server_token="v0")
+    StoredManifest.objects.update(items=[])
+
+    assert Ledger(holds={UDID: HELD}).compare() == [
+        f"its set lists what it was not given: {UDID}",
+        f"reported other declarations than are known: {UDID}",
+    ]
+    DeclarationSet.objects.all().delete()
+    assert Ledger(holds={UDID: HELD}).compare() == [f"holds declarations, and has no set: {UDID}"]
+
+
+def test_a_set_that_is_behind_and_a_report_that_is_unread_are_not_done(holding: Channel) -> None:
+    assert is_all_done(Ordered())
+    report = StatusReport.objects.create(channel=holding, body=b"{}")
+    assert not is_all_done(Ordered())
+    report.delete()
+
+    DeclarationSet.objects.update(token="next")
+    assert not is_all_done(Ordered())
+    assert what_is_left(Ordered()).endswith("sets of declarations behind: 1")
+
+
 @pytest.mark.django_db
 def test_an_audit_log_that_is_not_whole_is_named() -> None:
     for action in ("a", "b"):
@@ -206,6 +269,13 @@ def test_a_traceback_needs_a_fault_that_explains_it(
 
     assert logs.unexplained(explains) == found
     assert logs.unexplained(()) == []  # once is enough
+
+
+def test_what_was_set_aside_is_named_whatever_the_fault(tmp_path: Path) -> None:
+    line = "2026-11-27 00:53:00,225 ERROR devices.services: a status report cannot be read report=7"
+    (tmp_path / "worker-1.log").write_text(f"{line}\n")
+
+    assert Logs(tmp_path).unexplained([""]) == [f"worker-1.log: {line}"]
 
 
 @pytest.fixture

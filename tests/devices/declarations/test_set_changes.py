@@ -160,6 +160,20 @@ def test_one_that_answers_and_fetches_nothing_is_told_ever_more_rarely(
     assert is_told_again(phone) == again
 
 
+def test_one_that_was_told_by_a_clock_that_was_ahead_is_told_of_what_changed_since(phone: Device) -> None:
+    put()
+    give(phone)
+    answer_commands()
+    DeclarationSet.objects.update(asked_at=timezone.now() + timedelta(hours=1))
+
+    put(payload={"MinimumLength": 7})
+    work()
+
+    assert len(announcements(phone)) == 1
+    answer_commands()
+    assert not is_told_again(phone)
+
+
 def is_told_again(phone: Device) -> bool:
     """By what it reports, or by the clock."""
     report(channel(phone))
