@@ -9,6 +9,7 @@ from django.utils import timezone
 from devices.models.enrollment import Channel
 
 REPORTS_KEPT: Final = 5
+MOST_UNREAD: Final = 50  # of one channel; what comes then is not kept, and the device comes again
 
 
 class StatusReportQuerySet(models.QuerySet["StatusReport"]):
