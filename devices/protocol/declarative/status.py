@@ -15,6 +15,7 @@ from epmm.wire.errors import WireError, edge
 from epmm.wire.plist import to_json
 
 MAX_BYTES: Final = 4 << 20  # ten thousand managed applications; as much as is kept of one channel
+MOST_VALUES: Final = 200_000  # four megabytes of brackets would take seconds, and a hundred times their size
 MOST_ITEMS: Final = 2000  # paths of one channel; Apple has about fifty
 MOST_ENTRIES: Final = 10_000  # of one list
 MOST_STATES: Final = 2000
@@ -131,6 +132,8 @@ def _identified(entry: Any) -> bool:
 def _load(raw: bytes) -> dict[str, Any]:
     if len(raw) > MAX_BYTES:
         raise WireError("status report: too large")
+    if sum(map(raw.count, (b",", b"[", b"{"))) > MOST_VALUES:  # those within texts count, too: nobody sends so many
+        raise WireError("status report: too many values")
     with edge(WireError, "status report: not JSON"):
         text = raw.decode("utf-8-sig")  # `json` would guess the encoding
         value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)

@@ -135,6 +135,15 @@ def test_whoever_sends_too_many_is_refused_before_the_rest_is_looked_at() -> Non
             StatusReport.parse(json.dumps(told).encode())
 
 
+@pytest.mark.parametrize("value", ["{}", "[]", "1"])
+def test_there_are_not_more_values_than_can_be_read_in_a_moment(value: str) -> None:
+    few, many = (",".join([value] * number) for number in (status.MOST_VALUES // 3, status.MOST_VALUES + 1))
+    assert StatusReport.parse(f'{{"StatusItems": {{"a": [{few}]}}}}'.encode()).items
+
+    with pytest.raises(WireError, match="too many values"):
+        StatusReport.parse(f'{{"StatusItems": {{"a": [{many}]}}}}'.encode())
+
+
 def test_errors_of_what_cannot_be_an_item_are_passed_over() -> None:
     assert report(Errors=[{"StatusItem": "x" * 256}, {"StatusItem": "a.b"}]).errors == {"a.b": []}
 
