@@ -114,7 +114,12 @@ def test_names_do_not_multiply() -> None:
     assert len(report(longest).items) == 1
     many = {str(number): 1 for number in range(status.MOST_ITEMS)}
 
-    for items in ({"k" * 20_000: many}, {"a" * (status.LONGEST_PATH - 1): {"b": 1}}, {"a" * 256: {}}):
+    refused: list[dict[str, Any]] = [
+        {"k" * 20_000: many},
+        {"a" * (status.LONGEST_PATH - 1): {"b": 1}},
+        {"a" * 256: {}},
+    ]
+    for items in refused:
         with pytest.raises(WireError, match="too long"):
             report(items)
 
