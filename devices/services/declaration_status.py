@@ -4,7 +4,6 @@ What is unread is an outbox, which the worker empties: a device waits for nothin
 """
 
 import logging
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,20 +104,24 @@ def waiting() -> bool:
 
 
 def read_waiting() -> int:
-    """Read all that waits now, however many of one channel; return how many are done with."""
+    """Read until nothing is left of what waits now, however many of one channel; return how many are done with.
+
+    What comes meanwhile from other channels is read along.
+    """
     newest = StoredReport.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    these = StoredReport.objects.unread().filter(pk__lte=newest)
     done = 0
-    while read := read_reports(until=newest):
+    while these.exists() and (read := read_reports()):
         done += read
     return done
 
 
-def read_reports(limit: int = BATCH, *, until: int = sys.maxsize) -> int:
+def read_reports(limit: int = BATCH) -> int:
     """Read the oldest reports that wait, of each channel the first alone; return how many are done with.
 
     A report stays unread until all that follows from it stands: killed in between, a worker loses nothing.
     """
-    oldest = StoredReport.objects.unread().filter(pk__lte=until).order_by("pk").values_list("channel_id", "pk")
+    oldest = StoredReport.objects.unread().order_by("pk").values_list("channel_id", "pk")
     first: dict[int, int] = {}
     for channel, key in oldest[: limit * MOST_UNREAD]:  # which are of as many channels, at least
         first.setdefault(channel, key)

@@ -380,6 +380,27 @@ def test_a_few_that_come_meanwhile_are_left_to_be_read_with_others(
     assert StatusReport.objects.unread().count() == left
 
 
+def test_who_comes_meanwhile_waits_for_nobody_who_has_more_to_say(
+    phone: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = iphone(udid="other")
+    for version in ("18.3", "18.4"):
+        send(channel(phone), system(version))
+    at_first, work = [other], declaration_status.OUTBOX.work
+
+    def read(sizes: Mapping[int, int]) -> int:
+        done = work(sizes)
+        if at_first:
+            send(channel(at_first.pop()), system("17.7"))
+        return done
+
+    monkeypatch.setattr(declaration_status.OUTBOX, "work", read)
+
+    assert declaration_status.read_waiting() == 3
+
+    assert versions([phone, other]) == ["18.4", "17.7"]
+
+
 def test_each_is_in_the_log(phone: Device, caplog: pytest.LogCaptureFixture) -> None:
     send(channel(phone), {"secret": "secret"})
     caplog.set_level(logging.INFO)
