@@ -39,7 +39,7 @@ def read_results() -> None:
 
 @jobs.handles("devices.read_status_reports", outbox=declaration_status.waiting)
 def read_status_reports() -> None:
-    while declaration_status.read_reports() >= TOGETHER:  # what trickles in is read together at the next look
+    while declaration_status.read_waiting() >= TOGETHER:  # what trickles in is read together at the next look
         pass
 
 

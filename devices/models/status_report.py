@@ -17,10 +17,10 @@ class StatusReportQuerySet(models.QuerySet["StatusReport"]):
         return self.filter(is_read=False)
 
     def forget_old(self, channels: Collection[int]) -> None:
-        """All but the newest ones of each, and never what is unread; a device sends a full one every day."""
+        """All that were read but the newest ones of each; a device sends a full one every day."""
         newest_first = Window(RowNumber(), partition_by="channel", order_by=F("pk").desc())
-        old = self.filter(channel__in=channels).annotate(place=newest_first).filter(place__gt=REPORTS_KEPT)
-        self.filter(pk__in=old.values("pk"), is_read=True).delete()
+        read = self.filter(channel__in=channels, is_read=True)
+        self.filter(pk__in=read.annotate(place=newest_first).filter(place__gt=REPORTS_KEPT).values("pk")).delete()
 
 
 class StatusReport(models.Model):

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Length
 from django.utils import timezone
 
@@ -24,6 +25,7 @@ from devices.models import (
 )
 from devices.models import StatusReport as StoredReport
 from devices.models.declaration import OFFER_STANDS
+from devices.models.status_report import MOST_UNREAD
 from devices.protocol.commands import Kind
 from devices.protocol.declarative.manifest import canonical
 from devices.protocol.declarative.status import State, StateKey, StatusReport, merge, merge_errors
@@ -33,11 +35,14 @@ from devices.protocol.status_items import CAPABILITIES, COLUMNS, personal, read_
 from devices.services import declaration_sets
 from devices.services.outbox import Outbox, what_was_wrong
 from devices.services.record import Record, save
+from epmm import request_id
+from epmm.gates import Overloaded
 from epmm.given import update_each
+from epmm.logging import inform
 
 logger = logging.getLogger(__name__)
 
-BATCH: Final = 200
+BATCH: Final = 500  # channels
 NAME: Final = "DeclarativeStatus"
 MOST_BYTES: Final = 4 << 20  # of all that is known of one channel
 _NEEDED: Final = (
@@ -73,6 +78,7 @@ class _Arrived:
     at: datetime
     row: DeclarationSet  # of its channel, locked
     report: StatusReport
+    is_overtaken: bool
 
     @property
     def enrollment(self) -> Enrollment:
@@ -80,16 +86,16 @@ class _Arrived:
 
 
 def accept(channel: Channel, raw: bytes) -> None:
-    """Keep it for the worker.  Raises WireError for what is no report; that changes nothing."""
+    """Keep it for the worker.  Raises WireError for what is no report, and Overloaded where too many wait already; that
+    changes nothing.
+    """
     StatusReport.parse(raw)
-    now = timezone.now()
     with transaction.atomic():
-        DeclarationSet.objects.bulk_create(
-            [DeclarationSet(channel=channel, heard_at=now)],
-            update_conflicts=True,
-            unique_fields=["channel"],
-            update_fields=["heard_at"],
-        )
+        row, now = declaration_sets.lock(channel), timezone.now()
+        if StoredReport.objects.unread().filter(channel=channel)[:MOST_UNREAD].count() == MOST_UNREAD:
+            raise Overloaded
+        row.heard_at = max(row.heard_at or now, now)
+        row.save(update_fields=["heard_at"])
         StoredReport.objects.create(channel=channel, body=raw, received_at=now)
 
 
@@ -97,16 +103,31 @@ def waiting() -> bool:
     return StoredReport.objects.unread().exists()
 
 
+def read_waiting() -> int:
+    """Read until nothing is left of what waits now, however many of one channel; return how many are done with.
+
+    What comes meanwhile from other channels is read along.
+    """
+    newest = StoredReport.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    these = StoredReport.objects.unread().filter(pk__lte=newest)
+    done = 0
+    while these.exists() and (read := read_reports()):
+        done += read
+    return done
+
+
 def read_reports(limit: int = BATCH) -> int:
     """Read the oldest reports that wait, of each channel the first alone; return how many are done with.
 
     A report stays unread until all that follows from it stands: killed in between, a worker loses nothing.
     """
-    oldest = StoredReport.objects.unread().order_by("pk").values_list("channel_id", "pk", Length("body"))[:limit]
-    first: dict[int, tuple[int, int]] = {}
-    for channel, key, size in oldest:
-        first.setdefault(channel, (key, size))
-    return OUTBOX.work(dict(first.values()))
+    oldest = StoredReport.objects.unread().order_by("pk").values_list("channel_id", "pk")
+    first: dict[int, int] = {}
+    for channel, key in oldest[: limit * MOST_UNREAD]:  # which are of as many channels, at least
+        first.setdefault(channel, key)
+    keys = list(first.values())[:limit]
+    sizes = StoredReport.objects.filter(pk__in=keys).order_by("pk").values_list("pk", Length("body"))
+    return OUTBOX.work(dict(sizes))
 
 
 def _read(keys: Sequence[int]) -> int:
@@ -120,12 +141,15 @@ def _read(keys: Sequence[int]) -> int:
     without_set = [channel for _, channel, _, _, row in found if not row]
     with transaction.atomic():
         arrived = _lock(parsed, without_set)
-        _take_in(arrived)
+        _take_in([each for each in arrived if not each.is_overtaken])
         channels = [each.row.pk for each in arrived]
         StoredReport.objects.filter(pk__in=[each.key for each in arrived]).update(is_read=True)
         StoredReport.objects.forget_old(channels)
         # They may be able to do more or less than was thought, and sets may have changed while they were at work.
         declaration_sets.refresh(channels, announce=True)
+    for each in arrived:
+        about = {"report": each.key, "device": each.enrollment.device_id}
+        inform(logger, "a status report was read", about, request_id.current())
     return len(arrived)
 
 
@@ -133,14 +157,16 @@ def _lock(parsed: Mapping[int, tuple[int, datetime, StatusReport]], without_set:
     """Whoever reads reports of a channel holds its set.  One that is held is left for later: so its reports are read in
     their order, and each once.
     """
-    made = [DeclarationSet(channel_id=channel) for channel in without_set]
+    made = [DeclarationSet(channel_id=channel) for channel in sorted(without_set)]
     DeclarationSet.objects.bulk_create(made, ignore_conflicts=True)
     rows = DeclarationSet.objects.select_related("channel__enrollment").only(*_OF_SET).filter(pk__in=parsed)
     locked = list(rows.select_for_update(skip_locked=True, of=("self",)).order_by("pk"))
     keys = [parsed[row.pk][0] for row in locked]
-    unread = set(StoredReport.objects.unread().filter(pk__in=keys).values_list("pk", flat=True))
+    # A release without an outbox read it at once.  By the keys: the clocks of a gateway and of its database differ.
+    later = StoredReport.objects.filter(channel=OuterRef("channel"), pk__gt=OuterRef("pk"), is_read=True)
+    unread = dict(StoredReport.objects.unread().filter(pk__in=keys).values_list("pk", Exists(later)))
     return [
-        _Arrived(key=key, at=at, row=row, report=report)
+        _Arrived(key=key, at=at, row=row, report=report, is_overtaken=unread[key])
         for row in locked
         for key, at, report in [parsed[row.pk]]
         if key in unread
@@ -165,7 +191,8 @@ def _store(arrived: Sequence[_Arrived]) -> dict[int, dict[str, Any]]:
     same: list[ChannelStatus] = []
     for each in arrived:
         status = known.get(each.row.pk) or ChannelStatus(channel_id=each.row.pk)
-        items, errors = _items(status, each), merge_errors(status.errors, each.report)
+        items = _items(status, each)
+        errors = _fitting(merge_errors(status.errors, each.report), each.report.errors)
         is_same = each.row.pk in known and (items, errors) == (status.items, status.errors)
         (same if is_same else new).append(status)
         status.items, status.errors, status.reported_at = items, errors, each.at
@@ -186,10 +213,13 @@ def _items(status: ChannelStatus, arrived: _Arrived) -> dict[str, Any]:
     known: dict[str, Any] = status.items
     if not report.items and not report.full:
         return known
-    merged = merge(known, report)
-    if len(canonical(merged)) > MOST_BYTES:
-        merged = report.items
-    return {path: value for path, value in merged.items() if not personal(path, kind)}
+    fitting = _fitting(merge(known, report), report.items)
+    return {path: value for path, value in fitting.items() if not personal(path, kind)}
+
+
+def _fitting(*versions: dict[str, Any]) -> dict[str, Any]:
+    """The first that is not too large: what grows without end begins anew."""
+    return next((each for each in versions if len(canonical(each)) <= MOST_BYTES), {})
 
 
 def _store_states(arrived: Sequence[_Arrived], listed: Listed) -> None:

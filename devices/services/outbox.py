@@ -2,12 +2,13 @@
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from django.db import InterfaceError, InternalError, OperationalError, connection
 
 TOGETHER: Final = 50
+MOST_BYTES: Final = 1 << 20  # of what is read together
 LARGE: Final = 64 << 10  # bytes
 GIVE_UP: Final = 5  # failures of one row while the database serves others
 
@@ -30,10 +31,8 @@ class Outbox:
 
     def work(self, sizes: Mapping[int, int]) -> int:
         """Read these, by their size in bytes; return how many are done with."""
-        small = [key for key, size in sizes.items() if size <= LARGE]
         done = 0
-        for start in range(0, len(small), TOGETHER):
-            together = small[start : start + TOGETHER]
+        for together in _together({key: size for key, size in sizes.items() if size <= LARGE}):
             try:
                 done += self._read(together)
             except Exception:  # noqa: BLE001 - which of them it was, and what of it, shows when each is read alone
@@ -64,6 +63,20 @@ class Outbox:
         return 1
 
 
+def _together(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """In their order, by number and by size: each is held in memory as it came and as it was understood."""
+    batch: list[int] = []
+    held = 0
+    for key, size in sizes.items():
+        if batch and (len(batch) == TOGETHER or held + size > MOST_BYTES):
+            yield batch
+            batch, held = [], 0
+        batch.append(key)
+        held += size
+    if batch:
+        yield batch
+
+
 def what_was_wrong(error: Exception) -> dict[str, str]:
     """For the log.  The message of the exception may quote what was read: its type and place must do."""
     where = traceback.extract_tb(error.__traceback__)[-1:]
@@ -72,4 +85,5 @@ def what_was_wrong(error: Exception) -> dict[str, str]:
 
 def _is_the_databases(error: Exception) -> bool:
     """Whether it serves nobody at the moment: away, or SQLite's one lock held by somebody else for long."""
-    return "locked" in str(error) or connection.connection is None or not connection.is_usable()
+    is_locked = connection.vendor == "sqlite" and "locked" in str(error)  # a deadlock of PostgreSQL says so, too
+    return is_locked or connection.connection is None or not connection.is_usable()

@@ -4,9 +4,10 @@ https://developer.apple.com/documentation/devicemanagement/statusreport
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, NoReturn, Self
+from itertools import islice
+from typing import Any, Final, NamedTuple, NoReturn, Self, TypeVar
 
 from devices.protocol.declarations.reach import DeclarationKind
 from devices.protocol.status_items import DECLARATIONS, STATUS_ITEMS
@@ -14,9 +15,11 @@ from epmm.wire.errors import WireError, edge
 from epmm.wire.plist import to_json
 
 MAX_BYTES: Final = 4 << 20  # ten thousand managed applications; as much as is kept of one channel
+MOST_VALUES: Final = 200_000  # four megabytes of brackets would take seconds, and a hundred times their size
 MOST_ITEMS: Final = 2000  # paths of one channel; Apple has about fifty
 MOST_ENTRIES: Final = 10_000  # of one list
 MOST_STATES: Final = 2000
+LONGEST_PATH: Final = 255  # Apple's longest has 55; each item repeats all the names that it stands below
 NAME: Final = 64
 REMOVED: Final = "_removed"
 _KINDS: Final = {
@@ -25,6 +28,8 @@ _KINDS: Final = {
     "assets": DeclarationKind.ASSET,
     "management": DeclarationKind.MANAGEMENT,
 }
+
+T = TypeVar("T")
 
 
 class StateKey(NamedTuple):
@@ -58,13 +63,11 @@ class StatusReport:
         items = _optional(source, "StatusItems", dict) or {}
         declarations = items.get("management", {})
         declarations = declarations.get("declarations") if isinstance(declarations, dict) else None
-        told = list(_states(declarations)) if isinstance(declarations, dict) else []
-        flat = {path: value for path, value in _flat(items) if path != DECLARATIONS and not _is_below(path)}
-        if len(flat) > MOST_ITEMS or len(told) > MOST_STATES:
-            raise WireError("StatusItems: too many")
+        told = _few(_states(declarations), MOST_STATES) if isinstance(declarations, dict) else []
+        flat = _few(_flat(items), MOST_ITEMS)
         return cls(
-            items=flat,
-            errors=dict(_errors(_optional(source, "Errors", list) or [])),
+            items={path: value for path, value in flat if path != DECLARATIONS and not _is_below(path)},
+            errors=dict(_few(_errors(_optional(source, "Errors", list) or []), MOST_ITEMS)),
             states={key: state for key, state in told if state is not None},
             removed=frozenset(key for key, state in told if state is None),
             tells_states=isinstance(declarations, dict),
@@ -129,6 +132,8 @@ def _identified(entry: Any) -> bool:
 def _load(raw: bytes) -> dict[str, Any]:
     if len(raw) > MAX_BYTES:
         raise WireError("status report: too large")
+    if sum(map(raw.count, (b",", b"[", b"{"))) > MOST_VALUES:  # those within texts count, too: nobody sends so many
+        raise WireError("status report: too many values")
     with edge(WireError, "status report: not JSON"):
         text = raw.decode("utf-8-sig")  # `json` would guess the encoding
         value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
@@ -157,10 +162,20 @@ def _optional(source: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
     return value
 
 
+def _few(found: Iterable[T], most: int) -> list[T]:
+    """All of them; whoever sends more is told so before the rest is looked at."""
+    taken = list(islice(found, most + 1))
+    if len(taken) > most:
+        raise WireError("status report: too many")
+    return taken
+
+
 def _flat(source: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted names become nested objects on the wire.  An object that is a value ends the path."""
     for key, value in source.items():
         path = f"{prefix}{key}"
+        if len(path) > LONGEST_PATH:
+            raise WireError("StatusItems: a name is too long")
         if isinstance(value, dict) and value and path not in STATUS_ITEMS:
             yield from _flat(value, f"{path}.")
         else:
@@ -173,8 +188,9 @@ def _is_below(path: str) -> bool:
 
 def _errors(source: list[Any]) -> Iterator[tuple[str, Any]]:
     for error in source:
-        if isinstance(error, dict) and isinstance(error.get("StatusItem"), str):
-            yield error["StatusItem"], error.get("Reasons") or []
+        path = error.get("StatusItem") if isinstance(error, dict) else None
+        if isinstance(path, str) and len(path) <= LONGEST_PATH:
+            yield path, error.get("Reasons") or []
 
 
 def _states(source: Mapping[str, Any]) -> Iterator[tuple[StateKey, State | None]]:

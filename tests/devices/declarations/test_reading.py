@@ -1,7 +1,11 @@
 """Reports that wait for the worker: kept before the answer, each read once and in order, and none lost."""
 
 import json
-from collections.abc import Callable, Sequence
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -14,11 +18,12 @@ from django.utils import timezone
 from devices import tasks
 from devices.models import ChannelStatus, DeclarationSet, DeclarationState, Device, Enrollment, Result, StatusReport
 from devices.models.declaration import OFFER_STANDS
-from devices.models.status_report import REPORTS_KEPT
+from devices.models.status_report import MOST_UNREAD, REPORTS_KEPT
 from devices.protocol.declarative.status import StatusReport as Report
 from devices.services import declaration_sets, declaration_status, declarations, results
 from devices.services.outbox import TOGETHER
 from epmm import jobs, settings_store
+from epmm.gates import Overloaded
 from tests.devices.declarations.rows import (
     PASSCODE,
     announcements,
@@ -51,6 +56,12 @@ def fleet(size: int, name: str = "phone") -> list[Device]:
 
 def versions(devices: Sequence[Device]) -> list[str]:
     return [Device.objects.get(pk=device.pk).os_version for device in devices]
+
+
+def many_of(device: Device, number: int) -> None:
+    """More than are let in, as before there was a limit."""
+    body = json.dumps({"StatusItems": system("18.3")}).encode()
+    StatusReport.objects.bulk_create([StatusReport(channel=channel(device), body=body) for _ in range(number)])
 
 
 def read_all() -> list[int]:
@@ -95,15 +106,82 @@ def test_a_channel_that_was_never_told_anything_may_report() -> None:
     assert DeclarationSet.objects.get().token != ""
 
 
-def test_what_a_release_without_an_outbox_writes_has_been_read(phone: Device) -> None:
+def without_an_outbox(device: Device) -> None:
+    """What the release before writes."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO devices_statusreport (channel_id, body, received_at) VALUES (%s, %s, %s)",
-            [channel(phone).pk, b"{}", timezone.now()],
+            [channel(device).pk, b"{}", timezone.now()],
         )
+
+
+def test_what_a_release_without_an_outbox_writes_has_been_read(phone: Device) -> None:
+    without_an_outbox(phone)
 
     assert StatusReport.objects.get().is_read
     assert not declaration_status.waiting()
+
+
+def test_no_channel_has_more_than_so_many_waiting(phone: Device) -> None:
+    other = iphone(udid="other")
+    many_of(phone, MOST_UNREAD - 1)
+    send(channel(phone))
+    before = set_of(phone).heard_at
+
+    with pytest.raises(Overloaded):
+        send(channel(phone))
+
+    assert (StatusReport.objects.count(), set_of(phone).heard_at) == (MOST_UNREAD, before)
+    send(channel(other))
+    declaration_status.read_reports()
+    send(channel(phone))
+    assert StatusReport.objects.unread().count() == MOST_UNREAD
+
+
+def test_when_a_device_was_heard_never_goes_back(phone: Device) -> None:
+    """The clocks of a gateway and of its database differ."""
+    ahead = timezone.now() + timedelta(seconds=5)
+    DeclarationSet.objects.update(heard_at=ahead)
+
+    send(channel(phone))
+
+    assert set_of(phone).heard_at == ahead
+    assert StatusReport.objects.get().received_at < ahead
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_a_report_is_of_when_it_was_kept(phone: Device) -> None:
+    """Not of when it began to wait for the set: whoever held that has noted a later moment, and a later report."""
+    begun = threading.Event()
+
+    def accept() -> int:
+        begun.set()
+        send(channel(phone))
+        return 0
+
+    with ThreadPoolExecutor(1) as another:
+        with transaction.atomic():
+            DeclarationSet.objects.select_for_update().get(pk=channel(phone).pk)
+            sent = another.submit(_in_a_thread, accept)
+            assert begun.wait(timeout=10)
+            _until_somebody_waits()
+            released = timezone.now()
+        sent.result(timeout=10)
+
+    assert StatusReport.objects.get().received_at > released
+
+
+def _until_somebody_waits() -> None:
+    """For a lock of ours."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    with connection.cursor() as cursor:
+        for _ in range(1000):
+            cursor.execute(waiting)
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 # --- In order, and once -----------------------------------------------------------------------------------------------
@@ -146,6 +224,68 @@ def test_what_another_worker_has_read_meanwhile_is_left_alone(phone: Device, cap
     assert warnings(caplog) == []
 
 
+def test_what_one_channel_has_to_say_keeps_no_other_waiting() -> None:
+    first, *others = fleet(5)
+    many_of(first, 250)
+    for device in others:
+        send(channel(device), system("17.7"))
+
+    assert declaration_status.read_reports() == 5
+
+    assert versions([first, *others]) == ["18.3", "17.7", "17.7", "17.7", "17.7"]
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_a_channel_whose_set_is_held_keeps_no_other_waiting() -> None:
+    first, *others = fleet(3)
+    many_of(first, 250)
+    for device in others:
+        send(channel(device), system("17.7"))
+
+    with ThreadPoolExecutor(1) as another, transaction.atomic():
+        DeclarationSet.objects.select_for_update().get(pk=channel(first).pk)
+        done = another.submit(_in_a_thread, declaration_status.read_waiting).result(timeout=10)
+
+    assert (done, versions([first, *others])) == (2, ["18.2", "17.7", "17.7"])
+
+
+def test_a_report_that_was_overtaken_changes_nothing(phone: Device) -> None:
+    """While two releases serve: the one before reads at once, and writes later what is read."""
+    held = {"configurations": [{"identifier": "p", "active": True, "valid": "valid"}]}
+    send(channel(phone), {**system("18.3"), "management": {"declarations": held}}, FullReport=True)
+    without_an_outbox(phone)
+    send(channel(phone), {"passcode": {"is-present": True}})
+
+    assert read_all() == [1, 1]
+
+    phone.refresh_from_db()
+    assert (phone.os_version, phone.passcode_present) == ("18.2", True)
+    assert ChannelStatus.objects.get().items == {"passcode.is-present": True}
+    assert not DeclarationState.objects.exists()
+    assert not declaration_status.waiting()
+
+
+def test_sets_that_are_missing_are_made_in_the_order_in_which_they_are_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers that make the same ones wait for each other, else."""
+    first, second = fleet(2)
+    for device in (second, first):
+        send(channel(device), system("18.3"))
+    DeclarationSet.objects.all().delete()
+    made: list[list[int]] = []
+    create = DeclarationSet.objects.bulk_create
+
+    def note(rows: list[DeclarationSet], **options: Any) -> list[DeclarationSet]:
+        made.append([row.pk for row in rows])
+        return create(rows, **options)
+
+    monkeypatch.setattr(DeclarationSet.objects, "bulk_create", note)
+
+    assert read_all() == [2]
+
+    assert made == [[channel(first).pk, channel(second).pk]]
+
+
 @pytest.mark.service("postgresql")
 @pytest.mark.django_db(transaction=True)
 def test_workers_do_not_wait_for_each_other_and_overtake_nobody(phone: Device) -> None:
@@ -163,6 +303,43 @@ def test_workers_do_not_wait_for_each_other_and_overtake_nobody(phone: Device) -
     assert versions([phone]) == ["18.4"]
 
 
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_two_that_send_and_two_that_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = fleet(2)
+    each, taken, take_in = 10, defaultdict[int, list[int]](list), declaration_status._take_in
+
+    def note(arrived: Sequence[declaration_status._Arrived]) -> None:
+        take_in(arrived)
+        for report in arrived:  # their sets are held
+            taken[report.row.pk].append(report.key)
+
+    monkeypatch.setattr(declaration_status, "_take_in", note)
+
+    def write() -> int:
+        for number in range(each):
+            for device in devices:
+                send(channel(device), {"number": number})
+        return each * len(devices)
+
+    def read() -> int:
+        done = 0
+        while declaration_status.waiting() or not all(writer.done() for writer in writers):
+            done += declaration_status.read_reports()
+        return done
+
+    with ThreadPoolExecutor(4) as threads:
+        writers = [threads.submit(_in_a_thread, write) for _ in range(2)]
+        readers = [threads.submit(_in_a_thread, read) for _ in range(2)]
+        sent, done = (sum(one.result(timeout=60) for one in some) for some in (writers, readers))
+
+    assert sent == done == 2 * each * len(devices)
+    assert [len(keys) for keys in taken.values()] == [2 * each] * len(devices)
+    assert all(keys == sorted(set(keys)) for keys in taken.values())
+    assert not declaration_status.waiting()
+    assert [status.items for status in ChannelStatus.objects.all()] == [{"number": each - 1}] * len(devices)
+
+
 def _in_a_thread(work: Callable[[], int]) -> int:
     try:
         return work()
@@ -177,10 +354,62 @@ def test_the_worker_empties_the_outbox() -> None:
     assert jobs.OUTBOXES["devices.read_status_reports"]()
 
     tasks.read_status_reports()
-    assert StatusReport.objects.unread().count() == 3  # a few are left to be read with what comes in a moment
-    tasks.read_status_reports()
 
     assert not jobs.OUTBOXES["devices.read_status_reports"]()
+
+
+@pytest.mark.parametrize(("at_once", "left"), [(TOGETHER - 1, 1), (TOGETHER, 0)])
+def test_a_few_that_come_meanwhile_are_left_to_be_read_with_others(
+    phone: Device, at_once: int, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where many come, the worker does not stop."""
+    send(channel(phone))
+    found = [at_once, 0]
+
+    def read(sizes: Mapping[int, int]) -> int:
+        if left_to_come:
+            send(channel(left_to_come.pop()))
+        StatusReport.objects.filter(pk__in=sizes).update(is_read=True)
+        return found.pop(0) if sizes else 0
+
+    left_to_come = [phone]
+    monkeypatch.setattr(declaration_status.OUTBOX, "work", read)
+
+    tasks.read_status_reports()
+
+    assert StatusReport.objects.unread().count() == left
+
+
+def test_who_comes_meanwhile_waits_for_nobody_who_has_more_to_say(
+    phone: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = iphone(udid="other")
+    for version in ("18.3", "18.4"):
+        send(channel(phone), system(version))
+    at_first, work = [other], declaration_status.OUTBOX.work
+
+    def read(sizes: Mapping[int, int]) -> int:
+        done = work(sizes)
+        if at_first:
+            send(channel(at_first.pop()), system("17.7"))
+        return done
+
+    monkeypatch.setattr(declaration_status.OUTBOX, "work", read)
+
+    assert declaration_status.read_waiting() == 3
+
+    assert versions([phone, other]) == ["18.4", "17.7"]
+
+
+def test_each_is_in_the_log(phone: Device, caplog: pytest.LogCaptureFixture) -> None:
+    send(channel(phone), {"secret": "secret"})
+    caplog.set_level(logging.INFO)
+
+    read_all()
+
+    (line,) = [line for line in caplog.records if line.message == "a status report was read"]
+    assert (vars(line)["report"], vars(line)["device"]) == (StatusReport.objects.get().pk, phone.pk)
+    assert "secret" not in caplog.text
 
 
 # --- What goes wrong --------------------------------------------------------------------------------------------------
@@ -367,15 +596,16 @@ def test_states_of_what_was_served_before_go_with_what_was_served_after(phone: D
 # --- How much -------------------------------------------------------------------------------------------------------
 
 
-def test_the_newest_of_each_channel_are_kept_and_all_that_are_unread(phone: Device) -> None:
+def test_the_newest_that_were_read_are_kept_and_all_that_are_unread(phone: Device) -> None:
     other = iphone(udid="other")
     send(channel(other))
     for number in range(REPORTS_KEPT + 3):
         send(channel(phone), {"number": number})
     first = list(StatusReport.objects.filter(channel=channel(phone)).order_by("pk").values_list("pk", flat=True))
 
-    declaration_status.read_reports()
-    assert StatusReport.objects.filter(channel=channel(phone)).count() == REPORTS_KEPT + 2  # the first, which was read
+    for _ in range(REPORTS_KEPT):
+        declaration_status.read_reports()
+    assert StatusReport.objects.filter(channel=channel(phone)).count() == REPORTS_KEPT + 3
     read_all()
 
     kept = StatusReport.objects.filter(channel=channel(phone)).order_by("pk")

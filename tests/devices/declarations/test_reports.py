@@ -200,6 +200,18 @@ def test_what_grows_without_end_begins_anew(phone: Device, monkeypatch: pytest.M
     report(channel(phone), {"b": "y" * 60})
 
     assert told(phone) == {"b": "y" * 60}
+    report(channel(phone), {"c": "z" * 120})
+    assert told(phone) == {}
+
+
+def test_errors_that_grow_without_end_begin_anew(phone: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(declaration_status, "MOST_BYTES", 100)
+    errors = [[{"StatusItem": name, "Reasons": [{"Code": name * 60}]}] for name in ("a", "b")]
+    report(channel(phone), Errors=errors[0])
+
+    report(channel(phone), Errors=errors[1])
+
+    assert list(ChannelStatus.objects.get().errors) == ["b"]
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b'{"StatusItems": 7}', b'{"StatusItems": {"a": NaN}}'])

@@ -108,6 +108,51 @@ def test_a_device_that_invents_names_fills_nothing(monkeypatch: pytest.MonkeyPat
         report({"a": 1, "b": 2, "c": 3})
 
 
+def test_names_do_not_multiply() -> None:
+    """Each item would repeat the names that it stands below: 65 KB became 99 MB."""
+    longest = {"a" * (status.LONGEST_PATH - 2): {"b": 1}}
+    assert len(report(longest).items) == 1
+    many = {str(number): 1 for number in range(status.MOST_ITEMS)}
+
+    refused: list[dict[str, Any]] = [
+        {"k" * 20_000: many},
+        {"a" * (status.LONGEST_PATH - 1): {"b": 1}},
+        {"a" * 256: {}},
+    ]
+    for items in refused:
+        with pytest.raises(WireError, match="too long"):
+            report(items)
+
+
+def test_whoever_sends_too_many_is_refused_before_the_rest_is_looked_at() -> None:
+    many = {str(number): {"a": 1} for number in range(status.MOST_ITEMS)}
+    assert len(report(many).items) == status.MOST_ITEMS
+    unseen = {"x": 1, "k" * 20_000: 1}  # the second of these would be refused as too long
+    error = {"StatusItem": "a"}
+    states = [{"identifier": "a"}] * status.MOST_STATES
+
+    for told in (
+        {"StatusItems": many | unseen},
+        {"StatusItems": {"management": {"declarations": {"assets": [*states, states[0]]}}}},
+        {"Errors": [error] * (status.MOST_ITEMS + 1)},
+    ):
+        with pytest.raises(WireError, match="too many"):
+            StatusReport.parse(json.dumps(told).encode())
+
+
+@pytest.mark.parametrize("value", ["{}", "[]", "1"])
+def test_there_are_not_more_values_than_can_be_read_in_a_moment(value: str) -> None:
+    few, many = (",".join([value] * number) for number in (status.MOST_VALUES // 3, status.MOST_VALUES + 1))
+    assert StatusReport.parse(f'{{"StatusItems": {{"a": [{few}]}}}}'.encode()).items
+
+    with pytest.raises(WireError, match="too many values"):
+        StatusReport.parse(f'{{"StatusItems": {{"a": [{many}]}}}}'.encode())
+
+
+def test_errors_of_what_cannot_be_an_item_are_passed_over() -> None:
+    assert report(Errors=[{"StatusItem": "x" * 256}, {"StatusItem": "a.b"}]).errors == {"a.b": []}
+
+
 def test_errors_stand_until_their_item_can_be_told() -> None:
     failed = report(Errors=[{"StatusItem": "a.b", "Reasons": [{"Code": "x"}]}, {"StatusItem": "c"}, 7, {}])
     known = merge_errors({}, failed)

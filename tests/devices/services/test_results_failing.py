@@ -155,7 +155,7 @@ def test_a_database_that_is_away_costs_no_answer(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("error", "is_usable"),
     [
-        (OperationalError("database is locked"), True),
+        pytest.param(OperationalError("database is locked"), True, marks=pytest.mark.service("sqlite")),
         (OperationalError("server closed the connection"), False),
         (InternalError("terminating connection due to idle-in-transaction timeout"), False),
     ],
@@ -173,14 +173,24 @@ def test_a_failure_of_the_database_is_no_answers_fault(error: Exception, is_usab
     assert results.read_results() == 2
 
 
-def test_answers_that_the_database_refuses_do_not_hold_up_the_ones_behind_them() -> None:
+@pytest.mark.parametrize(
+    "message",
+    [
+        "canceling statement due to statement timeout",
+        pytest.param(
+            "deadlock detected\nDETAIL:  Process 1 waits for ShareLock on transaction 7; blocked by process 2.",
+            marks=pytest.mark.service("postgresql"),
+        ),
+    ],
+)
+def test_answers_that_the_database_refuses_do_not_hold_up_the_ones_behind_them(message: str) -> None:
     refused = [information(enrolled(udid=f"refused {number}"), OSVersion="1.0") for number in range(3)]
     readable = information(enrolled(), OSVersion="18.2")
     store = inventory.store
 
     def refuse(received: Received) -> None:
         if {result.pk for result, _ in received} & {row.pk for row in refused}:
-            raise OperationalError("canceling statement due to statement timeout")
+            raise OperationalError(message)
         store(received)
 
     with pytest.MonkeyPatch.context() as patched:

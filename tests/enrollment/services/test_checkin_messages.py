@@ -7,12 +7,15 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from devices.door.refusals import refusal_for
 from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
 from devices.models import Channel, Device, Identity, StatusReport
+from devices.models.status_report import MOST_UNREAD
 from devices.services import contact
 from enrollment.checkin import CheckinHandlers
 from enrollment.services import checkin
 from enrollment.services.refusal import CheckinRefused
+from epmm.gates import Overloaded
 from epmm.wire.errors import WireError
 from tests.enrollment.conftest import make_person
 from tests.enrollment.phone import UDID, Phone, new_phone
@@ -80,6 +83,19 @@ def test_declarative_management_is_served_by_endpoint(phone: Phone) -> None:
             phone.send("dm-tokens", Endpoint=nonsense)
     with pytest.raises(DeviceRefused):
         phone.send("dm-tokens", UserID="a user without channel")
+
+
+def test_a_device_whose_reports_wait_in_great_number_comes_again(phone: Phone) -> None:
+    phone.enroll()
+    for _ in range(MOST_UNREAD):
+        assert phone.send("dm-status").status == 200
+
+    with pytest.raises(Overloaded) as refused:
+        phone.send("dm-status")
+
+    assert refusal_for(refused.value).answer.status == 503
+    assert StatusReport.objects.count() == MOST_UNREAD
+    assert phone.send("dm-tokens").status == 200
 
 
 @pytest.mark.parametrize(
