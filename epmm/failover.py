@@ -1,5 +1,6 @@
 """What is left of a former primary: it answers, so Django keeps the connection, and refuses all that is written."""
 
+import sqlite3
 import sys
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,6 +13,15 @@ from django.views.defaults import server_error as fault
 
 READ_ONLY: Final = "25006"  # as PostgreSQL numbers its refusals
 DEADLOCK: Final = "40P01"
+_OUT_OF_ORDER: Final = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+}
 RETRY_SECONDS: Final = 5
 
 
@@ -22,6 +32,16 @@ def is_read_only(error: BaseException | None) -> bool:
 def is_deadlock(error: OperationalError) -> bool:
     """Of the two that waited for each other this one was ended; the other one has gone on."""
     return getattr(error.__cause__, "sqlstate", None) == DEADLOCK
+
+
+def is_out_of_order(error: Exception) -> bool:
+    """Whoever asks whatever is told so: SQLite's lock is held, a disk is full, memory is short.
+
+    https://www.sqlite.org/rescode.html, and classes 53 and 58 of PostgreSQL's SQLSTATEs.
+    """
+    cause = error.__cause__
+    code, state = getattr(cause, "sqlite_errorcode", 0) & 0xFF, getattr(cause, "sqlstate", None) or ""
+    return code in _OUT_OF_ORDER or state.startswith(("53", "58"))
 
 
 def is_away(error: BaseException | None) -> bool:

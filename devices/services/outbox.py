@@ -1,16 +1,19 @@
 """Reading what waits: some rows together, each alone when that fails, and what cannot be read is set aside."""
 
+import time
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from django.db import InterfaceError, InternalError, OperationalError, connection
 
+from epmm import failover
+
 TOGETHER: Final = 50
 MOST_BYTES: Final = 1 << 20  # of what is read together
 LARGE: Final = 64 << 10  # bytes
 GIVE_UP: Final = 5  # failures of one row while the database serves others
+APART: Final = 10.0  # seconds between two that count
 
 
 class Outbox:
@@ -27,7 +30,7 @@ class Outbox:
         set_aside: Callable[[int, Exception], None],
     ) -> None:
         self._read, self._read_large, self._set_aside = read, read_large, set_aside
-        self._failures: Counter[int] = Counter()
+        self._failures: dict[int, tuple[int, float]] = {}  # how many, and when the last one that counted was
 
     def work(self, sizes: Mapping[int, int]) -> int:
         """Read these, by their size in bytes; return how many are done with."""
@@ -49,13 +52,18 @@ class Outbox:
         except (OperationalError, InterfaceError, InternalError) as error:  # the last one: it was idle for too long
             if _is_the_databases(error):
                 raise
-            # a failure of the database passes; one that meets the same row again and again does not
-            self._failures[key] += 1
-            return self._give_up(key, error) if self._failures[key] >= GIVE_UP else 0
+            return self._give_up(key, error) if self._fails(key) >= GIVE_UP else 0
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not stop the others
             return self._give_up(key, error)
         self._failures.pop(key, None)
         return done
+
+    def _fails(self, key: int) -> int:
+        """A failure of the database passes; one that meets the same row again and again does not."""
+        now = time.monotonic()
+        count, at = self._failures.get(key, (0, now - APART))
+        self._failures[key] = (count + 1, now) if now >= at + APART else (count, at)
+        return self._failures[key][0]
 
     def _give_up(self, key: int, error: Exception) -> int:
         self._set_aside(key, error)
@@ -84,6 +92,5 @@ def what_was_wrong(error: Exception) -> dict[str, str]:
 
 
 def _is_the_databases(error: Exception) -> bool:
-    """Whether it serves nobody at the moment: away, or SQLite's one lock held by somebody else for long."""
-    is_locked = connection.vendor == "sqlite" and "locked" in str(error)  # a deadlock of PostgreSQL says so, too
-    return is_locked or connection.connection is None or not connection.is_usable()
+    """Whether it serves nobody at the moment: away, or its disk full, or SQLite's one lock held by somebody else."""
+    return failover.is_out_of_order(error) or connection.connection is None or not connection.is_usable()

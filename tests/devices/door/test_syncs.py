@@ -18,6 +18,7 @@ from devices.door.store import stores_for
 from devices.door.sync import LARGEST_REPORT, LEFT, NOBODYS, Endpoint, Sync, Synced
 from devices.models import DeclarationContent, DeclarationSet, Device, Enrollment, Identity, Manifest, StatusReport
 from devices.models.declaration import OFFER_STANDS
+from devices.models.status_report import MOST_UNREAD
 from devices.protocol.declarations import DeclarationKind
 from devices.services import declarative
 from enrollment.checkin import CheckinHandlers
@@ -198,6 +199,16 @@ def test_what_is_no_report_changes_nothing(phone: FakeDevice, data: bytes | None
     assert ask(phone, "status", data).status == 400
     assert not StatusReport.objects.exists()
     assert set_of(phone).heard_at == before
+
+
+def test_no_channel_fills_the_database(phone: FakeDevice) -> None:
+    """The worker is away, say.  The device comes again."""
+    StatusReport.objects.bulk_create(StatusReport(channel=phone.channel, body=REPORT) for _ in range(MOST_UNREAD))
+
+    assert ask(phone, "status", REPORT).status == 503
+    StatusReport.objects.filter(pk=StatusReport.objects.latest("pk").pk).update(is_read=True)
+    assert ask(phone, "status", REPORT).status == 200
+    assert StatusReport.objects.unread().count() == MOST_UNREAD
 
 
 def test_what_comes_along_is_passed_over(phone: FakeDevice) -> None:

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from devices.apns_standin import lab
 from devices.apns_standin.lab import PushPem
 from devices.models import PushCertificate
-from devices.services import push, push_certificates, results
+from devices.services import outbox, push, push_certificates, results
 from epmm.dev_tls import ServerFiles
 from tests.devices.services.pushing import DAY, TOPIC, Apple
 
@@ -53,6 +53,8 @@ def apple(files: ServerFiles, certificate: PushCertificate, settings: Settings) 
 
 
 @pytest.fixture(autouse=True)
-def _no_failures_of_other_tests() -> None:
+def _no_failures_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And each failure counts, however soon it comes."""
+    monkeypatch.setattr(outbox, "APART", 0)
     results.OUTBOX.forget()
     push._lately.clear()

@@ -1,5 +1,6 @@
 """Answers that cannot be read, and workers that are killed or not alone."""
 
+import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,7 +12,7 @@ from django.db import DataError, InternalError, OperationalError, connection, tr
 from devices import tasks
 from devices.models import FinishedCommand, Result
 from devices.protocol.reading import Reading
-from devices.services import installed, inventory, record, results
+from devices.services import installed, inventory, outbox, record, results
 from devices.services.outbox import GIVE_UP
 from tests.devices.services.rows import (
     NOW,
@@ -152,10 +153,20 @@ def test_a_database_that_is_away_costs_no_answer(monkeypatch: pytest.MonkeyPatch
     assert device_of(enrollment).os_version == "18.2"
 
 
+def refused(error: Exception, **told: object) -> Exception:
+    """As Django passes on what a driver says."""
+    error.__cause__ = Exception()
+    vars(error.__cause__).update(told)
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "is_usable"),
     [
-        pytest.param(OperationalError("database is locked"), True, marks=pytest.mark.service("sqlite")),
+        (refused(OperationalError("database is locked"), sqlite_errorcode=sqlite3.SQLITE_BUSY_SNAPSHOT), True),
+        (refused(OperationalError("disk I/O error"), sqlite_errorcode=sqlite3.SQLITE_IOERR_WRITE), True),
+        (refused(OperationalError("database or disk is full"), sqlite_errorcode=sqlite3.SQLITE_FULL), True),
+        (refused(OperationalError("could not extend file"), sqlstate="53100"), True),
         (OperationalError("server closed the connection"), False),
         (InternalError("terminating connection due to idle-in-transaction timeout"), False),
     ],
@@ -177,10 +188,7 @@ def test_a_failure_of_the_database_is_no_answers_fault(error: Exception, is_usab
     "message",
     [
         "canceling statement due to statement timeout",
-        pytest.param(
-            "deadlock detected\nDETAIL:  Process 1 waits for ShareLock on transaction 7; blocked by process 2.",
-            marks=pytest.mark.service("postgresql"),
-        ),
+        "deadlock detected\nDETAIL:  Process 1 waits for ShareLock on transaction 7; blocked by process 2.",
     ],
 )
 def test_answers_that_the_database_refuses_do_not_hold_up_the_ones_behind_them(message: str) -> None:
@@ -209,6 +217,18 @@ def test_an_answer_that_the_database_refuses_for_ever_is_given_up(monkeypatch: p
 
     assert done == [0] * (GIVE_UP - 1) + [1, 0]
     assert device_of(enrollment).details["unread"]["DeviceInformation"]["why"] == "OperationalError"
+
+
+def test_failures_of_one_moment_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker looks five times a second: a disk that is full for that long is no answer's fault."""
+    monkeypatch.setattr(outbox, "APART", 10)
+    enrollment = enrolled()
+    mended = failing(monkeypatch, information(enrollment, OSVersion="18.2"), OperationalError())
+
+    assert [results.read_results() for _ in range(GIVE_UP + 1)] == [0] * (GIVE_UP + 1)
+    mended.append(1)
+    assert results.read_results() == 1
+    assert device_of(enrollment).os_version == "18.2"
 
 
 def test_what_another_worker_has_read_meanwhile_is_left_alone() -> None:
