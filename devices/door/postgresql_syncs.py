@@ -1,18 +1,19 @@
 """Declarative management on PostgreSQL: one statement for all devices that ask at the same time."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from psycopg import pq
 
 from devices.door.postgresql import CHANNEL, NOW, WHO, PostgresStore, places, statement, who
-from devices.door.sync import LEFT, NOBODYS, Endpoint, Sync, Synced
+from devices.door.sync import EPOCH, LEFT, NOBODYS, Endpoint, Sync, Synced
 from devices.models.declaration import OFFER_STANDS
 from devices.models.status_report import MOST_UNREAD
 from epmm.pipeline import Statement
 
-ASKED: Final = {"endpoint": "smallint", "kind": "text", "identifier": "text", "body": "bytea"}
+MICROSECOND: Final = timedelta(microseconds=1)
+ASKED: Final = {"endpoint": "smallint", "kind": "text", "identifier": "text", "body": "bytea", "sent_at": "bigint"}
 # A set that somebody is at work on is left to the handlers, who wait for it: here all others would wait, too.
 # Manifests and declarations stand under the hash of what they say, and what was served last is read as it stands.
 _SET: Final = """SELECT channel.*, own.token, own.changed_at, own.served_token, own.offered_token, own.offered_at
@@ -54,8 +55,9 @@ _OWN: Final = f""", held AS (
         served_token = CASE known.endpoint WHEN {Endpoint.ITEMS} THEN known.listed ELSE own.served_token END
     FROM known WHERE own.channel_id = known.id AND known.endpoint <> {Endpoint.DECLARATION}
 ), reported AS (
-    INSERT INTO devices_statusreport (channel_id, body, received_at, is_read)
-    SELECT known.id, known.body, {NOW}, false FROM known WHERE known.endpoint = {Endpoint.STATUS}
+    INSERT INTO devices_statusreport (channel_id, body, received_at, sent_at, is_read)
+    SELECT known.id, known.body, {NOW}, to_timestamp(known.sent_at / 1e6), false
+    FROM known WHERE known.endpoint = {Endpoint.STATUS}
 )
 SELECT channel.place, CASE known.endpoint WHEN {Endpoint.ITEMS} THEN listed ELSE token END,
     floor(extract(epoch FROM changed_at))::bigint, CASE known.endpoint WHEN {Endpoint.ITEMS} THEN items::text END,
@@ -80,6 +82,7 @@ class PostgresSyncs(PostgresStore[Sync, Synced]):
             [sync.kind.encode() for sync in questions],
             [sync.identifier.encode() for sync in questions],
             [sync.body for sync in questions],
+            [((sync.sent_at - EPOCH) // MICROSECOND).to_bytes(8) for sync in questions],
         ]
 
     def _answered(self, count: int, result: pq.abc.PGresult, /) -> list[Synced]:

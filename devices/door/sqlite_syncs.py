@@ -27,7 +27,8 @@ DECLARATION: Final = "SELECT body FROM devices_declarationcontent WHERE server_t
 UNREAD: Final = "SELECT count(*) FROM devices_statusreport WHERE channel_id = :channel AND NOT is_read"
 HEARD: Final = "UPDATE devices_declarationset SET heard_at = :now WHERE channel_id = :channel"
 REPORT: Final = """
-INSERT INTO devices_statusreport (channel_id, body, received_at, is_read) VALUES (:channel, :body, :now, false)
+INSERT INTO devices_statusreport (channel_id, body, received_at, sent_at, is_read)
+VALUES (:channel, :body, :now, :sent_at, false)
 """
 STATEMENTS: Final = (OWN, OFFER, ITEMS, SERVE, DECLARATION, UNREAD, HEARD, REPORT)
 
@@ -36,7 +37,12 @@ class SqliteSyncs(SqliteStore[Sync, Synced]):
     @staticmethod
     def _answer(connection: sqlite3.Connection, sync: Sync, /) -> Synced:
         now = datetime.now(UTC)
-        values = who(sync, now) | {"idle": False, "body": sync.body, "offers_stand": moment(now - OFFER_STANDS)}
+        values = who(sync, now) | {
+            "idle": False,
+            "body": sync.body,
+            "sent_at": moment(sync.sent_at),
+            "offers_stand": moment(now - OFFER_STANDS),
+        }
         found = connection.execute(CHANNEL, values).fetchone()
         if found is None:
             return NOBODYS

@@ -48,6 +48,7 @@ class Sync:
     kind: str = ""  # of the declaration
     identifier: str = ""
     body: bytes = field(default=b"", repr=False)  # a report
+    sent_at: datetime = EPOCH
 
     @classmethod
     def of(cls, certificate: bytes, bearer: bytes | None, raw: bytes, content: TopLevel) -> Self | None:
@@ -79,6 +80,7 @@ class Sync:
             kind=kind,
             identifier=identifier,
             body=report,
+            sent_at=datetime.now(UTC) if report else EPOCH,
         )
 
 

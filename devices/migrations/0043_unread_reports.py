@@ -1,6 +1,6 @@
 """Status reports wait for the worker.
 
-The column is added in place.  What is there has been read, and so has what the previous release writes, which knows no
+The columns are added in place.  What is there has been read, and so has what the previous release writes, which knows no
 such column and reads each report at once; hence the default in the database.
 """
 
@@ -14,6 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [("devices", "0042_refused_tokens")]
     operations = [
         migrating.AddColumn("statusreport", "is_read", models.BooleanField(db_default=True, default=False)),
+        migrating.AddColumn("statusreport", "sent_at", models.DateTimeField(null=True)),
         migrating.AddIndex(
             "statusreport",
             models.Index(fields=["id"], condition=models.Q(is_read=False), name="status_report_unread"),

@@ -2,7 +2,8 @@ from collections.abc import Collection
 from typing import ClassVar, Final, Self
 
 from django.db import models
-from django.db.models import F, Q, Window
+from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q, Window
+from django.db.models.expressions import Combinable
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
@@ -29,6 +30,7 @@ class StatusReport(models.Model):
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="status_reports")
     body = models.BinaryField()
     received_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True)  # when a gateway had it, which a network may have held up since
     # For whoever does not know this column: a release that read each report as it came.
     is_read = models.BooleanField(default=False, db_default=True)
 
@@ -39,3 +41,16 @@ class StatusReport(models.Model):
 
     def __str__(self) -> str:
         return f"status report {self.pk}"
+
+
+def is_overtaken() -> Combinable:
+    """Of a report, for a statement about it.
+
+    A release without an outbox has read a later one of its channel.  Or it is the copy of an earlier one that was on
+    its way for long: its device repeated that elsewhere, was told 200, and has reported something else since.
+    """
+    others = StatusReport.objects.filter(channel=OuterRef("channel"))
+    before = others.filter(pk__lt=OuterRef("pk"))
+    is_copy = Exists(before.filter(body=OuterRef("body"))) & Exists(before.filter(sent_at__gt=OuterRef("sent_at")))
+    was_passed = Exists(others.filter(pk__gt=OuterRef("pk"), is_read=True))
+    return ExpressionWrapper(was_passed | is_copy, models.BooleanField())

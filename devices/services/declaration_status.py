@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 from django.db.models.functions import Length
 from django.utils import timezone
 
@@ -25,7 +24,7 @@ from devices.models import (
 )
 from devices.models import StatusReport as StoredReport
 from devices.models.declaration import OFFER_STANDS
-from devices.models.status_report import MOST_UNREAD
+from devices.models.status_report import MOST_UNREAD, is_overtaken
 from devices.protocol.commands import Kind
 from devices.protocol.declarative.manifest import canonical
 from devices.protocol.declarative.status import State, StateKey, StatusReport, merge, merge_errors
@@ -90,13 +89,14 @@ def accept(channel: Channel, raw: bytes) -> None:
     changes nothing.
     """
     StatusReport.parse(raw)
+    sent_at = timezone.now()
     with transaction.atomic():
         row, now = declaration_sets.lock(channel), timezone.now()
         if StoredReport.objects.unread().filter(channel=channel)[:MOST_UNREAD].count() == MOST_UNREAD:
             raise Overloaded
         row.heard_at = max(row.heard_at or now, now)
         row.save(update_fields=["heard_at"])
-        StoredReport.objects.create(channel=channel, body=raw, received_at=now)
+        StoredReport.objects.create(channel=channel, body=raw, received_at=now, sent_at=sent_at)
 
 
 def waiting() -> bool:
@@ -162,9 +162,7 @@ def _lock(parsed: Mapping[int, tuple[int, datetime, StatusReport]], without_set:
     rows = DeclarationSet.objects.select_related("channel__enrollment").only(*_OF_SET).filter(pk__in=parsed)
     locked = list(rows.select_for_update(skip_locked=True, of=("self",)).order_by("pk"))
     keys = [parsed[row.pk][0] for row in locked]
-    # A release without an outbox read it at once.  By the keys: the clocks of a gateway and of its database differ.
-    later = StoredReport.objects.filter(channel=OuterRef("channel"), pk__gt=OuterRef("pk"), is_read=True)
-    unread = dict(StoredReport.objects.unread().filter(pk__in=keys).values_list("pk", Exists(later)))
+    unread = dict(StoredReport.objects.unread().filter(pk__in=keys).values_list("pk", is_overtaken()))
     return [
         _Arrived(key=key, at=at, row=row, report=report, is_overtaken=unread[key])
         for row in locked

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ from tests.devices.declarations.rows import (
     work,
 )
 from tests.devices.declarations.test_set_changes import states_of
-from tests.devices.services.rows import channel_of, device_of, enrolled, information, warnings
+from tests.devices.services.rows import NOW, channel_of, device_of, enrolled, information, warnings
 
 pytestmark = pytest.mark.django_db
 
@@ -266,6 +267,34 @@ def test_a_report_that_was_overtaken_changes_nothing(phone: Device) -> None:
     assert not declaration_status.waiting()
 
 
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_a_copy_that_was_held_up_changes_nothing(phone: Device, after: int) -> None:
+    """Its device repeated it elsewhere and has said something else since; or it says the same anew."""
+    versions = ["18.3", "18.4", "18.3"]
+    for version in versions:
+        send(channel(phone), system(version))
+    first, second, third = StatusReport.objects.order_by("pk")
+    for report, seconds in ((first, 0), (second, 2), (third, after)):
+        StatusReport.objects.filter(pk=report.pk).update(sent_at=NOW + timedelta(seconds=seconds))
+
+    assert read_all() == [1, 1, 1]
+
+    phone.refresh_from_db()
+    assert phone.os_version == ("18.3" if after == 3 else "18.4")
+    assert not declaration_status.waiting()
+
+
+def test_what_is_said_twice_at_once_counts(phone: Device) -> None:
+    for _ in range(2):
+        send(channel(phone), system("18.3"))
+    StatusReport.objects.update(sent_at=NOW)
+
+    assert read_all() == [1, 1]
+
+    phone.refresh_from_db()
+    assert phone.os_version == "18.3"
+
+
 def test_sets_that_are_missing_are_made_in_the_order_in_which_they_are_locked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two workers that make the same ones wait for each other, else."""
     first, second = fleet(2)
@@ -316,10 +345,10 @@ def test_two_that_send_and_two_that_read(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(declaration_status, "_take_in", note)
 
-    def write() -> int:
+    def write(writer: str) -> int:
         for number in range(each):
             for device in devices:
-                send(channel(device), {"number": number})
+                send(channel(device), {"said": f"{writer} {number}"})
         return each * len(devices)
 
     def read() -> int:
@@ -329,7 +358,7 @@ def test_two_that_send_and_two_that_read(monkeypatch: pytest.MonkeyPatch) -> Non
         return done
 
     with ThreadPoolExecutor(4) as threads:
-        writers = [threads.submit(_in_a_thread, write) for _ in range(2)]
+        writers = [threads.submit(_in_a_thread, partial(write, writer)) for writer in ("anna", "bert")]
         readers = [threads.submit(_in_a_thread, read) for _ in range(2)]
         sent, done = (sum(one.result(timeout=60) for one in some) for some in (writers, readers))
 
@@ -337,7 +366,8 @@ def test_two_that_send_and_two_that_read(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [len(keys) for keys in taken.values()] == [2 * each] * len(devices)
     assert all(keys == sorted(set(keys)) for keys in taken.values())
     assert not declaration_status.waiting()
-    assert [status.items for status in ChannelStatus.objects.all()] == [{"number": each - 1}] * len(devices)
+    last = {f"{writer} {each - 1}" for writer in ("anna", "bert")}
+    assert {status.items["said"] for status in ChannelStatus.objects.all()} <= last
 
 
 def _in_a_thread(work: Callable[[], int]) -> int:

@@ -185,7 +185,8 @@ def test_a_report_is_kept_for_the_worker(phone: FakeDevice, handlers: Rememberin
     assert (reply.status, reply.body) == (200, b"")
     kept = StatusReport.objects.get()
     assert (kept.channel, bytes(kept.body), kept.is_read) == (phone.channel, REPORT, False)
-    assert kept.received_at >= began
+    assert kept.sent_at is not None
+    assert began <= kept.sent_at <= kept.received_at + timedelta(seconds=1)
     heard_at = set_of(phone).heard_at
     assert heard_at is not None
     assert heard_at >= began
