@@ -16,14 +16,19 @@ MICROSECOND: Final = timedelta(microseconds=1)
 ASKED: Final = {"endpoint": "smallint", "kind": "text", "identifier": "text", "body": "bytea", "sent_at": "bigint"}
 # A set that somebody is at work on is left to the handlers, who wait for it: here all others would wait, too.
 # Manifests and declarations stand under the hash of what they say, and what was served last is read as it stands.
-_SET: Final = """SELECT channel.*, own.token, own.changed_at, own.served_token, own.offered_token, own.offered_at
-    FROM channel JOIN devices_declarationset AS own ON own.channel_id = channel.id"""
+# One that was held up on its way is answered as it may have been before, for a device that has asked again since.
+_SET: Final = f"""
+    SELECT channel.*, own.token, own.changed_at, own.served_token, own.offered_token, own.offered_at,
+        coalesce(own.served_sent_at BETWEEN to_timestamp(channel.sent_at / 1e6) AND {NOW}, false) AS is_late
+    FROM channel JOIN devices_declarationset AS own ON own.channel_id = channel.id
+"""  # noqa: S608 -- as below
 _OWN: Final = f""", held AS (
     {_SET} WHERE channel.endpoint <> {Endpoint.DECLARATION} FOR NO KEY UPDATE OF own SKIP LOCKED
 ), own AS (
     SELECT each.*, CASE each.endpoint
         WHEN {Endpoint.DECLARATION} THEN each.served_token
         WHEN {Endpoint.ITEMS} THEN CASE
+            WHEN is_late THEN each.served_token
             WHEN offered_token <> '' AND offered_at > {NOW} - interval '{OFFER_STANDS.total_seconds()} seconds'
             THEN offered_token ELSE each.token END
         END AS listed
@@ -50,9 +55,11 @@ _OWN: Final = f""", held AS (
         offered_at = CASE known.endpoint WHEN {Endpoint.TOKENS} THEN {NOW} ELSE own.offered_at END,
         offered_token = CASE known.endpoint
             WHEN {Endpoint.TOKENS} THEN CASE WHEN known.token = known.served_token THEN '' ELSE known.token END
-            WHEN {Endpoint.ITEMS} THEN ''
+            WHEN {Endpoint.ITEMS} THEN CASE WHEN is_late THEN own.offered_token ELSE '' END
             ELSE own.offered_token END,
-        served_token = CASE known.endpoint WHEN {Endpoint.ITEMS} THEN known.listed ELSE own.served_token END
+        served_token = CASE known.endpoint WHEN {Endpoint.ITEMS} THEN known.listed ELSE own.served_token END,
+        served_sent_at = CASE WHEN known.endpoint = {Endpoint.ITEMS} AND NOT is_late
+            THEN to_timestamp(known.sent_at / 1e6) ELSE own.served_sent_at END
     FROM known WHERE own.channel_id = known.id AND known.endpoint <> {Endpoint.DECLARATION}
 ), reported AS (
     INSERT INTO devices_statusreport (channel_id, body, received_at, sent_at, is_read)

@@ -11,7 +11,8 @@ from devices.models.status_report import MOST_UNREAD
 from devices.protocol.declarative.manifest import read_items
 
 OWN: Final = """
-SELECT token, changed_at, served_token, iif(offered_token <> '' AND offered_at > :offers_stand, offered_token, token)
+SELECT token, changed_at, served_token, iif(offered_token <> '' AND offered_at > :offers_stand, offered_token, token),
+    coalesce(served_sent_at BETWEEN :sent_at AND :now, false)
 FROM devices_declarationset WHERE channel_id = :channel
 """
 OFFER: Final = """
@@ -21,7 +22,8 @@ WHERE channel_id = :channel
 """
 ITEMS: Final = "SELECT items FROM devices_manifest WHERE token = :token"
 SERVE: Final = """
-UPDATE devices_declarationset SET heard_at = :now, served_token = :token, offered_token = '' WHERE channel_id = :channel
+UPDATE devices_declarationset
+SET heard_at = :now, served_token = :token, served_sent_at = :sent_at, offered_token = '' WHERE channel_id = :channel
 """
 DECLARATION: Final = "SELECT body FROM devices_declarationcontent WHERE server_token = :token"
 UNREAD: Final = "SELECT count(*) FROM devices_statusreport WHERE channel_id = :channel AND NOT is_read"
@@ -48,22 +50,17 @@ class SqliteSyncs(SqliteStore[Sync, Synced]):
             return NOBODYS
         values["channel"], _ = found
         own = connection.execute(OWN, values).fetchone()
-        return LEFT if own is None else _answer(connection, sync, values, *own)
+        return LEFT if own is None else _answer(connection, sync, values, own)
 
 
-def _answer(
-    connection: sqlite3.Connection,
-    sync: Sync,
-    values: dict[str, Any],
-    token: str,
-    changed_at: str,
-    served: str,
-    due: str,
-) -> Synced:
+def _answer(connection: sqlite3.Connection, sync: Sync, values: dict[str, Any], own: tuple[Any, ...]) -> Synced:
+    token, changed_at, served, due, is_late = own
     match sync.endpoint:
         case Endpoint.TOKENS if token:
             connection.execute(OFFER, values)
             return Synced(token=token, changed_at=datetime.fromisoformat(changed_at).replace(tzinfo=UTC))
+        case Endpoint.ITEMS if is_late and (items := _only(connection, ITEMS, served)):
+            return Synced(token=served, items=items)
         case Endpoint.ITEMS if items := _only(connection, ITEMS, due):
             connection.execute(SERVE, values | {"token": due})
             return Synced(token=due, items=items)

@@ -48,7 +48,7 @@ class Sync:
     kind: str = ""  # of the declaration
     identifier: str = ""
     body: bytes = field(default=b"", repr=False)  # a report
-    sent_at: datetime = EPOCH
+    sent_at: datetime = field(default_factory=lambda: datetime.now(UTC))  # when we had it
 
     @classmethod
     def of(cls, certificate: bytes, bearer: bytes | None, raw: bytes, content: TopLevel) -> Self | None:
@@ -80,7 +80,6 @@ class Sync:
             kind=kind,
             identifier=identifier,
             body=report,
-            sent_at=datetime.now(UTC) if report else EPOCH,
         )
 
 

@@ -65,19 +65,23 @@ def tokens(channel: Channel) -> bytes:
     return render_tokens(token=row.token, timestamp=row.changed_at)
 
 
-@transaction.atomic
 def manifest(channel: Channel) -> bytes:
-    row, now = declaration_sets.lock(channel), timezone.now()
-    token = row.offered_token if _stands(row, now) else row.token
-    items = _items_of(token)
-    if not token or items is None:
-        declaration_sets.refresh([channel.pk], announce=False)
-        row.refresh_from_db()
-        token = row.token
+    """One that waited here for longer than its device did changes nothing any more (`served_sent_at`)."""
+    sent_at = timezone.now()
+    with transaction.atomic():
+        row, now = declaration_sets.lock(channel), timezone.now()
+        if row.served_sent_at is not None and sent_at <= row.served_sent_at <= now:
+            return render_manifest(_items_of(row.served_token) or [], token=row.served_token)
+        token = row.offered_token if _stands(row, now) else row.token
         items = _items_of(token)
-    row.served_token, row.offered_token, row.heard_at = token, "", now
-    row.save(update_fields=["served_token", "offered_token", "heard_at"])
-    return render_manifest(items or [], token=token)
+        if not token or items is None:
+            declaration_sets.refresh([channel.pk], announce=False)
+            row.refresh_from_db()
+            token = row.token
+            items = _items_of(token)
+        row.served_token, row.served_sent_at, row.offered_token, row.heard_at = token, sent_at, "", now
+        row.save(update_fields=["served_token", "served_sent_at", "offered_token", "heard_at"])
+        return render_manifest(items or [], token=token)
 
 
 def declaration(channel: Channel, kind: DeclarationKind, identifier: str) -> bytes:

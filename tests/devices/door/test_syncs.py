@@ -157,6 +157,37 @@ def test_what_was_offered_is_served_for_a_while(phone: FakeDevice) -> None:
     assert asked(phone, "declaration/configuration/passcode")["Payload"] == {"MinimumLength": 8}
 
 
+def test_a_request_that_was_held_up_moves_nothing(
+    record: Device, syncs: BatchingStore[Sync, Synced], runner: asyncio.Runner
+) -> None:
+    """Its device has asked again since, and fetches what it was told then."""
+    late, asked_again = of(record, Endpoint.ITEMS), of(record, Endpoint.ITEMS)
+    (told,) = together(syncs, runner, [asked_again])
+    put(payload={"MinimumLength": 8})
+    work()
+    before = DeclarationSet.objects.get()
+    assert before.token != told.token
+
+    assert together(syncs, runner, [late]) == [told]
+    after = DeclarationSet.objects.get()
+    assert (after.served_token, after.served_sent_at) == (told.token, asked_again.sent_at)
+    (new,) = together(syncs, runner, [of(record, Endpoint.ITEMS)])
+    assert new.token == before.token
+
+
+def test_an_hour_that_was_not_holds_nothing_up(
+    record: Device, syncs: BatchingStore[Sync, Synced], runner: asyncio.Runner
+) -> None:
+    """A clock that was ahead when the last manifest was asked for, and has been put back."""
+    together(syncs, runner, [of(record, Endpoint.ITEMS)])
+    DeclarationSet.objects.update(served_sent_at=timezone.now() + timedelta(hours=1))
+    put(payload={"MinimumLength": 8})
+    work()
+
+    (new,) = together(syncs, runner, [of(record, Endpoint.ITEMS)])
+    assert new.token == DeclarationSet.objects.get().token
+
+
 def test_an_offer_does_not_stand_for_ever(phone: FakeDevice) -> None:
     offered = token_of(phone)
     put(payload={"MinimumLength": 8})
