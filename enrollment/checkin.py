@@ -70,12 +70,12 @@ def _declarative(message: DeclarativeManagement, request: DeviceRequest) -> Answ
     about = {"endpoint": message.endpoint.partition("/")[0]}
     match message.endpoint:
         case protocol.STATUS:
-            declaration_status.accept(channel, message.data)
+            declaration_status.accept(channel, message.data, came_at=request.came_at)
             return Answer(about=about)
         case protocol.TOKENS:
             body = declarative.tokens(channel)
         case protocol.DECLARATION_ITEMS:
-            body = declarative.manifest(channel)
+            body = declarative.manifest(channel, came_at=request.came_at)
         case endpoint:
             body = declarative.declaration(channel, *protocol.read_declaration_endpoint(endpoint))
     return Answer(body=body, content_type=JSON, about=about)

@@ -131,14 +131,13 @@ class Door:
         caller = Caller.of(direct.headers, direct.peer)
         if self._is_large(caller, direct.body):
             return caller, None
-        certificate, content = caller.certificate(direct.body), read_top_level(direct.body)
+        certificate, content = sha256(caller.certificate(direct.body)), read_top_level(direct.body)
         if not has_message_type(content):
-            return caller, _exchange(
-                sha256(certificate), caller.bearer_sha256, direct.body, ConnectMessage.parse(content)
-            )
+            message = ConnectMessage.parse(content)
+            return caller, _exchange(certificate, caller.bearer_sha256, direct.body, message)
         if content["MessageType"] != MESSAGE_TYPE:
             return caller, None
-        return caller, Sync.of(sha256(certificate), caller.bearer_sha256, direct.body, content)
+        return caller, Sync.of(caller, certificate, direct.body, content)
 
     def _asked(
         self, turn: "_Turn", direct: DirectRequest, caller: Caller, exchange: Exchange, outcome: Outcome | Exception
@@ -315,6 +314,7 @@ def _request(caller: Caller, body: bytes) -> DeviceRequest:
         certificate_sha256=sha256(certificate),
         bearer_sha256=caller.bearer_sha256,
         address=caller.address,
+        came_at=caller.came_at,
     )
 
 

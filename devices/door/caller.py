@@ -6,11 +6,13 @@ not match is refused, never passed over.  What the certificate may do is not dec
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, Self
 
 from django.conf import settings
+from django.utils import timezone
 
 from devices.errors import DeviceRefused
 from devices.protocol.credentials import bearer_sha256, certificate_of_proxy, certificate_of_signature
@@ -32,6 +34,7 @@ class Caller:
     forwarded_certificate: bytes | None = field(repr=False)
     bearer_sha256: bytes | None = field(repr=False)
     address: str | None
+    came_at: datetime = field(default_factory=timezone.now)
     _certificate: bytes | None = field(default=None, repr=False)
 
     @classmethod

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ClassVar, Final, Protocol
+
+from django.utils import timezone
 
 PLIST: Final = "application/xml; charset=UTF-8"
 JSON: Final = "application/json"
@@ -17,6 +20,7 @@ class DeviceRequest:
     certificate_sha256: bytes
     bearer_sha256: bytes | None = field(default=None, repr=False)
     address: str | None = None
+    came_at: datetime = field(default_factory=timezone.now)  # what it asks may be done much later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,13 @@ from devices.models.status_report import MOST_UNREAD
 from epmm.pipeline import Statement
 
 MICROSECOND: Final = timedelta(microseconds=1)
-ASKED: Final = {"endpoint": "smallint", "kind": "text", "identifier": "text", "body": "bytea", "sent_at": "bigint"}
+ASKED: Final = {"endpoint": "smallint", "kind": "text", "identifier": "text", "body": "bytea", "came_at": "bigint"}
 # A set that somebody is at work on is left to the handlers, who wait for it: here all others would wait, too.
 # Manifests and declarations stand under the hash of what they say, and what was served last is read as it stands.
 # One that was held up on its way is answered as it may have been before, for a device that has asked again since.
 _SET: Final = f"""
     SELECT channel.*, own.token, own.changed_at, own.served_token, own.offered_token, own.offered_at,
-        coalesce(own.served_sent_at BETWEEN to_timestamp(channel.sent_at / 1e6) AND {NOW}, false) AS is_late
+        coalesce(own.items_asked_at BETWEEN to_timestamp(channel.came_at / 1e6) AND {NOW}, false) AS is_late
     FROM channel JOIN devices_declarationset AS own ON own.channel_id = channel.id
 """  # noqa: S608 -- as below
 _OWN: Final = f""", held AS (
@@ -58,12 +58,12 @@ _OWN: Final = f""", held AS (
             WHEN {Endpoint.ITEMS} THEN CASE WHEN is_late THEN own.offered_token ELSE '' END
             ELSE own.offered_token END,
         served_token = CASE known.endpoint WHEN {Endpoint.ITEMS} THEN known.listed ELSE own.served_token END,
-        served_sent_at = CASE WHEN known.endpoint = {Endpoint.ITEMS} AND NOT is_late
-            THEN to_timestamp(known.sent_at / 1e6) ELSE own.served_sent_at END
+        items_asked_at = CASE WHEN known.endpoint = {Endpoint.ITEMS} AND NOT is_late
+            THEN to_timestamp(known.came_at / 1e6) ELSE own.items_asked_at END
     FROM known WHERE own.channel_id = known.id AND known.endpoint <> {Endpoint.DECLARATION}
 ), reported AS (
-    INSERT INTO devices_statusreport (channel_id, body, received_at, sent_at, is_read)
-    SELECT known.id, known.body, {NOW}, to_timestamp(known.sent_at / 1e6), false
+    INSERT INTO devices_statusreport (channel_id, body, received_at, came_at, is_read)
+    SELECT known.id, known.body, {NOW}, to_timestamp(known.came_at / 1e6), false
     FROM known WHERE known.endpoint = {Endpoint.STATUS}
 )
 SELECT channel.place, CASE known.endpoint WHEN {Endpoint.ITEMS} THEN listed ELSE token END,
@@ -89,7 +89,7 @@ class PostgresSyncs(PostgresStore[Sync, Synced]):
             [sync.kind.encode() for sync in questions],
             [sync.identifier.encode() for sync in questions],
             [sync.body for sync in questions],
-            [((sync.sent_at - EPOCH) // MICROSECOND).to_bytes(8) for sync in questions],
+            [((sync.came_at - EPOCH) // MICROSECOND).to_bytes(8) for sync in questions],
         ]
 
     def _answered(self, count: int, result: pq.abc.PGresult, /) -> list[Synced]:

@@ -12,7 +12,7 @@ from devices.protocol.declarative.manifest import read_items
 
 OWN: Final = """
 SELECT token, changed_at, served_token, iif(offered_token <> '' AND offered_at > :offers_stand, offered_token, token),
-    coalesce(served_sent_at BETWEEN :sent_at AND :now, false)
+    coalesce(items_asked_at BETWEEN :came_at AND :now, false)
 FROM devices_declarationset WHERE channel_id = :channel
 """
 OFFER: Final = """
@@ -23,14 +23,14 @@ WHERE channel_id = :channel
 ITEMS: Final = "SELECT items FROM devices_manifest WHERE token = :token"
 SERVE: Final = """
 UPDATE devices_declarationset
-SET heard_at = :now, served_token = :token, served_sent_at = :sent_at, offered_token = '' WHERE channel_id = :channel
+SET heard_at = :now, served_token = :token, items_asked_at = :came_at, offered_token = '' WHERE channel_id = :channel
 """
 DECLARATION: Final = "SELECT body FROM devices_declarationcontent WHERE server_token = :token"
 UNREAD: Final = "SELECT count(*) FROM devices_statusreport WHERE channel_id = :channel AND NOT is_read"
 HEARD: Final = "UPDATE devices_declarationset SET heard_at = :now WHERE channel_id = :channel"
 REPORT: Final = """
-INSERT INTO devices_statusreport (channel_id, body, received_at, sent_at, is_read)
-VALUES (:channel, :body, :now, :sent_at, false)
+INSERT INTO devices_statusreport (channel_id, body, received_at, came_at, is_read)
+VALUES (:channel, :body, :now, :came_at, false)
 """
 STATEMENTS: Final = (OWN, OFFER, ITEMS, SERVE, DECLARATION, UNREAD, HEARD, REPORT)
 
@@ -42,7 +42,7 @@ class SqliteSyncs(SqliteStore[Sync, Synced]):
         values = who(sync, now) | {
             "idle": False,
             "body": sync.body,
-            "sent_at": moment(sync.sent_at),
+            "came_at": moment(sync.came_at),
             "offers_stand": moment(now - OFFER_STANDS),
         }
         found = connection.execute(CHANNEL, values).fetchone()

@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final, Self
 
+from django.utils import timezone
+
+from devices.door.caller import Caller
 from devices.door.exchange import JSON, Answer
 from devices.protocol.declarative import (
     DECLARATION,
@@ -48,20 +51,20 @@ class Sync:
     kind: str = ""  # of the declaration
     identifier: str = ""
     body: bytes = field(default=b"", repr=False)  # a report
-    sent_at: datetime = field(default_factory=lambda: datetime.now(UTC))  # when we had it
+    came_at: datetime = field(default_factory=timezone.now)
 
     @classmethod
-    def of(cls, certificate: bytes, bearer: bytes | None, raw: bytes, content: TopLevel) -> Self | None:
-        """Of certificate and bearer their SHA-256.  None for what the handlers are to judge: what is not as it should
+    def of(cls, caller: Caller, certificate: bytes, raw: bytes, content: TopLevel) -> Self | None:
+        """Of the certificate its SHA-256.  None for what the handlers are to judge: what is not as it should
         be, and a report that takes long to read.
         """
         try:
-            return cls._read(certificate, bearer, raw, content)
+            return cls._read(caller, certificate, raw, content)
         except WireError:
             return None
 
     @classmethod
-    def _read(cls, certificate: bytes, bearer: bytes | None, raw: bytes, content: TopLevel) -> Self | None:
+    def _read(cls, caller: Caller, certificate: bytes, raw: bytes, content: TopLevel) -> Self | None:
         sender, named = Sender.parse(content), required(content, "Endpoint", str, longest=ENDPOINT)
         endpoint, kind, identifier, report = _ENDPOINTS.get(named, Endpoint.DECLARATION), "", "", b""
         if endpoint is Endpoint.DECLARATION:
@@ -75,11 +78,12 @@ class Sync:
             sha256=certificate,
             device_key=sender.device_key,
             user_key=sender.user_key,
-            bearer_sha256=bearer,
+            bearer_sha256=caller.bearer_sha256,
             endpoint=endpoint,
             kind=kind,
             identifier=identifier,
             body=report,
+            came_at=caller.came_at,
         )
 
 

@@ -14,8 +14,8 @@ class Migration(migrations.Migration):
     dependencies = [("devices", "0042_refused_tokens")]
     operations = [
         migrating.AddColumn("statusreport", "is_read", models.BooleanField(db_default=True, default=False)),
-        migrating.AddColumn("statusreport", "sent_at", models.DateTimeField(null=True)),
-        migrating.AddColumn("declarationset", "served_sent_at", models.DateTimeField(null=True)),
+        migrating.AddColumn("statusreport", "came_at", models.DateTimeField(null=True)),
+        migrating.AddColumn("declarationset", "items_asked_at", models.DateTimeField(null=True)),
         migrating.AddIndex(
             "statusreport",
             models.Index(fields=["id"], condition=models.Q(is_read=False), name="status_report_unread"),

@@ -110,7 +110,7 @@ class DeclarationSet(models.Model):
     offered_at = models.DateTimeField(null=True)
     served_token = models.CharField(max_length=TOKEN, blank=True)
     # When a gateway had the request for it: one that was sent before, and held up, changes nothing any more.
-    served_sent_at = models.DateTimeField(null=True)
+    items_asked_at = models.DateTimeField(null=True)
     asked_at = models.DateTimeField(null=True)  # the last command that said: synchronize
     heard_at = models.DateTimeField(null=True)
     capabilities = models.JSONField(default=dict)  # what the device said that it can

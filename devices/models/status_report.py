@@ -30,7 +30,7 @@ class StatusReport(models.Model):
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="status_reports")
     body = models.BinaryField()
     received_at = models.DateTimeField(default=timezone.now)
-    sent_at = models.DateTimeField(null=True)  # when a gateway had it, which a network may have held up since
+    came_at = models.DateTimeField(null=True)  # when a gateway had it, which a network may have held up since
     # For whoever does not know this column: a release that read each report as it came.
     is_read = models.BooleanField(default=False, db_default=True)
 
@@ -51,6 +51,6 @@ def is_overtaken() -> Combinable:
     """
     others = StatusReport.objects.filter(channel=OuterRef("channel"))
     before = others.filter(pk__lt=OuterRef("pk"))
-    is_copy = Exists(before.filter(body=OuterRef("body"))) & Exists(before.filter(sent_at__gt=OuterRef("sent_at")))
+    is_copy = Exists(before.filter(body=OuterRef("body"))) & Exists(before.filter(came_at__gt=OuterRef("came_at")))
     was_passed = Exists(others.filter(pk__gt=OuterRef("pk"), is_read=True))
     return ExpressionWrapper(was_passed | is_copy, models.BooleanField())

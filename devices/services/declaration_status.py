@@ -84,19 +84,19 @@ class _Arrived:
         return self.row.channel.enrollment
 
 
-def accept(channel: Channel, raw: bytes) -> None:
+def accept(channel: Channel, raw: bytes, *, came_at: datetime | None = None) -> None:
     """Keep it for the worker.  Raises WireError for what is no report, and Overloaded where too many wait already; that
     changes nothing.
     """
     StatusReport.parse(raw)
-    sent_at = timezone.now()
+    came_at = came_at or timezone.now()
     with transaction.atomic():
         row, now = declaration_sets.lock(channel), timezone.now()
         if StoredReport.objects.unread().filter(channel=channel)[:MOST_UNREAD].count() == MOST_UNREAD:
             raise Overloaded
         row.heard_at = max(row.heard_at or now, now)
         row.save(update_fields=["heard_at"])
-        StoredReport.objects.create(channel=channel, body=raw, received_at=now, sent_at=sent_at)
+        StoredReport.objects.create(channel=channel, body=raw, received_at=now, came_at=came_at)
 
 
 def waiting() -> bool:

@@ -275,7 +275,7 @@ def test_a_copy_that_was_held_up_changes_nothing(phone: Device, after: int) -> N
         send(channel(phone), system(version))
     first, second, third = StatusReport.objects.order_by("pk")
     for report, seconds in ((first, 0), (second, 2), (third, after)):
-        StatusReport.objects.filter(pk=report.pk).update(sent_at=NOW + timedelta(seconds=seconds))
+        StatusReport.objects.filter(pk=report.pk).update(came_at=NOW + timedelta(seconds=seconds))
 
     assert read_all() == [1, 1, 1]
 
@@ -287,7 +287,7 @@ def test_a_copy_that_was_held_up_changes_nothing(phone: Device, after: int) -> N
 def test_what_is_said_twice_at_once_counts(phone: Device) -> None:
     for _ in range(2):
         send(channel(phone), system("18.3"))
-    StatusReport.objects.update(sent_at=NOW)
+    StatusReport.objects.update(came_at=NOW)
 
     assert read_all() == [1, 1]
 

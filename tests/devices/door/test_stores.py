@@ -128,7 +128,7 @@ def test_sqlite_prepares_each_statement(statement: str) -> None:
     with contextlib.closing(sqlite3.connect(str(connection.settings_dict["NAME"]))) as own:
         names = {"now", "idle", "sha256", "device_key", "bearer_sha256", "user_key", "state", "command", "channel"}
         own.execute(
-            f"EXPLAIN {statement}", dict.fromkeys({*names, "id", "body", "idle_at", "token", "offers_stand", "sent_at"})
+            f"EXPLAIN {statement}", dict.fromkeys({*names, "id", "body", "idle_at", "token", "offers_stand", "came_at"})
         )
 
 

@@ -170,7 +170,7 @@ def test_a_request_that_was_held_up_moves_nothing(
 
     assert together(syncs, runner, [late]) == [told]
     after = DeclarationSet.objects.get()
-    assert (after.served_token, after.served_sent_at) == (told.token, asked_again.sent_at)
+    assert (after.served_token, after.items_asked_at) == (told.token, asked_again.came_at)
     (new,) = together(syncs, runner, [of(record, Endpoint.ITEMS)])
     assert new.token == before.token
 
@@ -180,7 +180,7 @@ def test_an_hour_that_was_not_holds_nothing_up(
 ) -> None:
     """A clock that was ahead when the last manifest was asked for, and has been put back."""
     together(syncs, runner, [of(record, Endpoint.ITEMS)])
-    DeclarationSet.objects.update(served_sent_at=timezone.now() + timedelta(hours=1))
+    DeclarationSet.objects.update(items_asked_at=timezone.now() + timedelta(hours=1))
     put(payload={"MinimumLength": 8})
     work()
 
@@ -216,8 +216,8 @@ def test_a_report_is_kept_for_the_worker(phone: FakeDevice, handlers: Rememberin
     assert (reply.status, reply.body) == (200, b"")
     kept = StatusReport.objects.get()
     assert (kept.channel, bytes(kept.body), kept.is_read) == (phone.channel, REPORT, False)
-    assert kept.sent_at is not None
-    assert began <= kept.sent_at <= kept.received_at + timedelta(seconds=1)
+    assert kept.came_at is not None
+    assert began <= kept.came_at <= kept.received_at + timedelta(seconds=1)
     heard_at = set_of(phone).heard_at
     assert heard_at is not None
     assert heard_at >= began
