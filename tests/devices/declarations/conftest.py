@@ -3,6 +3,7 @@
 import pytest
 
 from devices.models import Device
+from devices.services import declaration_status
 from tests.devices.declarations.rows import (
     iphone,
     switch_on,
@@ -21,3 +22,8 @@ def mac() -> Device:
     channel_of(enrollment, "user")
     switch_on(enrollment)
     return device_of(enrollment)
+
+
+@pytest.fixture(autouse=True)
+def _no_failures_of_other_tests() -> None:
+    declaration_status.OUTBOX.forget()

@@ -7,7 +7,10 @@ from pytest_django.fixtures import Settings
 
 from devices.door.app import Door
 from devices.door.store import stores_for
+from devices.models import Device
 from epmm.batching import BatchingStore
+from tests.devices.declarations.rows import iphone
+from tests.devices.declarations.test_sets import give, put
 from tests.devices.door.fakes import PROXY, Batches, FakeDevice, RecordingHandlers, Site
 
 
@@ -41,3 +44,12 @@ def store(transactional_db: None) -> Iterator[Batches]:
     assert isinstance(store, BatchingStore)
     with Batches(store) as batches:
         yield batches
+
+
+@pytest.fixture
+def record(transactional_db: None) -> Device:
+    """It holds what it should."""
+    device = iphone()
+    put()
+    give(device)
+    return device
