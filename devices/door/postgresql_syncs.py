@@ -16,10 +16,13 @@ MICROSECOND: Final = timedelta(microseconds=1)
 ASKED: Final = {"endpoint": "smallint", "kind": "text", "identifier": "text", "body": "bytea", "came_at": "bigint"}
 # A set that somebody is at work on is left to the handlers, who wait for it: here all others would wait, too.
 # Manifests and declarations stand under the hash of what they say, and what was served last is read as it stands.
-# One that was held up on its way is answered as it may have been before, for a device that has asked again since.
+# Whose request for the manifest came before that was last served has not seen it, and is served the same.  The clock is
+# read when the row is held: a statement may have begun before that of the other, and found what it left.
 _SET: Final = f"""
     SELECT channel.*, own.token, own.changed_at, own.served_token, own.offered_token, own.offered_at,
-        coalesce(own.items_asked_at BETWEEN to_timestamp(channel.came_at / 1e6) AND {NOW}, false) AS is_late
+        coalesce(
+            own.items_served_at BETWEEN to_timestamp(channel.came_at / 1e6) AND clock_timestamp(), false
+        ) AS is_late
     FROM channel JOIN devices_declarationset AS own ON own.channel_id = channel.id
 """  # noqa: S608 -- as below
 _OWN: Final = f""", held AS (
@@ -58,8 +61,8 @@ _OWN: Final = f""", held AS (
             WHEN {Endpoint.ITEMS} THEN CASE WHEN is_late THEN own.offered_token ELSE '' END
             ELSE own.offered_token END,
         served_token = CASE known.endpoint WHEN {Endpoint.ITEMS} THEN known.listed ELSE own.served_token END,
-        items_asked_at = CASE WHEN known.endpoint = {Endpoint.ITEMS} AND NOT is_late
-            THEN to_timestamp(known.came_at / 1e6) ELSE own.items_asked_at END
+        items_served_at = CASE WHEN known.endpoint = {Endpoint.ITEMS} AND NOT is_late
+            THEN clock_timestamp() ELSE own.items_served_at END
     FROM known WHERE own.channel_id = known.id AND known.endpoint <> {Endpoint.DECLARATION}
 ), reported AS (
     INSERT INTO devices_statusreport (channel_id, body, received_at, came_at, is_read)

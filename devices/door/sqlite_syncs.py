@@ -12,7 +12,7 @@ from devices.protocol.declarative.manifest import read_items
 
 OWN: Final = """
 SELECT token, changed_at, served_token, iif(offered_token <> '' AND offered_at > :offers_stand, offered_token, token),
-    coalesce(items_asked_at BETWEEN :came_at AND :now, false)
+    coalesce(items_served_at BETWEEN :came_at AND :now, false)
 FROM devices_declarationset WHERE channel_id = :channel
 """
 OFFER: Final = """
@@ -23,7 +23,7 @@ WHERE channel_id = :channel
 ITEMS: Final = "SELECT items FROM devices_manifest WHERE token = :token"
 SERVE: Final = """
 UPDATE devices_declarationset
-SET heard_at = :now, served_token = :token, items_asked_at = :came_at, offered_token = '' WHERE channel_id = :channel
+SET heard_at = :now, served_token = :token, items_served_at = :now, offered_token = '' WHERE channel_id = :channel
 """
 DECLARATION: Final = "SELECT body FROM devices_declarationcontent WHERE server_token = :token"
 UNREAD: Final = "SELECT count(*) FROM devices_statusreport WHERE channel_id = :channel AND NOT is_read"

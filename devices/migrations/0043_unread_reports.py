@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
     operations = [
         migrating.AddColumn("statusreport", "is_read", models.BooleanField(db_default=True, default=False)),
         migrating.AddColumn("statusreport", "came_at", models.DateTimeField(null=True)),
-        migrating.AddColumn("declarationset", "items_asked_at", models.DateTimeField(null=True)),
+        migrating.AddColumn("declarationset", "items_served_at", models.DateTimeField(null=True)),
         migrating.AddIndex(
             "statusreport",
             models.Index(fields=["id"], condition=models.Q(is_read=False), name="status_report_unread"),

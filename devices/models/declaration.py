@@ -109,8 +109,8 @@ class DeclarationSet(models.Model):
     offered_token = models.CharField(max_length=TOKEN, blank=True)
     offered_at = models.DateTimeField(null=True)
     served_token = models.CharField(max_length=TOKEN, blank=True)
-    # When a gateway had the request for it: one that was sent before, and held up, changes nothing any more.
-    items_asked_at = models.DateTimeField(null=True)
+    # Who asked for the manifest before that had not seen it, and gets the same: a copy, or one that was held up.
+    items_served_at = models.DateTimeField(null=True)
     asked_at = models.DateTimeField(null=True)  # the last command that said: synchronize
     heard_at = models.DateTimeField(null=True)
     capabilities = models.JSONField(default=dict)  # what the device said that it can

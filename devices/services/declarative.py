@@ -66,11 +66,13 @@ def tokens(channel: Channel) -> bytes:
 
 
 def manifest(channel: Channel, *, came_at: datetime | None = None) -> bytes:
-    """`came_at`: when the request did.  One that was held up for longer than its device waited changes nothing."""
+    """`came_at`: when the request did.  Before the last manifest was served: it is a copy, or was held up, and whoever
+    sent it gets the same, of which its device may be fetching the declarations.
+    """
     came_at = came_at or timezone.now()
     with transaction.atomic():
         row, now = declaration_sets.lock(channel), timezone.now()
-        if row.items_asked_at is not None and came_at <= row.items_asked_at <= now:
+        if row.items_served_at is not None and came_at <= row.items_served_at <= now:
             return render_manifest(_items_of(row.served_token) or [], token=row.served_token)
         token = row.offered_token if _stands(row, now) else row.token
         items = _items_of(token)
@@ -79,8 +81,8 @@ def manifest(channel: Channel, *, came_at: datetime | None = None) -> bytes:
             row.refresh_from_db()
             token = row.token
             items = _items_of(token)
-        row.served_token, row.items_asked_at, row.offered_token, row.heard_at = token, came_at, "", now
-        row.save(update_fields=["served_token", "items_asked_at", "offered_token", "heard_at"])
+        row.served_token, row.items_served_at, row.offered_token, row.heard_at = token, now, "", now
+        row.save(update_fields=["served_token", "items_served_at", "offered_token", "heard_at"])
         return render_manifest(items or [], token=token)
 
 

@@ -126,9 +126,24 @@ def test_a_request_that_was_held_up_moves_nothing(
 
     assert together(syncs, runner, [late]) == [told]
     after = DeclarationSet.objects.get()
-    assert (after.served_token, after.items_asked_at) == (told.token, asked_again.came_at)
+    assert (after.served_token, after.items_served_at) == (told.token, before.items_served_at)
     (new,) = together(syncs, runner, [of(record, Endpoint.ITEMS)])
     assert new.token == before.token
+
+
+def test_a_copy_gets_the_same_whatever_changed_since(
+    record: Device, syncs: BatchingStore[Sync, Synced], runner: asyncio.Runner
+) -> None:
+    """It came a little later, and which of the two answers its device will take nobody knows."""
+    first, copy = of(record, Endpoint.ITEMS), of(record, Endpoint.ITEMS)
+    (told,) = together(syncs, runner, [first])
+    put(payload={"MinimumLength": 8})
+    work()
+
+    assert together(syncs, runner, [copy]) == [told]
+    enrollment = record.enrollments.get()
+    held = json.loads(declarative.manifest(enrollment.channels.get(), came_at=copy.came_at))
+    assert held["DeclarationsToken"] == told.token
 
 
 def test_an_hour_that_was_not_holds_nothing_up(
@@ -136,7 +151,7 @@ def test_an_hour_that_was_not_holds_nothing_up(
 ) -> None:
     """A clock that was ahead when the last manifest was asked for, and has been put back."""
     together(syncs, runner, [of(record, Endpoint.ITEMS)])
-    DeclarationSet.objects.update(items_asked_at=timezone.now() + timedelta(hours=1))
+    DeclarationSet.objects.update(items_served_at=timezone.now() + timedelta(hours=1))
     put(payload={"MinimumLength": 8})
     work()
 
