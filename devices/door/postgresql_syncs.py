@@ -18,13 +18,13 @@ ASKED: Final = {"endpoint": "smallint", "kind": "text", "identifier": "text", "b
 # Manifests and declarations stand under the hash of what they say, and what was served last is read as it stands.
 # Whose request for the manifest came before that was last served has not seen it, and is served the same.  The clock is
 # read when the row is held: a statement may have begun before that of the other, and found what it left.
-_SET: Final = f"""
+_SET: Final = """
     SELECT channel.*, own.token, own.changed_at, own.served_token, own.offered_token, own.offered_at,
         coalesce(
             own.items_served_at BETWEEN to_timestamp(channel.came_at / 1e6) AND clock_timestamp(), false
         ) AS is_late
     FROM channel JOIN devices_declarationset AS own ON own.channel_id = channel.id
-"""  # noqa: S608 -- as below
+"""
 _OWN: Final = f""", held AS (
     {_SET} WHERE channel.endpoint <> {Endpoint.DECLARATION} FOR NO KEY UPDATE OF own SKIP LOCKED
 ), own AS (
