@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epmm import markup
@@ -36,6 +36,7 @@ def test_formatting(text: str, html: str) -> None:
     assert markup.html(text) == html
 
 
+@settings(deadline=None)
 @given(WRITTEN)
 def test_no_text_makes_another_tag_or_attribute(text: str) -> None:
     class Found(HTMLParser):
@@ -47,6 +48,7 @@ def test_no_text_makes_another_tag_or_attribute(text: str) -> None:
     Found().feed(markup.html(text))
 
 
+@settings(deadline=None)
 @given(WRITTEN)
 def test_what_is_stored_is_stored_again_alike(text: str) -> None:
     try:

@@ -77,6 +77,7 @@ def test_one_that_hangs_keeps_no_other_waiting_and_is_not_begun_twice(waiting: l
     jobs.handles("tests.other", outbox=lambda: bool(others))(others.clear)
     waiting.append("row")
     with running():
+        eventually(lambda: begun)
         for _ in range(3):
             others.append("row")
             eventually(lambda: not others)

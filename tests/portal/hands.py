@@ -10,8 +10,10 @@ from playwright.sync_api import Locator, Page
 from enrollment.simulator.device import SimulatedDevice
 from tests.epmm.processes import eventually
 
+# While it asks by itself, what is asked besides would have to wait.
 POLL: Final = """async isHidden => {
   Object.defineProperty(document, "hidden", {configurable: true, get: () => isHidden});
+  while (document.querySelector(".htmx-request")) await new Promise(requestAnimationFrame);
   const poll = document.querySelector("[data-poll]");
   let isSent = false;
   poll.addEventListener("htmx:beforeSend", () => { isSent = true; });

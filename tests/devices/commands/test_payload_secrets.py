@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.protocol import commands
@@ -94,6 +94,7 @@ VALUES = st.recursive(
 KEYS = sorted({key.name for made in REGISTRY.values() for key in made.keys})
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([*REGISTRY, *FORBIDDEN, "Dance" * 50]),
     st.dictionaries(st.sampled_from(KEYS) | st.text() | st.integers(), VALUES, max_size=5),

@@ -3,7 +3,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.protocol import commands
@@ -115,6 +115,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.text(), st.dictionaries(st.text(max_size=8), VALUES, max_size=4))
 def test_any_payload_is_rendered_or_refused(name: str, payload: dict[str, object]) -> None:
     try:

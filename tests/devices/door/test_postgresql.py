@@ -92,7 +92,10 @@ def test_postgresql_prepares_each_statement(statement: Statement, columns: Mappi
         own.execute(f"PREPARE door ({arrays}) AS ".encode() + statement.text)
 
 
-def test_a_batch_is_one_round_trip_and_one_commit(site: Site, store: Batches, tmp_path: Path) -> None:
+def test_a_batch_is_one_round_trip_and_one_commit(
+    site: Site, store: Batches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "PLAN_SECONDS", float("inf"))  # plans are thrown away by one more statement
     devices = [FakeDevice.enrolled(site) for _ in range(3)]
     command = devices[0].queue()
     store.commit([idle(devices[0])])
@@ -194,8 +197,8 @@ def test_a_statement_that_takes_too_long_is_ended(
 def test_a_server_that_falls_silent_is_left(
     device: FakeDevice, store: Batches, monkeypatch: pytest.MonkeyPatch, gateways: ThreadPoolExecutor
 ) -> None:
-    store.commit([idle(device)])
     allow(monkeypatch, store, statement_timeout="0", lock_timeout="0")
+    store.commit([idle(device)])  # connected: that may take longer
     monkeypatch.setattr(store.store._line, "_seconds", 0.1)  # type: ignore[attr-defined] # a PostgresConnects
     with held(device), pytest.raises(StoreUnavailable, match="no answer in time"):
         gateways.submit(store.commit, [idle(device)]).result(60)

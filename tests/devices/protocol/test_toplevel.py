@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.protocol import toplevel
@@ -78,6 +78,7 @@ leaves = st.one_of(
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(texts, values, max_size=6))
 def test_what_plistlib_writes_every_reader_reads(message: dict[str, Any]) -> None:
     raw = plistlib.dumps(message)
@@ -120,6 +121,7 @@ PIECES = st.sampled_from(TEXTS) | st.sampled_from(TAGS)
 PAIRS = st.lists(st.tuples(st.lists(PIECES, max_size=3), st.lists(PIECES, max_size=3)), max_size=4)
 
 
+@settings(deadline=None)
 @given(PAIRS, st.lists(PIECES, max_size=2))
 def test_whatever_the_fast_path_answers_plistlib_answers(
     pairs: list[tuple[list[str], list[str]]], tail: list[str]
@@ -130,6 +132,7 @@ def test_whatever_the_fast_path_answers_plistlib_answers(
     check_fast(raw)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.integers(0, 400), st.integers(0, 12))
 def test_mutilated_messages_raise_one_error(noise: bytes, at: int, cut: int) -> None:
     idle = (VECTORS / "examples/command-idle-adde.plist").read_bytes()

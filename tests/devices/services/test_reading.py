@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.protocol import installed, inventory
@@ -310,6 +310,7 @@ ANSWERS = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.sampled_from(Kind))
 def test_no_answer_is_an_error(answer: dict[str, object], kind: Kind) -> None:
     for made in REGISTRY.values():

@@ -6,7 +6,7 @@ from contextlib import suppress
 from urllib.parse import parse_qs, quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enrollment.protocol.scep.transport import MAX_BYTES, decode_message
@@ -71,11 +71,13 @@ def test_no_message(message: str) -> None:
         decode_message(message)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=300))
 def test_any_bytes_survive_a_form_decoder(raw: bytes) -> None:
     assert decode_message(b64encode(raw).decode().replace("+", " ")) == raw
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_bytes_or_refused(message: str) -> None:
     with suppress(WireError):
