@@ -6,9 +6,11 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client, override_settings
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
-from devices.models import Declaration, DeclarationSet, Device, Enrollment
+from devices.models import Declaration, DeclarationAssignment, DeclarationSet, Device, Enrollment
 from devices.services import declarations, declared_profiles
+from epmm import rate_limit
 from tests.devices.configuration.profiles import PASSWORD, profile
 from tests.devices.declarations.rows import channel, iphone, set_of, synchronize, work
 
@@ -33,6 +35,10 @@ def put(profile: bytes) -> None:
 
 def address(device: Device) -> str:
     return str(synchronize(channel(device))["wifi"]["Payload"]["ProfileURL"])
+
+
+def wrong(path: str) -> str:
+    return path[:-1] + ("0" if path[-1] != "0" else "1")
 
 
 def test_the_device_finds_its_profile(client: Client, phone: Device) -> None:
@@ -71,7 +77,7 @@ def test_a_guessed_address_leads_nowhere(client: Client, phone: Device) -> None:
     other = iphone(udid="other")
 
     for guess in (
-        path[:-1] + ("0" if path[-1] != "0" else "1"),
+        wrong(path),
         path.replace(f"/{channel(phone).pk}/", f"/{channel(other).pk}/"),
         path.replace(declared_profiles.digest(PROFILE), declared_profiles.digest(OTHER)),
     ):
@@ -83,7 +89,7 @@ def test_a_guessed_address_leads_nowhere(client: Client, phone: Device) -> None:
 def test_the_address_ends_with_the_enrollment_the_assignment_and_the_contact(client: Client, phone: Device) -> None:
     path = urlsplit(address(phone)).path
 
-    DeclarationSet.objects.update(heard_at=timezone.now() - declared_profiles.GOOD_FOR - timedelta(minutes=1))
+    be_silent()
     assert client.get(path).status_code == 404
     address(phone)
     assert client.get(path).status_code == 200
@@ -92,6 +98,48 @@ def test_the_address_ends_with_the_enrollment_the_assignment_and_the_contact(cli
     Enrollment.objects.update(state=Enrollment.State.ACTIVE)
     declarations.unassign("wifi", [phone], actor="anna")
     assert client.get(path).status_code == 404
+
+
+def be_silent() -> None:
+    DeclarationSet.objects.update(heard_at=timezone.now() - declared_profiles.GOOD_FOR - timedelta(minutes=1))
+
+
+def test_a_fleet_behind_one_address_gets_its_profile(
+    client: Client, phone: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And in no time: the limit of one address does not fill again meanwhile."""
+    monkeypatch.setattr(rate_limit, "_buckets", rate_limit.Buckets(per_second=0))
+    row = Declaration.objects.get()
+    paths = []
+    for number in range(int(rate_limit.BURST) + 5):
+        other = iphone(udid=f"phone {number}", switched_on=False)
+        DeclarationAssignment.objects.create(declaration=row, device=other)
+        DeclarationSet.objects.create(channel=channel(other), heard_at=timezone.now())
+        paths.append(urlsplit(declared_profiles.url_for(channel(other), row.profile_sha256)).path)
+
+    assert {client.get(path).status_code for path in paths} == {200}
+    assert client.get("/help/enroll").status_code == 200, "and nothing of it is counted against the people there"
+
+
+def test_who_guesses_is_slowed_down_and_takes_nothing_from_devices(
+    client: Client, phone: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limit, "_buckets", rate_limit.Buckets(per_second=0, burst=2))
+    path = urlsplit(address(phone)).path
+
+    assert [client.get(wrong(path)).status_code for _ in range(3)] == [404, 404, 429]
+    assert client.get(path).status_code == 200
+
+
+def test_a_guess_costs_the_database_nothing_and_a_fetch_two_statements(
+    client: Client, phone: Device, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    path = urlsplit(address(phone)).path
+
+    with django_assert_num_queries(0):
+        assert client.get(wrong(path)).status_code == 404
+    with django_assert_num_queries(2):
+        assert client.get(path).status_code == 200
 
 
 def test_the_profile_is_sealed_in_the_database_and_in_no_declaration(phone: Device) -> None:
