@@ -21,7 +21,7 @@ from devices.protocol.declarations.legacy import read_profile
 from devices.protocol.target import Target
 
 PATH: Final = "declarations/profile"
-GOOD_FOR: Final = timedelta(days=7)  # a device sends a full report every day
+GOOD_FOR: Final = timedelta(days=7)  # of silence: as it comes, a device is asked for its inventory every day
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def fetch(channel: int, sha256: str) -> bytes:
     in_touch = Channel.objects.filter(
         pk=channel,
         enrollment__state=Enrollment.State.ACTIVE,
-        declaration_set__heard_at__gte=timezone.now() - GOOD_FOR,
+        enrollment__channels__last_seen_at__gte=timezone.now() - GOOD_FOR,  # users of a Mac have hardly any contact
     )
     device = in_touch.values_list("enrollment__device", flat=True).first()
     if device is None:

@@ -8,7 +8,7 @@ from django.test import Client, override_settings
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from devices.models import Declaration, DeclarationAssignment, DeclarationSet, Device, Enrollment
+from devices.models import Channel, Declaration, DeclarationAssignment, Device, Enrollment
 from devices.services import declarations, declared_profiles
 from epmm import rate_limit
 from tests.devices.configuration.profiles import PASSWORD, profile
@@ -34,6 +34,8 @@ def put(profile: bytes) -> None:
 
 
 def address(device: Device) -> str:
+    """As the device reads it, which is heard of with that."""
+    Channel.objects.filter(pk=channel(device).pk).update(last_seen_at=timezone.now())
     return str(synchronize(channel(device))["wifi"]["Payload"]["ProfileURL"])
 
 
@@ -101,7 +103,21 @@ def test_the_address_ends_with_the_enrollment_the_assignment_and_the_contact(cli
 
 
 def be_silent() -> None:
-    DeclarationSet.objects.update(heard_at=timezone.now() - declared_profiles.GOOD_FOR - timedelta(minutes=1))
+    Channel.objects.update(last_seen_at=timezone.now() - declared_profiles.GOOD_FOR - timedelta(minutes=1))
+
+
+def test_a_device_that_connects_is_in_touch_though_it_reports_nothing(client: Client) -> None:
+    """Until iOS 17 and macOS 14 there is no daily report, and a predicate may become true after months."""
+    mac = iphone(platform=Device.Platform.MACOS, os_version="13.6", os_version_number=13_006_000, switched_on=False)
+    put(PROFILE)
+    DeclarationAssignment.objects.create(declaration=Declaration.objects.get(), device=mac, for_users=True)
+    path = urlsplit(declared_profiles.url_for(channel(mac, "USER"), declared_profiles.digest(PROFILE))).path
+    be_silent()
+    assert client.get(path).status_code == 404
+
+    Channel.objects.filter(pk=channel(mac).pk).update(last_seen_at=timezone.now())
+
+    assert client.get(path).status_code == 200, "the Mac speaks for its users"
 
 
 def test_a_fleet_behind_one_address_gets_its_profile(
@@ -114,8 +130,8 @@ def test_a_fleet_behind_one_address_gets_its_profile(
     for number in range(int(rate_limit.BURST) + 5):
         other = iphone(udid=f"phone {number}", switched_on=False)
         DeclarationAssignment.objects.create(declaration=row, device=other)
-        DeclarationSet.objects.create(channel=channel(other), heard_at=timezone.now())
         paths.append(urlsplit(declared_profiles.url_for(channel(other), row.profile_sha256)).path)
+    Channel.objects.update(last_seen_at=timezone.now())
 
     assert {client.get(path).status_code for path in paths} == {200}
     assert client.get("/help/enroll").status_code == 200, "and nothing of it is counted against the people there"
