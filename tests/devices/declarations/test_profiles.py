@@ -12,7 +12,7 @@ from devices.models import Channel, Declaration, DeclarationAssignment, Device, 
 from devices.services import declarations, declared_profiles
 from epmm import rate_limit
 from tests.devices.configuration.profiles import PASSWORD, profile
-from tests.devices.declarations.rows import channel, iphone, set_of, synchronize, work
+from tests.devices.declarations.rows import announcements, answer_commands, channel, iphone, set_of, synchronize, work
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +86,20 @@ def test_a_guessed_address_leads_nowhere(client: Client, phone: Device) -> None:
         assert client.get(guess).status_code == 404
     with override_settings(SECRET_KEY="another"):
         assert client.get(path).status_code == 404
+
+
+def test_with_another_secret_key_the_daily_refresh_tells_of_another_address(client: Client, phone: Device) -> None:
+    """As the manual has it, under "A new secret key"."""
+    before = urlsplit(address(phone)).path
+    answer_commands()
+
+    with override_settings(SECRET_KEY="another"):
+        declarations.refresh_all()
+        work()
+
+        assert len(announcements(phone)) == 1
+        assert client.get(before).status_code == 404
+        assert client.get(urlsplit(address(phone)).path).content == PROFILE
 
 
 def test_the_address_ends_with_the_enrollment_the_assignment_and_the_contact(client: Client, phone: Device) -> None:
