@@ -31,6 +31,7 @@ ENDPOINTS: Final = frozenset(
         "enroll",
         "scep",
         "acme",
+        "declarations",
         "admin",
         "api",
         "static",

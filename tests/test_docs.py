@@ -13,6 +13,28 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = ("epmm", "users", "devices", "enrollment")
 
 
+# Whatever the secret key is in, and how the manual calls what becomes of it with another one; what nobody notices has
+# no words: commands that are queued from then on share no payload with those before, an attempt in a browser has two
+# traces, and a page that shows sessions is older than they are.
+KEYED = {
+    "devices/models/configuration.py": "uploaded again as it is",
+    "devices/models/payload.py": "",
+    "devices/services/declared_profiles.py": "declared profiles move",
+    "enrollment/services/discovery.py": "a name that nobody has",
+    "enrollment/services/own_address.py": "the person's own address",
+    "enrollment/services/sign_in.py": "sign-ins that are under way, those of enrollments too",
+    "enrollment/services/trace.py": "",
+    "enrollment/services/web_registration.py": "sign-ins that are under way",
+    "epmm/caller.py": "Known browsers are strangers",
+    "users/services/limits.py": "failed sign-ins are counted anew",
+    "users/services/lock_out.py": "ends all lock-outs",
+    "users/services/oidc/flow.py": "sign-ins that are under way",
+    "users/services/portal_sessions.py": "",
+    "users/services/second_factor.py": "all backup codes of second factors stop working",
+    "users/sessions.py": "everybody signs in again",  # Django signs what a session holds
+}
+
+
 def text(name: str) -> str:
     return (ROOT / name).read_text()
 
@@ -34,6 +56,16 @@ def test_every_variable_is_in_the_manual() -> None:
 
     named = {name.removesuffix("_FILE") for name in re.findall(r"EPMM_[A-Z_]+", code)}
     assert named <= set(re.findall(r"EPMM_[A-Z_]+", text("docs/operations.md")))
+
+
+def test_the_manual_says_what_another_secret_key_does() -> None:
+    section = text("docs/operations.md").partition("### A new secret key\n")[2].partition("\n## ")[0]
+    use = re.compile(r"salted_hmac\(|signing\.(dumps|loads)\(|settings\.SECRET_KEY|\(DatabaseStore\)")
+    paths = [path for app in OURS for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts]
+    keyed = {str(path.relative_to(ROOT)) for path in paths if use.search(path.read_text())}
+
+    assert keyed == KEYED.keys()
+    assert [words for words in KEYED.values() if words not in section] == []
 
 
 def test_every_code_is_in_the_manual_in_the_products_words() -> None:

@@ -15,13 +15,13 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from devices.models import Channel, Declaration, DeclarationSet, Enrollment
+from devices.models import Channel, Declaration, Enrollment
 from devices.protocol.configuration_profile import Payload, judge
 from devices.protocol.declarations.legacy import read_profile
 from devices.protocol.target import Target
 
 PATH: Final = "declarations/profile"
-GOOD_FOR: Final = timedelta(days=7)  # a device sends a full report every day
+GOOD_FOR: Final = timedelta(days=7)  # of silence: as it comes, a device is asked for its inventory every day
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +58,22 @@ def url_for(channel: Channel, sha256: str) -> str:
     return f"{settings.PUBLIC_URL}/{PATH}/{channel.pk}/{sha256}/{_mac(channel.pk, sha256)}"
 
 
-def fetch(channel: int, sha256: str, mac: str) -> bytes:
-    """The profile behind an address, while the device is managed and meant to have it."""
-    if not hmac.compare_digest(mac.encode(), _mac(channel, sha256).encode()):
-        raise ProfileGone
-    in_touch = DeclarationSet.objects.filter(
+def is_ours(channel: int, sha256: str, mac: str) -> bool:
+    """Nobody can make up an address: whoever has one that is right had it from us."""
+    return hmac.compare_digest(mac.encode(), _mac(channel, sha256).encode())
+
+
+def fetch(channel: int, sha256: str) -> bytes:
+    """The profile behind an address of ours, while the device is managed and meant to have it."""
+    in_touch = Channel.objects.filter(
         pk=channel,
-        heard_at__gte=timezone.now() - GOOD_FOR,
-        channel__enrollment__state=Enrollment.State.ACTIVE,
-    ).select_related("channel__enrollment")
-    row = in_touch.only("channel__enrollment__device_id").first()
-    if row is None:
+        enrollment__state=Enrollment.State.ACTIVE,
+        enrollment__channels__last_seen_at__gte=timezone.now() - GOOD_FOR,  # users of a Mac have hardly any contact
+    )
+    device = in_touch.values_list("enrollment__device", flat=True).first()
+    if device is None:
         raise ProfileGone
-    assigned = Declaration.objects.filter(
-        profile_sha256=sha256, removed_at=None, assignments__device=row.channel.enrollment.device_id
-    ).first()
+    assigned = Declaration.objects.filter(profile_sha256=sha256, removed_at=None, assignments__device=device).first()
     if assigned is None or assigned.profile is None:
         raise ProfileGone
     return bytes(assigned.profile)

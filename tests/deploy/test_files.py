@@ -19,6 +19,7 @@ from tests.epmm.processes import ROOT
 DEPLOY = ROOT / "deploy"
 SERVICES = sorted((DEPLOY / "systemd").glob("*.service"))
 UNITS = sorted((DEPLOY / "systemd").iterdir())
+DIRECT = DEPLOY / "pgbouncer" / "gateway-direct.conf"
 HARDENING = {
     "NoNewPrivileges": ["yes"],
     "ProtectSystem": ["strict"],
@@ -69,6 +70,31 @@ def test_a_service_may_little_and_gets_its_secrets_from_systemd(path: Path) -> N
     assert set(named) == {"EPMM_SECRET_KEY", "EPMM_FIELD_KEYS", "EPMM_DATABASE_URL"}
 
 
+def environment(unit: Unit, files: dict[str, str]) -> dict[str, str]:
+    """As systemd.exec(5) has it: what a file says goes before `Environment=`, and what is unset is, whoever set it."""
+    lines = unit.said("Service", "Environment")
+    for file in unit.said("Service", "EnvironmentFile"):
+        lines += [line for line in files[file].splitlines() if not line.startswith("#")]
+    found = dict(line.split("=", 1) for line in lines if line)
+    return {name: value for name, value in found.items() if name not in unit.said("Service", "UnsetEnvironment")}
+
+
+def test_gateways_go_past_the_pooler_that_all_others_use(tmp_path: Path) -> None:
+    """As the manual has it: the environment of the machine names PgBouncer."""
+    said = (DEPLOY / "epmm.env").read_text().replace("#EPMM_DATABASE_POOLER=none", "EPMM_DATABASE_POOLER=transaction")
+    files = {"/etc/epmm/epmm.env": said}
+    with_drop_in = tmp_path / "gateway"
+    with_drop_in.write_text((DEPLOY / "systemd" / "epmm-gateway@.service").read_text() + DIRECT.read_text())
+    gateway = Unit(with_drop_in)
+    others = [environment(Unit(path), files) for path in SERVICES if "gateway" not in path.name]
+
+    assert {each["EPMM_DATABASE_POOLER"] for each in others} == {"transaction"}
+    assert {each["EPMM_DATABASE_URL_FILE"] for each in others} == {"%d/database_url"}
+    assert "EPMM_DATABASE_POOLER" not in environment(gateway, files)
+    assert environment(gateway, files)["EPMM_DATABASE_URL_FILE"] == "%d/direct_database_url"
+    assert "direct_database_url" in {each.partition(":")[0] for each in gateway.said("Service", "LoadCredential")}
+
+
 @pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
 def test_a_service_runs_commands_that_there_are(path: Path) -> None:
     from django.core.management import get_commands
@@ -117,6 +143,9 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
         text = path.read_text()
         python = re.compile(r"/opt/epmm/(current|releases/%i)/\.venv/bin/python")
         (tmp_path / path.name).write_text(python.sub("/bin/true", text))
+    drop_ins = tmp_path / "epmm-gateway@.service.d"
+    drop_ins.mkdir()
+    shutil.copy(DIRECT, drop_ins)
     program = shutil.which("systemd-analyze", path=services.PROGRAMS)
     units = [str(tmp_path / path.name) for path in UNITS]
     done = subprocess.run([str(program), "verify", "--man=no", *units], capture_output=True, text=True, check=False)

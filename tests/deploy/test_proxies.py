@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx2
 import pytest
@@ -22,6 +22,15 @@ from enrollment.simulator.network import Network
 from tests.deploy.production import HOST, PASSWORD, Production, eventually, written
 
 SPOOFED = ("Client-Cert", "X-SSL-Client-Cert", "client-cert", "Client_Cert")
+DECLARED = """
+from devices.models import Channel, DeclarationAssignment
+from devices.services import declarations, declared_profiles
+from tests.devices.configuration.profiles import profile
+row = declarations.put("wifi", "com.apple.configuration.legacy", profile=profile(), actor="test")
+channel = Channel.objects.latest("last_seen_at")
+DeclarationAssignment.objects.get_or_create(declaration=row, device=channel.enrollment.device)
+print(declared_profiles.url_for(channel, row.profile_sha256))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -195,9 +204,29 @@ def test_strangers_without_a_certificate_are_slowed_down_by_their_address(
     assert device.send_status("Idle").status_code == 200, "one with a certificate is not slowed down"
 
 
-def statuses_of_many(connection: ssl.SSLSocket, count: int, *, until: bytes = b"") -> set[bytes]:
+def test_a_fleet_fetches_a_declared_profile_from_one_address_and_who_guesses_there_is_slowed_down(
+    proxied: Production, device: SimulatedDevice
+) -> None:
+    """More at once than people may ask for."""
+    context = ssl.create_default_context(cafile=proxied.tls.ca)
+    right = f"GET {urlsplit(proxied.python(DECLARED).strip()).path}"
+    wrong = right[:-1] + ("0" if right[-1] != "0" else "1")
+
+    def ask(what: str, count: int, until: bytes = b"") -> set[bytes]:
+        with tls_connection(context, proxied.port, None, address="127.0.0.3") as connection:
+            return statuses_of_many(connection, count, what, until=until)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set.union(*pool.map(lambda _: ask(right, 300), range(4))) == {b"200"}
+    assert ask(wrong, 4000, until=b"429") == {b"404", b"429"}
+    assert ask(right, 1) == {b"200"}
+
+
+def statuses_of_many(
+    connection: ssl.SSLSocket, count: int, what: str = "PUT /mdm/connect", *, until: bytes = b""
+) -> set[bytes]:
     """Of one and the same message, many times: faster than a client would, who waits for each answer."""
-    message = f"PUT /mdm/connect HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 0\r\n\r\n".encode()
+    message = f"{what} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 0\r\n\r\n".encode()
     at_once, statuses = min(count, 50), set[bytes]()
     for _ in range(count // at_once):
         connection.sendall(message * at_once)
