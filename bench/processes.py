@@ -20,6 +20,7 @@ from tests.ports import free_port
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PROC: Final = Path("/proc")
 _STATE, _PARENT, _SESSION, _USER, _SYSTEM = 0, 1, 3, 11, 12  # of /proc/PID/stat behind the name, see proc(5)
+_USER_OF_ENDED, _SYSTEM_OF_ENDED = 13, 14  # children
 START_SECONDS: Final = 60
 UP_SECONDS: Final = 90
 STOP_SECONDS: Final = 20
@@ -106,6 +107,13 @@ def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
     """Of those that still run and run here, since their start."""
     fields = {pid: _stat(pid) for pid in pids}
     return {pid: (int(f[_USER]) + int(f[_SYSTEM])) / _TICKS for pid, f in fields.items() if f}
+
+
+def seconds_of_ended(sibling: int) -> float:
+    """What those have used that its parent has started and that are over; 0 where it runs elsewhere."""
+    own = _stat(sibling)
+    fields = _stat(int(own[_PARENT])) if own else []
+    return (int(fields[_USER_OF_ENDED]) + int(fields[_SYSTEM_OF_ENDED])) / _TICKS if fields else 0.0
 
 
 def resident_megabytes(pid: int, line: str = "VmRSS:") -> float:

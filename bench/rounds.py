@@ -88,12 +88,11 @@ class Contestant:
 
     def _measure(self, scenario: Scenario, concurrency: int) -> tuple[Round, Load]:
         empty = self._empty()
-        app, backends = self.server.cpu(), self.database.cpu() if self.database else {}
+        app, before = self.server.cpu(), self.database.spent() if self.database else None
         statements = self.database.counts().statements if self.database else 0
         load = self.driver.run(self.server.url, scenario, concurrency)
         app = self.server.cpu() - app
-        used = self.database.cpu() if self.database else {}
-        database = sum(seconds - backends.get(pid, 0) for pid, seconds in used.items())
+        database = self.database.spent().since(before) if self.database and before else 0.0
         statements = (self.database.counts().statements if self.database else 0) - statements
         each = max(load.answered, 1)
         figures = Round(
