@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> None:
-    given = contenders.environment()
+    given = contenders.environment(options.database)
     chosen = [scenarios.BY_NAME[name] for name in options.scenario or scenarios.BY_NAME]
     with site.opened(options.database) as here:
         ours, peer = Ours(here), contenders.peer(here, given)

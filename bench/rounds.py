@@ -116,7 +116,7 @@ class Contestant:
             raise SystemExit(f"{who}: {load.errors} errors, {load.answered} answers")
         if not scenario.answers:
             return
-        with Caller(self.server.url, self.contender.header) as caller:
+        with Caller(self.server.url, self.contender) as caller:
             for request in asked[max(load.sent - REPEATED - 4 * concurrency, 0) : load.sent]:
                 caller.send(scenario, request)
         stored = self.contender.stored()
