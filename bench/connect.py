@@ -27,11 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--requests", type=int, default=200, help="to count by")
     parser.add_argument("--history-devices", type=int, default=100, help="with so many finished commands, each")
     parser.add_argument("--seconds", type=int, default=3, help="of one round")
+    parser.add_argument("--empty", type=int, default=1, help="seconds of empty answers beside each round; 0: none")
     parser.add_argument("--json", action="store_true")
 
 
 def main(options: argparse.Namespace) -> None:
-    given = contenders.environment()
+    given = contenders.environment(options.database)
     chosen = [scenarios.BY_NAME[name] for name in options.scenario or scenarios.BY_NAME]
     with site.opened(options.database) as here:
         ours, peer = Ours(here), contenders.peer(here, given)
@@ -86,7 +87,7 @@ def _play(
     here: Site,
 ) -> None:
     with ExitStack() as stack:
-        empty = stack.enter_context(yardstick.running(here.directory, here.environment))
+        empty = stack.enter_context(yardstick.running(here.directory, here.environment, seconds=options.empty))
         playing = [stack.enter_context(_contestant(each, options, here, empty)) for each in both]
         ours, peer = playing[0], playing[1] if len(playing) > 1 else None
         for each in playing:  # caches fill, statements are prepared

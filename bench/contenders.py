@@ -107,19 +107,20 @@ class Peer:
 
 
 def peer(site: Site, given: Mapping[str, str]) -> Peer | None:
-    """`given` is the environment of whoever measures; its database is one of ours where that names none."""
+    """Its database is one of ours where whoever measures names none."""
     if not given.get("PEER_CMD"):
         return None
-    if missing := [name for name in PEER if not given.get(name)]:
-        raise SystemExit(f"a peer needs {', '.join(missing)} too, see docs/performance.md")
-    if not site.database_url:
-        raise SystemExit("a peer is compared with on PostgreSQL only")
     url = given.get("PEER_DSN") or new_database(site.database_url, "peer")
     return Peer(site, url, given)
 
 
-def environment() -> dict[str, str]:
-    """As it is before the product's settings take its place."""
+def environment(database: str) -> dict[str, str]:
+    """Of whoever measures, before the product's settings take its place."""
+    if os.environ.get("PEER_CMD"):
+        if missing := [name for name in PEER if not os.environ.get(name)]:
+            raise SystemExit(f"a peer needs {', '.join(missing)} too, see docs/performance.md")
+        if database != "postgresql":
+            raise SystemExit("a peer is compared with on PostgreSQL only")
     return dict(os.environ)
 
 

@@ -47,7 +47,7 @@ class Counter:
         self._contender.queue(queued)
         asked = scenarios.requests(devices[:total], scenario, queued)
         waiting = iter([asked[number % len(asked)] for number in range(total)])
-        with Caller(self._url, self._contender.header) as caller:
+        with Caller(self._url, self._contender) as caller:
 
             def send(count: int) -> None:
                 for _ in range(count):
@@ -60,8 +60,8 @@ class Counter:
             self._report(send)
             counts = self._database.counts().since(before)
         counted = times + REPORTING
-        if scenario.answers and self._contender.stored() != total:
-            raise SystemExit(f"{self._contender.name}, {scenario.name}: rows and answers differ")
+        if scenario.answers and (stored := self._contender.stored()) != total:
+            raise SystemExit(f"{self._contender.name}, {scenario.name}: {total} answered, {stored} rows")
         return PerRequest(
             round_trips=trips_of_them / times,
             statements=counts.statements / counted,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from bench.contenders import Contender
 from bench.scenarios import UDID, UUID_PLACE, Request, Scenario
 from bench.site import ROOT
 
@@ -61,9 +62,9 @@ class Driver:
 class Caller:
     """One device after the other, over one connection, and each must be answered with 200."""
 
-    def __init__(self, url: str, header: str) -> None:
+    def __init__(self, url: str, contender: Contender) -> None:
         self._parts = urlsplit(url)
-        self._header = header
+        self._contender = contender
         self._line = HTTPConnection(self._parts.hostname or "", self._parts.port, timeout=10)
 
     def __enter__(self) -> Self:
@@ -73,14 +74,14 @@ class Caller:
         self._line.close()
 
     def send(self, scenario: Scenario, request: Request) -> bytes:
-        name = "Mdm-Signature" if scenario.is_signed else self._header
+        name = "Mdm-Signature" if scenario.is_signed else self._contender.header
         said = scenario.message().replace(UDID.encode(), request.device.udid.encode())
         said = said.replace(UUID_PLACE.encode(), _text(request).encode())
         self._line.request("PUT", self._parts.path, said, {name: request.proof})
         response = self._line.getresponse()
         content = response.read()
         if response.status != OK:
-            raise SystemExit(f"{scenario.name}: an answer was {response.status}, not 200")
+            raise SystemExit(f"{self._contender.name}, {scenario.name}: an answer was {response.status}, not 200")
         return content
 
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,11 @@ from tests.ports import free_port
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PROC: Final = Path("/proc")
 _STATE, _PARENT, _SESSION, _USER, _SYSTEM = 0, 1, 3, 11, 12  # of /proc/PID/stat behind the name, see proc(5)
+_USER_OF_ENDED, _SYSTEM_OF_ENDED = 13, 14  # children
 START_SECONDS: Final = 60
 UP_SECONDS: Final = 90
 STOP_SECONDS: Final = 20
+_STDERR: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ def running(
     command: Sequence[str] | str, *, environment: Mapping[str, str], log: Path, url: str = ""
 ) -> Iterator[Running]:
     """Until the block ends.  With `url`, it begins when somebody listens there; a string is one for the shell."""
-    words = ["/bin/sh", "-c", f"exec {command}"] if isinstance(command, str) else command
+    # SIGTERM goes to the shell too, which waits for what it runs and so must not end before it
+    words = ["/bin/sh", "-c", f"trap : TERM\n{command}"] if isinstance(command, str) else command
     with log.open("ab") as output:
         process = subprocess.Popen(
             words, env=dict(environment), cwd=ROOT, stdout=output, stderr=output, start_new_session=True
@@ -66,7 +69,7 @@ def running(
             _wait_until_listening(url, process, log)
         yield Running(url, process)
     finally:
-        _stop(process)
+        _stop(process, os.killpg if isinstance(command, str) else os.kill)
 
 
 @contextmanager
@@ -94,9 +97,10 @@ def _serving(command: str, path: str, site: Site, environment: Mapping[str, str]
 
 
 def run_hook(command: str, environment: Mapping[str, str], lines: Iterable[str] = ()) -> None:
-    """A command of whoever measures; `lines` are its input."""
+    """A command of whoever measures; `lines` are its input, and what it says does not stand among the figures."""
+    words = ["/bin/sh", "-c", command]
     done = subprocess.run(
-        ["/bin/sh", "-c", command], env=dict(environment), input="".join(lines), text=True, check=False
+        words, env=dict(environment), cwd=ROOT, input="".join(lines), stdout=_STDERR, text=True, check=False
     )
     if done.returncode:
         raise SystemExit(f"{shlex.split(command)[0]} ended with status {done.returncode}")
@@ -106,6 +110,13 @@ def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
     """Of those that still run and run here, since their start."""
     fields = {pid: _stat(pid) for pid in pids}
     return {pid: (int(f[_USER]) + int(f[_SYSTEM])) / _TICKS for pid, f in fields.items() if f}
+
+
+def seconds_of_ended(sibling: int) -> float:
+    """What those have used that its parent has started and that are over; 0 where it runs elsewhere."""
+    own = _stat(sibling)
+    fields = _stat(int(own[_PARENT])) if own else []
+    return (int(fields[_USER_OF_ENDED]) + int(fields[_SYSTEM_OF_ENDED])) / _TICKS if fields else 0.0
 
 
 def resident_megabytes(pid: int, line: str = "VmRSS:") -> float:
@@ -160,8 +171,9 @@ def until_up(log: Path) -> str:
     return said
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+def _stop(process: subprocess.Popen[bytes], kill: Callable[[int, int], None]) -> None:
+    with suppress(ProcessLookupError):
+        kill(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
     with suppress(ProcessLookupError):

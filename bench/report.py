@@ -13,7 +13,6 @@ from bench.scenarios import Scenario
 from bench.yardstick import REFERENCE
 
 CONDITIONS: Final = ("without TLS", "last contact: strict (written in the same statement, durable before the answer)")
-out: Final = sys.stdout.write
 
 
 class Report:
@@ -24,7 +23,7 @@ class Report:
 
     def say(self, text: str) -> None:
         if not self._as_json:
-            out(text)
+            sys.stdout.write(text)
             sys.stdout.flush()
 
     def counted(self, name: str, scenario: Scenario, counts: PerRequest) -> None:
@@ -40,12 +39,16 @@ class Report:
 
     def played(self, scenario: Scenario, at_once: int, match: Match, names: Sequence[str]) -> None:
         told: dict[str, Any] = {"scenario": scenario.name, "concurrency": at_once, "noise": match.noise}
+        told["in_turn"] = match.in_turn
         told["budget_cpu"] = budget = scenario.budget.get(self._database)
-        self.say(f"{scenario.name}, {at_once} at once; {f'budget {budget} us' if budget else 'no budget'}\n")
+        budgeted = f"budget {budget} us" if budget else "no budget"
+        in_turn = f"; in turn {', '.join(match.in_turn)}" if match.peer else ""
+        self.say(f"{scenario.name}, {at_once} at once; {budgeted}{in_turn}\n")
         for name, rounds in zip(names, (match.ours, match.peer), strict=False):
             known = figures(rounds)
-            told[name] = {key: asdict(figure) for key, figure in known.items()}
-            self.say(f"  {name:<6} {_line(known)}\n")
+            answered, rows = (sum(getattr(each, key) for each in rounds) for key in ("answered", "rows"))
+            told[name] = {key: asdict(figure) for key, figure in known.items()} | {"answered": answered, "rows": rows}
+            self.say(f"  {name:<6} {_line(known)}; {answered} answered{f', {rows} rows' if rows else ''}\n")
             if known["empty"].median:
                 self.say(f"         {_there(known)}\n")
         noise = ", ".join(f"{name} {value:.2f}" for name, value in match.noise.items())
@@ -79,7 +82,7 @@ class Report:
     def end(self) -> None:
         self.say("\n".join(CONDITIONS) + "\n")
         if self._as_json:
-            out(json.dumps(self._told, indent=2) + "\n")
+            sys.stdout.write(json.dumps(self._told, indent=2) + "\n")
 
 
 def _ratios(ours: Sequence[Round], peer: Sequence[Round]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Final
 
@@ -29,6 +29,8 @@ class Round:
     database: float
     statements: float
     empty: float  # microseconds that an empty answer took just before and just after; 0 where it was not asked
+    answered: int = 0
+    rows: int = 0  # that hold a result afterwards
 
     @property
     def cpu(self) -> float:
@@ -78,22 +80,21 @@ class Contestant:
             asked = scenarios.requests(devices, scenario, queued)
             self.driver.write(scenario, asked)
             measured, load = self._measure(scenario, concurrency)
-            self._check(scenario, asked, load, concurrency)
+            rows = self._check(scenario, asked, load, concurrency)
             self.memory.after_rounds.append(self.server.megabytes())
             self.memory.requests += load.answered
             self.rates[key] = max(self.rates[key], load.answered / load.seconds)
             if not load.exhausted:
-                return measured
+                return replace(measured, answered=load.answered, rows=rows)
             self.rates[key] *= 2
 
     def _measure(self, scenario: Scenario, concurrency: int) -> tuple[Round, Load]:
         empty = self._empty()
-        app, backends = self.server.cpu(), self.database.cpu() if self.database else {}
+        app, before = self.server.cpu(), self.database.spent() if self.database else None
         statements = self.database.counts().statements if self.database else 0
         load = self.driver.run(self.server.url, scenario, concurrency)
         app = self.server.cpu() - app
-        used = self.database.cpu() if self.database else {}
-        database = sum(seconds - backends.get(pid, 0) for pid, seconds in used.items())
+        database = self.database.spent().since(before) if self.database and before else 0.0
         statements = (self.database.counts().statements if self.database else 0) - statements
         each = max(load.answered, 1)
         figures = Round(
@@ -110,19 +111,20 @@ class Contestant:
     def _empty(self) -> float:
         return self.yardstick.microseconds() if self.yardstick else 0.0
 
-    def _check(self, scenario: Scenario, asked: Sequence[Request], load: Load, concurrency: int) -> None:
-        """Every answer was 200, and what was answered is stored once."""
+    def _check(self, scenario: Scenario, asked: Sequence[Request], load: Load, concurrency: int) -> int:
+        """Every answer was 200, and what was answered is stored once: in so many rows."""
         who = f"{self.contender.name}, {scenario.name}, {concurrency} at once"
         if load.errors or not load.answered:
             raise SystemExit(f"{who}: {load.errors} errors, {load.answered} answers")
         if not scenario.answers:
-            return
-        with Caller(self.server.url, self.contender.header) as caller:
+            return 0
+        with Caller(self.server.url, self.contender) as caller:
             for request in asked[max(load.sent - REPEATED - 4 * concurrency, 0) : load.sent]:
                 caller.send(scenario, request)
         stored = self.contender.stored()
         if stored != load.sent or not 0 <= load.sent + load.exhausted - load.answered <= concurrency:
             raise SystemExit(f"{who}: {load.sent} sent, {load.answered} answered, {stored} rows")
+        return stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ class Match:
     first: list[Round]
     last: list[Round]
     peer: list[Round]
+    in_turn: list[str] = field(default_factory=list)  # who played, one after the other
 
     @property
     def ours(self) -> list[Round]:
@@ -173,9 +176,8 @@ def match(
     rounds: int,
 ) -> Match:  # fmt: skip
     done = Match([], [], [])
-    for _ in range(rounds):
-        done.first.append(ours.play(scenario, everyone, at_once))
-        if peer is not None:
-            done.peer.extend(peer.play(scenario, everyone, at_once) for _ in range(2))
-        done.last.append(ours.play(scenario, everyone, at_once))
+    turns = [(ours, done.first), *([(peer, done.peer)] * 2 if peer else []), (ours, done.last)]
+    for each, its in turns * rounds:
+        its.append(each.play(scenario, everyone, at_once))
+        done.in_turn.append(each.contender.name)
     return done
