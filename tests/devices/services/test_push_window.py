@@ -150,7 +150,7 @@ def test_who_has_waited_longest_is_woken_first_with_a_command_or_without(apple: 
 
 
 @pytest.mark.parametrize("is_asked_too", [True, False])
-def test_the_wipe_of_a_lost_phone_does_not_wait_for_a_fleet(apple: Apple, is_asked_too: bool) -> None:
+def test_the_wipe_of_a_lost_phone_does_not_wait_for_a_fleet(apple: Apple, *, is_asked_too: bool) -> None:
     """Not when Apple had no room for it at first, either."""
     fleet = [reachable(number) for number in range(1, 4)]
     lost = fleet[-1] if is_asked_too else reachable(4)
