@@ -23,6 +23,7 @@ from devices.services import selection as selections
 from devices.services.queue import CommandRefused
 from devices.services.selection import SelectionRefused
 from devices.services.target import LOOKED_AT, target_of
+from devices.services.wording import worded
 from epmm import audit
 from epmm.models import Job
 from epmm.turns import Turn
@@ -34,6 +35,11 @@ QUEUE: Final = "devices.broadcast"
 CALL_BACK: Final = "devices.call_back"
 LARGE: Final = 1000  # commands; fewer are counted whenever somebody looks
 BITE: Final = 5000  # devices in one transaction
+ANYWHERE: Final = [
+    commands.Target(platform=platform, kind=kind, supervised=True)
+    for platform in commands.Platform
+    for kind in commands.Kind
+]
 _COLUMNS: Final = (
     "uuid", "channel_id", "payload_id", "broadcast_id", "request_type", "state", "priority", "not_now_count",
     "created_at", "push_at",
@@ -66,10 +72,7 @@ def begin(
         selections.check(selection)
     except SelectionRefused as refused:
         raise CommandRefused(str(refused)) from refused
-    if commands.is_personal(request_type):
-        raise CommandRefused(
-            _("{command} says something else to each device: send it to one at a time.").format(command=request_type)
-        )
+    _check(request_type, payload, selection)
     written = None if payload is None else plist.dump(payload)
     with transaction.atomic():
         row = Broadcast.objects.create(
@@ -85,6 +88,19 @@ def begin(
         )
         Job.enqueue(QUEUE, broadcast=row.pk)
     return row
+
+
+def _check(request_type: str, payload: Mapping[str, Any] | None, selection: Mapping[str, Any]) -> None:
+    """What no device could take is told at once, and not by each of them."""
+    if commands.is_personal(request_type):
+        raise CommandRefused(
+            _("{command} says something else to each device: send it to one at a time.").format(command=request_type)
+        )
+    platform, kind = selection.get("platform"), selection.get("enrollment_type")
+    meant = [at for at in ANYWHERE if platform in (None, at.platform) and kind in (None, at.kind)]
+    if sentence := commands.why_nowhere(request_type, payload, meant):
+        raise CommandRefused(worded(sentence))
+    queue.render(commands.AnyRequest(request_type=request_type, payload=payload or {}))
 
 
 def work(broadcast_id: int) -> None:

@@ -172,6 +172,8 @@ def _broadcast_state(row: Broadcast) -> Badge:
         return Badge(gettext_lazy("Being queued"), "waiting")
     if _progress(row).open:
         return Badge(gettext_lazy("Under way"), "waiting")
+    if row.refused > row.queued == 0:
+        return Badge(gettext_lazy("Refused"), "bad")
     return Badge(gettext_lazy("Done"), "good")
 
 

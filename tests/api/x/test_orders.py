@@ -223,6 +223,8 @@ def test_a_label_that_is_deleted_meanwhile_means_nobody(script: Script, phones: 
         ({"request_type": "ProfileList", "label": 4711}, 422),
         ({"request_type": "ProfileList", "devices": [NOBODY]}, 422),
         ({"request_type": "ClearPasscode", "everybody": True}, 422),
+        ({"request_type": "DeviceInfomation", "everybody": True}, 422),
+        ({"request_type": "DeviceLock", "everybody": True, "payload": {"Mesage": "x"}}, 422),
         ({"request_type": "RemoveProfile", "everybody": True, "payload": {"Identifier": "x"}}, 422),
     ],
     ids=str,

@@ -116,6 +116,27 @@ def test_what_says_something_else_to_each_device_goes_to_one_at_a_time() -> None
         broadcast.begin("ClearPasscode", selection={}, actor="admin")
 
 
+@pytest.mark.parametrize(
+    ("request_type", "payload", "selection", "sentence"),
+    [
+        ("DeviceInfomation", None, {}, "Did you mean DeviceInformation?"),
+        ("EnableLostMode", None, {}, "EPMM does not send EnableLostMode"),
+        ("DeviceLock", {"Mesage": "Call us"}, {}, "Did you mean Message?"),
+        ("DeviceLock", {"PIN": "123456"}, {"platform": "iOS"}, "iOS does not know the key PIN"),
+        ("DeviceLock", {"Message": "\0"}, {}, "no form as a property list"),
+        ("RotateFileVaultKey", {"KeyTyp": "personal"}, {}, "Did you mean KeyType?"),
+        ("EraseDevice", None, {"enrollment_type": "aaue"}, "enrolled as a user's own"),
+        ("InstallProfile", {"Payload": b"none"}, {}, "This is not a profile"),
+    ],
+)
+def test_what_no_device_could_take_is_told_before_anything_is_written_down(
+    request_type: str, payload: dict[str, Any] | None, selection: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(CommandRefused, match=sentence):
+        broadcast.begin(request_type, selection=selection, payload=payload, actor="admin")
+    assert not Broadcast.objects.exists()
+
+
 def test_it_goes_on_after_the_last_bite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcast, "BITE", 2)
     fleet(5)
