@@ -84,7 +84,7 @@ def begin(
             address=address,
             subject_type="broadcast",
             subject=str(row.uuid),
-            details={"request_type": request_type, "selection": dict(selection)},
+            details={"request_type": request_type, "selection": selections.told(selection)},
         )
         Job.enqueue(QUEUE, broadcast=row.pk)
     return row
@@ -155,7 +155,7 @@ def progress_of(rows: Sequence[Broadcast]) -> dict[int, Progress]:
 
 def tally() -> None:
     """Large ones are counted by the worker: a page does not wait for what hundreds of thousands have answered."""
-    large = list(Broadcast.objects.defer("request").filter(outcome__isnull=True, queued__gte=LARGE))
+    large = list(Broadcast.objects.watched().filter(outcome__isnull=True, queued__gte=LARGE))
     for pk, states in _states(large).items():
         Broadcast.objects.filter(pk=pk, outcome__isnull=True).update(tally=states)
 
@@ -169,7 +169,7 @@ def settle() -> None:
     """Keep what came of those that are over: they are counted once more, and then no more."""
     standing = Q(queued_at__isnull=False) | Q(cancelled_at__isnull=False)
     waiting = (Exists(rows.objects.filter(broadcast=OuterRef("pk"))) for rows in (Command, Result))
-    over = Broadcast.objects.defer("request").filter(standing, *(~each for each in waiting), outcome__isnull=True)
+    over = Broadcast.objects.watched().filter(standing, *(~each for each in waiting), outcome__isnull=True)
     for row in over.order_by("pk"):
         finished = FinishedCommand.objects.filter(broadcast=row).order_by().values_list("state")
         Broadcast.objects.filter(pk=row.pk).update(outcome=dict(finished.annotate(n=Count("*"))))
@@ -195,7 +195,7 @@ def _states(rows: Sequence[Broadcast]) -> dict[int, Counter[int]]:
 
 def find(uuid: str) -> Broadcast:
     try:
-        return Broadcast.objects.get(uuid=UUID(uuid))
+        return Broadcast.objects.watched().get(uuid=UUID(uuid))
     except (ValueError, Broadcast.DoesNotExist) as error:
         raise CommandRefused(_("There is no broadcast {uuid}.").format(uuid=uuid)) from error
 

@@ -210,7 +210,7 @@ class _Counted(View[Broadcast]):
 
 @require_safe
 def broadcasts(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    view = _Counted(BROADCASTS, request, Broadcast.objects.defer("request"))
+    view = _Counted(BROADCASTS, request, Broadcast.objects.watched())
     if request.GET.get("format") == "csv":
         return view.csv()
     may_call_back = permissions.may(request, AdminRole.DEVICE_MANAGE)
@@ -233,4 +233,4 @@ def call_back(request: HttpRequest) -> HttpResponse:
 def _ticked(request: HttpRequest) -> QuerySet[Broadcast]:
     """Those that can still be called back, of the page that was ticked."""
     keys = [int(key) for key in ticked(request) if key.isascii() and key.isdecimal()]
-    return Broadcast.objects.defer("request").filter(pk__in=keys, cancelled_at=None).order_by("pk")
+    return Broadcast.objects.watched().filter(pk__in=keys, cancelled_at=None).order_by("pk")

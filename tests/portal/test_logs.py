@@ -322,6 +322,7 @@ def test_broadcasts_show_how_far_they_have_come(signed_in: SignedIn, django_asse
             page = text(client.get(BROADCASTS))
         counts.append(len(captured))
     assert page.count("Under way") == 10
+    assert not [asked["sql"] for asked in captured if '"selection"' in asked["sql"] or '"request"' in asked["sql"]]
     assert counts[0] == counts[1]
 
 

@@ -1,6 +1,7 @@
 """One command to many devices."""
 
 import plistlib
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -102,6 +103,30 @@ def test_named_devices_only() -> None:
 
     assert sent(uuid__in=[str(device_of(chosen).uuid), str(uuid4())]).queued == 1
     assert Command.objects.get().channel == channel_of(chosen)
+
+
+def test_of_named_devices_the_audit_log_keeps_how_many_and_a_digest() -> None:
+    uuids = [str(device_of(each).uuid) for each in fleet(3)]
+    sent(uuid__in=uuids[::-1], platform="iOS")
+
+    said = AuditEntry.objects.get(action="broadcast.begun").details["selection"]
+    sorted_file = "".join(f"{each}\n" for each in sorted(uuids))
+    assert said["uuid__in"] == {"number": 3, "sha256": sha256(sorted_file.encode()).hexdigest()}
+    assert said["platform"] == "iOS"
+
+
+@pytest.mark.parametrize(
+    ("uuids", "sentence"),
+    [
+        ([str(uuid4()) for _ in range(1001)], "up to 1,000: give more of them a label"),
+        ([str(uuid4()), "C02XK1"], "C02XK1 is no UUID"),
+    ],
+    ids=["too many", "a serial number"],
+)
+def test_devices_are_named_by_their_uuids_and_not_a_whole_fleet_of_them(uuids: list[str], sentence: str) -> None:
+    with pytest.raises(CommandRefused, match=sentence):
+        broadcast.begin("SecurityInfo", selection={"uuid__in": uuids}, actor="admin")
+    assert not Broadcast.objects.exists()
 
 
 @pytest.mark.parametrize("field", ["user__password", "id", "status"])
