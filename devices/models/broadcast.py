@@ -1,10 +1,17 @@
 import uuid
+from typing import Self
 
 from django.db import models
 from django.utils import timezone
 
 from epmm.fields import EncryptedField
 from epmm.spaces import InSpace
+
+
+class BroadcastQuerySet(models.QuerySet["Broadcast"]):
+    def watched(self) -> Self:
+        """For whoever looks how far they have come: without what they say, and whom they name."""
+        return self.defer("request", "selection")
 
 
 class Broadcast(InSpace):
@@ -32,6 +39,8 @@ class Broadcast(InSpace):
     outcome = models.JSONField(null=True, default=None)
     # the same of a large one that is under way, as the worker counted it last
     tally = models.JSONField(null=True, default=None)
+
+    objects = BroadcastQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.request_type} to many {self.uuid}"

@@ -91,6 +91,10 @@ class CommandQuerySet(models.QuerySet["Command"]):
         """Without those that were called back and wait for their answer alone."""
         return self.exclude(state=State.CANCELLED)
 
+    def urgent(self) -> Self:
+        """What goes before all that waits; `command_push_urgent` holds nothing else."""
+        return self.filter(priority__lt=0)
+
     def cancel(self) -> int:
         """Take them out of the queue for good; return how many there were."""
         cancelled = some = self._cancel_some()
@@ -149,6 +153,7 @@ class Command(CommandRow):
         indexes: ClassVar = [
             models.Index(fields=["channel", "priority", "id"], name="command_next"),
             models.Index(fields=["push_at"], name="command_push"),
+            models.Index(fields=["push_at"], condition=Q(priority__lt=0), name="command_push_urgent"),
             models.Index(fields=["broadcast"], condition=Q(broadcast__isnull=False), name="command_broadcast"),
         ]
         constraints: ClassVar = [

@@ -23,6 +23,7 @@ from devices.services import selection as selections
 from devices.services.queue import CommandRefused
 from devices.services.selection import SelectionRefused
 from devices.services.target import LOOKED_AT, target_of
+from devices.services.wording import worded
 from epmm import audit
 from epmm.models import Job
 from epmm.turns import Turn
@@ -34,6 +35,11 @@ QUEUE: Final = "devices.broadcast"
 CALL_BACK: Final = "devices.call_back"
 LARGE: Final = 1000  # commands; fewer are counted whenever somebody looks
 BITE: Final = 5000  # devices in one transaction
+ANYWHERE: Final = [
+    commands.Target(platform=platform, kind=kind, supervised=True)
+    for platform in commands.Platform
+    for kind in commands.Kind
+]
 _COLUMNS: Final = (
     "uuid", "channel_id", "payload_id", "broadcast_id", "request_type", "state", "priority", "not_now_count",
     "created_at", "push_at",
@@ -66,10 +72,7 @@ def begin(
         selections.check(selection)
     except SelectionRefused as refused:
         raise CommandRefused(str(refused)) from refused
-    if commands.is_personal(request_type):
-        raise CommandRefused(
-            _("{command} says something else to each device: send it to one at a time.").format(command=request_type)
-        )
+    _check(request_type, payload, selection)
     written = None if payload is None else plist.dump(payload)
     with transaction.atomic():
         row = Broadcast.objects.create(
@@ -81,10 +84,23 @@ def begin(
             address=address,
             subject_type="broadcast",
             subject=str(row.uuid),
-            details={"request_type": request_type, "selection": dict(selection)},
+            details={"request_type": request_type, "selection": selections.told(selection)},
         )
         Job.enqueue(QUEUE, broadcast=row.pk)
     return row
+
+
+def _check(request_type: str, payload: Mapping[str, Any] | None, selection: Mapping[str, Any]) -> None:
+    """What no device could take is told at once, and not by each of them."""
+    if commands.is_personal(request_type):
+        raise CommandRefused(
+            _("{command} says something else to each device: send it to one at a time.").format(command=request_type)
+        )
+    platform, kind = selection.get("platform"), selection.get("enrollment_type")
+    meant = [at for at in ANYWHERE if platform in (None, at.platform) and kind in (None, at.kind)]
+    if sentence := commands.why_nowhere(request_type, payload, meant):
+        raise CommandRefused(worded(sentence))
+    queue.render(commands.AnyRequest(request_type=request_type, payload=payload or {}))
 
 
 def work(broadcast_id: int) -> None:
@@ -139,7 +155,7 @@ def progress_of(rows: Sequence[Broadcast]) -> dict[int, Progress]:
 
 def tally() -> None:
     """Large ones are counted by the worker: a page does not wait for what hundreds of thousands have answered."""
-    large = list(Broadcast.objects.defer("request").filter(outcome__isnull=True, queued__gte=LARGE))
+    large = list(Broadcast.objects.watched().filter(outcome__isnull=True, queued__gte=LARGE))
     for pk, states in _states(large).items():
         Broadcast.objects.filter(pk=pk, outcome__isnull=True).update(tally=states)
 
@@ -153,7 +169,7 @@ def settle() -> None:
     """Keep what came of those that are over: they are counted once more, and then no more."""
     standing = Q(queued_at__isnull=False) | Q(cancelled_at__isnull=False)
     waiting = (Exists(rows.objects.filter(broadcast=OuterRef("pk"))) for rows in (Command, Result))
-    over = Broadcast.objects.defer("request").filter(standing, *(~each for each in waiting), outcome__isnull=True)
+    over = Broadcast.objects.watched().filter(standing, *(~each for each in waiting), outcome__isnull=True)
     for row in over.order_by("pk"):
         finished = FinishedCommand.objects.filter(broadcast=row).order_by().values_list("state")
         Broadcast.objects.filter(pk=row.pk).update(outcome=dict(finished.annotate(n=Count("*"))))
@@ -179,7 +195,7 @@ def _states(rows: Sequence[Broadcast]) -> dict[int, Counter[int]]:
 
 def find(uuid: str) -> Broadcast:
     try:
-        return Broadcast.objects.get(uuid=UUID(uuid))
+        return Broadcast.objects.watched().get(uuid=UUID(uuid))
     except (ValueError, Broadcast.DoesNotExist) as error:
         raise CommandRefused(_("There is no broadcast {uuid}.").format(uuid=uuid)) from error
 

@@ -181,10 +181,12 @@ def after_the_clock_was_ahead() -> int:
 @transaction.atomic
 def _lease(credentials: PushCredentials, now: datetime, limit: int) -> Leased:
     """What others are at is left for the next time: the door must not wait for this, nor this for the door."""
-    due = list(_due(now).order_by("push_at").values_list("pk", "channel_id", "state", "push_at")[: limit * 2])
-    waiting = [(push_at, channel) for _, channel, state, push_at in due if state != Command.State.CANCELLED]
-    waiting += _wakes(now).order_by("at").values_list("at", "channel_id")[:limit]
-    channels = _free(_channels()).in_bulk(list(dict.fromkeys(channel for _, channel in sorted(waiting)))[:limit])
+    told, most = ("pk", "channel_id", "state", "priority", "push_at"), limit * 2
+    due = [*_due(now).urgent().order_by("push_at").values_list(*told)[:most]]  # behind a whole fleet's these may be
+    due += _due(now).order_by("push_at").values_list(*told)[:most]
+    waiting = [(first, at, channel) for _, channel, state, first, at in due if state != Command.State.CANCELLED]
+    waiting += [(0, *row) for row in _wakes(now).order_by("at").values_list("at", "channel_id")[:limit]]
+    channels = _free(_channels()).in_bulk(list(dict.fromkeys(channel for *_, channel in sorted(waiting)))[:limit])
     commands = dict(_free(_due(now).open().filter(channel__in=channels)).values_list("pk", "channel_id"))
     asked = set(_free(_wakes(now).filter(channel__in=channels)).values_list("pk", flat=True))
     later: defaultdict[datetime, set[int]] = defaultdict(set)
@@ -195,7 +197,7 @@ def _lease(credentials: PushCredentials, now: datetime, limit: int) -> Leased:
         moved = [pk for pk, channel in commands.items() if channel in ids]
         Command.objects.filter(pk__in=moved).update(push_at=push_at)
         Wake.objects.filter(pk__in=asked & ids).update(at=push_at)
-    called_back = [pk for pk, _, state, _ in due if state == Command.State.CANCELLED]
+    called_back = [pk for pk, _, state, *_ in due if state == Command.State.CANCELLED]
     called_back = list(_free(_due(now).filter(pk__in=called_back)).values_list("pk", flat=True))
     Command.objects.filter(pk__in=called_back).update(push_at=now + UNREACHABLE)
     woken = later[now + LEASE] & (asked | set(commands.values()))

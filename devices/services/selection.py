@@ -1,7 +1,9 @@
 """Many devices, by what they are: columns, a label, an expression.  Written down, and asked anew for each bite."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -10,8 +12,12 @@ from devices.services import label_members, labels, search
 from devices.services.labels import LabelRefused
 from devices.services.search import SearchRefused
 from epmm import masking
+from epmm.numbers import grouped
 
-COLUMNS: Final = ("platform", "enrollment_type", "user__user_id", "os_version", "uuid__in")
+NAMED: Final = "uuid__in"
+COLUMNS: Final = ("platform", "enrollment_type", "user__user_id", "os_version", NAMED)
+MOST_NAMED: Final = 1_000
+LONGEST: Final = 64  # of what is no UUID, in a sentence
 LABEL, SEARCH = "label", "search"
 NOBODY: Final = Q(pk__in=())
 
@@ -23,6 +29,7 @@ class SelectionRefused(Exception):
 def check(selection: Mapping[str, Any]) -> None:
     if unknown := selection.keys() - {*COLUMNS, LABEL, SEARCH}:
         raise SelectionRefused(_("Devices are not chosen by {names}.").format(names=", ".join(sorted(unknown))))
+    _check_named(selection.get(NAMED, ()))
     try:
         if SEARCH in selection:
             search.understand(selection[SEARCH])
@@ -30,6 +37,25 @@ def check(selection: Mapping[str, Any]) -> None:
             label_members.condition(labels.find(selection[LABEL]))
     except (SearchRefused, LabelRefused) as refused:
         raise SelectionRefused(str(refused)) from refused
+
+
+def _check_named(uuids: Sequence[str]) -> None:
+    if len(uuids) > MOST_NAMED:
+        told = _("Devices are named one by one up to {n}: give more of them a label, or find them by an expression.")
+        raise SelectionRefused(told.format(n=grouped(MOST_NAMED)))
+    for each in uuids:
+        try:
+            UUID(each)
+        except ValueError as error:
+            raise SelectionRefused(_("{name} is no UUID of a device.").format(name=each[:LONGEST])) from error
+
+
+def told(selection: Mapping[str, Any]) -> dict[str, Any]:
+    """For the audit log: of those that are named how many, and the SHA-256 of their UUIDs, sorted, a line each."""
+    if NAMED not in selection:
+        return dict(selection)
+    lines = sorted({f"{UUID(each)}\n" for each in selection[NAMED]})
+    return {**selection, NAMED: {"number": len(lines), "sha256": sha256("".join(lines).encode()).hexdigest()}}
 
 
 def condition(selection: Mapping[str, Any]) -> Q | None:

@@ -172,6 +172,8 @@ def _broadcast_state(row: Broadcast) -> Badge:
         return Badge(gettext_lazy("Being queued"), "waiting")
     if _progress(row).open:
         return Badge(gettext_lazy("Under way"), "waiting")
+    if row.refused > row.queued == 0:
+        return Badge(gettext_lazy("Refused"), "bad")
     return Badge(gettext_lazy("Done"), "good")
 
 
@@ -208,7 +210,7 @@ class _Counted(View[Broadcast]):
 
 @require_safe
 def broadcasts(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    view = _Counted(BROADCASTS, request, Broadcast.objects.defer("request"))
+    view = _Counted(BROADCASTS, request, Broadcast.objects.watched())
     if request.GET.get("format") == "csv":
         return view.csv()
     may_call_back = permissions.may(request, AdminRole.DEVICE_MANAGE)
@@ -231,4 +233,4 @@ def call_back(request: HttpRequest) -> HttpResponse:
 def _ticked(request: HttpRequest) -> QuerySet[Broadcast]:
     """Those that can still be called back, of the page that was ticked."""
     keys = [int(key) for key in ticked(request) if key.isascii() and key.isdecimal()]
-    return Broadcast.objects.defer("request").filter(pk__in=keys, cancelled_at=None).order_by("pk")
+    return Broadcast.objects.watched().filter(pk__in=keys, cancelled_at=None).order_by("pk")

@@ -322,7 +322,20 @@ def test_broadcasts_show_how_far_they_have_come(signed_in: SignedIn, django_asse
             page = text(client.get(BROADCASTS))
         counts.append(len(captured))
     assert page.count("Under way") == 10
+    assert not [asked["sql"] for asked in captured if '"selection"' in asked["sql"] or '"request"' in asked["sql"]]
     assert counts[0] == counts[1]
+
+
+def test_a_broadcast_that_every_device_refused_is_not_done(signed_in: SignedIn) -> None:
+    client = signed_in()
+    fleet(2)
+    lock = {"PIN": "123456"}
+    row = broadcast.begin("DeviceLock", selection={}, payload=lock, actor="admin")  # a Mac would have taken it
+    broadcast.work(row.pk)
+
+    page = text(client.get(BROADCASTS))
+    assert '<span class="badge bad">Refused</span>' in page
+    assert "badge good" not in page
 
 
 def test_a_broadcast_is_called_back_after_a_question(signed_in: SignedIn) -> None:

@@ -82,7 +82,7 @@ class BroadcastTold(Told):
 
 
 def known() -> QuerySet[Broadcast]:
-    return Broadcast.objects.defer("request")
+    return Broadcast.objects.watched()
 
 
 def counted(rows: Sequence[Broadcast]) -> Sequence[Broadcast]:

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from devices.api.rows import Wanted, wanted
 from devices.models import Device, Label
 from devices.services import listing, search
+from devices.services import selection as selections
 from devices.services.actions import Unmet
 from devices.services.configurations import ConfigurationRefused
 from devices.services.declarations import DeclarationRefused
@@ -23,7 +24,7 @@ from epmm.api.fields import Asked, Flag, Given, Text, Uuid, Whole
 from users.api.x.base import found
 
 LONGEST_QUERY: Final = 20_000
-MOST_NAMED: Final = 1_000  # by their UUIDs, in a body
+MOST_NAMED: Final = selections.MOST_NAMED  # by their UUIDs, in a body
 MOST_FIELDS: Final = 200
 
 tells(CommandRefused, 422, "command.refused")

@@ -71,7 +71,7 @@ class Command(BaseCommand):
         self._print(options, {"called_back": called_back}, f"{called_back} open commands are called back.")
 
     def _list(self, options: dict[str, Any]) -> None:
-        rows = Broadcast.objects.order_by("-pk")[:NEWEST]
+        rows = Broadcast.objects.watched().order_by("-pk")[:NEWEST]
         told = [{"broadcast": str(r.uuid), "request_type": r.request_type, "created_at": r.created_at} for r in rows]
         lines = (f"{r.uuid}  {r.created_at:%Y-%m-%d %H:%M:%S} UTC  {r.request_type}" for r in rows)
         self._print(options, told, "\n".join(lines))

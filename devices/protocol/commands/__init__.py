@@ -1,11 +1,12 @@
 """Commands: one class for each that an account-driven enrollment may send, `AnyRequest` for what is written down."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from devices.protocol.commands import managed, media, passwords, remote, settings, updates, users
 from devices.protocol.commands.allowed import (
     answers_with_secret,
+    facts_of,
     is_personal,
     removes_enrollment,
     why_not,
@@ -18,6 +19,7 @@ from devices.protocol.commands.information import CertificateList, DeviceInforma
 from devices.protocol.commands.keys import Mistake
 from devices.protocol.commands.lifecycle import DeviceLock, EraseDevice, RestartDevice
 from devices.protocol.commands.profiles import InstallProfile, ProfileList, RemoveProfile
+from devices.protocol.support import objection
 from devices.protocol.target import Kind, Platform, Target
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "render",
     "why_not",
     "why_not_as_written",
+    "why_nowhere",
 ]
 
 # known by their names alone; importing a module is what makes its commands known
@@ -77,3 +80,15 @@ def by_name(request_type: str, payload: Mapping[str, Any] | None, target: Target
         return (None if payload else made.for_target(target)) or made.parse(payload or {}, target)
     except Mistake:
         return AnyRequest(request_type=request_type, payload=payload or {})
+
+
+def why_nowhere(request_type: str, payload: Mapping[str, Any] | None, targets: Collection[Target]) -> str | None:
+    """Why none of them takes what somebody wrote down; None: one does.  Where the command is known says it best."""
+    facts, first = facts_of(request_type), None
+    strange = {at: facts is None or objection(request_type, facts.on(at.platform), at) is not None for at in targets}
+    for target in sorted(targets, key=strange.__getitem__):
+        sentence = why_not_as_written(by_name(request_type, payload, target), target)
+        if sentence is None:
+            return None
+        first = first or sentence
+    return first

@@ -202,8 +202,9 @@ def test_one_command_to_many_by_expression_or_label(
     assert called_back["cancelled_at"] is not None
     broadcast.call_back(row.pk)
     script.ask("POST", "broadcasts", {"request_type": "ProfileList", "devices": phones[:2]})
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(11) as captured:
         assert [each["progress"]["open"] for each in script.get("broadcasts")["items"]] == [0, 0]
+    assert not [asked["sql"] for asked in captured if '"selection"' in asked["sql"]]
 
 
 def test_a_label_that_is_deleted_meanwhile_means_nobody(script: Script, phones: list[str]) -> None:
@@ -223,6 +224,8 @@ def test_a_label_that_is_deleted_meanwhile_means_nobody(script: Script, phones: 
         ({"request_type": "ProfileList", "label": 4711}, 422),
         ({"request_type": "ProfileList", "devices": [NOBODY]}, 422),
         ({"request_type": "ClearPasscode", "everybody": True}, 422),
+        ({"request_type": "DeviceInfomation", "everybody": True}, 422),
+        ({"request_type": "DeviceLock", "everybody": True, "payload": {"Mesage": "x"}}, 422),
         ({"request_type": "RemoveProfile", "everybody": True, "payload": {"Identifier": "x"}}, 422),
     ],
     ids=str,

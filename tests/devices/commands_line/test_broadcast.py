@@ -53,12 +53,12 @@ def test_devices_may_be_named_in_a_file(tmp_path: Path) -> None:
 def test_a_payload_comes_from_a_file_and_refusals_are_told(tmp_path: Path) -> None:
     enrolled()
     payload = tmp_path / "payload.plist"
-    payload.write_bytes(plist.dump({"Nonsense": True}))
-    uuid = begun("EnableLostMode", "--payload", str(payload))
+    payload.write_bytes(plist.dump({"PIN": "123456"}))
+    uuid = begun("DeviceLock", "--payload", str(payload))
 
     told = run("show", uuid)
     assert (told["queued"], told["refused"], told["is_complete"]) == (0, 1, True)
-    assert "supervised" in str(told["refusals"])
+    assert "iOS does not know the key PIN" in str(told["refusals"])
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,7 @@ def test_a_payload_comes_from_a_file_and_refusals_are_told(tmp_path: Path) -> No
     [
         (("send", "EraseDevice"), "Say --yes"),
         (("send", "ClearPasscode"), "one at a time"),
+        (("send", "DeviceInfomation"), "Did you mean DeviceInformation?"),
         (("send", "SecurityInfo", "--uuids", "/nowhere"), "No such file"),
         (("show", "7"), "There is no broadcast 7"),
         (("cancel", "00000000-0000-0000-0000-000000000000"), "There is no broadcast"),

@@ -51,6 +51,17 @@ def test_an_answer_is_kept_small_and_comes_back_whole() -> None:
         assert cursor.fetchone()[0] < len(body) / 20
 
 
+@pytest.mark.service("postgresql")
+def test_until_it_is_read_an_answer_is_compressed_by_what_takes_least_time() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression'")
+        offered = cursor.fetchone()[0]
+        cursor.execute(
+            "SELECT attcompression FROM pg_attribute WHERE attrelid = 'devices_result'::regclass AND attname = 'body'"
+        )
+        assert cursor.fetchone()[0] == "l" or "lz4" not in offered  # a server may have been built without it
+
+
 def test_what_is_older_than_the_policy_goes_and_nothing_else() -> None:
     now = timezone.now()
     _old, young = finished(now - 91 * DAY), finished(now - 89 * DAY)

@@ -1,6 +1,7 @@
 """One command to many devices."""
 
 import plistlib
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -104,6 +105,30 @@ def test_named_devices_only() -> None:
     assert Command.objects.get().channel == channel_of(chosen)
 
 
+def test_of_named_devices_the_audit_log_keeps_how_many_and_a_digest() -> None:
+    uuids = [str(device_of(each).uuid) for each in fleet(3)]
+    sent(uuid__in=uuids[::-1], platform="iOS")
+
+    said = AuditEntry.objects.get(action="broadcast.begun").details["selection"]
+    sorted_file = "".join(f"{each}\n" for each in sorted(uuids))
+    assert said["uuid__in"] == {"number": 3, "sha256": sha256(sorted_file.encode()).hexdigest()}
+    assert said["platform"] == "iOS"
+
+
+@pytest.mark.parametrize(
+    ("uuids", "sentence"),
+    [
+        ([str(uuid4()) for _ in range(1001)], "up to 1,000: give more of them a label"),
+        ([str(uuid4()), "C02XK1"], "C02XK1 is no UUID"),
+    ],
+    ids=["too many", "a serial number"],
+)
+def test_devices_are_named_by_their_uuids_and_not_a_whole_fleet_of_them(uuids: list[str], sentence: str) -> None:
+    with pytest.raises(CommandRefused, match=sentence):
+        broadcast.begin("SecurityInfo", selection={"uuid__in": uuids}, actor="admin")
+    assert not Broadcast.objects.exists()
+
+
 @pytest.mark.parametrize("field", ["user__password", "id", "status"])
 def test_devices_are_not_chosen_by_anything_else(field: str) -> None:
     with pytest.raises(CommandRefused, match="not chosen"):
@@ -114,6 +139,27 @@ def test_devices_are_not_chosen_by_anything_else(field: str) -> None:
 def test_what_says_something_else_to_each_device_goes_to_one_at_a_time() -> None:
     with pytest.raises(CommandRefused, match="one at a time"):
         broadcast.begin("ClearPasscode", selection={}, actor="admin")
+
+
+@pytest.mark.parametrize(
+    ("request_type", "payload", "selection", "sentence"),
+    [
+        ("DeviceInfomation", None, {}, "Did you mean DeviceInformation?"),
+        ("EnableLostMode", None, {}, "EPMM does not send EnableLostMode"),
+        ("DeviceLock", {"Mesage": "Call us"}, {}, "Did you mean Message?"),
+        ("DeviceLock", {"PIN": "123456"}, {"platform": "iOS"}, "iOS does not know the key PIN"),
+        ("DeviceLock", {"Message": "\0"}, {}, "no form as a property list"),
+        ("RotateFileVaultKey", {"KeyTyp": "personal"}, {}, "Did you mean KeyType?"),
+        ("EraseDevice", None, {"enrollment_type": "aaue"}, "enrolled as a user's own"),
+        ("InstallProfile", {"Payload": b"none"}, {}, "This is not a profile"),
+    ],
+)
+def test_what_no_device_could_take_is_told_before_anything_is_written_down(
+    request_type: str, payload: dict[str, Any] | None, selection: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(CommandRefused, match=sentence):
+        broadcast.begin(request_type, selection=selection, payload=payload, actor="admin")
+    assert not Broadcast.objects.exists()
 
 
 def test_it_goes_on_after_the_last_bite(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,17 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from devices.models import Channel, Command, PushCertificate, Wake
-from devices.services import push, push_certificates
+from devices.protocol.commands import EraseDevice
+from devices.services import push, push_certificates, queue
 from epmm.models import Job
 from tests.devices.services.pushing import DAY, Apple, due_in, reachable, token
 from tests.devices.services.rows import command
+from tests.epmm.test_metrics import explained
 
 pytestmark = pytest.mark.django_db
 YEAR = timedelta(days=365)
@@ -143,6 +147,37 @@ def test_who_has_waited_longest_is_woken_first_with_a_command_or_without(apple: 
     assert sorted(apple.woken()) == [token(channel) for channel in channels[:2]]
     assert push.push_due(2) == 2
     assert sorted(apple.woken()) == [token(channel) for channel in channels[2:]]
+
+
+@pytest.mark.parametrize("is_asked_too", [True, False])
+def test_the_wipe_of_a_lost_phone_does_not_wait_for_a_fleet(apple: Apple, *, is_asked_too: bool) -> None:
+    """Not when Apple had no room for it at first, either."""
+    fleet = [reachable(number) for number in range(1, 4)]
+    lost = fleet[-1] if is_asked_too else reachable(4)
+    for channel in fleet:
+        command(channel, "DeviceInformation")
+    push.wake_channels([fleet[0].pk])
+    wipe = queue.queue(lost, EraseDevice())
+    apple.answers(lost, 503, "ServiceUnavailable")
+
+    assert push.push_due(1) == 1
+    assert apple.woken() == [token(lost)]
+    apple.answers(lost, 200, "")
+    Command.objects.filter(pk=wipe.pk).update(push_at=timezone.now())
+    assert push.push_due(1) == 1
+    assert apple.woken() == [token(lost)]
+    assert due_in(wipe) > timedelta(hours=23)
+    assert push.push_due() == len(fleet) - is_asked_too
+
+
+def test_what_is_urgent_is_found_by_an_index_of_its_own(apple: Apple) -> None:
+    command(reachable(1), "DeviceInformation")
+    queue.queue(reachable(2), EraseDevice())
+
+    with CaptureQueriesContext(connection) as asked:
+        push.push_due()
+    (found,) = [query["sql"] for query in asked if '"priority" < 0' in query["sql"]]
+    assert "command_push_urgent" in (way := explained(found)), way
 
 
 def test_each_failure_doubles_the_pause_until_one_push_is_taken(apple: Apple) -> None:
