@@ -78,8 +78,8 @@ def feed(told: Sequence[Told]) -> None:
 
 def _feed_managed(told: Sequence[tuple[Told, Sequence[App]]]) -> None:
     rows: defaultdict[tuple[int, bool], dict[str, ManagedApplication]] = defaultdict(dict)
-    for row in ManagedApplication.objects.filter(_named(told)):
-        rows[row.device_id, row.is_declared][row.identifier] = row
+    for stored in ManagedApplication.objects.filter(_named(told)):
+        rows[stored.device_id, stored.is_declared][stored.identifier] = stored
     new: list[ManagedApplication] = []
     changed: list[ManagedApplication] = []
     gone: list[int] = []
@@ -129,10 +129,11 @@ def _feed_installed(told: Sequence[tuple[Told, Sequence[App]]]) -> None:
         row = known.get((device, identifier))
         values = {"name": app.name, "version": app.version, "short_version": app.short_version}
         values = {column: value for column, value in values.items() if value}
-        if app.state == "ManagedButUninstalled" and row is not None:
+        if row is None:
+            if app.state == "Managed":
+                new.append(InstalledApplication(device_id=device, identifier=identifier, **values))
+        elif app.state == "ManagedButUninstalled":
             gone.append(row.pk)
-        elif app.state == "Managed" and row is None:
-            new.append(InstalledApplication(device_id=device, identifier=identifier, **values))
         elif app.state == "Managed" and any(getattr(row, column) != value for column, value in values.items()):
             vars(row).update(values)
             changed.append(row)
