@@ -55,6 +55,8 @@ class ManagedApplication(models.Model):
     identifier = models.CharField(max_length=255)
     state = models.CharField(max_length=64, blank=True)
     rejection = models.CharField(max_length=64, blank=True)
+    # By a declaration: status reports tell of it, and no answer to ManagedApplicationList.
+    is_declared = models.BooleanField(default=False, db_default=False)
     details = models.JSONField(default=dict)
 
     class Meta:

@@ -88,24 +88,38 @@ COLUMNS: Final[dict[str, tuple[str, type[str] | type[bool], int]]] = {
 # Without a column of their own, and short enough to stand with the record.
 DETAILS: Final = frozenset(
     {
+        "device.model.family",
         "device.model.marketing-name",
         "device.model.number",
+        "device.operating-system.family",
+        "device.operating-system.marketing-name",
         "device.operating-system.supplemental.build-version",
         "device.operating-system.supplemental.extra-version",
         "device.power.battery-health",
         "softwareupdate.beta-enrollment",
+        "softwareupdate.device-id",
         "softwareupdate.failure-reason",
         "softwareupdate.install-reason",
         "softwareupdate.pending-version",
     }
 )
+MANAGED: Final = "mdm.app"
+DECLARED: Final = "app.managed.list"
+CERTIFICATES: Final = "security.certificate.list"
+# They feed the tables of what is on a device.
+LISTS: Final = frozenset({MANAGED, DECLARED, CERTIFICATES})
+_PLACED: Final = DETAILS | LISTS | PERSONAL | COLUMNS.keys()
 
 
 def subscribed(holder: Holder) -> list[str]:
-    """What EPMM subscribes to on this channel: all that it may, and that the device says it has."""
-    allowed = [name for name, facts in STATUS_ITEMS.items() if why_unreachable(name, facts, holder) is None]
-    told = holder.capabilities.status_items if holder.capabilities else None
-    return sorted(name for name in allowed if name not in ALWAYS and (told is None or name in told))
+    """What EPMM subscribes to on this channel: what has a place here, is allowed, and the device says it has.
+
+    Not the accounts of people, the hundreds of background tasks of a Mac and its unresolved screen sharing groups: no
+    table holds them and no page shows them.  Nor a list that a user of a Mac would tell: the tables are the Mac's.
+    """
+    placed = _PLACED - LISTS if holder.user_channel else _PLACED
+    told = holder.capabilities.status_items if holder.capabilities else placed
+    return sorted(name for name in placed & told if why_unreachable(name, STATUS_ITEMS[name], holder) is None)
 
 
 def personal(path: str, kind: Kind) -> bool:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from django.db import transaction
 from django.db.models.functions import Length
@@ -31,7 +31,7 @@ from devices.protocol.declarative.status import State, StateKey, StatusReport, m
 from devices.protocol.inventory import DEVICE_INFORMATION, SECURITY_INFO
 from devices.protocol.reading import Reading
 from devices.protocol.status_items import CAPABILITIES, COLUMNS, personal, read_status
-from devices.services import declaration_sets
+from devices.services import declaration_sets, reported
 from devices.services.outbox import Outbox, what_was_wrong
 from devices.services.record import Record, save
 from epmm import request_id
@@ -82,6 +82,13 @@ class _Arrived:
     @property
     def enrollment(self) -> Enrollment:
         return self.row.channel.enrollment
+
+
+class _Items(NamedTuple):
+    """What a channel has told, by path."""
+
+    before: Mapping[str, Any]
+    now: Mapping[str, Any]
 
 
 def accept(channel: Channel, raw: bytes, *, came_at: datetime | None = None) -> None:
@@ -177,22 +184,23 @@ def _take_in(arrived: Sequence[_Arrived]) -> None:
     manifests = Manifest.objects.filter(pk__in=tokens).values_list("pk", "items")
     listed = {token: {StateKey(*item) for item in listed} for token, listed in manifests}
     _store_states(arrived, listed)
-    changed = [each.row for each in arrived if _learns(each, items[each.row.pk], listed)]
+    changed = [each.row for each in arrived if _learns(each, items[each.row.pk].now, listed)]
     update_each(changed, ["capabilities", "served_token"])
     _feed(arrived, items)
 
 
-def _store(arrived: Sequence[_Arrived]) -> dict[int, dict[str, Any]]:
-    """What each channel has told until now, by path."""
+def _store(arrived: Sequence[_Arrived]) -> dict[int, _Items]:
     known = ChannelStatus.objects.in_bulk([each.row.pk for each in arrived])
     new: list[ChannelStatus] = []
     same: list[ChannelStatus] = []
+    told: dict[int, _Items] = {}
     for each in arrived:
         status = known.get(each.row.pk) or ChannelStatus(channel_id=each.row.pk)
         items = _items(status, each)
         errors = _fitting(merge_errors(status.errors, each.report), each.report.errors)
         is_same = each.row.pk in known and (items, errors) == (status.items, status.errors)
         (same if is_same else new).append(status)
+        told[each.row.pk] = _Items(status.items, items)
         status.items, status.errors, status.reported_at = items, errors, each.at
         if each.report.full:
             status.full_at = each.at
@@ -203,7 +211,7 @@ def _store(arrived: Sequence[_Arrived]) -> dict[int, dict[str, Any]]:
         update_fields=["items", "errors", "reported_at", "full_at"],
     )
     update_each(same, ["reported_at", "full_at"])
-    return {status.pk: status.items for status in (*new, *same)}
+    return told
 
 
 def _items(status: ChannelStatus, arrived: _Arrived) -> dict[str, Any]:
@@ -279,32 +287,45 @@ def _still_holds(arrived: _Arrived) -> bool:
     return is_last_word or row.changed_at <= arrived.at - OFFER_STANDS
 
 
-def _feed(arrived: Sequence[_Arrived], items: Mapping[int, Mapping[str, Any]]) -> None:
-    """Columns from what was told now: what was told earlier may be older than an answer to a command."""
+def _feed(arrived: Sequence[_Arrived], items: Mapping[int, _Items]) -> None:
+    """Columns and rows from what was told now: what was told earlier may be older than an answer to a command.
+
+    A list of a Mac's user has no table.
+    """
     told = []
     for each in arrived:
         reading = read_status(each.report.items, Kind(each.enrollment.kind))
-        if (reading.fields or reading.rest) and each.enrollment.state == Enrollment.State.ACTIVE:
-            told.append((each, reading))
-    ids = {each.enrollment.device_id or 0 for each, _ in told}
+        lists = {} if each.row.channel.user_key else reported.lists_of(each.report, items[each.row.pk].before)
+        if (reading.fields or reading.rest or lists) and each.enrollment.state == Enrollment.State.ACTIVE:
+            told.append((each, reading, lists))
+    ids = {each.enrollment.device_id or 0 for each, *_ in told}
     devices = Device.objects.select_for_update().only(*_NEEDED).filter(pk__in=ids).order_by("pk")
     records = {device.pk: Record(device) for device in devices}
-    for each, reading in told:
+    listed: list[reported.Told] = []
+    for each, reading, lists in told:
         record = records.get(each.enrollment.device_id or 0)
-        if record is not None:
-            _feed_one(record, each, reading, read_status(items[each.row.pk], Kind(each.enrollment.kind)))
+        known = read_status(items[each.row.pk].now, Kind(each.enrollment.kind))
+        if record is not None and _feed_one(record, each, reading, known):
+            listed += [
+                reported.Told(record=record, at=each.at, path=path, news=news, before=before)
+                for path, (news, before) in lists.items()
+            ]
+    reported.feed(listed)
     save(records.values())
 
 
-def _feed_one(record: Record, arrived: _Arrived, told: Reading, known: Reading) -> None:
+def _feed_one(record: Record, arrived: _Arrived, told: Reading, known: Reading) -> bool:
+    """False for a report older than one already read."""
     user_key = arrived.row.channel.user_key
     record.seen(arrived.at)
+    if not record.receive(f"{NAME} {user_key}".rstrip(), arrived.at):
+        return False
     if user_key:
-        if record.receive(f"{NAME} {user_key}", arrived.at):
-            record.keep_for_user(user_key, NAME, known.fields | known.rest)
-    elif record.receive(NAME, arrived.at):
+        record.keep_for_user(user_key, NAME, known.fields | known.rest)
+    else:
         fields = {column: value for column, value in told.fields.items() if not _is_outdated(column, record, arrived)}
         record.keep(NAME, record.take(Reading(fields=fields, rest=known.rest), arrived.enrollment))
+    return True
 
 
 def _is_outdated(column: str, record: Record, arrived: _Arrived) -> bool:

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
@@ -34,6 +34,7 @@ class Table:
     columns: tuple[str, ...]  # what tells two rows apart
     beside: tuple[str, ...] = ()  # what follows from them
     complete: Callable[[Any], None] | None = None  # what only new rows need
+    answered: dict[str, Any] = field(default_factory=dict)  # the rows that answers are the whole set of
 
     def row(self, device: Device, item: Any) -> Any:
         row = self.model(device=device, **{column: getattr(item, column) for column in self.columns + self.beside})
@@ -48,7 +49,9 @@ TABLES: Final[dict[type[Any], Table]] = {
         columns=("identifier", "name", "version", "short_version", "bundle_size", "dynamic_size", "details"),
     ),
     installed.ManagedApplication: Table(
-        model=ManagedApplication, columns=("identifier", "state", "rejection", "details")
+        model=ManagedApplication,
+        columns=("identifier", "state", "rejection", "details"),
+        answered={"is_declared": False},
     ),
     installed.Profile: Table(
         model=InstalledProfile, columns=("identifier", "profile_uuid", "display_name", "is_managed", "details")
@@ -76,7 +79,7 @@ TABLES: Final[dict[type[Any], Table]] = {
 def replace(device: Device, kind: type[Any], items: Iterable[Any]) -> None:
     """The whole set of one kind of thing, as the device lists it: three statements, however many."""
     table, listed = TABLES[kind], list(islice(items, MOST))
-    stored = table.model.objects.filter(device=device)
+    stored = table.model.objects.filter(device=device, **table.answered)
     surplus: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
     for pk, *content in stored.values_list("pk", *table.columns):
         surplus[_comparable(content)].append(pk)

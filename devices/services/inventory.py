@@ -13,7 +13,7 @@ from devices.protocol.commands import REGISTRY, Kind
 from devices.protocol.inventory import COUNTRIES, DEVICE_INFORMATION, MANAGEMENT_STATUS, SECURITY_INFO
 from devices.protocol.queries import PERSONAL
 from devices.protocol.reading import Reader, Reading, json_of
-from devices.services import installed
+from devices.services import installed, reported
 from devices.services.record import Record, save
 from epmm.models import Job
 from epmm.wire import plist
@@ -117,7 +117,8 @@ def _keep(record: Record, result: Result, reading: Reading) -> None:
     else:
         _answer(device, result, rest)
     for kind, items in reading.lists.items():
-        installed.replace(device, kind, items)
+        if not reported.has_fed(record, kind, result.received_at):  # else the next answer does
+            installed.replace(device, kind, items)
     for item in reading.news:
         installed.put(device, item)
     if request_type == "DeviceInformation":

@@ -117,6 +117,9 @@ class Commands:
             **self._managed.handlers,
         }
 
+    def managed_applications(self) -> list[dict[str, Any]]:
+        return self._managed.installed()
+
     def answer(self, command: Command) -> dict[str, Any]:
         """`Status` and what belongs to it."""
         try:

@@ -166,7 +166,8 @@ class SimulatedDevice(Enrollee):
             note(f"{channel} channel")
 
     def _state(self) -> dict[str, Any]:
-        return facts.status_items(self.hardware, is_user_enrollment=self.membership.is_user_enrollment)
+        managed = self._commands.managed_applications() if self._commands is not None else []
+        return facts.status_items(self.hardware, managed, is_user_enrollment=self.membership.is_user_enrollment)
 
     def _download(self, url: str) -> httpx2.Response:
         client = self.network.presenting(self.need(self.identity, "get_identity"))

@@ -1,5 +1,6 @@
 """What a device knows about itself, in the keys of DeviceInformation, SecurityInfo and the lists."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from cryptography import x509
@@ -242,7 +243,7 @@ def _head(payload: dict[str, Any], optional: tuple[str, ...]) -> dict[str, Any]:
     return {key: payload[key] for key in keys if key in payload}
 
 
-def status_items(hardware: Hardware, *, is_user_enrollment: bool) -> dict[str, Any]:
+def status_items(hardware: Hardware, managed: Iterable[dict[str, Any]], *, is_user_enrollment: bool) -> dict[str, Any]:
     """Every status item of declarative management that this device can tell, by its dotted name."""
     model = hardware.model
     known: dict[str, Any] = {
@@ -258,7 +259,16 @@ def status_items(hardware: Hardware, *, is_user_enrollment: bool) -> dict[str, A
         known["diskmanagement.filevault.enabled"] = True
     else:
         known |= {"passcode.is-compliant": True, "passcode.is-present": True}
-        known["mdm.app"] = [{"identifier": key, "name": name} for key, name, _, _ in _APPLICATIONS]
+        known["mdm.app"] = [
+            {
+                "identifier": app["Identifier"],
+                "name": app["Name"],
+                "version": app["Version"],
+                "short-version": app["ShortVersion"],
+                "state": "managed",
+            }
+            for app in managed
+        ]
     if not is_user_enrollment:
         known |= {
             "device.identifier.serial-number": hardware.serial,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from devices.models import ChannelStatus, Declaration
-from devices.services import declarations
+from devices.services import declarations, send
 from enrollment.simulator.device import SimulatedDevice
 from enrollment.simulator.hardware import Family
 from enrollment.simulator.messages import Channel
@@ -109,22 +109,36 @@ def test_an_update_is_enforced_and_its_progress_read(house: House, anna: User) -
     assert (record.os_version, record.build_version) == ("18.3", "22D63")
 
 
-def test_an_app_that_goes_goes_from_the_status(house: House, anna: User) -> None:
+def test_apps_that_come_and_go_do_so_in_the_inventory(house: House, anna: User) -> None:
+    """Nobody asks for it: the device reports."""
     device = in_step(house)
 
-    def apps() -> list[str]:
-        return [entry["identifier"] for entry in ChannelStatus.objects.get().items["mdm.app"]]
+    def apps() -> list[tuple[str, str]]:
+        rows = record_of(device).managed_applications.order_by("identifier")
+        assert [entry["identifier"] for entry in ChannelStatus.objects.get().items["mdm.app"]] == [
+            row.identifier for row in rows
+        ]
+        return [(row.identifier, row.state) for row in rows]
 
-    assert len(apps()) == 3
-    device.declarations[Channel.DEVICE].changed["mdm.app"] = [{"identifier": "com.apple.Pages", "name": "Pages"}]
-    device.report_status()
-    house.work()
-    assert apps() == ["com.apple.Pages"]
+    def report(*, full: bool = False) -> None:
+        device.report_status(full=full)
+        house.work()
+
+    assert apps() == []
+    install = send.prepare(record_of(device), "InstallApplication", payload={"Identifier": "org.example.reader"})
+    send.send(install, actor="test")
+    device.connect()
+    report()
+    assert apps() == [("org.example.reader", "Managed")]
+    assert record_of(device).applications.get(identifier="org.example.reader").short_version == "1.0"
+
+    device.declarations[Channel.DEVICE].changed["mdm.app"] = [{"identifier": "com.apple.Pages", "state": "updating"}]
+    report()
+    assert apps() == [("com.apple.Pages", "Updating")]
 
     device.declarations[Channel.DEVICE].changed.clear()
-    device.report_status(full=True)
-    house.work()
-    assert len(apps()) == 3
+    report(full=True)
+    assert apps() == [("org.example.reader", "Managed")]
 
 
 def test_a_device_that_cannot_is_sent_nothing_of_the_kind(house: House, anna: User) -> None:

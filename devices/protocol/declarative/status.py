@@ -102,9 +102,9 @@ def merge_errors(known: Mapping[str, Any], report: StatusReport) -> dict[str, An
 
 
 def _merge_list(known: Any, told: list[Any]) -> list[Any]:
-    if not all(_identified(entry) for entry in told):
+    if not all(is_identified(entry) for entry in told):
         return told
-    if not isinstance(known, list) or not all(_identified(entry) for entry in known):
+    if not isinstance(known, list) or not all(is_identified(entry) for entry in known):
         return _left(told)
     by_identifier = {entry["identifier"]: entry for entry in known}
     for entry in told:
@@ -119,10 +119,10 @@ def _without_removed(value: Any) -> Any:
 
 
 def _left(told: list[Any]) -> list[Any]:
-    return [entry for entry in told if not (_identified(entry) and entry.get(REMOVED) is True)][:MOST_ENTRIES]
+    return [entry for entry in told if not (is_identified(entry) and entry.get(REMOVED) is True)][:MOST_ENTRIES]
 
 
-def _identified(entry: Any) -> bool:
+def is_identified(entry: Any) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("identifier"), str)
 
 
@@ -198,7 +198,7 @@ def _states(source: Mapping[str, Any]) -> Iterator[tuple[StateKey, State | None]
     for name, kind in _KINDS.items():
         listed = source.get(name)
         for entry in listed if isinstance(listed, list) else []:
-            if not _identified(entry) or len(entry["identifier"]) > NAME:
+            if not is_identified(entry) or len(entry["identifier"]) > NAME:
                 continue
             token = entry.get("server-token")
             key = StateKey(kind.value, entry["identifier"], token if isinstance(token, str) else "")

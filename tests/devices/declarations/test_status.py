@@ -2,6 +2,7 @@
 
 import json
 import plistlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,15 @@ from devices.protocol.commands import Kind, Platform
 from devices.protocol.declarations import Capabilities, Holder
 from devices.protocol.declarative import status
 from devices.protocol.declarative.status import State, StateKey, StatusReport, merge, merge_errors
-from devices.protocol.status_items import CAPABILITIES, COLUMNS, DETAILS, STATUS_ITEMS, read_status, subscribed
+from devices.protocol.status_items import (
+    CAPABILITIES,
+    COLUMNS,
+    DETAILS,
+    LISTS,
+    STATUS_ITEMS,
+    read_status,
+    subscribed,
+)
 from epmm.wire.errors import WireError
 from tests.recorded import VECTORS
 
@@ -283,9 +292,27 @@ def test_subscriptions_are_what_may_be_asked_and_what_the_device_has() -> None:
         Holder(platform=Platform.IOS, kind=Kind.ADDE, os_version="17.5")
     )
     on_the_user_channel = subscribed(Holder(platform=Platform.MACOS, kind=Kind.ADDE, user_channel=True))
-    assert "account.list.caldav" in on_the_user_channel
+    assert "device.operating-system.version" in on_the_user_channel
     assert "softwareupdate.install-state" not in on_the_user_channel
 
-    assert DETAILS | COLUMNS.keys() <= STATUS_ITEMS.keys()  # nobody would ask for it
+    assert DETAILS | LISTS | COLUMNS.keys() <= STATUS_ITEMS.keys()  # nobody would ask for it
     told = Capabilities(declarations=frozenset(), status_items=frozenset({"passcode.is-present", "of.another.world"}))
     assert subscribed(Holder(platform=Platform.IOS, kind=Kind.ADDE, capabilities=told)) == ["passcode.is-present"]
+
+
+def test_what_has_no_place_is_not_asked_for() -> None:
+    """Lists of people's accounts and of a Mac's background tasks would be told with each change, for nobody."""
+    mac = Holder(platform=Platform.MACOS, kind=Kind.ADDE, os_version="15.2")
+    user = replace(mac, user_channel=True)
+
+    assert set(subscribed(IPHONE)) >= LISTS
+    assert LISTS & set(subscribed(mac)) == {"security.certificate.list"}
+    assert not LISTS & set(subscribed(user))
+    asked = {*subscribed(IPHONE), *subscribed(mac), *subscribed(user)}
+    assert {name.rpartition(".list")[0] or name for name in STATUS_ITEMS.keys() - asked} == {
+        "account",
+        "management.client-capabilities",
+        "management.declarations",
+        "screensharing.connection.group.unresolved-connection",
+        "services.background-task",
+    }
