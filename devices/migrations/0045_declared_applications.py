@@ -10,7 +10,7 @@ from epmm import migrating
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("devices", "0043_unread_reports")]
+    dependencies = [("devices", "0044_urgent_pushes")]
     operations = [
         migrating.AddColumn("managedapplication", "is_declared", models.BooleanField(db_default=False, default=False)),
     ]
