@@ -58,8 +58,8 @@ class CheckinHandlers:
                 return _declarative(message, request)
         return Answer.EMPTY
 
-    def recognize(self, request: DeviceRequest) -> None:
-        checkin.identity_of(request)
+    def recognize(self, request: DeviceRequest) -> int | None:
+        return checkin.identity_of(request).enrollment.device_id
 
     def explain(self, request: DeviceRequest, device_key: str) -> None:
         checkin.explain(request, device_key)

@@ -22,13 +22,14 @@ from devices.protocol.result import ConnectMessage
 from devices.protocol.stamp import stamp
 from devices.protocol.toplevel import TopLevel, read_top_level
 from epmm import request_id
-from epmm.asgi_http import BodyTooSlow, Disconnected, Headers, Receive, Scope, Send, read_body, respond
+from epmm.asgi_http import BodyTooLarge, BodyTooSlow, Disconnected, Headers, Receive, Scope, Send, read_body, respond
 from epmm.direct import LARGEST_BODY, DirectRequest
 from epmm.direct import PATHS as DIRECT_PATHS
 from epmm.gates import Gate, Overloaded, Visit
 from epmm.logging import inform
 from epmm.metrics import DoorFigures
 from epmm.orm_threads import OrmThreads
+from epmm.wire.errors import WireError
 from epmm.wire.x509 import sha256
 
 PATHS: Final = frozenset(DIRECT_PATHS.values())
@@ -94,7 +95,7 @@ class Door:
         self._figures.inside += 1
         try:
             try:
-                answer = await self._answer(scope, receive)
+                answer = await self._answer(turn, scope, receive)
             except Disconnected:
                 return
             except Exception as error:  # noqa: BLE001 -- one table knows them, and what it does not know is logged whole
@@ -189,7 +190,7 @@ class Door:
             self._figures.answered(turn.path, refusal.told_as, seconds, refusal.kind)
         _log(turn, answer, seconds)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, turn: "_Turn", scope: Scope, receive: Receive) -> Answer:
         if scope["path"] not in PATHS:
             raise UnknownPath
         if scope["method"] != "PUT":
@@ -197,9 +198,13 @@ class Door:
         client = scope.get("client")
         caller = Caller.read(scope["headers"], client[0] if client else None)
         limits = self._limits
-        with Visit(self._gate_for_large, least=limits.large_body + 1) as large:
-            body = await read_body(scope, receive, limit=limits.body, seconds=limits.body_seconds, came=large.hold)
-            return await self._answer_to(caller, body)
+        try:
+            with Visit(self._gate_for_large, least=limits.large_body + 1) as large:
+                body = await read_body(scope, receive, limit=limits.body, seconds=limits.body_seconds, came=large.hold)
+                return await self._answer_to(caller, body)
+        except (BodyTooLarge, WireError):
+            turn.device = await self._device_of(caller)
+            raise
 
     async def _answer_to(self, caller: Caller, body: bytes) -> Answer:
         with Visit(self._gate) as visit:
@@ -232,6 +237,15 @@ class Door:
         await self._stranger_threads.run(self._handlers.recognize, request)
         self._remember(request.certificate_sha256)
 
+    async def _device_of(self, caller: Caller) -> int | None:
+        """Of whom it will come again and again; None: a stranger, or a signature that has not been checked."""
+        loop = asyncio.get_running_loop()
+        try:
+            request = await loop.run_in_executor(self._reader_threads, _request, caller, b"")
+            return await self._stranger_threads.run(self._handlers.recognize, request)
+        except Exception:  # noqa: BLE001 -- why it is refused is known already
+            return None
+
     def _remember(self, certificate: bytes) -> None:
         self._recognized[certificate] = None
         if len(self._recognized) > MOST_RECOGNIZED:
@@ -257,7 +271,7 @@ class Door:
 class _Turn:
     """One request, until it is told of."""
 
-    __slots__ = ("headers", "method", "name", "path", "refusal", "started")
+    __slots__ = ("device", "headers", "method", "name", "path", "refusal", "started")
 
     def __init__(
         self, path: str, method: str, headers: Iterable[tuple[bytes, bytes]], name: str, started: float | None = None
@@ -268,6 +282,7 @@ class _Turn:
         self.name = name
         self.started = time.perf_counter() if started is None else started
         self.refusal: Refusal | None = None
+        self.device: int | None = None  # that was refused what it will send again
 
     def refuse(self, error: Exception) -> Answer:
         accepted = b",".join(value for name, value in self.headers if name == b"accept").decode("latin-1")
@@ -339,6 +354,9 @@ def _log(turn: _Turn, answer: Answer, seconds: float) -> None:
         inform(log, said, answer.about, turn.name)
         return
     level = {500: logging.ERROR, 503: logging.WARNING}.get(answer.status, logging.INFO)
+    about = answer.about
+    if turn.device is not None:
+        level, about = logging.WARNING, {**about, "device": turn.device}
     trace = turn.refusal.error if level == logging.ERROR else None
     with request_id.known_as(turn.name):
-        log.log(level, "%s (%s)", said, turn.refusal.why, exc_info=trace, extra=answer.about)
+        log.log(level, "%s (%s)", said, turn.refusal.why, exc_info=trace, extra=about)

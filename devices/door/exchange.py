@@ -45,10 +45,10 @@ class Handlers(Protocol):
     def check_in(self, request: DeviceRequest) -> Answer:
         """Authenticate, TokenUpdate, CheckOut and the other check-in messages."""
 
-    def recognize(self, request: DeviceRequest) -> None:
+    def recognize(self, request: DeviceRequest) -> int | None:
         """Before what is costly to read is read, and before a check-in; what it tells once is remembered for a while.
 
-        Raises for a certificate that was not issued here or has expired.
+        Returns the device's number, for the log.  Raises for a certificate that was not issued here or has expired.
         """
 
     def explain(self, request: DeviceRequest, device_key: str) -> None:

@@ -11,13 +11,16 @@ from xml.parsers import expat
 
 from epmm.wire import binary_plist
 from epmm.wire.errors import WireError, edge
-from epmm.wire.limits import DEEPEST, MOST_ELEMENTS
 from epmm.wire.plist import load_dict
 
 # A string's text; None where the value is anything else.  Of a repeated key the last one counts, as for plistlib.
 TopLevel: TypeAlias = Mapping[str, str | None]
 
 MOST_KEYS: Final = 1000  # the longest results have a dozen
+# Of what is passed over, more than any reader takes: a device whose answer is refused repeats it for ever, and gets no
+# other command (protocol reference, 4.4).  What cannot be read is kept and set aside, and its command is done with.
+MOST_PASSED_OVER: Final = 1 << 20  # elements: sixteen megabytes of real ones are fewer, and take a second
+DEEPEST_PASSED_OVER: Final = 1000  # each takes memory while it is open
 SMALL: Final = 65_536  # bytes
 
 # As Apple's writer writes, and without references.  Each piece is known by its first tag and what one gives back no
@@ -84,7 +87,6 @@ def _top_of(message: Mapping[str, Any]) -> TopLevel:
 
 _WITH_TEXT: Final = ("key", "string")
 _PLIST, _DICT, _TOP = 1, 2, 3  # depths
-_DEEPEST: Final = _DICT + DEEPEST  # of a value in the innermost container
 
 
 class _StreamReader:
@@ -92,7 +94,7 @@ class _StreamReader:
 
     def __init__(self) -> None:
         self._depth = 0
-        self._left = MOST_ELEMENTS
+        self._left = MOST_PASSED_OVER
         self._pairs = _Pairs()
         self._text: list[str] = []
         self._has_dict = False
@@ -114,7 +116,7 @@ class _StreamReader:
     def _start(self, name: str, _attributes: dict[str, str]) -> None:
         self._depth += 1
         self._left -= 1
-        if self._depth > _DEEPEST or self._left < 0:
+        if self._depth > DEEPEST_PASSED_OVER or self._left < 0:
             raise WireError("property list is nested too deeply or has too many elements")
         if self._depth == _TOP and name in _WITH_TEXT:
             self._text = []

@@ -96,6 +96,7 @@ class RecordingHandlers:
         self.checked_in: list[DeviceRequest] = []
         self.explained: list[tuple[bytes, str]] = []
         self.stranger: Exception | None = None
+        self.number: int | None = None  # of the device
         self.recognized: list[bytes] = []
 
     def check_in(self, request: DeviceRequest) -> Answer:
@@ -104,10 +105,11 @@ class RecordingHandlers:
             raise self.answer
         return self.answer
 
-    def recognize(self, request: DeviceRequest) -> None:
+    def recognize(self, request: DeviceRequest) -> int | None:
         self.recognized.append(request.certificate_sha256)
         if self.stranger is not None:
             raise self.stranger
+        return self.number
 
     def explain(self, request: DeviceRequest, device_key: str) -> None:
         self.explained.append((request.certificate_sha256, device_key))

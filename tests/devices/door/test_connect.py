@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from devices.models import Channel, Command, Result
 from devices.services import history
+from epmm.wire.limits import DEEPEST, MOST_ELEMENTS
 from tests.devices.door.fakes import FakeDevice, Site
 
 State = Command.State
@@ -94,6 +95,22 @@ def test_a_result_closes_its_command_and_is_kept_as_it_came(
     assert (result.state, bytes(result.body)) == (state, body)
     assert result.offered_at is not None
     assert command.created_at < result.offered_at < result.received_at
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"<array>" + b"<true/>" * MOST_ELEMENTS + b"</array>", b"<array>" * DEEPEST + b"</array>" * DEEPEST],
+    ids=["many elements", "deep"],
+)
+def test_a_result_that_nobody_can_read_is_kept_and_holds_up_no_other(device: FakeDevice, value: bytes) -> None:
+    """Refused, it would be repeated for ever."""
+    command, following = device.queue(), device.queue()
+    device.idle()
+    body = device.message({"Status": "Acknowledged", "CommandUUID": str(command.uuid), "QueryResponses": True})
+    body = body.replace(b"<true/>", value)
+
+    assert device.site.put(body, device.headers(body)).command == following.uuid
+    assert bytes(Result.objects.get(uuid=command.uuid).body) == body
 
 
 def test_a_repeated_result_changes_nothing_and_gets_what_comes_next(device: FakeDevice) -> None:

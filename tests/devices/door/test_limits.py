@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -115,6 +116,35 @@ def statuses(calls: Iterable[Call]) -> list[int]:
 
 def test_sixteen_megabytes_are_taken_and_not_a_byte_more() -> None:
     assert statuses(play(Call(padded(LIMIT)), Call(padded(LIMIT + 1)))) == [200, 413]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(padded(LIMIT + 1), 413), ([b"<plist>" + b" " * 100_000], 400)], ids=["large", "malformed"]
+)
+def test_who_is_refused_what_it_will_send_for_ever_is_named(
+    body: list[bytes], status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    known, stranger = RecordingHandlers(), RecordingHandlers()
+    known.number, stranger.stranger = 7, DeviceRefused("the certificate was not issued here")
+    caplog.set_level(logging.INFO, "devices.door.app")
+    for handlers in (known, stranger):
+        play(Call(body), handlers=handlers)
+
+    named, other = caplog.records
+    assert named.getMessage().startswith(f"PUT /mdm/connect {status} ")
+    assert (named.levelname, vars(named)["device"]) == ("WARNING", 7)
+    assert (other.levelname, "device" in vars(other)) == ("INFO", False)
+
+
+def test_a_signature_that_vouches_for_nothing_names_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    handlers = RecordingHandlers()
+    handlers.number = 7
+    call = Call(padded(LIMIT + 1))
+    call.headers = [(b"mdm-signature", b"aGVsbG8=")]
+    play(call, handlers=handlers)
+
+    assert (call.status, handlers.recognized) == (413, [])
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
 def test_what_announces_too_much_is_refused_before_it_comes() -> None:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.protocol import toplevel
-from devices.protocol.toplevel import MOST_KEYS, SMALL, TopLevel, read_top_level
+from devices.protocol.toplevel import DEEPEST_PASSED_OVER, MOST_KEYS, SMALL, TopLevel, read_top_level
 from epmm.wire.errors import WireError
-from epmm.wire.limits import DEEPEST
+from epmm.wire.limits import DEEPEST, MOST_ELEMENTS
 from epmm.wire.plist import load_dict
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -180,23 +180,29 @@ def listing(inside: bytes) -> bytes:
     return APPLE % (b"<key>Status</key><string>Idle</string><key>List</key>" + inside)
 
 
-def test_four_thousand_applications_of_32_keys_are_about_all_that_may_come() -> None:
-    application = b"<dict>" + b"<key>Key</key><string>Value</string>" * 32 + b"</dict>"
+def test_what_is_more_than_anybody_reads_later_is_passed_over_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = listing(b"<array>" + b"<true/>" * MOST_ELEMENTS + b"</array>")
 
-    assert read_top_level(listing(b"<array>" + application * 4000 + b"</array>")) == {"Status": "Idle", "List": None}
+    assert read_top_level(raw) == {"Status": "Idle", "List": None}
     with pytest.raises(WireError, match="too many"):
-        read_top_level(listing(b"<array>" + application * 4100 + b"</array>"))
+        load_dict(raw, max_bytes=len(raw))
+    monkeypatch.setattr(toplevel, "MOST_PASSED_OVER", MOST_ELEMENTS)
+    with pytest.raises(WireError, match="too many"):
+        read_top_level(raw)
 
 
-def test_a_large_message_may_nest_as_deep_as_what_reads_it_later_allows() -> None:
+@pytest.mark.parametrize("more", [b"", b" " * SMALL], ids=["small", "large"])
+def test_what_is_nested_deeper_than_anybody_reads_later_is_passed_over_within_bounds(more: bytes) -> None:
     def nested(depth: int) -> bytes:
-        return listing(b"<array>" * depth + b"<string/>" + b"</array>" * depth + b" " * SMALL)
+        return listing(b"<array>" * depth + b"<string/>" + b"</array>" * depth + more)
 
-    assert read_top_level(nested(DEEPEST - 1))["Status"] == "Idle"
     assert load_dict(nested(DEEPEST - 1))["Status"] == "Idle"
-    for read in (read_top_level, load_dict):
-        with pytest.raises(WireError, match="nested"):
-            read(nested(DEEPEST))
+    with pytest.raises(WireError, match="nested"):
+        load_dict(nested(DEEPEST))
+    for depth in (DEEPEST - 1, DEEPEST, DEEPEST_PASSED_OVER - 3):
+        assert read_top_level(nested(depth))["Status"] == "Idle"
+    with pytest.raises(WireError, match="nested"):
+        read_top_level(nested(DEEPEST_PASSED_OVER))
 
 
 def test_a_binary_property_list_is_one_too() -> None:

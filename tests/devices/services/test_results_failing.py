@@ -14,6 +14,7 @@ from devices.models import FinishedCommand, Result
 from devices.protocol.reading import Reading
 from devices.services import installed, inventory, outbox, record, results
 from devices.services.outbox import GIVE_UP
+from epmm.wire.limits import MOST_ELEMENTS
 from tests.devices.services.rows import (
     NOW,
     answered,
@@ -31,7 +32,16 @@ pytestmark = pytest.mark.django_db
 Received: TypeAlias = Sequence[tuple[Result, Reading]]
 
 
-@pytest.mark.parametrize("raw", [b"", b"<plist>", b"no property list", b"bplist00", b"<plist><array/></plist>"])
+ENDLESS = b"<plist><dict><key>L</key><array>" + b"<true/>" * MOST_ELEMENTS + b"</array></dict></plist>"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"", b"<plist>", b"no property list", b"bplist00", b"<plist><array/></plist>",
+        pytest.param(ENDLESS, id="more elements than anybody reads"),
+    ],
+)  # fmt: skip
 def test_an_answer_that_cannot_be_read_is_set_aside(raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
     enrollment = enrolled()
     row = command(channel_of(enrollment), "DeviceInformation")

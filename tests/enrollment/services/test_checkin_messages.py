@@ -171,7 +171,9 @@ def test_explain_tells_the_door_what_to_answer(phone: Phone, anna: User) -> None
 
 
 def test_a_certificate_is_recognized_while_it_is_in_force(phone: Phone) -> None:
-    CheckinHandlers().recognize(phone.request())
+    assert CheckinHandlers().recognize(phone.request()) is None
+    phone.enroll()
+    assert CheckinHandlers().recognize(phone.request()) == Device.objects.get().pk
 
     phone.identity.not_after = timezone.now()
     phone.identity.save()
