@@ -67,15 +67,14 @@ def test_who_was_never_asked_is_asked() -> None:
     assert (asked(iphone), asked(before)) == ([], INVENTORY)
 
 
-def test_what_somebody_else_asked_for_is_not_asked_for_before_it_is_old() -> None:
+@pytest.mark.parametrize("question", INVENTORY)
+def test_who_asks_one_question_every_night_takes_nothing_away_from_the_others(question: str) -> None:
+    """All are asked together: that DeviceInformation was answered says nothing of the list of apps."""
     iphone = due(last=timedelta(hours=10))
+    answered(command(channel_of(iphone), question), QueryResponses={"OSVersion": "18.4"})
+    results.read_results()
     tasks.ask_for_inventories()
-    assert asked(iphone) == []
-    assert Enrollment.objects.get().inventory_asked_at == device_of(iphone).inventory_at
 
-    let_pass(hours=15)
-    Device.objects.update(inventory_at=timezone.now() - timedelta(hours=25))
-    tasks.ask_for_inventories()
     assert asked(iphone) == INVENTORY
 
 
