@@ -6,6 +6,7 @@ from typing import Any, Final
 from devices.protocol.commands import managed, media, passwords, remote, settings, updates, users
 from devices.protocol.commands.allowed import (
     answers_with_secret,
+    is_partial,
     is_personal,
     removes_enrollment,
     why_not,
@@ -41,6 +42,7 @@ __all__ = [
     "answers_with_secret",
     "by_name",
     "first_inventory",
+    "is_partial",
     "is_personal",
     "priority_of",
     "removes_enrollment",
