@@ -61,6 +61,8 @@ class CommandRow(Loaded):
     offered_at = models.DateTimeField(null=True)
     # asked again and again: what is answered stands in the record, and in no archive
     is_routine = models.BooleanField(default=False, db_default=False)
+    # asks for less than EPMM would there: what its answer leaves out may be there all the same
+    is_partial = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         abstract = True

@@ -41,8 +41,8 @@ ANYWHERE: Final = [
     for kind in commands.Kind
 ]
 _COLUMNS: Final = (
-    "uuid", "channel_id", "payload_id", "broadcast_id", "request_type", "state", "priority", "not_now_count",
-    "created_at", "push_at",
+    "uuid", "channel_id", "payload_id", "broadcast_id", "request_type", "state", "priority", "is_partial",
+    "not_now_count", "created_at", "push_at",
 )  # fmt: skip
 
 
@@ -256,7 +256,7 @@ def _queue(row: Broadcast, ids: Sequence[int]) -> None:
         row.refusals[str(refused)] = row.refusals.get(str(refused), 0) + len(ids)
         return
     channels = Channel.objects.filter(pk__in=ids)
-    row.queued += _insert(row, channels, said)
+    row.queued += _insert(row, channels, said, is_partial=commands.is_partial(request, target))
     if status := departure.status_of(request, target):
         leaving = Device.objects.enrolled().filter(enrollments__channels__in=channels).exclude(status=departure.WIPE)
         Device.objects.filter(pk__in=leaving.values("pk")).update(status=status, modified_at=timezone.now())
@@ -271,13 +271,13 @@ def _said(row: Broadcast, target: commands.Target) -> tuple[commands.Request, Pa
     return request, said
 
 
-def _insert(row: Broadcast, channels: QuerySet[Channel], said: Payload) -> int:
+def _insert(row: Broadcast, channels: QuerySet[Channel], said: Payload, *, is_partial: bool) -> int:
     """However many channels, one statement."""
     now = Value(timezone.now())
     values = {
         "uuid": _RandomUuid(), "channel_id": F("pk"), "payload_id": Value(said.pk), "broadcast_id": Value(row.pk),
         "request_type": Value(row.request_type), "state": Value(Command.State.QUEUED.value),
-        "priority": Value(commands.priority_of(row.request_type)),
+        "priority": Value(commands.priority_of(row.request_type)), "is_partial": Value(is_partial),
         "not_now_count": Value(0), "created_at": now, "push_at": now,
     }  # fmt: skip
     named = {f"new_{name}": values[name] for name in _COLUMNS}

@@ -1,8 +1,12 @@
-"""The tables of what is on a device: each answer is the whole set of one table, and only what differs is written."""
+"""The tables of what is on a device: an answer is the whole set of one table, or of a part of what is in it.
 
+Only what differs is written.
+"""
+
+import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
@@ -31,10 +35,11 @@ def _add_expiry(row: Any) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     model: Any  # one with a device
-    columns: tuple[str, ...]  # what tells two rows apart
+    columns: tuple[str, ...]  # what tells two rows apart; the first one is the name
     beside: tuple[str, ...] = ()  # what follows from them
     complete: Callable[[Any], None] | None = None  # what only new rows need
     answered: dict[str, Any] = field(default_factory=dict)  # the rows that answers are the whole set of
+    tells_items: bool = False  # a question may say (`Items`) what is to be told of each
 
     def row(self, device: Device, item: Any) -> Any:
         row = self.model(device=device, **{column: getattr(item, column) for column in self.columns + self.beside})
@@ -42,11 +47,20 @@ class Table:
             self.complete(row)
         return row
 
+    def filled(self, item: Any, stored: Sequence[Any] | None) -> Any:
+        """What is known of it stands where `item` says nothing."""
+        if stored is None:
+            return item
+        known = dict(zip(self.columns, stored, strict=True))
+        silent = {column: value for column, value in known.items() if getattr(item, column) in ("", None)}
+        return dataclasses.replace(item, **silent, details=known["details"] | item.details)
+
 
 TABLES: Final[dict[type[Any], Table]] = {
     installed.Application: Table(
         model=InstalledApplication,
         columns=("identifier", "name", "version", "short_version", "bundle_size", "dynamic_size", "details"),
+        tells_items=True,
     ),
     installed.ManagedApplication: Table(
         model=ManagedApplication,
@@ -76,12 +90,18 @@ TABLES: Final[dict[type[Any], Table]] = {
 }  # fmt: skip
 
 
-def replace(device: Device, kind: type[Any], items: Iterable[Any]) -> None:
-    """The whole set of one kind of thing, as the device lists it: three statements, however many."""
+def replace(device: Device, kind: type[Any], items: Iterable[Any], *, is_part: bool = False) -> None:
+    """The whole set of one kind of thing, as the device lists it: three statements, however many.
+
+    What a part of the set lists takes the place of what has its names, and all else stays.
+    """
     table, listed = TABLES[kind], list(islice(items, MOST))
     stored = table.model.objects.filter(device=device, **table.answered)
+    rows = list(stored.values_list("pk", *table.columns))
+    if is_part:
+        rows, listed = _of_part(table, rows, listed)
     surplus: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for pk, *content in stored.values_list("pk", *table.columns):
+    for pk, *content in rows:
         surplus[_comparable(content)].append(pk)
     content_of = attrgetter(*table.columns)
     fresh = []
@@ -91,12 +111,23 @@ def replace(device: Device, kind: type[Any], items: Iterable[Any]) -> None:
         else:
             fresh.append(item)
     gone = [pk for same in surplus.values() for pk in same]
-    if len(gone) > MANY:
+    if len(gone) > MANY and not is_part:
         stored.delete()
         fresh = listed
     elif gone:
         stored.filter(pk__in=gone).delete()
     table.model.objects.bulk_create([table.row(device, item) for item in fresh])
+
+
+def _of_part(table: Table, rows: list[Any], listed: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The rows with the names that are listed, and what is listed with all that is known of it."""
+    name_of = attrgetter(table.columns[0])
+    named = set(map(name_of, listed))
+    rows = [row for row in rows if row[1] in named]
+    if table.tells_items:
+        known = {row[1]: row[1:] for row in rows}
+        listed = [table.filled(item, known.get(name_of(item))) for item in listed]
+    return rows, listed
 
 
 def put(device: Device, item: installed.ManagedApplication) -> None:

@@ -98,7 +98,7 @@ def _records(results: Sequence[Result]) -> dict[int, Record]:
 def _store(record: Record, result: Result, reading: Reading) -> bool:
     """Whether it is the first inventory of its enrollment."""
     about = " ".join(item.identifier for item in reading.news)
-    if not record.receive(name_of(result), result.received_at, about=about):
+    if not record.receive(name_of(result), result.received_at, about=about, is_part=result.is_partial):
         return False
     is_first = _is_first_inventory(record.device, result)
     if result.channel.user_key:
@@ -113,15 +113,15 @@ def _keep(record: Record, result: Result, reading: Reading) -> None:
     request_type, device = result.request_type, record.device
     rest = record.take(reading, result.channel.enrollment)
     if request_type in IN_THE_RECORD:
-        record.keep(request_type, rest)
+        record.keep(request_type, rest, is_part=result.is_partial)
     else:
         _answer(device, result, rest)
     for kind, items in reading.lists.items():
         if not reported.has_fed(record, kind, result.received_at):  # else the next answer does
-            installed.replace(device, kind, items)
+            installed.replace(device, kind, items, is_part=result.is_partial)
     for item in reading.news:
         installed.put(device, item)
-    if request_type == "DeviceInformation":
+    if request_type == "DeviceInformation" and not result.is_partial:
         record.set("inventory_at", result.received_at)
 
 
@@ -129,26 +129,36 @@ def _keep_for_user(record: Record, result: Result, reading: Reading) -> None:
     """What a Mac answers for one of its users stands apart from what it says about itself, and has no table."""
     request_type, user_key = result.request_type, result.channel.user_key
     if request_type in IN_THE_RECORD:
-        record.keep_for_user(user_key, request_type, reading.fields | reading.rest)
+        record.keep_for_user(user_key, request_type, reading.fields | reading.rest, is_part=result.is_partial)
     else:
         _answer(record.device, result, reading.rest)
 
 
 def _answer(device: Device, result: Result, content: dict[str, Any]) -> None:
-    """The last one, unless it says nothing."""
+    """The last one, unless it says nothing; a part of one comes to what was answered before."""
     place: dict[str, Any] = {
         "device": device,
         "request_type": result.request_type,
         "user_key": result.channel.user_key,
     }
+    if result.is_partial:
+        known = Answer.objects.filter(**place).values_list("content", flat=True).first()
+        content = _joined(known or {}, content)
     if content:
         Answer.objects.update_or_create(**place, defaults={"content": content, "received_at": result.received_at})
     else:
         Answer.objects.filter(**place).delete()
 
 
+def _joined(known: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """Applications are filed under their identifiers: those stay of which nothing is told."""
+    both = {key: (known[key], told[key]) for key in known.keys() & told.keys()}
+    filed = {key: old | new for key, (old, new) in both.items() if isinstance(old, dict) and isinstance(new, dict)}
+    return known | told | filed
+
+
 def _is_first_inventory(device: Device, result: Result) -> bool:
-    if result.request_type != "DeviceInformation" or result.channel.user_key:
+    if result.request_type != "DeviceInformation" or result.channel.user_key or result.is_partial:
         return False
     began = result.channel.enrollment.active_at
     return device.inventory_at is None or (began is not None and device.inventory_at < began)

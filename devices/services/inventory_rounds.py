@@ -1,15 +1,14 @@
-"""Managed devices are asked for their inventory again when it has grown old, and so are heard of at least that often.
+"""Managed devices are asked for their inventory every so often, and so are heard of at least that often.
 
-Each enrollment is looked at once in that time, and whoever has waited longest comes first.  One that does not answer
-has its questions in the queue already, and gets no others.
+Each enrollment is looked at once in that time, whatever others ask it, and whoever has waited longest comes first.  One
+that does not answer has its questions in the queue already, and gets no others.
 """
 
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from devices.models import Channel, Device, Enrollment
@@ -38,16 +37,10 @@ def _ask_some(before: datetime, now: datetime, limit: int) -> int:
     """How many were looked at."""
     # locked: who ends one meanwhile waits, and then takes its commands out again
     ids = list(_due(before).select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)[:limit])
-    told = (before, now)  # somebody else has asked since
-    since = Device.objects.filter(pk=OuterRef("device"), inventory_at__range=told).values("inventory_at")
-    Enrollment.objects.filter(pk__in=ids).update(inventory_asked_at=Coalesce(Subquery(since), Value(now)))
+    Enrollment.objects.filter(pk__in=ids).update(inventory_asked_at=now)
     channels = Channel.objects.filter(enrollment__in=ids, user_key="", enrollment__device__isnull=False)
     leaving = (Device.Status.WIPE_PENDING, Device.Status.RETIRE_PENDING)
-    queue.ask(
-        channels.exclude(enrollment__device__inventory_at__range=told).exclude(enrollment__device__status__in=leaving),
-        first_inventory,
-        is_routine=True,
-    )
+    queue.ask(channels.exclude(enrollment__device__status__in=leaving), first_inventory, is_routine=True)
     return len(ids)
 
 

@@ -74,9 +74,13 @@ def queue_where_it_works(orders: Sequence[tuple[Channel, Request]]) -> list[Comm
 def ask(
     channels: QuerySet[Channel], questions: Callable[[Target], Iterable[Request]], *, is_routine: bool = False
 ) -> list[Command]:
-    """Queue what each is to be asked, but nothing twice; in a few statements, however many they are."""
+    """Queue what each is to be asked, but nothing twice; in a few statements, however many they are.
+
+    Who is being asked for a part of it is asked for the whole all the same.
+    """
     found = list(channels.select_related("enrollment__device").only("user_key", *LOOKED_AT))
-    is_open = set(Command.objects.open().filter(channel__in=found).values_list("channel", "request_type"))
+    whole = Command.objects.open().filter(channel__in=found, is_partial=False)
+    is_open = set(whole.values_list("channel", "request_type"))
     alike: dict[Request, Request] = {}  # what many get is rendered once
     orders = [
         (channel, alike.setdefault(request, request))
@@ -115,6 +119,8 @@ def _command(channel: Channel, request: Request, payload: Payload, *, is_routine
         payload=payload,
         priority=commands.priority_of(request.request_type),
         is_routine=is_routine,
+        # what is asked regularly is the whole; to find that out takes as long as making the question
+        is_partial=not is_routine and commands.is_partial(request, target_of(channel)),
     )
 
 

@@ -14,6 +14,7 @@ from devices.protocol.reading import Reading
 from epmm.given import update_each
 
 logger = logging.getLogger(__name__)
+PART: Final = "in part"  # when the last answer to a question for less came
 CLOCKS_APART: Final = timedelta(minutes=1)  # the database's and ours, at most
 
 
@@ -30,13 +31,14 @@ class Record:
             setattr(self.device, column, value)
             self._changed.add(column)
 
-    def receive(self, name: str, at: datetime, *, about: str = "") -> bool:
+    def receive(self, name: str, at: datetime, *, about: str = "", is_part: bool = False) -> bool:
         """False for an answer older than one already read: two workers may read a device's answers at once.
 
-        `about`: what it speaks of alone; it is compared with no answer about anything else.
+        `about`: what it speaks of alone; it is compared with no answer about anything else.  A part comes too late
+        after the whole, too, but never keeps the whole out.
         """
-        key = f"{name} {about}".rstrip()
-        if self.has_newer(key, at):
+        key = f"{name} {PART if is_part else about}".rstrip()
+        if self.has_newer(key, at) or (is_part and self.has_newer(name, at)):
             return False
         self._put("received", key, _text(at))
         self._details["unread"] = {key: why for key, why in self._details.get("unread", {}).items() if key != name}
@@ -75,12 +77,17 @@ class Record:
         self._changed.update(changed)
         return rest
 
-    def keep(self, request_type: str, rest: Mapping[str, Any]) -> None:
-        self._details[request_type] = dict(rest)
+    def keep(self, request_type: str, rest: Mapping[str, Any], *, is_part: bool = False) -> None:
+        known = self._details.get(request_type, {}) if is_part else {}
+        self._details[request_type] = known | rest
 
-    def keep_for_user(self, user_key: str, request_type: str, values: Mapping[str, Any]) -> None:
+    def keep_for_user(
+        self, user_key: str, request_type: str, values: Mapping[str, Any], *, is_part: bool = False
+    ) -> None:
         """What a Mac answers for one of its users stands apart from what it says about itself."""
-        self._put("users", user_key, self._details.get("users", {}).get(user_key, {}) | {request_type: dict(values)})
+        of_user = self._details.get("users", {}).get(user_key, {})
+        known = of_user.get(request_type, {}) if is_part else {}
+        self._put("users", user_key, of_user | {request_type: known | values})
 
     def keep_unread(self, name: str, *, command: CommandRow, why: str, now: datetime) -> None:
         self._put("unread", name, {"command": str(command.uuid), "why": why, "at": now.isoformat()})

@@ -31,6 +31,7 @@ _NEEDED: Final = (
     "request_type",
     "state",
     "is_routine",
+    "is_partial",
     "created_at",
     "received_at",
     "payload_id",
@@ -120,7 +121,7 @@ def _settle(result: Result, reading: Reading | None) -> None:
         _refused(result)
     elif reading is None:
         departure.confirm(result, result.received_at)
-    elif result.request_type == "ProfileList":
+    elif result.request_type == "ProfileList" and not result.is_partial:
         configuration_drift.compare(result, reading.lists[Profile])
     if result.request_type in configuration_answers.REQUEST_TYPES:
         configuration_answers.settle(result)

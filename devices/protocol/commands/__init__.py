@@ -7,6 +7,7 @@ from devices.protocol.commands import managed, media, passwords, remote, setting
 from devices.protocol.commands.allowed import (
     answers_with_secret,
     facts_of,
+    is_partial,
     is_personal,
     removes_enrollment,
     why_not,
@@ -43,6 +44,7 @@ __all__ = [
     "answers_with_secret",
     "by_name",
     "first_inventory",
+    "is_partial",
     "is_personal",
     "priority_of",
     "removes_enrollment",

@@ -57,6 +57,12 @@ def removes_enrollment(request: Request, target: Target) -> bool:
     )
 
 
+def is_partial(request: Request, target: Target) -> bool:
+    """Whether it asks for less than EPMM itself would there."""
+    made = REGISTRY[request.request_type]
+    return (request if isinstance(request, made) else made.parse(request.payload, target)).is_partial(target)
+
+
 def _unknown(name: str) -> str:
     short = name[:LONGEST_NAME]
     return with_nearest(_("There is no command {name}.", name=short), short, [*REGISTRY, *FORBIDDEN])

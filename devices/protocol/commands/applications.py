@@ -67,6 +67,9 @@ class InstalledApplicationList(Command):
             return _("On a user's own device InstalledApplicationList needs ManagedAppsOnly, which is true.")
         return None
 
+    def is_partial(self, target: Target) -> bool:
+        return self != self.for_target(target)
+
 
 @command
 class InstallApplication(Command):

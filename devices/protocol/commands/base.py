@@ -78,6 +78,11 @@ class Command:
         del target
         return None
 
+    def is_partial(self, target: Target) -> bool:
+        """Whether it asks for less than EPMM itself would there: then its answer is no whole inventory of anything."""
+        del target
+        return False
+
     @property
     def payload(self) -> dict[str, Any]:
         """The keys that were given: an optional key that is left out stays out."""

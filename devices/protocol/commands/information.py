@@ -10,7 +10,7 @@ from devices.protocol.reading import kept
 from devices.protocol.sentence import sentence as _
 from devices.protocol.sentence import with_nearest
 from devices.protocol.support import ANY, DEVICE, EITHER, At, Facts, Right
-from devices.protocol.target import Target
+from devices.protocol.target import Kind, Target
 
 LONGEST_NONCE: Final = 32
 
@@ -39,6 +39,9 @@ class DeviceInformation(Command):
             return _("The key DeviceAttestationNonce of DeviceInformation has at most {n} bytes.", n=LONGEST_NONCE)
         return next(filter(None, (_against(name, target) for name in self.queries)), None)
 
+    def is_partial(self, target: Target) -> bool:
+        return not set(self.queries).issuperset(queries_for(target))
+
 
 @command
 class SecurityInfo(Command):
@@ -66,6 +69,10 @@ class CertificateList(Command):
     reads: ClassVar = installed.CERTIFICATES
 
     managed_only: Annotated[bool, flag("ManagedOnly", ios=At("13.0"), macos=At("10.15"))] = False
+
+    def is_partial(self, target: Target) -> bool:
+        """A device of the user's own lists nothing else in any case."""
+        return self.managed_only and target.kind is not Kind.AAUE
 
 
 @command

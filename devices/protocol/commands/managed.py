@@ -7,6 +7,7 @@ from devices.protocol.commands.base import Command, command
 from devices.protocol.commands.keys import flag, texts
 from devices.protocol.reading import kept
 from devices.protocol.support import ANY, DEVICE, EITHER, USER, At, Facts, Right
+from devices.protocol.target import Target
 
 
 @command
@@ -22,6 +23,10 @@ class ManagedApplicationList(Command):
     reads: ClassVar = installed.MANAGED_APPLICATIONS
 
     identifiers: Annotated[tuple[str, ...] | None, texts("Identifiers", ios=At("7.0"))] = None
+
+    def is_partial(self, target: Target) -> bool:
+        del target
+        return self.identifiers is not None
 
 
 @command

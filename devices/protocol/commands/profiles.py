@@ -7,7 +7,7 @@ from devices.protocol.commands.base import Command, command
 from devices.protocol.commands.keys import data, flag, text
 from devices.protocol.reading import kept
 from devices.protocol.support import ANY, EITHER, At, Facts, Right
-from devices.protocol.target import Target
+from devices.protocol.target import Kind, Target
 
 
 @command
@@ -23,6 +23,10 @@ class ProfileList(Command):
     reads: ClassVar = installed.PROFILES
 
     managed_only: Annotated[bool, flag("ManagedOnly", ios=At("13.0"), macos=At("10.15"))] = False
+
+    def is_partial(self, target: Target) -> bool:
+        """A device of the user's own lists nothing else in any case."""
+        return self.managed_only and target.kind is not Kind.AAUE
 
 
 @command

@@ -17,7 +17,7 @@ from devices.protocol.commands.forbidden import FORBIDDEN
 from devices.protocol.queries import QUERIES
 from devices.protocol.target import Kind, Platform, Target
 from devices.services import queue, results
-from devices.services.inventory import REQUEST_TYPES
+from devices.services.inventory import IN_THE_RECORD, REQUEST_TYPES
 from devices.services.target import target_of
 from tests.devices.commands import schema, test_matrix
 from tests.devices.services.rows import answered, channel_of, device_of, enrolled
@@ -129,6 +129,64 @@ def has_been_read(enrollment: Enrollment, name: str) -> bool:
     in_record = name in device.details or name in device.details.get("users", {}).get("user-1", {})
     sealed = Secret.objects.filter(enrollment=enrollment).exists()
     return received and (in_tables or kept_apart or in_record or sealed)
+
+
+NARROWED: dict[str, list[dict[str, Any]]] = {
+    "CertificateList": [{"ManagedOnly": True}],
+    "DeviceInformation": [{"Queries": ["OSVersion"]}],
+    "InstalledApplicationList": [{"Identifiers": ["com.example"]}, {"ManagedAppsOnly": True}, {"Items": ["Version"]}],
+    "ManagedApplicationList": [{"Identifiers": ["com.example"]}],
+    "ProfileList": [{"ManagedOnly": True}],
+}
+FILL_TABLES = ("AvailableOSUpdates", "UserList")
+NARROW_NOTHING = {"DeviceAttestationNonce"}
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"), [(name, each) for name, payloads in NARROWED.items() for each in payloads]
+)
+def test_who_asks_for_less_takes_nothing_from_the_record(name: str, payload: dict[str, Any]) -> None:
+    """It was full, and less is answered: nothing at all."""
+    sample = {key["key"]: schema.sample(key) for key in schema.answer_keys(name)}
+    places = []
+    for place in PLACES:
+        kind, platform = Enrollment.Kind(place.kind.value), Device.Platform(place.platform.value)
+        channel = channel_of(
+            enrolled(kind=kind, platform=platform, udid=f"device of {place}"), "user-1" if place.user_channel else ""
+        )
+        target = target_of(channel)
+        whole, less = (commands.by_name(name, each, target) for each in (None, by_hand(place).get(name, {}) | payload))
+        if commands.why_not(whole, target) or commands.why_not(less, target) or not commands.is_partial(less, target):
+            continue
+        answered(queue.queue(channel, whole), **sample)
+        results.read_results()
+        before = told_of(channel.enrollment)
+        answered(queue.queue(channel, less), **{key: type(value)() for key, value in sample.items()})
+        results.read_results()
+
+        assert told_of(channel.enrollment) == before, place
+        places.append(place)
+    assert places
+
+
+def told_of(enrollment: Enrollment) -> list[Any]:
+    """All that is known of it, but for when that was written."""
+    device = device_of(enrollment)
+    tables = (device.applications, device.profiles, device.certificates, device.managed_applications, device.answers)
+    columns = {name: value for name, value in vars(device).items() if name not in {"_state", "modified_at", "details"}}
+    details = {name: told for name, told in device.details.items() if name != "received"}
+    return [*(list(rows.order_by("pk").values()) for rows in tables), columns, details]
+
+
+def test_each_key_of_a_question_for_the_inventory_is_known_to_narrow_it_or_not() -> None:
+    questions = {*IN_THE_RECORD, *NARROWED, *FILL_TABLES}
+    keys = {name: {key["key"] for key in schema.payload_keys(name)} - NARROW_NOTHING for name in questions}
+
+    assert {name: found for name, found in keys.items() if found} == {
+        name: {key for payload in payloads for key in payload} for name, payloads in NARROWED.items()
+    }
+    readings = {name: made.read({}, Kind.ADDE) for name, made in REGISTRY.items()}
+    assert {name for name, reading in readings.items() if reading is not None and reading.lists} <= questions
 
 
 def parts_of(name: str) -> list[dict[str, Any]]:

@@ -7,9 +7,11 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from devices.models import Command, Configuration, ConfigurationDelivery, Device, Enrollment, InstalledProfile
+from devices.protocol import commands
 from devices.protocol.installed import read_profiles
-from devices.services import configuration_drift, configurations, results
+from devices.services import configuration_drift, configurations, queue, results
 from tests.devices.configuration.lab import (
+    ACKNOWLEDGED,
     ERROR,
     State,
     answer,
@@ -22,6 +24,7 @@ from tests.devices.configuration.lab import (
     list_profiles,
     open_commands,
     refuse,
+    reply,
     uploaded,
     work,
 )
@@ -54,6 +57,17 @@ def test_what_is_missing_is_installed_again() -> None:
     assert (delivery_of(iphone).state, open_commands(iphone)) == (State.PENDING, ["InstallProfile"])
     answer(iphone)
     list_profiles(iphone, [item(configuration)])
+    assert (delivery_of(iphone).state, open_commands(iphone)) == (State.APPLIED, [])
+
+
+def test_what_is_missing_from_a_list_of_some_is_still_there() -> None:
+    """A device that was asked for what is managed alone."""
+    iphone = enrolled()
+    applied(iphone)
+    row = queue.queue(channel_of(iphone), commands.ProfileList(managed_only=True))
+    reply(row, ACKNOWLEDGED, None, ProfileList=[])
+    work()
+
     assert (delivery_of(iphone).state, open_commands(iphone)) == (State.APPLIED, [])
 
 

@@ -10,7 +10,9 @@ from django.utils import timezone
 
 from devices import events, tasks
 from devices.models import Command, Device, Enrollment, FinishedCommand
+from devices.protocol import commands
 from devices.services import inventory_rounds, pace, queue, results
+from devices.services.target import target_of
 from epmm import jobs, options, settings_store
 from epmm.wire import plist
 from tests.devices.services.rows import NOW, answered, answered_raw, channel_of, command, device_of, digested, enrolled
@@ -67,15 +69,14 @@ def test_who_was_never_asked_is_asked() -> None:
     assert (asked(iphone), asked(before)) == ([], INVENTORY)
 
 
-def test_what_somebody_else_asked_for_is_not_asked_for_before_it_is_old() -> None:
+@pytest.mark.parametrize("question", INVENTORY)
+def test_who_asks_one_question_every_night_takes_nothing_away_from_the_others(question: str) -> None:
+    """All are asked together: that DeviceInformation was answered says nothing of the list of apps."""
     iphone = due(last=timedelta(hours=10))
+    answered(command(channel_of(iphone), question), QueryResponses={"OSVersion": "18.4"})
+    results.read_results()
     tasks.ask_for_inventories()
-    assert asked(iphone) == []
-    assert Enrollment.objects.get().inventory_asked_at == device_of(iphone).inventory_at
 
-    let_pass(hours=15)
-    Device.objects.update(inventory_at=timezone.now() - timedelta(hours=25))
-    tasks.ask_for_inventories()
     assert asked(iphone) == INVENTORY
 
 
@@ -89,6 +90,19 @@ def test_what_waits_in_the_queue_is_not_asked_twice() -> None:
     tasks.ask_for_inventories()
 
     assert sorted(asked(silent)) == sorted([*INVENTORY, "DeviceLock"])
+
+
+def test_a_question_for_a_part_that_waits_is_no_inventory() -> None:
+    silent = due()
+    for question, payload in {"ProfileList": {"ManagedOnly": True}, "SecurityInfo": None}.items():
+        queue.queue(channel_of(silent), commands.by_name(question, payload, target_of(channel_of(silent))))
+    tasks.ask_for_inventories()
+
+    assert sorted(asked(silent)) == sorted([*INVENTORY, "ProfileList"])
+    assert [row.is_partial for row in Command.objects.filter(request_type="ProfileList").order_by("pk")] == [
+        True,
+        False,
+    ]
 
 
 def test_a_question_that_was_called_back_is_asked_again() -> None:
