@@ -3,14 +3,12 @@
 import base64
 import hashlib
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from devices.models import (
     ChannelStatus,
@@ -19,65 +17,28 @@ from devices.models import (
     InstalledApplication,
     InstalledCertificate,
     ManagedApplication,
-    Result,
 )
-from devices.services import declaration_status, results
+from devices.services import declaration_status
+from tests.devices.declarations.lists import (
+    NOT_AFTER,
+    PAGES,
+    READER,
+    answer,
+    app,
+    cert,
+    certificates_on,
+    declared,
+    gone,
+    held,
+    managed,
+    mdm,
+    versions_on,
+)
 from tests.devices.declarations.reports import fleet, read_all
 from tests.devices.declarations.rows import channel, iphone, report, send
-from tests.devices.services.rows import answered, command
 from tests.devices.services.test_reading import certificate
 
 pytestmark = pytest.mark.django_db
-
-NOT_AFTER = datetime(2027, 1, 1, tzinfo=UTC)
-PAGES, READER = "com.apple.Pages", "org.example.reader"
-
-
-def mdm(*entries: Any) -> dict[str, Any]:
-    return {"mdm": {"app": list(entries)}}
-
-
-def declared(*entries: Any) -> dict[str, Any]:
-    return {"app": {"managed": {"list": list(entries)}}}
-
-
-def held(*entries: Any) -> dict[str, Any]:
-    return {"security": {"certificate": {"list": list(entries)}}}
-
-
-def app(identifier: str, state: str = "managed", **keys: Any) -> dict[str, Any]:
-    """As Apple's schema of both lists has it."""
-    return {"identifier": identifier, "name": "An app", "version": "7", "short-version": "1.2", "state": state, **keys}
-
-
-def cert(identifier: str, der: bytes, *, is_identity: bool = False) -> dict[str, Any]:
-    data = base64.b64encode(der).decode()
-    return {"identifier": identifier, "subject-summary": "test", "is-identity": is_identity, "data": data}
-
-
-def gone(identifier: str) -> dict[str, Any]:
-    return {"identifier": identifier, "_removed": True}
-
-
-def answer(device: Device, request_type: str, *, at: datetime | None = None, is_read: bool = True, **keys: Any) -> None:
-    """The worker reads it at once, unless it is to wait."""
-    result = answered(command(channel(device), request_type), **keys)
-    Result.objects.filter(pk=result.pk).update(received_at=at or timezone.now())
-    if is_read:
-        results.read_results()
-
-
-def managed(device: Device) -> dict[str, tuple[str, str]]:
-    rows = ManagedApplication.objects.filter(device=device)
-    return {row.identifier: (row.state, row.rejection) for row in rows}
-
-
-def versions_on(device: Device) -> dict[str, str]:
-    return dict(InstalledApplication.objects.filter(device=device).values_list("identifier", "short_version"))
-
-
-def certificates_on(device: Device) -> set[bytes]:
-    return {bytes(der) for der in InstalledCertificate.objects.filter(device=device).values_list("der", flat=True)}
 
 
 # --- Applications -----------------------------------------------------------------------------------------------------
@@ -238,80 +199,6 @@ def test_what_was_told_earlier_does_not_undo_a_newer_answer(phone: Device) -> No
     assert certificates_on(phone) == {second}
 
 
-# --- Which came last --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("full", [True, False])
-def test_a_report_that_is_read_late_undoes_no_newer_answer(phone: Device, *, full: bool) -> None:
-    der = certificate(NOT_AFTER)
-    report(channel(phone), mdm(app(PAGES)) | held(cert("1", der)))
-    send(channel(phone), mdm(gone(PAGES), app(READER)) | held(gone("1")) | declared(app("a.b")), FullReport=full)
-    answer(phone, "ManagedApplicationList", ManagedApplicationList={PAGES: {"Status": "Updating"}})
-    answer(phone, "CertificateList", CertificateList=[{"CommonName": "test", "Data": der}])
-    answer(phone, "InstalledApplicationList", InstalledApplicationList=[])
-
-    assert read_all() == [1]
-
-    assert managed(phone) == {PAGES: ("Updating", ""), "a.b": ("Managed", "")}  # no answer lists the second
-    assert certificates_on(phone) == {der}
-    assert versions_on(phone) == {}
-
-
-@pytest.mark.parametrize("full", [True, False])
-def test_a_report_that_is_read_late_undoes_no_newer_answer_about_one(phone: Device, *, full: bool) -> None:
-    send(channel(phone), mdm(gone(READER), app(PAGES)), FullReport=full)
-    answer(phone, "InstallApplication", Identifier=READER, State="Queued")
-
-    read_all()
-
-    assert managed(phone) == {READER: ("Queued", ""), PAGES: ("Managed", "")}
-
-
-def test_an_answer_that_is_read_late_undoes_no_newer_report(phone: Device) -> None:
-    old, new = certificate(NOT_AFTER), certificate(NOT_AFTER)
-    report(channel(phone), mdm(app(PAGES)) | held(cert("1", old)))
-    listed: dict[str, dict[str, Any]] = {
-        "ManagedApplicationList": {"ManagedApplicationList": {PAGES: {"Status": "Managed"}}},
-        "CertificateList": {"CertificateList": [{"CommonName": "test", "Data": old}]},
-        "InstalledApplicationList": {"InstalledApplicationList": [{"Identifier": PAGES, "ShortVersion": "1.2"}]},
-    }
-    for request_type, keys in listed.items():
-        answer(phone, request_type, is_read=False, **keys)
-    report(channel(phone), mdm(gone(PAGES), app(READER)) | held(gone("1"), cert("2", new)))
-
-    results.read_results()
-    assert managed(phone).keys() == {READER}
-    assert certificates_on(phone) == {new}
-    assert versions_on(phone) == {PAGES: "1.2", READER: "1.2"}
-
-    for request_type, keys in listed.items():
-        answer(phone, request_type, **keys)
-    assert managed(phone).keys() == {PAGES}
-    assert certificates_on(phone) == {old}
-    assert versions_on(phone) == {PAGES: "1.2"}
-
-
-def test_a_full_report_that_changes_nothing_keeps_no_answer_out(phone: Device) -> None:
-    """It comes every day, and an answer tells more."""
-    report(channel(phone), mdm(app(PAGES)), FullReport=True)
-    listed = {PAGES: {"Status": "Managed", "ManagementFlags": 1}}
-    answer(phone, "ManagedApplicationList", is_read=False, ManagedApplicationList=listed)
-    report(channel(phone), mdm(app(PAGES)), FullReport=True)
-
-    results.read_results()
-
-    assert ManagedApplication.objects.get().details == {"ManagementFlags": 1}
-
-
-def test_a_full_report_corrects_an_earlier_answer_though_it_repeats_itself(phone: Device) -> None:
-    report(channel(phone), mdm(app(PAGES)))
-    answer(phone, "ManagedApplicationList", ManagedApplicationList={READER: {"Status": "Managed"}})
-
-    report(channel(phone), mdm(app(PAGES)), FullReport=True)
-
-    assert managed(phone).keys() == {PAGES}
-
-
 # --- Whose it is ------------------------------------------------------------------------------------------------------
 
 
@@ -439,15 +326,6 @@ def test_a_report_without_lists_costs_nothing_for_them() -> None:
     without = statements(devices, {"passcode": {"is-present": True}})
 
     assert naming(without, *tables) == []
-
-
-def test_late_answers_of_a_clock_that_was_ahead_do_not_hold_up_reports(phone: Device) -> None:
-    ahead = timezone.now() + timedelta(hours=3)
-    answer(phone, "ManagedApplicationList", at=ahead, ManagedApplicationList={})
-
-    report(channel(phone), mdm(app(PAGES)))
-
-    assert managed(phone).keys() == {PAGES}
 
 
 def test_a_report_is_json_that_a_device_would_send(phone: Device) -> None:

@@ -11,7 +11,8 @@ from devices.protocol.declarations import TYPED, InvalidDeclaration
 from devices.protocol.declarations.base import Key, Payload, TypedDeclaration, of
 from devices.protocol.declarations.facts import TYPES
 from devices.protocol.declarations.reach import EITHER, At, Facts
-from devices.protocol.status_items import COLUMNS, PERSONAL, STATUS_ITEMS
+from devices.protocol.status_items import COLUMNS, LISTS, PERSONAL, STATUS_ITEMS
+from devices.protocol.status_lists import read_app
 from devices.protocol.support import Channels, Reach
 from devices.protocol.target import Platform
 from tests import apple_schema
@@ -137,3 +138,28 @@ def accepts(mine: Key, value: object) -> bool:
     except InvalidDeclaration:
         return False
     return True
+
+
+def part(keys: list[dict[str, Any]], *names: str) -> dict[str, Any]:
+    """What stands below: each name is that of a key, or of whatever an array or a dictionary holds."""
+    found = next(key for key in keys if key["key"] == names[0])
+    return part(found["subkeys"], *names[1:]) if names[1:] else found
+
+
+def test_states_of_applications_are_spelled_as_answers_spell_them() -> None:
+    reported = schemas("declarative/status/*.yaml", "statusitemtype")["mdm.app"]["payloadkeys"]
+    answered = schemas("mdm/commands/*.yaml", "requesttype")["ManagedApplicationList"]["responsekeys"]
+    states = part(reported, "mdm.app", "status_value", "state")["rangelist"]
+    read = [read_app({"identifier": "a", "state": state}) for state in states]
+
+    names = ("ManagedApplicationList", "ANY app identifier", "Status")
+    assert [app.state for app in read if app] == part(answered, *names)["rangelist"]
+
+
+def test_entries_of_the_lists_that_feed_tables_have_an_identifier_and_go_by_removal() -> None:
+    items = schemas("declarative/status/*.yaml", "statusitemtype")
+
+    for path in LISTS:
+        keys = part(items[path]["payloadkeys"], path, "status_value")["subkeys"]
+        assert part(keys, "identifier")["presence"] == "required"
+        assert part(keys, "_removed")["type"] == "<boolean>"
