@@ -354,9 +354,9 @@ def _log(turn: _Turn, answer: Answer, seconds: float) -> None:
         inform(log, said, answer.about, turn.name)
         return
     level = {500: logging.ERROR, 503: logging.WARNING}.get(answer.status, logging.INFO)
-    about = answer.about
+    about: dict[str, object] = {**answer.about}
     if turn.device is not None:
-        level, about = logging.WARNING, {**about, "device": turn.device}
+        level, about["device"] = logging.WARNING, turn.device
     trace = turn.refusal.error if level == logging.ERROR else None
     with request_id.known_as(turn.name):
         log.log(level, "%s (%s)", said, turn.refusal.why, exc_info=trace, extra=about)
