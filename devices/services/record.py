@@ -79,7 +79,7 @@ class Record:
 
     def keep(self, request_type: str, rest: Mapping[str, Any], *, is_part: bool = False) -> None:
         known = self._details.get(request_type, {}) if is_part else {}
-        self._details[request_type] = known | rest
+        self._details[request_type] = {**known, **rest}
 
     def keep_for_user(
         self, user_key: str, request_type: str, values: Mapping[str, Any], *, is_part: bool = False
@@ -87,7 +87,7 @@ class Record:
         """What a Mac answers for one of its users stands apart from what it says about itself."""
         of_user = self._details.get("users", {}).get(user_key, {})
         known = of_user.get(request_type, {}) if is_part else {}
-        self._put("users", user_key, of_user | {request_type: known | values})
+        self._put("users", user_key, of_user | {request_type: {**known, **values}})
 
     def keep_unread(self, name: str, *, command: CommandRow, why: str, now: datetime) -> None:
         self._put("unread", name, {"command": str(command.uuid), "why": why, "at": now.isoformat()})
