@@ -62,7 +62,7 @@ def told_counts(configurations: Sequence[Configuration], *, cap: int = COUNT_CAP
 
 def _told(row: dict[str, int], cap: int) -> dict[State, str]:
     sent, is_cut = row[State.SENT.name], row[State.PENDING.name] > cap
-    told = {}
+    told: dict[State, str] = {}
     for state in COUNTED:
         number = row[state.name] - (sent if state == State.PENDING else 0)
         if number and state in (State.PENDING, State.SENT):  # which of more are sent nobody has looked at

@@ -150,7 +150,7 @@ def test_a_page_counts_no_further_than_it_says() -> None:
 
 
 def test_a_list_counts_for_those_it_shows(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    client, counted = signed_in(), []
+    client, counted = signed_in(), list[str]()
 
     def told_counts(shown: Sequence[Configuration], **_cap: int) -> dict[int, dict[State, str]]:
         counted.extend(row.identifier for row in shown)

@@ -23,7 +23,7 @@ SHOWN = re.compile(r"<tr><td>([^<]+)</td>")
 
 def mac(users: Iterable[str], *, each: int = 3) -> Device:
     """The Mac and its users hold as many declarations each, and have reported the last of them as invalid."""
-    enrollment = enrolled(platform=Device.Platform.MACOS, device_name="Mac")
+    enrollment = enrolled(platform=Device.Platform.MACOS, udid="mac", device_name="Mac")
     for user in ("", *users):
         channel, token = channel_of(enrollment, user), f"of {user}"
         items = [["configuration", f"{user or 'mac'}.{number:03}", "t"] for number in range(each)]
