@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from bench import portal_people, search_rows
+from bench import portal_people, portal_policies, search_rows
 from bench.portal_people import MANY
 from bench.search_rows import copy, moment, new_uuid
 
@@ -50,13 +50,14 @@ def seed(devices: int, people: int) -> Seeded:
     portal_people.roles(people)
     channel = _enrollments(devices, device.pk)
     attempt = _attempts(devices, people, User.objects.get(user_id="user1").pk, channel)
+    command = _commands(devices, channel)
     seeded = Seeded(
         device=device.uuid,
         person=device.user_id,
         admin=admin,
         attempt=attempt,
-        command=_commands(devices, channel),
-        configuration=_configurations(channel),
+        command=command,
+        configuration=portal_policies.configurations(devices, device.pk, channel, command),
         attribute=_attribute(device.pk),
         provider=IdentityProvider.objects.create(name="Corp", issuer="https://login.example", client_id="epmm").pk,
         export=_export(),
@@ -70,7 +71,8 @@ def seed(devices: int, people: int) -> Seeded:
     _audit(2 * devices, device)
     portal_people.of_one(device.user_id)
     portal_people.invitations(people)
-    _of_one_device(device, channel)
+    _of_one_device(device)
+    portal_policies.declarations(channel)
     _settings()
     _twins(device.pk)
     broadcast.settle()  # as the worker does
@@ -197,7 +199,7 @@ def _commands(devices: int, channel: int) -> int:
     return command.pk
 
 
-def _of_one_device(device: Any, channel: int) -> None:
+def _of_one_device(device: Any) -> None:
     """Its tabs are full."""
     from devices import models
 
@@ -214,23 +216,6 @@ def _of_one_device(device: Any, channel: int) -> None:
                                     not_after=device.registered_at)
         for number in range(MANY)
     )  # fmt: skip
-    items = [["configuration", f"example.declaration.{number}", "0" * 64] for number in range(MANY)]
-    models.Manifest.objects.create(token="bench", items=items)  # noqa: S106 - a hash
-    models.DeclarationSet.objects.create(channel_id=channel, token="bench", served_token="bench")  # noqa: S106
-
-
-def _configurations(channel: int) -> int:
-    from devices import models
-
-    configurations = models.Configuration.objects.bulk_create(
-        models.Configuration(identifier=f"example.configuration.{number}", name=f"Wi-Fi {number}", scope="System")
-        for number in range(MANY)
-    )
-    models.ConfigurationDelivery.objects.bulk_create(
-        models.ConfigurationDelivery(channel_id=channel, configuration=each, state="APPLIED", due_at=None)
-        for each in configurations
-    )
-    return configurations[0].pk
 
 
 def _attribute(device: int) -> int:

@@ -65,6 +65,17 @@ def is_sent() -> Q:
     return Q(command_id__isnull=False) & ~Q(Exists(waiting))
 
 
+def is_shown_as(state: str) -> Q:
+    """Of a delivery: this is its `shown_state`."""
+    match state:
+        case ConfigurationDelivery.State.PENDING:
+            return Q(state=state) & ~is_sent()
+        case ConfigurationDelivery.State.SENT:
+            return Q(state=ConfigurationDelivery.State.PENDING) & is_sent()
+        case _:
+            return Q(state=state)
+
+
 def _is_assigned() -> Q:
     """Of a delivery: somebody assigns its configuration to its device, by itself or by a label."""
     standing = ConfigurationAssignment.objects.filter(
@@ -130,7 +141,7 @@ class ConfigurationDelivery(models.Model):
     class Meta:
         verbose_name_plural = "configuration deliveries"
         indexes: ClassVar = [
-            models.Index(fields=["configuration", "state"], name="delivery_state"),
+            models.Index(fields=["configuration", "state", "id"], name="delivery_in_state"),
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="delivery_due"),
         ]
         constraints: ClassVar = [

@@ -1,21 +1,34 @@
 """What stands where: for lists, and for one device or configuration."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max, OuterRef, QuerySet
 
 from devices.models import Configuration, ConfigurationAssignment, ConfigurationDelivery, Device
 from devices.models.delivery import is_sent
 from devices.protocol.sentence import unpacked
 from devices.services.wording import worded
+from epmm.numbers import grouped
+from epmm.portal.counting import CountedTo
+from epmm.portal.lists import COUNT_CAP, counted
 
 State = ConfigurationDelivery.State
+# What somebody has to look at comes first.
+COUNTED: Final = (
+    State.FAILED,
+    State.UPDATE_FAILED,
+    State.UNKNOWN,
+    State.PENDING,
+    State.SENT,
+    State.UPDATE_PENDING,
+    State.APPLIED,
+)
 
 
 def all_configurations() -> QuerySet[Configuration]:
     """Those on their way out too, as long as a device has them."""
-    rows = Configuration.objects.select_related("current").defer("current__content")
-    return rows.annotate(assigned=Count("assignments")).order_by("identifier")
+    return Configuration.objects.select_related("current").defer("current__content").order_by("identifier")
 
 
 def counts(configurations: Sequence[Configuration]) -> dict[int, dict[State, int]]:
@@ -28,6 +41,35 @@ def counts(configurations: Sequence[Configuration]) -> dict[int, dict[State, int
         by_state = found.setdefault(configuration_id, {})
         by_state[shown] = by_state.get(shown, 0) + number
     return found
+
+
+class _SentOf(CountedTo):
+    """Of as many as are counted: those that are sent."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted WHERE counted.is_sent)"
+
+
+def told_counts(configurations: Sequence[Configuration], *, cap: int = COUNT_CAP) -> dict[int, dict[State, str]]:
+    """The same as a page tells it: no further than to a cap, for it waits neither for a fleet nor for its queue."""
+    deliveries = ConfigurationDelivery.objects.filter(configuration=OuterRef("pk"))
+    columns = {
+        state.name: CountedTo(deliveries.filter(state=state), cap=cap) for state in COUNTED if state != State.SENT
+    }
+    columns[State.SENT.name] = _SentOf(deliveries.with_sent().filter(state=State.PENDING), cap=cap, column="is_sent")
+    rows = Configuration.objects.filter(pk__in=[row.pk for row in configurations]).annotate(**columns)
+    return {row["pk"]: _told(row, cap) for row in rows.values("pk", *columns)}
+
+
+def _told(row: dict[str, int], cap: int) -> dict[State, str]:
+    sent, is_cut = row[State.SENT.name], row[State.PENDING.name] > cap
+    told: dict[State, str] = {}
+    for state in COUNTED:
+        number = row[state.name] - (sent if state == State.PENDING else 0)
+        if number and state in (State.PENDING, State.SENT):  # which of more are sent nobody has looked at
+            told[state] = grouped(min(number, cap)) + ("+" if is_cut else "")
+        elif number:
+            told[state] = counted(number, cap)
+    return told
 
 
 def of_configuration(configuration: Configuration) -> QuerySet[ConfigurationDelivery]:

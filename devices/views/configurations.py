@@ -1,10 +1,10 @@
 """Policies & Configs > Configurations: profiles, whom they are assigned to, and how far devices have come."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,12 +14,14 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from devices.configuration_forms import AssignForm, UploadForm
-from devices.models import Configuration, ConfigurationDelivery, Device, Label
+from devices.models import Configuration, ConfigurationAssignment, ConfigurationDelivery, Device, Label
 from devices.services import configuration_status
 from devices.services import configurations as service
 from devices.services.configurations import ConfigurationRefused
 from devices.services.find import DeviceNotFound
-from epmm.portal.lists import Badge, Cell, Column, Link, Listing
+from devices.views.configuration_lists import around, state_of
+from epmm.portal.counting import CountedTo
+from epmm.portal.lists import Badge, Cell, Column, Link, Listing, counted
 from users import permissions
 from users.forms import TypedForm
 from users.models import AdminRole
@@ -27,15 +29,9 @@ from users.views.dialogs import GO, administrator, done
 
 KINDS_SHOWN: Final = 3
 MOST_ROWS: Final = 100
+MOST_ASSIGNED: Final = 20  # each has a form; all of them are in a list of their own
+COUNTED_IN_LIST: Final = 1_000  # deliveries, in each state: a page may have fifty configurations of a whole fleet
 LONGEST_KEY: Final = 18  # digits
-State = ConfigurationDelivery.State
-TONES: Final = {
-    State.APPLIED: "good",
-    State.FAILED: "bad",
-    State.UPDATE_FAILED: "bad",
-    State.PENDING: "waiting",
-    State.SENT: "waiting",
-}
 
 
 def _kinds(configuration: Configuration) -> str:
@@ -46,57 +42,65 @@ def _kinds(configuration: Configuration) -> str:
     return ", ".join(kinds[:KINDS_SHOWN]) + more
 
 
-def _listing(states: Mapping[int, Mapping[State, int]]) -> Listing[Configuration]:
-    def told(configuration: Configuration) -> str:
-        return ", ".join(f"{state.label}: {number}" for state, number in states.get(configuration.pk, {}).items())
+def _assigned(configuration: Configuration) -> Cell:
+    if configuration.removed_at is not None:
+        return Badge(_("Being removed"), "waiting")
+    return counted(getattr(configuration, "assigned"))  # noqa: B009 - annotated
 
-    def assigned(configuration: Configuration) -> Cell:
-        if configuration.removed_at is not None:
-            return Badge(_("Being removed"), "waiting")
-        number: int = getattr(configuration, "assigned", 0)
-        return number
 
-    return Listing[Configuration](
-        name="configurations",
-        title=gettext_lazy("Configurations"),
-        columns=(
-            Column(
-                key="name",
-                label=gettext_lazy("Name"),
-                value=lambda row: Link(row.name, reverse("portal:configurations-one", args=[row.pk])),
-            ),
-            Column(
-                key="identifier",
-                label=gettext_lazy("Identifier"),
-                value=lambda row: row.identifier,
-                order="identifier",
-            ),
-            Column(key="kinds", label=gettext_lazy("Configuration type"), value=_kinds),
-            Column(
-                key="version",
-                label=gettext_lazy("Version"),
-                value=lambda row: row.current.number if row.current else None,
-            ),
-            Column(key="scope", label=gettext_lazy("For"), value=lambda row: row.get_scope_display()),
-            Column(key="assigned", label=gettext_lazy("Labels and devices"), value=assigned),
-            Column(key="states", label=gettext_lazy("States"), value=told),
-        ),
-        sorted_by="identifier",
-        find=_find,
-        search_hint=gettext_lazy("Name, identifier"),
-        empty=gettext_lazy("There are no configurations yet. Upload a configuration profile."),
-    )
+def _count(configurations: Sequence[Configuration]) -> None:
+    """For `_states`."""
+    states = configuration_status.told_counts(configurations, cap=COUNTED_IN_LIST)
+    for configuration in configurations:
+        configuration.states = states.get(configuration.pk, {})  # type: ignore[attr-defined] # for the column
+
+
+def _states(configuration: Configuration) -> Cell:
+    states: Mapping[ConfigurationDelivery.State, str] = getattr(configuration, "states")  # noqa: B009 - see `_count`
+    return ", ".join(f"{state.label}: {number}" for state, number in states.items())
 
 
 def _find(found: QuerySet[Configuration], text: str) -> QuerySet[Configuration]:
     return found.filter(identifier__icontains=text) | found.filter(name__icontains=text)
 
 
+LISTING: Final = Listing[Configuration](
+    name="configurations",
+    title=gettext_lazy("Configurations"),
+    columns=(
+        Column(
+            key="name",
+            label=gettext_lazy("Name"),
+            value=lambda row: Link(row.name, reverse("portal:configurations-one", args=[row.pk])),
+        ),
+        Column(
+            key="identifier",
+            label=gettext_lazy("Identifier"),
+            value=lambda row: row.identifier,
+            order="identifier",
+        ),
+        Column(key="kinds", label=gettext_lazy("Configuration type"), value=_kinds),
+        Column(
+            key="version",
+            label=gettext_lazy("Version"),
+            value=lambda row: row.current.number if row.current else None,
+        ),
+        Column(key="scope", label=gettext_lazy("For"), value=lambda row: row.get_scope_display()),
+        Column(key="assigned", label=gettext_lazy("Labels and devices"), value=_assigned),
+        Column(key="states", label=gettext_lazy("States"), value=_states),
+    ),
+    sorted_by="identifier",
+    find=_find,
+    beside=_count,
+    search_hint=gettext_lazy("Name, identifier"),
+    empty=gettext_lazy("There are no configurations yet. Upload a configuration profile."),
+)
+
+
 @require_safe
 def configurations(request: HttpRequest) -> HttpResponseBase:
-    rows = configuration_status.all_configurations()
-    listing = _listing(configuration_status.counts(list(Configuration.objects.only("pk"))))
-    view = listing.view(request, rows)
+    assigned = CountedTo(ConfigurationAssignment.objects.filter(configuration=OuterRef("pk")))
+    view = LISTING.view(request, configuration_status.all_configurations().annotate(assigned=assigned))
     if request.GET.get("format") == "csv":
         return view.csv()
     context = view.context() | {"may_manage": permissions.may(request, AdminRole.CONFIGURATION_MANAGE)}
@@ -136,18 +140,17 @@ def _page(request: HttpRequest, configuration: Configuration, form: AssignForm, 
     verdicts = (
         service.verdicts(configuration.identifier, current.outline, configuration.scope) if current is not None else {}
     )
-    states = configuration_status.counts([configuration]).get(configuration.pk, {})
-    deliveries = configuration_status.of_configuration(configuration).exclude(state=State.REVOKED)
+    states = configuration_status.told_counts([configuration]).get(configuration.pk, {})
+    assigned = list(configuration_status.assignments_of(configuration).defer("device__details")[: MOST_ASSIGNED + 1])
+    devices = reverse("portal:configurations-devices", args=[configuration.pk])
     context: dict[str, Any] = {
-        "configuration": configuration,
+        **around(configuration, "configurations-one"),
         "kinds": [payload.kind for payload in current.outline] if current else [],
-        "states": [(Badge(state.label, TONES.get(state, "plain")), number) for state, number in states.items()],
-        "assignments": configuration_status.assignments_of(configuration)[:MOST_ROWS],
+        "states": [(state_of(state), number, f"{devices}?state={state}") for state, number in states.items()],
+        "assignments": assigned[:MOST_ASSIGNED],
+        "is_cut": len(assigned) > MOST_ASSIGNED,
+        "most": MOST_ASSIGNED,
         "versions": configuration.versions.defer("content").order_by("-number")[:MOST_ROWS],
-        "deliveries": [
-            (row, Badge(row.shown_state.label, TONES.get(row.shown_state, "plain")), configuration_status.error_of(row))
-            for row in deliveries[:MOST_ROWS]
-        ],
         "objections": [
             (_(place), sentence)
             for place, verdict in verdicts.items()

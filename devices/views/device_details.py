@@ -37,6 +37,7 @@ from users.views import audit_log
 LAST: Final = 50  # commands, audit entries
 MOST_ROWS: Final = 200  # applications, certificates
 MOST_CONFIGURATIONS: Final = 100
+MOST_DECLARED: Final = 100  # of all users together
 STATES: Final = {
     CommandRow.State.QUEUED: (gettext_lazy("Queued"), "waiting"),
     CommandRow.State.OFFERED: (gettext_lazy("Sent"), "waiting"),
@@ -96,19 +97,27 @@ def configurations(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_safe
 def declarations(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    device = device_or_404(uuid)
-    channels = [
-        (
-            channel,
-            _in_step(channel),
-            [
-                (each, DECLARATION_KINDS.get(each["kind"], each["kind"]), DECLARED[each["state"]])
-                for each in channel["declarations"]
-            ],
-        )
-        for channel in declaration_overview.of_device(device)[:2]  # each costs four statements
-    ]
-    return tab(request, device, "portal/device/declarations.html", channels=channels)
+    """Of the device and of each user, as far as a page has room; `user` asks for those of one, the device's by ""."""
+    device, user = device_or_404(uuid), request.GET.get("user")
+    found, room = declaration_overview.of_device(device), MOST_DECLARED if user is None else MOST_ROWS
+    channels = []
+    for channel in found if user is None else _of_user(found, user):
+        # what failed is not to be what is cut off
+        every = sorted(channel["declarations"], key=lambda each: each["state"] != "failed")
+        rows = [
+            (each, DECLARATION_KINDS.get(each["kind"], each["kind"]), DECLARED[each["state"]]) for each in every[:room]
+        ]
+        room -= len(rows)
+        channels.append((channel, _in_step(channel), rows, len(every) > len(rows)))
+    context = {"channels": channels, "is_one": user is not None, "most": MOST_ROWS}
+    return tab(request, device, "portal/device/declarations.html", **context)
+
+
+def _of_user(channels: Iterable[dict[str, Any]], user: str) -> list[dict[str, Any]]:
+    found = [channel for channel in channels if channel["user"] == user]
+    if not found:
+        raise Http404
+    return found
 
 
 def _in_step(channel: Mapping[str, Any]) -> Badge:

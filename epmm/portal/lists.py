@@ -250,8 +250,8 @@ class View(Generic[M]):
         }
 
 
-def counted(number: int) -> str:
-    return f"{grouped(COUNT_CAP)}+" if number > COUNT_CAP else grouped(number)
+def counted(number: int, cap: int = COUNT_CAP) -> str:
+    return f"{grouped(cap)}+" if number > cap else grouped(number)
 
 
 def csv_answer(

@@ -67,9 +67,9 @@ def test_it_is_assigned_to_a_label_and_to_a_device_and_taken_back(signed_in: Sig
     assert "assigned to Sales already" in text(client.post(f"{address}/assign", {"label": label.pk}, follow=True))
     assert {(row.label, row.device) for row in ConfigurationAssignment.objects.all()} == {(label, None), (None, device)}
     lab.work()
-    page = text(client.get(address))
-    assert "Sales" in page
-    assert f"/admin/devices/{device.uuid if device else ''}/configurations" in page
+    assert "Sales" in text(client.get(address))
+    shown = text(client.get(f"{address}/devices"))
+    assert f"/admin/devices/{device.uuid if device else ''}/configurations" in shown
     for row in ConfigurationAssignment.objects.all():
         client.post(f"{address}/unassign", {"assignment": row.pk})
     assert not ConfigurationAssignment.objects.exists()
@@ -126,7 +126,8 @@ def test_many_configurations_on_many_devices_cost_what_few_do(
     for number in range(12):
         lab.assigned(rows.enrolled(udid=f"u{number}", serial_number=f"s{number}"))
 
-    for address in (LIST, f"{LIST}/{first.pk}", f"{LIST}?q=configuration.5"):
+    here = f"{LIST}/{first.pk}"
+    for address in (LIST, here, f"{here}/devices", f"{here}/assignments", f"{LIST}?q=configuration.5"):
         with django_assert_max_num_queries(12):
             page = client.get(address)
         assert page.status_code == 200

@@ -78,6 +78,7 @@ BY_HAND: dict[str, tuple[AdminRole, AdminRole | None]] = {
     "configurations-system": (AdminRole.CONFIGURATION_VIEW, AdminRole.SETTINGS_MANAGE),
     "configurations-upload": (AdminRole.CONFIGURATION_MANAGE, AdminRole.CONFIGURATION_MANAGE),
     "configurations-assign": (AdminRole.CONFIGURATION_MANAGE, AdminRole.CONFIGURATION_MANAGE),
+    "configurations-assignments": (AdminRole.CONFIGURATION_VIEW, AdminRole.CONFIGURATION_MANAGE),
     "configurations-unassign": (AdminRole.CONFIGURATION_MANAGE, AdminRole.CONFIGURATION_MANAGE),
     "configurations-remove": (AdminRole.CONFIGURATION_MANAGE, AdminRole.CONFIGURATION_MANAGE),
     "users": (AdminRole.USER_VIEW, None),

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from devices.api.x import chosen
 from devices.api.x.configurations import one
 from devices.models import ConfigurationDelivery
+from devices.models.delivery import is_shown_as
 from devices.services import configuration_status
 from epmm.api.fields import Cursor, Told
 from epmm.portal import keyset
@@ -53,7 +54,7 @@ class DeliveryTold(Told):
 
 
 class AskedDeliveries(Cursor):
-    state = serializers.ChoiceField([each for each in State.values if each != State.SENT.value], required=False)
+    state = serializers.ChoiceField(State.values, required=False)
 
 
 class _Deliveries(Listed[ConfigurationDelivery]):
@@ -63,7 +64,7 @@ class _Deliveries(Listed[ConfigurationDelivery]):
     told_parameters = frozenset({"state"})
 
     def narrowed(self, rows: QuerySet[ConfigurationDelivery]) -> QuerySet[ConfigurationDelivery]:
-        return rows.filter(state=self.asked["state"]) if "state" in self.asked else rows
+        return rows.filter(is_shown_as(self.asked["state"])) if "state" in self.asked else rows
 
 
 class Deliveries(_Deliveries):

@@ -28,7 +28,6 @@ from users.models import AdminRole
 from users.services.idempotency import Answer
 
 LONGEST_PREDICATE: Final = 10_000
-MOST_CHANNELS: Final = 10  # of one device; each costs four statements
 EXAMPLE: Final[dict[str, Any]] = {
     "identifier": "com.example.passcode",
     "type": "com.apple.configuration.passcode.settings",
@@ -303,4 +302,4 @@ class OfDevice(All):
     item = ChannelTold
 
     def items(self) -> Sequence[Any]:
-        return declaration_overview.of_device(chosen.one(self.kwargs["uuid"]))[:MOST_CHANNELS]
+        return declaration_overview.of_device(chosen.one(self.kwargs["uuid"]))

@@ -135,7 +135,7 @@ class Command(BaseCommand):
         self.stdout.write("\n".join(lines))
 
     def _status(self, options: dict[str, Any]) -> None:
-        channels = declaration_overview.of_device(find_device(options["device"]))
+        channels = declaration_overview.of_device(find_device(options["device"]), with_status=options["json"])
         if options["json"]:
             self._say(channels)
             return

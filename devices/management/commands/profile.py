@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Count
 
 from devices.models import Configuration, ConfigurationDelivery, ConfigurationVersion, Device, Label
 from devices.protocol.configuration_profile import LARGEST, Verdict
@@ -70,7 +71,7 @@ class Command(BaseCommand):
         self._lines([*done.warnings, *_objections(done.verdicts)])
 
     def _list(self, options: dict[str, Any]) -> None:
-        rows = list(configuration_status.all_configurations())
+        rows = list(configuration_status.all_configurations().annotate(assigned=Count("assignments")))
         counts = configuration_status.counts(rows)
         found = [_summary(row) | {"states": counts.get(row.pk, {})} for row in rows]
         if options["json"]:
