@@ -8,6 +8,8 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
+from django.db.models import Q
+
 from devices.models import (
     AvailableUpdate,
     Device,
@@ -34,6 +36,7 @@ class Table:
     columns: tuple[str, ...]  # what tells two rows apart
     beside: tuple[str, ...] = ()  # what follows from them
     complete: Callable[[Any], None] | None = None  # what only new rows need
+    told_once: Q | None = None  # rows that stand until a list names theirs again: it leaves out what was told
 
     def row(self, device: Device, item: Any) -> Any:
         row = self.model(device=device, **{column: getattr(item, column) for column in self.columns + self.beside})
@@ -48,7 +51,9 @@ TABLES: Final[dict[type[Any], Table]] = {
         columns=("identifier", "name", "version", "short_version", "bundle_size", "dynamic_size", "details"),
     ),
     installed.ManagedApplication: Table(
-        model=ManagedApplication, columns=("identifier", "state", "rejection", "details")
+        model=ManagedApplication,
+        columns=("identifier", "state", "rejection", "details"),
+        told_once=Q(state__in=installed.TOLD_ONCE),
     ),
     installed.Profile: Table(
         model=InstalledProfile, columns=("identifier", "profile_uuid", "display_name", "is_managed", "details")
@@ -77,6 +82,8 @@ def replace(device: Device, kind: type[Any], items: Iterable[Any]) -> None:
     """The whole set of one kind of thing, as the device lists it: three statements, however many."""
     table, listed = TABLES[kind], list(islice(items, MOST))
     stored = table.model.objects.filter(device=device)
+    if table.told_once is not None:
+        stored = stored.exclude(table.told_once, ~Q(identifier__in=[item.identifier for item in listed]))
     surplus: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
     for pk, *content in stored.values_list("pk", *table.columns):
         surplus[_comparable(content)].append(pk)
@@ -101,6 +108,12 @@ def put(device: Device, item: installed.ManagedApplication) -> None:
     known = ManagedApplication.objects.filter(device=device, identifier=item.identifier)
     if not known.update(state=item.state, rejection=item.rejection):
         TABLES[type(item)].row(device, item).save()
+
+
+def remove(device: Device, item: installed.RemovedApplication) -> None:
+    """With its data; a Mac that has another copy lists it again."""
+    for model in (ManagedApplication, InstalledApplication):
+        model.objects.filter(device=device, identifier=item.identifier).delete()
 
 
 def _comparable(content: Iterable[Any]) -> tuple[Any, ...]:

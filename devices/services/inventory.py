@@ -97,7 +97,7 @@ def _records(results: Sequence[Result]) -> dict[int, Record]:
 
 def _store(record: Record, result: Result, reading: Reading) -> bool:
     """Whether it is the first inventory of its enrollment."""
-    about = " ".join(item.identifier for item in reading.news)
+    about = " ".join(item.identifier for item in (*reading.news, *reading.gone))
     if not record.receive(name_of(result), result.received_at, about=about):
         return False
     is_first = _is_first_inventory(record.device, result)
@@ -120,6 +120,8 @@ def _keep(record: Record, result: Result, reading: Reading) -> None:
         installed.replace(device, kind, items)
     for item in reading.news:
         installed.put(device, item)
+    for item in reading.gone:
+        installed.remove(device, item)
     if request_type == "DeviceInformation":
         record.set("inventory_at", result.received_at)
 
