@@ -21,6 +21,7 @@ from devices.services import (
     inventory_rounds,
     label_members,
     long_expressions,
+    managed_applications,
     push,
     push_expiry,
     results,
@@ -66,6 +67,11 @@ def ask_for_inventories() -> None:
 @jobs.handles(archive.KIND, every=timedelta(days=1))
 def keep_archive_in_shape() -> None:
     archive.keep_in_shape()
+
+
+@jobs.handles(managed_applications.KIND)
+def look_after_applications(devices: list[int], chain: int, look: int) -> None:
+    managed_applications.look_again(devices, chain, look)
 
 
 @jobs.handles("devices.warn_of_push_expiry", every=timedelta(hours=1))

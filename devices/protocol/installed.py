@@ -27,6 +27,17 @@ Row = TypeVar("Row")
 
 LARGE: Final = range(1 << 63)  # what a column for large numbers holds
 NAME: Final = 255
+# What becomes of an application that we install, as Apple names it: what is still to be decided, what is so now,
+UNDER_WAY: Final = frozenset(
+    {
+        "Queued", "NeedsRedemption", "Redeeming", "Prompting", "PromptingForLogin", "ValidatingPurchase", "Installing",
+        "PromptingForUpdate", "PromptingForUpdateLogin", "ValidatingUpdate", "Updating", "PromptingForManagement",
+        "Unknown",
+    }
+)  # fmt: skip
+STANDING: Final = frozenset({"Managed", "ManagedButUninstalled"})
+# and what came of it in the end, which a device tells once: its next list leaves the application out.
+TOLD_ONCE: Final = frozenset({"UserInstalledApp", "UserRejected", "UpdateRejected", "ManagementRejected", "Failed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +59,11 @@ class ManagedApplication:
     state: str
     rejection: str = ""  # why not
     details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedApplication:
+    identifier: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ class Reading:
     rest: dict[str, Any] = field(default_factory=dict)  # as JSON, by Apple's names
     lists: dict[type[Any], list[Any]] = field(default_factory=dict)  # each the whole set of one kind of row
     news: list[Any] = field(default_factory=list)  # rows that take the place of those with their names
+    gone: list[Any] = field(default_factory=list)  # what is no more
     secrets: dict[str, bytes] = field(
         default_factory=dict, repr=False
     )  # by Apple's names, for the sealed columns alone

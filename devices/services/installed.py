@@ -12,6 +12,8 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
+from django.db.models import Q
+
 from devices.models import (
     AvailableUpdate,
     Device,
@@ -40,6 +42,7 @@ class Table:
     complete: Callable[[Any], None] | None = None  # what only new rows need
     answered: dict[str, Any] = field(default_factory=dict)  # the rows that answers are the whole set of
     tells_items: bool = False  # a question may say (`Items`) what is to be told of each
+    told_once: Q | None = None  # rows that stand until a list names theirs again: it leaves out what was told
 
     def row(self, device: Device, item: Any) -> Any:
         row = self.model(device=device, **{column: getattr(item, column) for column in self.columns + self.beside})
@@ -66,6 +69,7 @@ TABLES: Final[dict[type[Any], Table]] = {
         model=ManagedApplication,
         columns=("identifier", "state", "rejection", "details"),
         answered={"is_declared": False},
+        told_once=Q(state__in=installed.TOLD_ONCE),
     ),
     installed.Profile: Table(
         model=InstalledProfile, columns=("identifier", "profile_uuid", "display_name", "is_managed", "details")
@@ -97,6 +101,8 @@ def replace(device: Device, kind: type[Any], items: Iterable[Any], *, is_part: b
     """
     table, listed = TABLES[kind], list(islice(items, MOST))
     stored = table.model.objects.filter(device=device, **table.answered)
+    if table.told_once is not None:
+        stored = stored.exclude(table.told_once, ~Q(identifier__in=[item.identifier for item in listed]))
     rows = list(stored.values_list("pk", *table.columns))
     if is_part:
         rows, listed = _of_part(table, rows, listed)
@@ -135,6 +141,12 @@ def put(device: Device, item: installed.ManagedApplication) -> None:
     known = ManagedApplication.objects.filter(device=device, identifier=item.identifier)
     if not known.update(state=item.state, rejection=item.rejection):
         TABLES[type(item)].row(device, item).save()
+
+
+def remove(device: Device, item: installed.RemovedApplication) -> None:
+    """With its data; a Mac that has another copy lists it again."""
+    for model in (ManagedApplication, InstalledApplication):
+        model.objects.filter(device=device, identifier=item.identifier).delete()
 
 
 def _comparable(content: Iterable[Any]) -> tuple[Any, ...]:

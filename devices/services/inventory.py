@@ -97,7 +97,7 @@ def _records(results: Sequence[Result]) -> dict[int, Record]:
 
 def _store(record: Record, result: Result, reading: Reading) -> bool:
     """Whether it is the first inventory of its enrollment."""
-    about = " ".join(item.identifier for item in reading.news)
+    about = " ".join(item.identifier for item in (*reading.news, *reading.gone))
     if not record.receive(name_of(result), result.received_at, about=about, is_part=result.is_partial):
         return False
     is_first = _is_first_inventory(record.device, result)
@@ -121,6 +121,8 @@ def _keep(record: Record, result: Result, reading: Reading) -> None:
             installed.replace(device, kind, items, is_part=result.is_partial)
     for item in reading.news:
         installed.put(device, item)
+    for item in reading.gone:
+        installed.remove(device, item)
     if request_type == "DeviceInformation" and not result.is_partial:
         record.set("inventory_at", result.received_at)
 

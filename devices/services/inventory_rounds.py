@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from devices.models import Channel, Device, Enrollment
 from devices.protocol.commands import first_inventory
-from devices.services import pace, queue
+from devices.services import managed_applications, pace, queue
 from epmm import options, settings_store
 
 EVERY: Final = timedelta(minutes=1)
@@ -40,7 +40,9 @@ def _ask_some(before: datetime, now: datetime, limit: int) -> int:
     Enrollment.objects.filter(pk__in=ids).update(inventory_asked_at=now)
     channels = Channel.objects.filter(enrollment__in=ids, user_key="", enrollment__device__isnull=False)
     leaving = (Device.Status.WIPE_PENDING, Device.Status.RETIRE_PENDING)
-    queue.ask(channels.exclude(enrollment__device__status__in=leaving), first_inventory, is_routine=True)
+    asked = channels.exclude(enrollment__device__status__in=leaving)
+    queue.ask(asked, first_inventory, is_routine=True)
+    queue.ask(managed_applications.known_on(asked), managed_applications.questions, is_routine=True)
     return len(ids)
 
 

@@ -86,7 +86,8 @@ def _feed_managed(told: Sequence[tuple[Told, Sequence[App]]]) -> None:
     for each, apps in told:
         is_declared, put = each.path == DECLARED, each.news.put
         known = rows[each.device.pk, is_declared]
-        left = known.keys() - put.keys() if each.news.is_whole else known.keys() & each.news.gone
+        told_once = {name for name, row in known.items() if row.state in installed.TOLD_ONCE}  # and left out since
+        left = known.keys() - put.keys() - told_once if each.news.is_whole else known.keys() & each.news.gone
         gone += [known[identifier].pk for identifier in left if not each.is_outdated(identifier)]
         for app in apps:
             if (row := known.get(app.identifier)) is None:

@@ -15,7 +15,14 @@ from devices.models.command import MOVED
 from devices.protocol.commands import answers_with_secret
 from devices.protocol.installed import Profile
 from devices.protocol.reading import Reading
-from devices.services import configuration_answers, configuration_drift, departure, inventory, secrets
+from devices.services import (
+    configuration_answers,
+    configuration_drift,
+    departure,
+    inventory,
+    managed_applications,
+    secrets,
+)
 from devices.services.outbox import Outbox, what_was_wrong
 from epmm import request_id
 from epmm.given import NAME, Given
@@ -81,6 +88,7 @@ def _read(ids: Sequence[int], ahead: Mapping[int, Reading | None] = _NOTHING) ->
     _keep_secrets(results, dict(read))
     for result, reading in read:
         _settle(result, reading)
+    managed_applications.follow(read)
     news = [result for result in results if not _is_routine(result)]
     _archive(news)
     events.commands_finished(news)
@@ -111,8 +119,11 @@ def _stands(result: Result) -> bool:
 
 def _reading(result: Result) -> Reading | None:
     """What it says for the record."""
-    is_told = result.state == Command.State.ACKNOWLEDGED and result.request_type in inventory.REQUEST_TYPES
-    return inventory.read(result) if is_told else None
+    if result.state != Command.State.ACKNOWLEDGED:
+        return None
+    if result.request_type == managed_applications.REMOVAL:
+        return managed_applications.removal(result)
+    return inventory.read(result) if result.request_type in inventory.REQUEST_TYPES else None
 
 
 def _settle(result: Result, reading: Reading | None) -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from devices.models import Command, CommandRow, Device, Identity, ManagedApplication
+from devices.models import Command, CommandRow, Device, Identity
 from devices.services import (
     cancelling,
     configuration_status,
@@ -24,6 +24,7 @@ from devices.services import (
 )
 from devices.services.queue import CommandRefused
 from devices.views import device_fields
+from devices.views.app_states import badge
 from devices.views.device_fields import Group
 from devices.views.device_page import around, device_or_404, newest_enrollment, tab
 from devices.views.wording import description_of
@@ -131,12 +132,12 @@ def _in_step(channel: Mapping[str, Any]) -> Badge:
 @require_safe
 def apps(request: HttpRequest, uuid: UUID) -> HttpResponse:
     device = device_or_404(uuid)
-    managed = {row.identifier: row for row in device.managed_applications.order_by("identifier")[:MOST_ROWS]}
+    managed = {row.identifier: badge(row) for row in device.managed_applications.order_by("identifier")[:MOST_ROWS]}
     installed = list(device.applications.order_by("name", "identifier").defer("details")[: MOST_ROWS + 1])
     waiting = managed.keys() - set(
         device.applications.filter(identifier__in=managed).values_list("identifier", flat=True)
     )
-    rows: list[tuple[str, str, str, int | None, ManagedApplication | None]] = [
+    rows: list[tuple[str, str, str, int | None, Badge | None]] = [
         ("", identifier, "", None, managed[identifier]) for identifier in sorted(waiting)
     ]
     rows += [

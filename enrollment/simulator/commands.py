@@ -95,14 +95,23 @@ def read(response: httpx2.Response) -> Command | None:
 
 
 class Commands:
-    """The commands this device runs; `answers` go before its own, one request type at a time."""
+    """The commands this device runs; `answers` go before its own, one request type at a time.
 
-    def __init__(self, member: Membership, identity: Identity, answers: Mapping[str, Handler]) -> None:
+    `agrees`: what the person says when asked about an app, None while there is no word.
+    """
+
+    def __init__(
+        self,
+        member: Membership,
+        identity: Identity,
+        answers: Mapping[str, Handler],
+        agrees: Callable[[], bool | None] = lambda: True,
+    ) -> None:
         self.member = member
         self.identity = identity
         self.profiles: dict[str, dict[str, Any]] = {}
         self._answers = answers
-        self._managed = Managed(member)
+        self._managed = Managed(member, agrees)
         self._handlers: dict[str, Handler] = {
             "DeviceInformation": self._device_information,
             "SecurityInfo": self._security,

@@ -42,6 +42,7 @@ class SimulatedDevice(Enrollee):
     proof: Proof | None = None  # None: as the profile says
     not_now: set[str] = field(default_factory=set)  # request types that have to wait
     answers: dict[str, commands.Handler] = field(default_factory=dict)  # instead of the device's own
+    agrees_to_apps: bool | None = True  # what the person says when asked; None: nothing yet
 
     def forget(self) -> None:
         super().forget()
@@ -202,7 +203,7 @@ class SimulatedDevice(Enrollee):
     def _execute(self, command: commands.Command, channel: Channel) -> _Result:
         member, identity = self.membership, self.need(self.identity, "get_identity")
         if self._commands is None:
-            self._commands = commands.Commands(member, identity, self.answers)
+            self._commands = commands.Commands(member, identity, self.answers, lambda: self.agrees_to_apps)
         self._commands.member, self._commands.identity = member, identity
         if command.request_type in self.not_now:
             if not self.hardware.family.is_mac and command.request_type in commands.ALWAYS_ANSWERED_BY_PHONES:

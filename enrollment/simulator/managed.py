@@ -22,6 +22,7 @@ _OF_MACS = frozenset({"Bluetooth", "DeviceName", "HostName"})
 
 @dataclass
 class Application:
+    state: str = "Prompting"
     configuration: dict[str, Any] = field(default_factory=dict)
     attributes: dict[str, Any] = field(default_factory=dict)
 
@@ -29,8 +30,9 @@ class Application:
 class Managed:
     """One device between two erasures."""
 
-    def __init__(self, member: Membership) -> None:
+    def __init__(self, member: Membership, agrees: Callable[[], bool | None] = lambda: True) -> None:
         self.member = member
+        self._agrees = agrees
         self.applications: dict[str, Application] = {}
         self.has_passcode = True
         self._recovery_lock = ""
@@ -79,16 +81,27 @@ class Managed:
 
     def installed(self) -> list[dict[str, Any]]:
         """Managed applications as InstalledApplicationList shows them."""
+        self._ask_person()
         return [
             {"Identifier": name, "Name": name.rpartition(".")[2].title(), "Version": "1", "ShortVersion": "1.0"}
-            for name in self.applications
+            for name, app in self.applications.items()
+            if app.state == "Managed"
         ]
 
+    def _ask_person(self) -> None:
+        """For each application; until there is a word, the device goes on prompting."""
+        agrees = self._agrees()
+        for app in self.applications.values():
+            if app.state == "Prompting" and agrees is not None:
+                app.state = "Managed" if agrees else "UserRejected"
+
     def _managed_applications(self, keys: Keys) -> dict[str, Any]:
-        found = {
-            name: _entry(app) for name, app in self.applications.items() if name in keys.get("Identifiers", [name])
-        }
-        return {"ManagedApplicationList": found}
+        self._ask_person()
+        found = {name: app for name, app in self.applications.items() if name in keys.get("Identifiers", [name])}
+        for name, app in found.items():
+            if app.state == "UserRejected":  # it is told once
+                del self.applications[name]
+        return {"ManagedApplicationList": {name: _entry(app) for name, app in found.items()}}
 
     def _install_application(self, keys: Keys) -> dict[str, Any]:
         identifier, store_id = keys.get("Identifier"), keys.get("iTunesStoreID")
@@ -99,11 +112,16 @@ class Managed:
         if self.member.is_user_enrollment and of_the_store and not assigned:
             raise CommandFailed(DOMAIN, 12070, "The purchase method is not supported.")
         name = str(identifier or f"org.example.store{store_id or ''}")
-        self.applications[name] = Application(dict(keys.get("Configuration", {})), dict(keys.get("Attributes", {})))
-        return {"Identifier": name, "State": "Prompting"}  # the person agrees before the next command
+        app = Application(
+            configuration=dict(keys.get("Configuration", {})), attributes=dict(keys.get("Attributes", {}))
+        )
+        self.applications[name] = app
+        return {"Identifier": name, "State": app.state}
 
     def _remove_application(self, keys: Keys) -> dict[str, Any]:
-        if self.applications.pop(needed(keys, "Identifier", str), None) is None:
+        self._ask_person()
+        app = self.applications.pop(needed(keys, "Identifier", str), None)
+        if app is None or app.state == "UserRejected":
             raise CommandFailed(DOMAIN, 12026, "The app is not managed.")
         return {}
 
@@ -171,7 +189,7 @@ class Managed:
 
 def _entry(application: Application) -> dict[str, Any]:
     return {
-        "Status": "Managed",
+        "Status": application.state,
         "ManagementFlags": 0,
         "HasConfiguration": bool(application.configuration),
         "HasFeedback": False,

@@ -1,5 +1,6 @@
 """One device: its tabs, its commands, its story."""
 
+import html
 import re
 
 import pytest
@@ -7,8 +8,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from devices.models import Command, Device, Enrollment, FinishedCommand, InstalledApplication, Label
+from devices.models import Command, Device, Enrollment, FinishedCommand, InstalledApplication, Label, ManagedApplication
+from devices.protocol import installed
 from devices.services import labels
+from devices.views import app_states
 from enrollment import reasons
 from enrollment.models import Step
 from enrollment.services import trace
@@ -191,6 +194,30 @@ def test_the_trace_says_what_to_do(signed_in: SignedIn) -> None:
     assert "E-201" in shown
     assert str(reasons.WRONG_CREDENTIALS.operator) in shown
     assert "<span>Credentials</span>" in shown
+
+
+def test_what_became_of_an_app_is_said_in_words(signed_in: SignedIn) -> None:
+    client, device = signed_in(), device_of(enrolled())
+    InstalledApplication.objects.create(device=device, identifier="org.example.reader", name="Reader")
+    for name, state, rejection in (
+        ("reader", "Managed", ""),
+        ("calendar", "Prompting", ""),
+        ("notes", "Failed", "AppStoreDisabled"),
+        ("radio", "of a later system", "of it too"),
+    ):
+        ManagedApplication.objects.create(
+            device=device, identifier=f"org.example.{name}", state=state, rejection=rejection
+        )
+
+    shown = page(client, device, "/apps")
+    told = re.findall(r'<td>org\.example\.(\w+)</td>.*?<span class="badge (\w+)">([^<]+)</span>', shown)
+    assert {name: (tone, html.unescape(text)) for name, tone, text in told} == {
+        "reader": ("good", "Managed"),
+        "calendar": ("waiting", "Waits for the person's consent"),
+        "notes": ("bad", "Could not be installed: the App Store is switched off"),
+        "radio": ("plain", "of a later system: of it too"),
+    }
+    assert app_states.STATES.keys() >= installed.UNDER_WAY | installed.STANDING | installed.TOLD_ONCE
 
 
 def test_a_phone_is_locked_from_the_portal_and_the_answer_shows(house: House, signed_in: SignedIn) -> None:

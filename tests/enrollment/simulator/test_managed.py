@@ -49,6 +49,26 @@ def test_applications_come_and_go(phone: Lab) -> None:
     assert phone.run("InstallApplication")["Status"] == "CommandFormatError"
 
 
+def test_an_app_waits_for_a_word_of_the_person_and_a_refusal_is_told_once(phone: Lab) -> None:
+    def state() -> str | None:
+        listed = phone.run("ManagedApplicationList")["ManagedApplicationList"]
+        return listed["a"]["Status"] if listed else None
+
+    phone.device.agrees_to_apps = None
+    phone.run("InstallApplication", Identifier="a")
+    assert [state(), state()] == ["Prompting", "Prompting"]
+    assert phone.run("InstalledApplicationList", ManagedAppsOnly=True)["InstalledApplicationList"] == []
+
+    phone.device.agrees_to_apps = False
+    assert [state(), state()] == ["UserRejected", None]
+    phone.run("InstallApplication", Identifier="a")
+    assert phone.run("RemoveApplication", Identifier="a")["Status"] == "Error"
+
+    phone.device.agrees_to_apps = True
+    phone.run("InstallApplication", Identifier="a")
+    assert [state(), state()] == ["Managed", "Managed"]
+
+
 def test_on_a_device_of_the_users_own_an_app_of_the_store_needs_a_licence_of_theirs(laboratory: Laboratory) -> None:
     laboratory.version = "mdm-byod"
     own = Lab(laboratory, Family.IPHONE)

@@ -7,7 +7,7 @@ from epmm import migrating
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("devices", "0043_unread_reports")]
+    dependencies = [("devices", "0046_partial_questions")]
     operations = [
         migrating.AddIndex(
             "configurationdelivery",
