@@ -48,8 +48,9 @@ def questions(target: Target) -> list[Request]:
 
 
 def known_on(channels: QuerySet[Channel]) -> QuerySet[Channel]:
-    """Those of devices that have such applications, as far as we know."""
-    return channels.filter(Exists(ManagedApplication.objects.filter(device=OuterRef("enrollment__device"))))
+    """Those of devices that have such applications, as far as we know; what declarations manage no answer lists."""
+    known = ManagedApplication.objects.filter(device=OuterRef("enrollment__device"), is_declared=False)
+    return channels.filter(Exists(known))
 
 
 def follow(read: Iterable[tuple[Result, Reading | None]]) -> None:

@@ -86,8 +86,9 @@ def _feed_managed(told: Sequence[tuple[Told, Sequence[App]]]) -> None:
     for each, apps in told:
         is_declared, put = each.path == DECLARED, each.news.put
         known = rows[each.device.pk, is_declared]
-        told_once = {name for name, row in known.items() if row.state in installed.TOLD_ONCE}  # and left out since
-        left = known.keys() - put.keys() - told_once if each.news.is_whole else known.keys() & each.news.gone
+        left = known.keys() - put.keys() if each.news.is_whole else known.keys() & each.news.gone
+        if not is_declared:  # a refusal is told once, and left out afterwards
+            left -= {identifier for identifier, row in known.items() if row.state in installed.TOLD_ONCE}
         gone += [known[identifier].pk for identifier in left if not each.is_outdated(identifier)]
         for app in apps:
             if (row := known.get(app.identifier)) is None:

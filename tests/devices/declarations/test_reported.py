@@ -108,8 +108,10 @@ def test_why_an_application_was_refused_stands_while_its_state_does(phone: Devic
 def test_a_refusal_that_is_told_once_stands_until_there_is_news(phone: Device) -> None:
     report(channel(phone), mdm(app(PAGES, "user-rejected"), app(READER)))
 
+    report(channel(phone), mdm(app(READER), gone(PAGES)))
     report(channel(phone), mdm(app(READER)), FullReport=True)
     assert managed(phone) == {PAGES: ("UserRejected", ""), READER: ("Managed", "")}
+    report(channel(phone), mdm(app(PAGES)))
     report(channel(phone), mdm(gone(PAGES)))
 
     assert managed(phone) == {READER: ("Managed", "")}
