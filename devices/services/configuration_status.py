@@ -24,11 +24,26 @@ COUNTED: Final = (
     State.UPDATE_PENDING,
     State.APPLIED,
 )
+# Neither contents nor the secrets of an enrollment are read for a list.
+SHOWN: Final = (
+    "state", "command_id", "command_uuid", "attempts", "error_code", "error_domain", "error_text", "error_parts",
+    "changed_at", "installed_at", "checked_at", "due_at",
+    "configuration__identifier", "wanted__number", "installed__number",
+    "channel__user_key", "channel__user_short_name",
+    "channel__enrollment__device__uuid",
+    "channel__enrollment__device__device_name",
+    "channel__enrollment__device__serial_number",
+)  # fmt: skip
 
 
 def all_configurations() -> QuerySet[Configuration]:
     """Those on their way out too, as long as a device has them."""
     return Configuration.objects.select_related("current").defer("current__content").order_by("identifier")
+
+
+def assigned_counts(configurations: Sequence[Configuration]) -> dict[int, int]:
+    rows = ConfigurationAssignment.objects.filter(configuration__in=configurations).order_by()
+    return dict(rows.values_list("configuration").annotate(number=Count("pk")))
 
 
 def counts(configurations: Sequence[Configuration]) -> dict[int, dict[State, int]]:
@@ -49,18 +64,26 @@ class _SentOf(CountedTo):
     template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted WHERE counted.is_sent)"
 
 
-def told_counts(configurations: Sequence[Configuration], *, cap: int = COUNT_CAP) -> dict[int, dict[State, str]]:
-    """The same as a page tells it: no further than to a cap, for it waits neither for a fleet nor for its queue."""
+def told_counts(
+    configurations: Sequence[Configuration], *, cap: int = COUNT_CAP, tells_sent: bool = True
+) -> dict[int, dict[State, str]]:
+    """The same as a page tells it: no further than to a cap, for it waits neither for a fleet nor for its queue.
+
+    Without `tells_sent` what is sent counts as pending: of many configurations it would take a walk through the queue.
+    """
     deliveries = ConfigurationDelivery.objects.filter(configuration=OuterRef("pk"))
     columns = {
         state.name: CountedTo(deliveries.filter(state=state), cap=cap) for state in COUNTED if state != State.SENT
     }
-    columns[State.SENT.name] = _SentOf(deliveries.with_sent().filter(state=State.PENDING), cap=cap, column="is_sent")
+    if tells_sent:
+        pending = deliveries.with_sent().filter(state=State.PENDING)
+        columns[State.SENT.name] = _SentOf(pending, cap=cap, column="is_sent")
     rows = Configuration.objects.filter(pk__in=[row.pk for row in configurations]).annotate(**columns)
     return {row["pk"]: _told(row, cap) for row in rows.values("pk", *columns)}
 
 
 def _told(row: dict[str, int], cap: int) -> dict[State, str]:
+    row = {State.SENT.name: 0, **row}
     sent, is_cut = row[State.SENT.name], row[State.PENDING.name] > cap
     told: dict[State, str] = {}
     for state in COUNTED:
@@ -97,6 +120,4 @@ def _deliveries() -> QuerySet[ConfigurationDelivery]:
     rows = ConfigurationDelivery.objects.with_sent().select_related(
         "configuration", "wanted", "installed", "channel__enrollment__device"
     )
-    secrets = ("wanted__content", "installed__content", "channel__push_magic", "channel__enrollment__unlock_token")
-    wide = ("channel__enrollment__bootstrap_token", "channel__enrollment__device__details")
-    return rows.defer(*secrets, *wide).order_by("pk")
+    return rows.only(*SHOWN).order_by("pk")

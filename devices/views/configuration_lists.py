@@ -21,7 +21,7 @@ from devices.services import configurations as service
 from devices.services.find import enrollments_of
 from epmm.numbers import grouped
 from epmm.portal.filters import Filter, Filters
-from epmm.portal.lists import SIZES, Action, Badge, Cell, Column, Link, Listing, Long
+from epmm.portal.lists import SIZES, Action, Badge, Cell, Column, Link, Listing, Long, View, counted
 from users import permissions
 from users.models import AdminRole
 from users.views import chosen
@@ -29,6 +29,7 @@ from users.views.dialogs import GO, administrator, done, refused
 
 NAMED: Final = 3
 MOST_UNASSIGNED: Final = max(SIZES)  # at once: for each the devices are planned anew
+COUNTED_BY_QUEUE: Final = 1_000
 SHOWN_ERROR: Final = 200  # characters; a file tells all of them
 State = ConfigurationDelivery.State
 TONES: Final = {
@@ -127,12 +128,20 @@ DELIVERIES: Final = Listing[
 )
 
 
+class _Deliveries(View[ConfigurationDelivery]):
+    def count(self) -> str:
+        """Whether a command has gone out is looked up for each delivery: not for ten thousand."""
+        if self._asked.get(STATE.key) not in (State.PENDING, State.SENT):
+            return super().count()
+        return counted(self.queryset.order_by().values("pk")[: COUNTED_BY_QUEUE + 1].count(), COUNTED_BY_QUEUE)
+
+
 @require_safe
 def devices(request: HttpRequest, number: int) -> HttpResponseBase:
     configuration = get_object_or_404(Configuration.objects.only("name"), pk=number)
     filters = Filters(request, (STATE,))
     rows = filters.apply(configuration_status.of_configuration(configuration))
-    view = replace(DELIVERIES, title=configuration.name).view(request, rows)
+    view = _Deliveries(replace(DELIVERIES, title=configuration.name), request, rows)
     if request.GET.get("format") == "csv":
         return view.csv()
     context = view.context() | filters.context() | _back() | around(configuration, DELIVERIES.name)

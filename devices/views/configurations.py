@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.contrib import messages
-from django.db.models import OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,14 +14,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from devices.configuration_forms import AssignForm, UploadForm
-from devices.models import Configuration, ConfigurationAssignment, ConfigurationDelivery, Device, Label
+from devices.models import Configuration, ConfigurationDelivery, Device, Label
 from devices.services import configuration_status
 from devices.services import configurations as service
 from devices.services.configurations import ConfigurationRefused
 from devices.services.find import DeviceNotFound
 from devices.views.configuration_lists import around, state_of
-from epmm.portal.counting import CountedTo
-from epmm.portal.lists import Badge, Cell, Column, Link, Listing, counted
+from epmm.portal.lists import Badge, Cell, Column, Link, Listing
 from users import permissions
 from users.forms import TypedForm
 from users.models import AdminRole
@@ -45,19 +44,23 @@ def _kinds(configuration: Configuration) -> str:
 def _assigned(configuration: Configuration) -> Cell:
     if configuration.removed_at is not None:
         return Badge(_("Being removed"), "waiting")
-    return counted(getattr(configuration, "assigned"))  # noqa: B009 - annotated
+    number: int = getattr(configuration, "assigned")  # noqa: B009 - see `_count`
+    return number
 
 
 def _count(configurations: Sequence[Configuration]) -> None:
-    """For `_states`."""
-    states = configuration_status.told_counts(configurations, cap=COUNTED_IN_LIST)
+    """For `_assigned` and `_states`."""
+    assigned = configuration_status.assigned_counts(configurations)
+    states = configuration_status.told_counts(configurations, cap=COUNTED_IN_LIST, tells_sent=False)
     for configuration in configurations:
-        configuration.states = states.get(configuration.pk, {})  # type: ignore[attr-defined] # for the column
+        told: Any = configuration
+        told.assigned, told.states = assigned.get(configuration.pk, 0), states.get(configuration.pk, {})
 
 
 def _states(configuration: Configuration) -> Cell:
     states: Mapping[ConfigurationDelivery.State, str] = getattr(configuration, "states")  # noqa: B009 - see `_count`
-    return ", ".join(f"{state.label}: {number}" for state, number in states.items())
+    labels = {ConfigurationDelivery.State.PENDING: _("Pending or sent")}
+    return ", ".join(f"{labels.get(state, state.label)}: {number}" for state, number in states.items())
 
 
 def _find(found: QuerySet[Configuration], text: str) -> QuerySet[Configuration]:
@@ -99,8 +102,7 @@ LISTING: Final = Listing[Configuration](
 
 @require_safe
 def configurations(request: HttpRequest) -> HttpResponseBase:
-    assigned = CountedTo(ConfigurationAssignment.objects.filter(configuration=OuterRef("pk")))
-    view = LISTING.view(request, configuration_status.all_configurations().annotate(assigned=assigned))
+    view = LISTING.view(request, configuration_status.all_configurations())
     if request.GET.get("format") == "csv":
         return view.csv()
     context = view.context() | {"may_manage": permissions.may(request, AdminRole.CONFIGURATION_MANAGE)}

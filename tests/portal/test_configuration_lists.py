@@ -144,6 +144,8 @@ def test_a_page_counts_no_further_than_it_says() -> None:
     }
     numbers = {pk: {state: int(number) for state, number in found.items()} for pk, found in exactly.items()}
     assert numbers == configuration_status.counts(both)
+    both_as_one = configuration_status.told_counts(both, tells_sent=False)[configuration.pk]
+    assert both_as_one == {State.PENDING: "6", State.APPLIED: "3"}
     cut = configuration_status.told_counts(both, cap=2)[configuration.pk]
     assert cut[State.APPLIED] == "2+"
     assert {state for state, number in cut.items() if number.endswith("+")} == cut.keys()
@@ -152,7 +154,7 @@ def test_a_page_counts_no_further_than_it_says() -> None:
 def test_a_list_counts_for_those_it_shows(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
     client, counted = signed_in(), list[str]()
 
-    def told_counts(shown: Sequence[Configuration], **_cap: int) -> dict[int, dict[State, str]]:
+    def told_counts(shown: Sequence[Configuration], **_how: int) -> dict[int, dict[State, str]]:
         counted.extend(row.identifier for row in shown)
         return {row.pk: {State.FAILED: "37"} for row in shown}
 

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 from playwright.sync_api import Page
 
-from devices.models import ActionRun, Broadcast, Command, Configuration, Device, Label
+from devices.models import ActionRun, Broadcast, Command, Configuration, ConfigurationAssignment, Device, Label
 from enrollment.models import Attempt, Invitation, PolicyText
 from epmm.models import Webhook, WebhookDelivery
 from epmm.portal import settings_tree
@@ -158,6 +158,7 @@ def _rows() -> Mapping[str, str]:
         "devices": str(device.uuid),
         "devices-command": str(Command.objects.filter(channel__enrollment__device=device).latest("pk").pk),
         "configurations": str(Configuration.objects.get().pk),
+        "configurations-unassign-ticked": str(ConfigurationAssignment.objects.latest("pk").pk),
         "invitations": str(Invitation.objects.latest("pk").pk),
         "labels": str(Label.objects.get(name="Sales").pk),
         "logs-actions": str(ActionRun.objects.latest("pk").pk),

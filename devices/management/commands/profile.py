@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import Count
 
 from devices.models import Configuration, ConfigurationDelivery, ConfigurationVersion, Device, Label
 from devices.protocol.configuration_profile import LARGEST, Verdict
@@ -71,9 +70,9 @@ class Command(BaseCommand):
         self._lines([*done.warnings, *_objections(done.verdicts)])
 
     def _list(self, options: dict[str, Any]) -> None:
-        rows = list(configuration_status.all_configurations().annotate(assigned=Count("assignments")))
-        counts = configuration_status.counts(rows)
-        found = [_summary(row) | {"states": counts.get(row.pk, {})} for row in rows]
+        rows = list(configuration_status.all_configurations())
+        assigned, counts = configuration_status.assigned_counts(rows), configuration_status.counts(rows)
+        found = [_summary(row, assigned.get(row.pk, 0)) | {"states": counts.get(row.pk, {})} for row in rows]
         if options["json"]:
             self._json(found)
             return
@@ -174,12 +173,12 @@ def _objections(verdicts: Mapping[str, Verdict]) -> list[str]:
     ]
 
 
-def _summary(row: Configuration) -> dict[str, Any]:
+def _summary(row: Configuration, assigned: int) -> dict[str, Any]:
     return {
         "identifier": row.identifier,
         "name": row.name,
         "version": row.current.number if row.current is not None else None,
-        "assignments": getattr(row, "assigned", 0),
+        "assignments": assigned,
         "removed_at": row.removed_at,
     }
 

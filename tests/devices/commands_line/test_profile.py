@@ -165,7 +165,7 @@ def test_lists_take_as_many_statements_however_long(
             for device in devices:
                 run("profile", "assign", identifier, "--device", device.serial_number)
         work()
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             run("profile", "list")
         with django_assert_num_queries(3):
             run("profile", "status", "--device", devices[0].serial_number)
