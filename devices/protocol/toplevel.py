@@ -19,7 +19,7 @@ TopLevel: TypeAlias = Mapping[str, str | None]
 MOST_KEYS: Final = 1000  # the longest results have a dozen
 # Of what is passed over, more than any reader takes: a device whose answer is refused repeats it for ever, and gets no
 # other command (protocol reference, 4.4).  What cannot be read is kept and set aside, and its command is done with.
-MOST_PASSED_OVER: Final = 1 << 20  # elements: sixteen megabytes of real ones are fewer, and take a second
+MOST_PASSED_OVER: Final = 1 << 19  # elements: sixteen megabytes of real ones are fewer, and take half a second
 DEEPEST_PASSED_OVER: Final = 1000  # each takes memory while it is open
 SMALL: Final = 65_536  # bytes
 

@@ -8,6 +8,7 @@ from devices.protocol.error_chain import DeviceError, first_error
 from devices.protocol.sentence import sentence as _
 from devices.services import configuration_drift
 from epmm.wire import plist
+from epmm.wire.errors import WireError
 from epmm.wire.limits import LARGEST_STORED
 
 REQUEST_TYPES: Final = frozenset({"InstallProfile", "RemoveProfile"})
@@ -33,8 +34,15 @@ def settle(result: Result) -> None:
     row.save(update_fields=ConfigurationDelivery.WRITTEN)
 
 
+def _told(result: Result) -> DeviceError:
+    try:
+        return first_error(plist.load_dict(bytes(result.body), max_bytes=LARGEST_STORED))
+    except WireError:  # more than a reader takes
+        return DeviceError()
+
+
 def _refuse(row: ConfigurationDelivery, result: Result) -> None:
-    error = first_error(plist.load_dict(bytes(result.body), max_bytes=LARGEST_STORED))
+    error = _told(result)
     # the device calls it malformed: a fault of ours, which repeating does not mend
     hopeless = result.state == Command.State.FORMAT_ERROR
     again_at = None if hopeless else after_failures(row.attempts, result.received_at)

@@ -136,17 +136,37 @@ def _of_part(table: Table, rows: list[Any], listed: list[Any]) -> tuple[list[Any
     return rows, listed
 
 
-def put(device: Device, item: installed.ManagedApplication) -> None:
-    """News of one application; what the last list told of it beside the state stands until the next list."""
-    known = ManagedApplication.objects.filter(device=device, identifier=item.identifier)
+def add(device: Device, kind: type[Any], items: Iterable[Any]) -> None:
+    """Of an answer that is older than the table: what has its name there already stands."""
+    if kind is installed.ManagedApplication:
+        for item in items:
+            put(device, item, is_late=True)
+        return
+    table, name_of = TABLES[kind], attrgetter(TABLES[kind].columns[0])
+    known = set(table.model.objects.filter(device=device).values_list(table.columns[0], flat=True))
+    new = [item for item in islice(items, MOST) if name_of(item) not in known]
+    table.model.objects.bulk_create([table.row(device, item) for item in new])
+
+
+def put(device: Device, item: installed.ManagedApplication, *, is_late: bool = False) -> None:
+    """News of one application; what the last list told of it beside the state stands until the next list.
+
+    Where the table is newer (`is_late`), how something ended still takes the place of what was under way.
+    """
+    known = ManagedApplication.objects.filter(device=device, identifier=item.identifier, is_declared=False)
+    under_way = installed.UNDER_WAY if item.state in installed.TOLD_ONCE else ()
+    if is_late and known.exclude(state__in=under_way).exists():
+        return
     if not known.update(state=item.state, rejection=item.rejection):
         TABLES[type(item)].row(device, item).save()
 
 
 def remove(device: Device, item: installed.RemovedApplication) -> None:
-    """With its data; a Mac that has another copy lists it again."""
-    for model in (ManagedApplication, InstalledApplication):
-        model.objects.filter(device=device, identifier=item.identifier).delete()
+    """With its data; a Mac that has another copy lists it again.  What a declaration manages is another matter."""
+    known = ManagedApplication.objects.filter(device=device, identifier=item.identifier)
+    known.filter(is_declared=False).delete()
+    if not known.exists():
+        InstalledApplication.objects.filter(device=device, identifier=item.identifier).delete()
 
 
 def _comparable(content: Iterable[Any]) -> tuple[Any, ...]:

@@ -117,10 +117,12 @@ def _keep(record: Record, result: Result, reading: Reading) -> None:
     else:
         _answer(device, result, rest)
     for kind, items in reading.lists.items():
-        if not reported.has_fed(record, kind, result.received_at):  # else the next answer does
+        if reported.has_fed(record, kind, result.received_at):
+            installed.add(device, kind, reported.standing(record, kind, items, result.received_at))
+        else:
             installed.replace(device, kind, items, is_part=result.is_partial)
     for item in reading.news:
-        installed.put(device, item)
+        installed.put(device, item, is_late=reported.has_fed(record, type(item), result.received_at))
     for item in reading.gone:
         installed.remove(device, item)
     if request_type == "DeviceInformation" and not result.is_partial:

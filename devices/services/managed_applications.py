@@ -66,13 +66,16 @@ def follow(read: Iterable[tuple[Result, Reading | None]]) -> None:
 @transaction.atomic
 def look_again(devices: Sequence[int], chain: int, look: int) -> None:
     """The first look is at all; the others at those where something is under way still."""
-    rows = ManagedApplication.objects.filter(device__in=devices, state__in=installed.UNDER_WAY)
-    waiting = sorted(set(rows.values_list("device", flat=True))) if look else devices
+    rows = ManagedApplication.objects.filter(device__in=devices, is_declared=False)
+    waiting = set(devices)
+    if look:  # nothing known: an order whose answer said nothing, and no list has since
+        waiting -= set(rows.exclude(state__in=installed.UNDER_WAY).values_list("device", flat=True))
+        waiting |= set(rows.filter(state__in=installed.UNDER_WAY).values_list("device", flat=True))
     if not waiting:
         return
-    _ask(waiting, timezone.now())
+    _ask(sorted(waiting), timezone.now())
     if look + 1 < len(LOOKS):
-        _put_off(waiting, chain=chain, look=look + 1)
+        _put_off(sorted(waiting), chain=chain, look=look + 1)
 
 
 def _begins(result: Result, reading: Reading | None) -> bool:

@@ -4,7 +4,7 @@ Of many devices together, whose records are locked: what stands is read once for
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,6 +21,8 @@ from devices.services.record import Record
 from epmm.given import update_each
 
 _ANSWER: Final = {MANAGED: "ManagedApplicationList", CERTIFICATES: "CertificateList"}  # which tells the same
+_ORDERS: Final = ("InstallApplication", "RemoveApplication")
+_LESS: Final = "less"  # when a report last said that something of a list is gone
 _FEED: Final[Mapping[type[Any], tuple[str, ...]]] = {
     installed.Application: (MANAGED, DECLARED),
     installed.ManagedApplication: (MANAGED,),
@@ -43,8 +45,8 @@ class Told:
         return self.record.device
 
     def is_outdated(self, identifier: str) -> bool:
-        """The device has answered since that it installs the application, or why it does not."""
-        return self.record.has_newer(f"InstallApplication {identifier}", self.at)
+        """The device has answered since that it installs the application, or why it does not, or that it is gone."""
+        return any(self.record.has_newer(f"{order} {identifier}", self.at) for order in _ORDERS)
 
     def apps(self) -> list[App]:
         read = map(read_app, self.news.put.values())
@@ -62,12 +64,26 @@ def has_fed(record: Record, kind: type[Any], at: datetime) -> bool:
     return any(record.has_newer(path, at) for path in _FEED.get(kind, ()))
 
 
+def standing(record: Record, kind: type[Any], items: Iterable[Any], at: datetime) -> list[Any]:
+    """What an answer says that nobody has denied since: it came at this moment, before a report that `has_fed`.
+
+    Answers alone tell of what is not managed, and of what ended: each once.
+    """
+    if kind is installed.ManagedApplication:
+        return [item for item in items if item.state in installed.TOLD_ONCE]
+    is_denied = any(record.has_newer(f"{path} {_LESS}", at) for path in _FEED.get(kind, ()))
+    return [] if is_denied else list(items)
+
+
 def feed(told: Sequence[Told]) -> None:
     """Call it with the records locked, and save them afterwards.  A command that was answered later is not undone."""
     told = [each for each in told if not each.record.has_newer(_ANSWER.get(each.path, each.path), each.at)]
     for each in told:
-        if each.news.after(each.before) != each.before:
+        after = each.news.after(each.before)
+        if after != each.before:
             each.record.receive(each.path, each.at)
+        if each.before.keys() - after.keys():
+            each.record.receive(each.path, each.at, about=_LESS)
     if apps := [each for each in told if each.path != CERTIFICATES]:
         read = [(each, each.apps()) for each in apps]
         _feed_managed(read)
@@ -87,8 +103,11 @@ def _feed_managed(told: Sequence[tuple[Told, Sequence[App]]]) -> None:
         is_declared, put = each.path == DECLARED, each.news.put
         known = rows[each.device.pk, is_declared]
         left = known.keys() - put.keys() if each.news.is_whole else known.keys() & each.news.gone
-        if not is_declared:  # a refusal is told once, and left out afterwards
-            left -= {identifier for identifier, row in known.items() if row.state in installed.TOLD_ONCE}
+        told_once = {name: row for name, row in rows[each.device.pk, False].items() if row.state in installed.TOLD_ONCE}
+        if is_declared:  # what was refused is managed all the same
+            gone += [told_once[name].pk for name in told_once.keys() & put.keys()]
+        else:  # and left out afterwards
+            left -= told_once.keys()
         gone += [known[identifier].pk for identifier in left if not each.is_outdated(identifier)]
         for app in apps:
             if (row := known.get(app.identifier)) is None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from django.db.models.functions import Length
 from django.utils import timezone
 
@@ -83,6 +83,8 @@ def _read(ids: Sequence[int], ahead: Mapping[int, Reading | None] = _NOTHING) ->
     """`ahead`: what has been read of them beforehand, by result."""
     results = list(_needed().select_for_update(skip_locked=True, of=("self",)).filter(pk__in=ids).order_by("pk"))
     standing = [result for result in results if _stands(result)]
+    removals = [result for result in standing if result.request_type == managed_applications.REMOVAL]
+    prefetch_related_objects(removals, "payload")  # what goes from a whole fleet stands in one
     read = [(result, ahead[result.pk] if result.pk in ahead else _reading(result)) for result in standing]
     inventory.store([(result, reading) for result, reading in read if reading is not None])
     _keep_secrets(results, dict(read))

@@ -223,6 +223,22 @@ def test_an_error_without_its_usual_words_is_one_too(chain: Any) -> None:
     )
 
 
+def test_an_error_with_more_words_than_can_be_read_is_one_too() -> None:
+    iphone = enrolled()
+    assigned(iphone)
+    deep: list[Any] = []
+    for _ in range(100):
+        deep = [deep]
+    answer(iphone, ERROR, ErrorChain=[{"ErrorCode": 1}], Deep=deep)
+
+    row = delivery_of(iphone)
+    assert (row.state, row.error_code, row.error_text) == (
+        State.FAILED,
+        None,
+        "The device could not, and did not say why.",
+    )
+
+
 def test_an_answer_to_somebody_elses_command_settles_nothing() -> None:
     iphone = enrolled()
     assigned(iphone)

@@ -18,7 +18,7 @@ from devices.models import (
     InstalledCertificate,
     ManagedApplication,
 )
-from devices.services import declaration_status
+from devices.services import declaration_status, results
 from tests.devices.declarations.lists import (
     NOT_AFTER,
     PAGES,
@@ -36,6 +36,7 @@ from tests.devices.declarations.lists import (
 )
 from tests.devices.declarations.reports import fleet, read_all
 from tests.devices.declarations.rows import channel, iphone, report, send
+from tests.devices.services.rows import answered, command
 from tests.devices.services.test_reading import certificate
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +139,21 @@ def test_applications_of_declarations_stand_apart(phone: Device) -> None:
     report(channel(phone), declared(app(READER, **{"external-version-id": "3"})) | mdm(app(PAGES)), FullReport=True)
     assert managed(phone) == {PAGES: ("Managed", ""), READER: ("Managed", "")}
     assert ManagedApplication.objects.get(identifier=READER).details == {"ExternalVersionIdentifier": 3}
+
+
+def test_orders_leave_what_a_declaration_manages_alone(phone: Device) -> None:
+    report(channel(phone), mdm(app(PAGES, "user-rejected")))
+    report(channel(phone), declared(app(PAGES)))
+    assert managed(phone) == {PAGES: ("Managed", "")}, "refused once, and managed all the same"
+
+    answer(phone, "InstallApplication", Identifier=PAGES, State="Queued")
+    rows = ManagedApplication.objects.filter(device=phone).values_list("is_declared", "state")
+    assert dict(rows) == {True: "Managed", False: "Queued"}
+    answered(command(channel(phone), "RemoveApplication", Identifier=PAGES))
+    results.read_results()
+
+    assert managed(phone) == {PAGES: ("Managed", "")}
+    assert versions_on(phone) == {PAGES: "1.2"}
 
 
 def test_an_application_is_handed_over_to_a_declaration(phone: Device) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from devices.models import Device, ManagedApplication
+from devices.models import Device, ManagedApplication, Result
 from devices.services import results
 from tests.devices.declarations.lists import (
     NOT_AFTER,
@@ -25,6 +25,7 @@ from tests.devices.declarations.lists import (
 )
 from tests.devices.declarations.reports import read_all
 from tests.devices.declarations.rows import channel, report, send
+from tests.devices.services.rows import answered, command
 from tests.devices.services.test_reading import certificate
 
 pytestmark = pytest.mark.django_db
@@ -108,3 +109,53 @@ def test_late_answers_of_a_clock_that_was_ahead_do_not_hold_up_reports(phone: De
     report(channel(phone), mdm(app(PAGES)))
 
     assert managed(phone).keys() == {PAGES}
+
+
+def test_how_an_installation_ended_is_told_once_and_not_lost(phone: Device) -> None:
+    """The device forgets the application, and reports that, before the worker reads what it had answered."""
+    answer(phone, "InstallApplication", Identifier=PAGES, State="Prompting")
+    listed = {PAGES: {"Status": "UserRejected"}, "org.example.other": {"Status": "Installing"}}
+    answer(phone, "ManagedApplicationList", is_read=False, ManagedApplicationList=listed)
+    report(channel(phone), mdm(gone(PAGES), gone("org.example.other"), app(READER)))
+
+    results.read_results()
+
+    assert managed(phone) == {PAGES: ("UserRejected", ""), READER: ("Managed", "")}
+
+
+@pytest.mark.parametrize(("state", "kept"), [("Installing", "Installing"), ("UserRejected", "UserRejected")])
+def test_the_first_moment_of_an_installation_is_no_news_later(phone: Device, state: str, kept: str) -> None:
+    answer(phone, "InstallApplication", is_read=False, Identifier=PAGES, State="Prompting")
+    report(channel(phone), mdm(app(PAGES, "installing" if state == "Installing" else "user-rejected")))
+
+    results.read_results()
+
+    assert managed(phone) == {PAGES: (kept, "")}
+
+
+def test_what_an_answer_alone_tells_is_not_lost_to_the_first_report(phone: Device) -> None:
+    """Both come with the enrollment, and the worker may be at something else."""
+    own, other = certificate(NOT_AFTER), certificate(NOT_AFTER)
+    listed = [{"CommonName": "a", "Data": own}, {"CommonName": "b", "Data": other}]
+    apps = [{"Identifier": PAGES, "ShortVersion": "1.0"}, {"Identifier": "com.apple.Maps", "ShortVersion": "3"}]
+    answer(phone, "CertificateList", is_read=False, CertificateList=listed)
+    answer(phone, "InstalledApplicationList", is_read=False, InstalledApplicationList=apps)
+    report(channel(phone), mdm(app(PAGES)) | held(cert("1", own)), FullReport=True)
+
+    results.read_results()
+
+    assert certificates_on(phone) == {own, other}
+    assert versions_on(phone) == {PAGES: "1.2", "com.apple.Maps": "3"}
+
+
+def test_what_was_removed_since_an_older_report_stays_removed(phone: Device) -> None:
+    report(channel(phone), mdm(app(PAGES)))
+    send(channel(phone), mdm(app(PAGES)), FullReport=True)
+    removal = answered(command(channel(phone), "RemoveApplication", Identifier=PAGES))
+    Result.objects.filter(pk=removal.pk).update(received_at=timezone.now())
+    results.read_results()
+    assert (managed(phone), versions_on(phone)) == ({}, {})
+
+    read_all()
+
+    assert (managed(phone), versions_on(phone)) == ({}, {})

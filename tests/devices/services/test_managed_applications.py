@@ -184,6 +184,21 @@ def test_a_mac_that_says_nothing_of_its_installation_is_asked(clock: Clock) -> N
     assert lists(mac) == 0
 
 
+def test_a_mac_of_which_nothing_is_known_yet_is_asked_again(clock: Clock) -> None:
+    """Its first list came before the installation showed."""
+    mac = enrolled(platform=Device.Platform.MACOS)
+    said(mac, command(channel_of(mac), "InstallEnterpriseApplication"), clock.now)
+    clock.let_pass(LOOKS[0])
+    told(mac, clock)
+    clock.let_pass(LOOKS[1])
+    told(mac, clock, reader="Managed")
+
+    assert stored(mac) == {READER: "Managed"}
+    clock.let_pass(LOOKS[2])
+    assert clock.due_in() == []
+    assert lists(mac) == 0
+
+
 def test_a_list_that_somebody_asked_for_is_followed_and_one_that_comes_round_is_not(clock: Clock) -> None:
     iphone = enrolled()
     command(channel_of(iphone), LIST)
