@@ -3,6 +3,9 @@
 from typing import Any
 
 from django import forms
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -29,6 +32,23 @@ class UploadForm(forms.Form):
         return bytes(self.cleaned_data["file"].read(LARGEST + 1))
 
 
+class LongSelect(forms.Select):
+    """Django's own renders a template for each option, and labels are many."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:  # noqa: ARG002
+        widget = self.get_context(name, value, attrs)["widget"]
+        options = format_html_join(
+            "",
+            '<option value="{}"{}>{}</option>',
+            (
+                (option["value"], mark_safe(" selected") if option["selected"] else "", option["label"])
+                for _group, options, _index in widget["optgroups"]
+                for option in options
+            ),
+        )
+        return format_html('<select name="{}"{}>{}</select>', name, flatatt(widget["attrs"]), options)
+
+
 class LabelField(forms.ModelChoiceField):  # type: ignore[type-arg] # not generic when it runs
     def label_from_instance(self, obj: Label) -> str:
         return obj.name
@@ -36,7 +56,11 @@ class LabelField(forms.ModelChoiceField):  # type: ignore[type-arg] # not generi
 
 class AssignForm(forms.Form):
     label = LabelField(
-        Label.objects.none(), label=gettext_lazy("Label"), required=False, empty_label=gettext_lazy("None")
+        Label.objects.none(),
+        label=gettext_lazy("Label"),
+        required=False,
+        empty_label=gettext_lazy("None"),
+        widget=LongSelect,
     )
     device = forms.CharField(
         label=gettext_lazy("Or one device"),
