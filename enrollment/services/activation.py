@@ -94,5 +94,6 @@ def _activate_record(
     device.retired_at, device.retired_reason, device.unreachable_since = None, "", None
     device.enrollment_failed_at = device.lost_at = None
     device.save()
-    device.managed_applications.all().delete()  # of an earlier enrollment, which took them along
+    if device.inventory_at is not None:
+        device.managed_applications.all().delete()  # the enrollment before took them along
     events.device_enrolled(device)

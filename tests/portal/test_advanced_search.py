@@ -135,7 +135,7 @@ def test_a_mistake_is_marked_where_it_is(
 
     for shown in (page(client, search=wrong), translated(client, {"from": "text", "part": "rows", "search": wrong})):
         assert says in unescape(shown)
-        assert f"<pre>{before}<mark>{marked}</mark>{after}</pre>" in unescape(shown)
+        assert f'<pre tabindex="0">{before}<mark>{marked}</mark>{after}</pre>' in unescape(shown)
         assert f'data-start="{len(before)}" data-end="{len(before + marked)}"' in shown
         assert "The expression has a mistake." in shown
     assert names(page(client, search=wrong)) == []

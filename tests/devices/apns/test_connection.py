@@ -255,7 +255,7 @@ def test_a_dead_line_gives_everything_back() -> None:
 
 def test_an_idle_connection_is_tried_with_a_ping_and_kept() -> None:
     async def story() -> None:
-        wire = Wire(1, replace(HASTY, request_seconds=15))  # ample for a pong
+        wire = Wire(1, replace(HASTY, request_seconds=3))  # ample for a pong
         await wire.greet()
         wire.answer(1)
         while sum(isinstance(event, PingReceived) for event in wire.line.heard) < 2:
