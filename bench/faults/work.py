@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -28,12 +29,14 @@ PAUSE: Final = 0.5
 CALLED_BACK: Final = 0.15  # of commands to single channels
 BROADCASTS: Final = 0.02  # how likely another one begins in each pause
 DECLARATIONS: Final = 0.1  # likewise, that one is changed
+LONGEST: Final = 16  # characters of a passcode that Apple lets a server ask for
 REGRET_SECONDS: Final = 0.4  # at most until then
 SELECTION: Final = {"user__user_id": "bench"}
 EVERYBODY: Final = {"search": "common.platform = iOS or common.platform = macOS"}
 CONNECTS: Final = 1.0  # seconds between two of a newcomer's device
 TRIES: Final = 100
 UNAVAILABLE: Final = 500
+_NUMBERS: Final = count()
 
 
 def prepare() -> None:
@@ -61,11 +64,16 @@ def broadcast() -> int:
     return service.begin("DeviceInformation", selection=SELECTION, actor="bench").pk
 
 
-def declare(length: int) -> None:
-    """Everybody is to have a passcode of so many characters."""
+def declare(number: int) -> None:
+    """Everybody is to have another passcode: of no two numbers the same.
+
+    Who holds already what is declared again asks no further, and is not known to hold it before its next full report.
+    """
     from devices.services import declaration_runs, declarations
 
-    row = declarations.put(NAME, TYPE, {"MinimumLength": length}, actor="bench")
+    days, characters = divmod(number, LONGEST)
+    wanted = {"MinimumLength": characters + 1, "MaximumPasscodeAgeInDays": days + 1}
+    row = declarations.put(NAME, TYPE, wanted, actor="bench")
     declaration_runs.begin(row, selection=EVERYBODY, actor="bench")
 
 
@@ -126,7 +134,7 @@ class Work:
         self.ordered.broadcasts.add(broadcast())
 
     def _declare(self) -> None:
-        declare(self._chance.randint(1, 16))
+        declare(next(_NUMBERS))
 
     def _single(self) -> None:
         from devices.models import Channel, Device
