@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from http import HTTPStatus
+from itertools import count
 from typing import Any, Final
 from uuid import UUID
 
