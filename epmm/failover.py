@@ -2,7 +2,7 @@
 
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, Final
 
 from django.db import InterfaceError, InternalError, OperationalError
@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.defaults import server_error as fault
 
 READ_ONLY: Final = "25006"  # as PostgreSQL numbers its refusals
+IDLE_TOO_LONG: Final = "25P03"  # a process that stood still in a transaction, or a clock that jumped
 DEADLOCK: Final = "40P01"
 _OUT_OF_ORDER: Final = {
     sqlite3.SQLITE_BUSY,
@@ -26,7 +27,11 @@ RETRY_SECONDS: Final = 5
 
 
 def is_read_only(error: BaseException | None) -> bool:
-    return isinstance(error, InternalError) and getattr(error.__cause__, "sqlstate", None) == READ_ONLY
+    return _has_ended(error, {READ_ONLY})
+
+
+def _has_ended(error: BaseException | None, states: Container[str | None]) -> bool:
+    return isinstance(error, InternalError) and getattr(error.__cause__, "sqlstate", None) in states
 
 
 def is_deadlock(error: OperationalError) -> bool:
@@ -46,7 +51,7 @@ def is_out_of_order(error: Exception) -> bool:
 
 def is_away(error: BaseException | None) -> bool:
     """The database, for a moment."""
-    return isinstance(error, OperationalError | InterfaceError) or is_read_only(error)
+    return isinstance(error, OperationalError | InterfaceError) or _has_ended(error, {READ_ONLY, IDLE_TOO_LONG})
 
 
 def watch() -> None:

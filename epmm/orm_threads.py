@@ -75,9 +75,9 @@ def _with_fresh_connections(call: Callable[P, T], *arguments: P.args, **keywords
     try:
         return call(*arguments, **keywords)
     except InternalError as error:
-        if not failover.is_read_only(error):
+        if not failover.is_away(error):
             raise
-        raise StoreUnavailable("the database became read-only") from error
+        raise StoreUnavailable(str(error).partition("\n")[0]) from error
     finally:
         close_old_connections()
 

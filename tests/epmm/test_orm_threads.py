@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -58,6 +59,29 @@ def test_a_database_that_became_read_only_is_left() -> None:
 
     asyncio.run(asked())
     assert SettingRow.objects.count() == 1
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_was_idle_for_too_long_is_begun_again() -> None:
+    """The process stood still, or the database's clock jumped."""
+
+    def write() -> None:
+        with transaction.atomic():
+            SettingRow.objects.create(name="a", value="b")
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 10")
+            time.sleep(0.5)
+            SettingRow.objects.create(name="b", value="b")
+
+    async def asked() -> None:
+        threads = OrmThreads(1, most=1, seconds=30, name="test")
+        with pytest.raises(StoreUnavailable, match="idle-in-transaction"):
+            await threads.run(write)
+        assert await threads.run(SettingRow.objects.count) == 0
+        await threads.close()
+
+    asyncio.run(asked())
 
 
 def test_another_fault_of_the_database_is_told_as_it_is() -> None:
