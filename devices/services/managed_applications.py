@@ -66,11 +66,12 @@ def follow(read: Iterable[tuple[Result, Reading | None]]) -> None:
 @transaction.atomic
 def look_again(devices: Sequence[int], chain: int, look: int) -> None:
     """The first look is at all; the others at those where something is under way still."""
-    rows = ManagedApplication.objects.filter(device__in=devices, is_declared=False)
     waiting = set(devices)
     if look:  # nothing known: an order whose answer said nothing, and no list has since
-        waiting -= set(rows.exclude(state__in=installed.UNDER_WAY).values_list("device", flat=True))
-        waiting |= set(rows.filter(state__in=installed.UNDER_WAY).values_list("device", flat=True))
+        rows = ManagedApplication.objects.filter(device__in=devices, is_declared=False)
+        known = list(rows.values_list("device", "state"))
+        under_way = {device for device, state in known if state in installed.UNDER_WAY}
+        waiting = under_way | (waiting - {device for device, _ in known})
     if not waiting:
         return
     _ask(sorted(waiting), timezone.now())

@@ -71,7 +71,7 @@ def standing(record: Record, kind: type[Any], items: Iterable[Any], at: datetime
     """
     if kind is installed.ManagedApplication:
         return [item for item in items if item.state in installed.TOLD_ONCE]
-    is_denied = any(record.has_newer(f"{path} {_LESS}", at) for path in _FEED.get(kind, ()))
+    is_denied = kind is installed.Certificate and record.has_newer(f"{CERTIFICATES} {_LESS}", at)
     return [] if is_denied else list(items)
 
 
@@ -82,7 +82,7 @@ def feed(told: Sequence[Told]) -> None:
         after = each.news.after(each.before)
         if after != each.before:
             each.record.receive(each.path, each.at)
-        if each.before.keys() - after.keys():
+        if each.path == CERTIFICATES and each.before.keys() - after.keys():
             each.record.receive(each.path, each.at, about=_LESS)
     if apps := [each for each in told if each.path != CERTIFICATES]:
         read = [(each, each.apps()) for each in apps]

@@ -63,7 +63,12 @@ def test_an_answer_that_is_read_late_undoes_no_newer_report(phone: Device) -> No
     listed: dict[str, dict[str, Any]] = {
         "ManagedApplicationList": {"ManagedApplicationList": {PAGES: {"Status": "Managed"}}},
         "CertificateList": {"CertificateList": [{"CommonName": "test", "Data": old}]},
-        "InstalledApplicationList": {"InstalledApplicationList": [{"Identifier": PAGES, "ShortVersion": "1.2"}]},
+        "InstalledApplicationList": {
+            "InstalledApplicationList": [
+                {"Identifier": PAGES, "ShortVersion": "1.2"},
+                {"Identifier": "com.apple.Maps", "ShortVersion": "3"},
+            ]
+        },
     }
     for request_type, keys in listed.items():
         answer(phone, request_type, is_read=False, **keys)
@@ -72,13 +77,13 @@ def test_an_answer_that_is_read_late_undoes_no_newer_report(phone: Device) -> No
     results.read_results()
     assert managed(phone).keys() == {READER}
     assert certificates_on(phone) == {new}
-    assert versions_on(phone) == {PAGES: "1.2", READER: "1.2"}
+    assert versions_on(phone) == {PAGES: "1.2", READER: "1.2", "com.apple.Maps": "3"}  # nobody has denied the last
 
     for request_type, keys in listed.items():
         answer(phone, request_type, **keys)
     assert managed(phone).keys() == {PAGES}
     assert certificates_on(phone) == {old}
-    assert versions_on(phone) == {PAGES: "1.2"}
+    assert versions_on(phone) == {PAGES: "1.2", "com.apple.Maps": "3"}
 
 
 def test_a_full_report_that_changes_nothing_keeps_no_answer_out(phone: Device) -> None:
