@@ -28,7 +28,7 @@ from devices.services import (
     retired_records,
 )
 from devices.services import broadcast as broadcasts
-from devices.services.outbox import TOGETHER
+from devices.services.declaration_status import TOGETHER
 from epmm import jobs
 
 

@@ -42,6 +42,7 @@ from epmm.logging import inform
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 500  # channels
+TOGETHER: Final = 50
 NAME: Final = "DeclarativeStatus"
 MOST_BYTES: Final = 4 << 20  # of all that is known of one channel
 _NEEDED: Final = (
@@ -345,4 +346,4 @@ def _set_aside(key: int, error: Exception) -> None:
         logger.error("a status report cannot be read", extra=about)
 
 
-OUTBOX: Final = Outbox(read=_read, read_large=lambda key: _read([key]), set_aside=_set_aside)
+OUTBOX: Final = Outbox(read=_read, read_large=lambda key: _read([key]), set_aside=_set_aside, together=TOGETHER)

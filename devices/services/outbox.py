@@ -9,7 +9,6 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 
 from epmm import failover
 
-TOGETHER: Final = 50
 MOST_BYTES: Final = 1 << 20  # of what is read together
 LARGE: Final = 64 << 10  # bytes
 GIVE_UP: Final = 5  # failures of one row while the database serves others
@@ -17,7 +16,7 @@ APART: Final = 10.0  # seconds between two that count
 
 
 class Outbox:
-    """`read` reads rows in one transaction, `read_large` one; both return how many are done with.
+    """`read` reads rows in one transaction, at most `together`, `read_large` one; both return how many are done with.
 
     `set_aside` has done with one that cannot be read; when another worker has read it meanwhile, it changes nothing.
     """
@@ -28,14 +27,16 @@ class Outbox:
         read: Callable[[Sequence[int]], int],
         read_large: Callable[[int], int],
         set_aside: Callable[[int, Exception], None],
+        together: int,
     ) -> None:
         self._read, self._read_large, self._set_aside = read, read_large, set_aside
+        self._together = together
         self._failures: dict[int, tuple[int, float]] = {}  # how many, and when the last one that counted was
 
     def work(self, sizes: Mapping[int, int]) -> int:
         """Read these, by their size in bytes; return how many are done with."""
         done = 0
-        for together in _together({key: size for key, size in sizes.items() if size <= LARGE}):
+        for together in _together({key: size for key, size in sizes.items() if size <= LARGE}, self._together):
             try:
                 done += self._read(together)
             except Exception:  # noqa: BLE001 - which of them it was, and what of it, shows when each is read alone
@@ -71,12 +72,12 @@ class Outbox:
         return 1
 
 
-def _together(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+def _together(sizes: Mapping[int, int], most: int) -> Iterator[list[int]]:
     """In their order, by number and by size: each is held in memory as it came and as it was understood."""
     batch: list[int] = []
     held = 0
     for key, size in sizes.items():
-        if batch and (len(batch) == TOGETHER or held + size > MOST_BYTES):
+        if batch and (len(batch) == most or held + size > MOST_BYTES):
             yield batch
             batch, held = [], 0
         batch.append(key)

@@ -31,6 +31,7 @@ from epmm.logging import inform
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 200
+TOGETHER: Final = 100  # a transaction costs SQLite what reading three of them does
 
 # What an answer's effects need of it and of the tables that lead to it: not the secrets, which would be decrypted.
 _NEEDED: Final = (
@@ -195,4 +196,4 @@ def _about(result: Result) -> dict[str, object]:
     }
 
 
-OUTBOX: Final = Outbox(read=_read, read_large=_read_large, set_aside=_set_aside)
+OUTBOX: Final = Outbox(read=_read, read_large=_read_large, set_aside=_set_aside, together=TOGETHER)

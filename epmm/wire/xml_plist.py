@@ -74,8 +74,8 @@ def _resolved(text: str) -> str:
 
 def _value(pieces: Iterable[Piece]) -> Any:
     root: list[Any] = []
-    here: dict[str, Any] | list[Any] = root
-    around: list[dict[str, Any] | list[Any]] = []
+    here: Any = root  # a list, or a dictionary, which take what they are given or raise
+    around: list[Any] = []
     for key, leaf, text, tag in pieces:
         if leaf is not None:
             value: Any = text if leaf == "string" else _LEAVES[leaf](text or "")
@@ -87,15 +87,11 @@ def _value(pieces: Iterable[Piece]) -> Any:
             value = _BEGINNINGS[tag or ""]()
             if len(around) >= DEEPEST and isinstance(value, dict | list):
                 raise WireError("nested too deeply")
-        if isinstance(here, list):
-            if key is not None:
-                raise WireError("key out of place")
+        if key is None:
             here.append(value)
-        elif key is None:
-            raise WireError("value without a key")
         else:
             here[key] = value
-        if tag in _CONTAINERS:
+        if leaf is None and tag in _CONTAINERS:
             around.append(here)
             here = value
     if around:

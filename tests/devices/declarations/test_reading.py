@@ -14,7 +14,7 @@ from django.db import transaction
 from devices import tasks
 from devices.models import ChannelStatus, DeclarationSet, DeclarationState, Device, StatusReport
 from devices.services import declaration_status
-from devices.services.outbox import TOGETHER
+from devices.services.declaration_status import TOGETHER
 from epmm import jobs
 from tests.devices.declarations.reports import (
     fleet,

@@ -15,7 +15,7 @@ from django.utils import timezone
 from devices.models import ChannelStatus, DeclarationSet, Device, StatusReport
 from devices.models.status_report import MOST_UNREAD, REPORTS_KEPT
 from devices.services import declaration_status
-from devices.services.outbox import TOGETHER
+from devices.services.declaration_status import TOGETHER
 from epmm import settings_store
 from epmm.gates import Overloaded
 from tests.devices.declarations.reports import (

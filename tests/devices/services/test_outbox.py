@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from devices.services.outbox import LARGE, MOST_BYTES, TOGETHER, Outbox
+from devices.services.outbox import LARGE, MOST_BYTES, Outbox
+
+TOGETHER = 50
 
 
 @pytest.mark.parametrize(
@@ -25,7 +27,7 @@ def test_a_batch_is_bounded_by_number_and_by_size(sizes: Mapping[int, int], batc
         read.append(list(keys))
         return len(keys)
 
-    outbox = Outbox(read=note, read_large=lambda key: note([key]), set_aside=lambda *_: None)
+    outbox = Outbox(read=note, read_large=lambda key: note([key]), set_aside=lambda *_: None, together=TOGETHER)
 
     assert outbox.work(sizes) == len(sizes)
 
