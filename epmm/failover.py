@@ -2,7 +2,7 @@
 
 import sqlite3
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Any, Final
 
 from django.db import InterfaceError, InternalError, OperationalError
@@ -12,7 +12,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views.defaults import server_error as fault
 
 READ_ONLY: Final = "25006"  # as PostgreSQL numbers its refusals
-IDLE_TOO_LONG: Final = "25P03"  # a process that stood still in a transaction, or a clock that jumped
+# Of what ends a session: it was idle in a transaction for too long, or the server could not go on.
+# https://www.postgresql.org/docs/15/runtime-config-logging.html#RUNTIME-CONFIG-SEVERITY-LEVELS
+_ENDING: Final = {"FATAL", "PANIC"}
 DEADLOCK: Final = "40P01"
 _OUT_OF_ORDER: Final = {
     sqlite3.SQLITE_BUSY,
@@ -27,11 +29,13 @@ RETRY_SECONDS: Final = 5
 
 
 def is_read_only(error: BaseException | None) -> bool:
-    return _has_ended(error, {READ_ONLY})
+    return isinstance(error, InternalError) and getattr(error.__cause__, "sqlstate", None) == READ_ONLY
 
 
-def _has_ended(error: BaseException | None, states: Container[str | None]) -> bool:
-    return isinstance(error, InternalError) and getattr(error.__cause__, "sqlstate", None) in states
+def _has_ended(error: BaseException | None) -> bool:
+    """The session, whatever the reason."""
+    told = getattr(error.__cause__, "diag", None) if isinstance(error, InternalError) else None
+    return told is not None and told.severity_nonlocalized in _ENDING
 
 
 def is_deadlock(error: OperationalError) -> bool:
@@ -51,7 +55,7 @@ def is_out_of_order(error: Exception) -> bool:
 
 def is_away(error: BaseException | None) -> bool:
     """The database, for a moment."""
-    return isinstance(error, OperationalError | InterfaceError) or _has_ended(error, {READ_ONLY, IDLE_TOO_LONG})
+    return isinstance(error, OperationalError | InterfaceError) or is_read_only(error) or _has_ended(error)
 
 
 def watch() -> None:

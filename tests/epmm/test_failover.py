@@ -3,6 +3,8 @@
 import pytest
 from django.db import InterfaceError, InternalError, OperationalError, close_old_connections, connection
 from django.test import Client
+from psycopg.errors import InternalError_
+from psycopg.pq import DiagnosticField
 
 from epmm import jobs, tasks
 from epmm.models import Job, SettingRow
@@ -10,6 +12,14 @@ from users.services import portal_sign_in
 
 SIGN_IN = "/admin/sign-in"
 TYPED = {"user_id": "anna", "password": "wrong"}
+FULL = "could not write to log file 000000010000000000000032 at offset 1540096, length 8192: File too large"
+
+
+def internal(severity: str) -> InternalError:
+    """As Django passes on what the server says of itself."""
+    error = InternalError(FULL)
+    error.__cause__ = InternalError_(FULL, info={DiagnosticField.SEVERITY_NONLOCALIZED: severity.encode()})
+    return error
 
 
 def become_read_only() -> None:
@@ -24,7 +34,14 @@ def client() -> Client:
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(OperationalError("away"), 503), (InterfaceError("closed"), 503), (InternalError("why"), 500), (KeyError(), 500)],
+    [
+        (OperationalError("away"), 503),
+        (InterfaceError("closed"), 503),
+        (internal("PANIC"), 503),
+        (internal("ERROR"), 500),
+        (InternalError("why"), 500),
+        (KeyError(), 500),
+    ],
 )
 @pytest.mark.django_db
 def test_a_database_that_is_away_is_no_fault(
