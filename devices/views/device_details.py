@@ -91,9 +91,9 @@ def configurations(request: HttpRequest, uuid: UUID) -> HttpResponse:
     device = device_or_404(uuid)
     rows = [
         (row, Badge(row.shown_state.label, DELIVERED.get(row.shown_state, "plain")), configuration_status.error_of(row))
-        for row in configuration_status.of_device(device)[:MOST_CONFIGURATIONS]
+        for row in configuration_status.of_device(device)[: MOST_CONFIGURATIONS + 1]
     ]
-    return tab(request, device, "portal/device/configurations.html", rows=rows)
+    return tab(request, device, "portal/device/configurations.html", **_cut(rows, MOST_CONFIGURATIONS))
 
 
 @require_safe
@@ -231,8 +231,8 @@ def _seen(rows: Iterable[CommandRow]) -> str:
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
 
-def _cut(rows: Sequence[Any]) -> dict[str, Any]:
-    return {"rows": rows[:MOST_ROWS], "is_cut": len(rows) > MOST_ROWS, "most": MOST_ROWS}
+def _cut(rows: Sequence[Any], most: int = MOST_ROWS) -> dict[str, Any]:
+    return {"rows": rows[:most], "is_cut": len(rows) > most, "most": most}
 
 
 def _rights(request: HttpRequest) -> dict[str, bool]:

@@ -168,6 +168,19 @@ def test_a_list_counts_for_those_it_shows(signed_in: SignedIn, monkeypatch: pyte
     assert page.count("Failed: 37") == 25
 
 
+def test_a_device_says_where_not_all_of_its_configurations_are_shown(signed_in: SignedIn) -> None:
+    client, (channel,) = signed_in(), fleet(1)
+    for number in range(100):
+        made = Configuration.objects.create(identifier=f"test.{number:03}", name="Wi-Fi", scope="System")
+        delivered(made, [channel], [State.APPLIED])
+    address, cut = f"/admin/devices/{channel.enrollment.device.uuid}/configurations", "The first 100 are shown."
+    page = text(client.get(address))
+    assert (page.count("test.0"), cut in page) == (100, False)
+
+    delivered(lab.uploaded(), [channel], [State.FAILED])
+    assert cut in text(client.get(address))
+
+
 def test_whoever_was_assigned_last_can_be_let_go(signed_in: SignedIn) -> None:
     client, configuration = signed_in(), lab.uploaded()
     devices = [channel.enrollment.device for channel in fleet(130)]
