@@ -32,7 +32,7 @@ HELD_SECONDS: Final = 0.1
 # What a process may say about a database or a broker that is away.
 DATABASE: Final = ("OperationalError", "InterfaceError", "AdminShutdown", "CrashShutdown")
 IDLE: Final = ("terminating connection due to idle-in-transaction timeout",)
-DISK: Final = ("OSError: [Errno 27]",)
+DISK: Final = ("File too large",)  # Python's word for errno 27, and what PostgreSQL says as it panics
 BROKER: Final = (
     "redis.exceptions.",
     "kombu.exceptions.OperationalError",
@@ -266,7 +266,7 @@ ALL: Final = (
     Kind(name="database", strike=_kill_database, explains=DATABASE, on_sqlite=False),
     Kind(name="broker", strike=_kill_broker, explains=BROKER, on_sqlite=False),
     Kind(name="disk", strike=_fill_disk, explains=(*DATABASE, *DISK)),
-    Kind(name="clock", strike=_move_clock, explains=DATABASE, needs="faketime", times=1),
+    Kind(name="clock", strike=_move_clock, explains=(*DATABASE, *IDLE), needs="faketime", times=1),
     Kind(name="slow", strike=_slow_database, explains=DATABASE),
     Kind(name="stopped", strike=_stop_database, explains=DATABASE, on_sqlite=False),
     Kind(name="dropped", strike=_break_connections, explains=DATABASE),
