@@ -32,7 +32,7 @@ HELD_SECONDS: Final = 0.1
 # What a process may say about a database or a broker that is away.
 DATABASE: Final = ("OperationalError", "InterfaceError", "AdminShutdown", "CrashShutdown")
 IDLE: Final = ("terminating connection due to idle-in-transaction timeout",)
-DISK: Final = ("File too large",)  # Python's word for errno 27, and what PostgreSQL says as it panics
+DISK: Final = ("OSError: [Errno 27]", "could not write to log file")  # the latter of PostgreSQL, as it panics
 BROKER: Final = (
     "redis.exceptions.",
     "kombu.exceptions.OperationalError",
