@@ -81,6 +81,8 @@ def _check_out(message: CheckOut, request: DeviceRequest) -> None:
     enrollment = Enrollment.objects.select_for_update().get(pk=identity.enrollment_id)
     if not enrollment.device_key or message.sender.device_key != enrollment.device_key:
         raise DeviceRefused("CheckOut for another device")
+    if message.sender.user_key:  # Apple's checkout.yaml: `userchannel: false`; a user does not end the Mac
+        raise DeviceRefused("CheckOut of a user")
     if enrollment.state == Enrollment.State.ENDED:
         return
     identity.refresh_from_db(fields=["state"])
@@ -97,7 +99,7 @@ def _check_out(message: CheckOut, request: DeviceRequest) -> None:
 def store_bootstrap_token(sender: Sender, token: bytes | None, request: DeviceRequest) -> None:
     with transaction.atomic():
         enrollment = serve(sender, request)
-        enrollment.bootstrap_token = token
+        enrollment.bootstrap_token = token if _may_keep_secrets(enrollment) else None
         enrollment.save(update_fields=["bootstrap_token"])
 
 
@@ -352,9 +354,15 @@ def _store_push(enrollment: Enrollment, message: TokenUpdate, now: datetime) -> 
         push.revive(channel)
     elif message.sender.user_key and enrollment.device_id is not None:  # a user's profiles have waited for the user
         configuration_plan.plan_device_soon(enrollment.device_id)
-    if message.unlock_token and not message.sender.user_key:  # absent or empty means: keep the one you have
+    is_new_secret = message.unlock_token and not message.sender.user_key  # absent or empty: keep the one you have
+    if is_new_secret and _may_keep_secrets(enrollment):
         enrollment.unlock_token = message.unlock_token
         enrollment.save(update_fields=["unlock_token"])
+
+
+def _may_keep_secrets(enrollment: Enrollment) -> bool:
+    """What opens somebody's own device is not ours to hold: `userenrollment: forbidden` in Apple's schema."""
+    return enrollment.kind == Enrollment.Kind.ADDE
 
 
 def _note_address(enrollment: Enrollment, address: str) -> None:

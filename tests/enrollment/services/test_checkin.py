@@ -264,6 +264,14 @@ def test_check_out_for_another_device_is_refused(phone: Phone) -> None:
         phone.send("checkout-adde", UDID="OTHER")
 
 
+def test_a_user_of_a_mac_does_not_end_its_management(phone: Phone) -> None:
+    """Apple's checkout.yaml: `devicechannel: true`, `userchannel: false`."""
+    phone.enroll()
+    with pytest.raises(DeviceRefused):
+        phone.send("checkout-adde", UserID="8D0C0F4E-0001-4000-8000-000000000001", UserShortName="anna")
+    assert phone.reload().state == Enrollment.State.ACTIVE
+
+
 def test_a_udid_active_under_another_person_is_a_conflict(phone: Phone) -> None:
     phone.enroll()
     thief = new_phone(make_person("ben"), number=47)

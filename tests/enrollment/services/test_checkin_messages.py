@@ -17,9 +17,9 @@ from enrollment.services import checkin
 from enrollment.services.refusal import CheckinRefused
 from epmm.gates import Overloaded
 from epmm.wire.errors import WireError
-from tests.enrollment.conftest import make_person
+from tests.enrollment.conftest import Switch, make_person
 from tests.enrollment.phone import UDID, Phone, new_phone
-from users.models import User
+from users.models import Role, User
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +32,18 @@ def test_bootstrap_tokens_are_kept_returned_and_deleted(phone: Phone) -> None:
     assert b"b3BhcXVlLWJvb3RzdHJhcC10b2tlbg==" in phone.send("getbootstraptoken").body
     phone.send("setbootstraptoken", BootstrapToken=None)
     assert phone.reload().bootstrap_token is None
+
+
+def test_what_opens_somebodys_own_device_is_not_kept(switch: Switch) -> None:
+    """`userenrollment: forbidden` in Apple's setbootstraptoken.yaml, and for UnlockToken in tokenupdate.yaml."""
+    switch("ios.mdm.account_driven_user_enrollment", "on")
+    own = new_phone(make_person(roles=(Role.AAUE,)), kind="aaue", key="own device", number=48)
+    own.send("authenticate-byod-ios")
+    own.send("tokenupdate-byod-ios", UnlockToken=b"unlocks")
+    own.send("setbootstraptoken", UDID=None, EnrollmentID="own device")
+
+    assert (own.reload().unlock_token, own.reload().bootstrap_token) == (None, None)
+    assert b"<data>\n\t</data>" in own.send("getbootstraptoken", UDID=None, EnrollmentID="own device").body
 
 
 def test_directory_bound_users_are_not_managed(phone: Phone) -> None:
