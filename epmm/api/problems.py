@@ -12,6 +12,8 @@ from epmm.api.errors import ApiError, Problem
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE: Final = "urn:problem-type:epmm:"
 INVALID: Final = "fields.invalid"
+# RFC 9110, 15.5.21; Python before 3.13 has the name of an older RFC.
+_TITLES: Final = {422: "Unprocessable Content"}
 # What a service refuses was read and understood (RFC 9110, 15.5.21).
 REFUSED: Final = frozenset({"request.refused", "label.refused"})
 
@@ -20,7 +22,7 @@ def body(problem: Problem) -> dict[str, Any]:
     status = status_of(problem)
     told: dict[str, Any] = {
         "type": TYPE + problem.key,
-        "title": HTTPStatus(status).phrase,
+        "title": _TITLES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": problem.sentence,
         "instance": f"urn:request:{request_id.current()}",  # by which the log is searched

@@ -21,6 +21,7 @@ def problem(response: Any, status: int) -> Any:
     assert response["Content-Type"] == "application/problem+json"
     told = response.json()
     assert told["status"] == status
+    assert status != 422 or told["title"] == "Unprocessable Content"  # RFC 9110, 15.5.21, whatever Python calls it
     assert told["type"].startswith("urn:problem-type:epmm:")
     assert told["instance"] == f"urn:request:{response['X-Request-ID']}"
     return told
