@@ -212,6 +212,14 @@ class UpdateTold(Told):
     critical = serializers.BooleanField(source="is_critical", allow_null=True)
 
 
+class LocalUserTold(Told):
+    name = serializers.CharField()
+    full_name = serializers.CharField()
+    guid = serializers.CharField()
+    logged_in = serializers.BooleanField(source="is_logged_in", allow_null=True)
+    secure_token = serializers.BooleanField(source="has_secure_token", allow_null=True)
+
+
 class DeviceWithInventory(DeviceTold):
     example = EXAMPLE | {
         "comment": "",
@@ -231,6 +239,9 @@ class DeviceWithInventory(DeviceTold):
             {"product_key": "iOSUpdate22E240", "name": "iOS 18.4", "version": "18.4", "build": "22E240",
              "critical": False}
         ],
+        "local_users": [
+            {"name": "mia", "full_name": "Mia Ito", "guid": "4A6C…", "logged_in": True, "secure_token": True}
+        ],
     }  # fmt: skip
     comment = serializers.CharField()
     labels = serializers.SerializerMethodField()
@@ -239,6 +250,7 @@ class DeviceWithInventory(DeviceTold):
     profiles = ProfileTold(many=True, source="profiles.all")
     certificates = CertificateOnDevice(many=True, source="told_certificates")
     updates = UpdateTold(many=True, source="available_updates.all")
+    local_users = LocalUserTold(many=True, source="told_users", help_text="The accounts of a Mac.")
 
     def get_labels(self, device: Device) -> list[str]:
         return [label.name for label, _since in label_members.of_device(device)]
@@ -256,8 +268,12 @@ class OneDevice(One[Device]):
         registry = search.registry()
         [shown] = told([row], rows.wanted([field.key for field in registry.fields], registry))
         # their names may be those of people: what hides those opens no page of them either
-        found = () if masking.hidden() else row.certificates.defer("der").order_by("common_name", "pk")
-        setattr(row, "told_certificates", list(found))  # noqa: B010 - as TOLD
+        is_hidden = bool(masking.hidden())
+        for name, found in (
+            ("told_certificates", row.certificates.defer("der").order_by("common_name", "pk")),
+            ("told_users", row.local_users.order_by("name", "pk")),
+        ):
+            setattr(row, name, [] if is_hidden else list(found))
         return super().shown(shown)
 
 

@@ -81,12 +81,16 @@ def test_one_device_comes_with_its_inventory(
     for number in range(30):
         device.applications.create(identifier=f"com.example.a{number}", name="App")
     device.certificates.create(common_name="CA", der=b"x")
+    device.local_users.create(name="mia", full_name="Mia Ito", guid="4A6C", is_logged_in=True)
     script.get("devices/count")  # by then it is known who calls
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(19):
         found = script.get(f"devices/{device.uuid}")
 
     assert len(found["apps"]) == 30
     assert [each["common_name"] for each in found["certificates"]] == ["CA"]
+    assert found["local_users"] == [
+        {"name": "mia", "full_name": "Mia Ito", "guid": "4A6C", "logged_in": True, "secure_token": None}
+    ]
     assert found["values"]["common.uuid"] == str(device.uuid)
     problem(script.ask("GET", "devices/9b0da853-0000-0000-0000-000000000000"), 404)
 
@@ -131,6 +135,7 @@ def test_what_is_hidden_stays_hidden_in_each_form(script: Script, fleet: list[De
     administrators.set_gdpr_profile(people.by_user_id("script"), hides=True, actor="test")
     device = fleet[0]
     device.certificates.create(common_name="Mia", der=b"x")
+    device.local_users.create(name="mia", full_name="Mia Ito")
 
     [row, *_] = script.get("devices?fields=common.SerialNumber")["items"]
     assert (row["user_id"], row["serial_number"], row["values"]["common.SerialNumber"]) == ("*****", "", None)
@@ -138,6 +143,7 @@ def test_what_is_hidden_stays_hidden_in_each_form(script: Script, fleet: list[De
     whole = b"".join(answer.streaming_content).decode()
     assert device.user.user_id not in whole
     assert seeding.DOMAIN not in whole
-    assert script.get(f"devices/{device.uuid}")["certificates"] == []
+    found = script.get(f"devices/{device.uuid}")
+    assert (found["certificates"], found["local_users"]) == ([], [])
     for refused in ("sort=serial_number", "query=common.SerialNumber%20%3D%20A"):
         problem(script.ask("GET", f"devices?{refused}"), 400)
