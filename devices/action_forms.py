@@ -1,9 +1,11 @@
 """What administrators type about devices."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -48,6 +50,7 @@ class PinForm(ActionForm):
         label=gettext_lazy("PIN for Macs"),
         required=False,
         help_text=gettext_lazy("Six digits that unlock the Mac again. Note them: they are shown nowhere."),
+        error_messages={"invalid": gettext_lazy("Type six digits.")},
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
 
@@ -140,7 +143,11 @@ class UpdateForm(ActionForm):
     def clean_by(self) -> str:
         """Browsers leave the seconds out."""
         typed = str(self.cleaned_data["by"])
-        return self._said(declared.local_time, _("This is no date with a time."), f"{typed}:00"[:19])
+        by = self._said(declared.local_time, _("This is no date with a time."), f"{typed}:00"[:19])
+        # a mistyped year would restart a whole fleet at once; where the day is latest, UTC is twelve hours ahead
+        if datetime.fromisoformat(by) < timezone.now().replace(tzinfo=None) - timedelta(hours=12):
+            raise forms.ValidationError(_("This time has passed. Type the present one to have it installed at once."))
+        return by
 
     def clean_details_url(self) -> str:
         typed = str(self.cleaned_data["details_url"])

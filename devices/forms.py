@@ -58,11 +58,21 @@ class PushCertificateForm(forms.Form):
         except NotBase64:
             return b""
 
+    def is_confirmed(self, certificate: bytes) -> bool:
+        """What was said about one file says nothing about another that was chosen since."""
+        return (
+            bool(self.cleaned_data.get("confirmed")) and self.cleaned_data["given"] == b64encode(certificate).decode()
+        )
+
     def asking(self, certificate: bytes) -> "PushCertificateForm":
         """The same once more, with the question whether the consequences are meant."""
         given = b64encode(certificate).decode()
         initial = {"given": given, "apple_account": self.cleaned_data["apple_account"]}
-        return PushCertificateForm(initial=initial, asks_confirmation=True)
+        form = PushCertificateForm(initial=initial, asks_confirmation=True)
+        form.fields["certificate"].help_text = _("Your file is kept. Choose one only to install another instead.")
+        if self.cleaned_data["key"] is not None:
+            form.fields["key"].help_text = _("It was not kept: choose it once more.")
+        return form
 
 
 class SignedRequestForm(forms.Form):

@@ -175,6 +175,10 @@ def plan_device(device: int) -> None:
 def look_after_configurations() -> None:
     configuration_plan.plan_everything()
     configuration_drift.ask_where_due()
+
+
+@jobs.handles("devices.forget_removed_configurations", every=timedelta(minutes=1))
+def forget_removed_configurations() -> None:
     configurations.forget_removed()
 
 

@@ -32,6 +32,7 @@ FRONT_REQUESTS: Final = 512
 # A body is read before it takes a thread: a caller who sends a byte a minute holds a connection, and nothing else.
 FRONT_BODY: Final = 1 << 20
 FRONT_BODY_SECONDS: Final = 30
+TOO_LARGE: Final = "/too-large"
 _gone: ContextVar[threading.Event] = ContextVar("_gone")
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
@@ -108,8 +109,10 @@ class FrontDoor:
         try:
             body = await read_body(scope, receive, limit=FRONT_BODY, seconds=FRONT_BODY_SECONDS)
         except BodyTooLarge:
-            # an enrollment request has one answer to all that it cannot be (protocol reference, 2.1)
-            return await respond(send, 400 if scope["path"].startswith("/enroll/") else 413)
+            if not scope["path"].startswith("/admin/"):
+                # an enrollment request has one answer to all that it cannot be (protocol reference, 2.1)
+                return await respond(send, 400 if scope["path"].startswith("/enroll/") else 413)
+            scope, body = _said_in_words(scope), b""
         except BodyTooSlow:
             return await respond(send, 408)
         except Disconnected:
@@ -138,6 +141,13 @@ async def _watch(receive: Receive, gone: threading.Event) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     gone.set()
+
+
+def _said_in_words(scope: Scope) -> Scope:
+    """Who chose too large a file in a browser is told by a page, as of an answer without a body nothing is seen."""
+    own = [(name, value) for name, value in scope["headers"] if name not in {b"content-length", b"transfer-encoding"}]
+    place = {"method": "GET", "path": TOO_LARGE, "raw_path": TOO_LARGE.encode(), "query_string": b""}
+    return {**scope, **place, "headers": own}
 
 
 async def _only_alive(scope: Scope, _receive: Receive, send: Send) -> None:

@@ -14,6 +14,7 @@ from enrollment.self_urls import urlpatterns as enrollment_self
 from enrollment.services import figures as _enrollment  # noqa: F401
 from epmm import health
 from epmm import work_figures as _work  # noqa: F401
+from epmm.too_large import too_large
 from users.api.urls import last as api_last
 from users.api.urls import urlpatterns as users_api
 from users.api.v1_urls import last as v1_last
@@ -28,6 +29,7 @@ handler500 = "epmm.failover.server_error"
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("too-large", too_large, name="too-large"),
     path("metrics", health.metrics_page, name="metrics"),
     path("admin", RedirectView.as_view(url="/admin/"), name="admin"),
     path("admin/", include(([*users_portal, *devices_portal, *enrollment_portal], "portal"))),

@@ -190,6 +190,8 @@ def unassign(request: HttpRequest, number: int) -> HttpResponse:
     if target is not None:
         service.unassign(configuration, target, actor=administrator(request).user_id)
         messages.success(request, _("No longer assigned to {target}.").format(target=target))
+    else:
+        messages.info(request, _("Somebody else has unassigned it already."))
     return redirect("portal:configurations-one", number)
 
 

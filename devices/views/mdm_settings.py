@@ -102,12 +102,12 @@ def certificate(request: HttpRequest) -> HttpResponse:
 
 
 def _install(request: HttpRequest, form: PushCertificateForm) -> None:
-    given = form.cleaned_data
+    given, certificate = form.cleaned_data, form.certificate_bytes()
     row = push_installation.install(
-        form.certificate_bytes(),
+        certificate,
         key=content(given["key"]),
         apple_account=given["apple_account"].strip() or None,
-        confirmed=given.get("confirmed", False),
+        confirmed=form.is_confirmed(certificate),
         actor=str(request.user),
         address=client_address(request),
     )

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db
 ANONYMOUS: dict[str, list[str]] = {
     "healthz": ["/healthz"],
     "readyz": ["/readyz"],
+    "too-large": ["/too-large"],
     "status": ["/status/status.html"],
     "metrics": ["/metrics"],  # a test's address is on its list; see tests/deploy/test_metrics.py
     "well-known": [

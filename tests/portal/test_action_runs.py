@@ -152,6 +152,9 @@ def test_stopping_leaves_the_rest_alone(signed_in: SignedIn, monkeypatch: pytest
 
     assert Device.objects.filter(status=Device.Status.LOST).count() == 3
     assert "Stopped" in client.get("/admin/logs/actions").content.decode()
+    page = client.get(f"/admin/logs/actions/{run.pk}").content.decode()
+    assert "Not done" in page
+    assert "Waiting" not in page
     assert client.post(f"/admin/logs/actions/{run.pk}/stop").status_code == 302  # it was over before
     assert AuditEntry.objects.filter(action="device.action_stopped").count() == 1
 

@@ -102,6 +102,21 @@ def test_consequences_are_confirmed_without_choosing_the_file_again(signed_in: S
     assert PushCertificate.objects.exists()
 
 
+def test_what_was_confirmed_of_one_file_is_not_taken_for_another(signed_in: SignedIn) -> None:
+    client = signed_in()
+    csr = bytes(push_requests.request(actor="test").csr)
+    upload(client, apple_portal.answer(csr))
+    asked = upload(client, apple_portal.answer(csr, days=6))
+    assert "Your file is kept." in text(asked)
+    given = re.search(r'name="given" value="([^"]+)"', text(asked))
+    assert given is not None
+
+    other = apple_portal.answer(csr, issuer=apple_portal.LABORATORY)
+    asked = upload(client, other, given=given[1], confirmed="on")
+    assert "only a push service of a laboratory will accept it" in text(asked)
+    assert PushCertificate.objects.get().issuer != "CN=Laboratory"
+
+
 def test_who_is_at_the_keyboard_is_asked_before_a_key_is_replaced(
     signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -21,14 +21,7 @@ from users import permissions
 
 TONES: Final = {ResultState.WAITING: "waiting", ResultState.DONE: "good", ResultState.SKIPPED: "plain"}
 KINDS: Final = (("logs-actions", gettext_lazy("Devices")), ("logs-actions-people", gettext_lazy("Users")))
-FILTERS: Final = (
-    Filter(
-        key="result",
-        label=gettext_lazy("Result"),
-        lookup="state",
-        values=[(str(state.value), state.label) for state in ResultState],
-    ),
-)
+NOT_DONE: Final = gettext_lazy("Not done")  # what still waited when its run ended waits for nothing any more
 
 
 def columns(action: Callable[[Any], Cell], whom: str | Promise) -> tuple[Column[Any], ...]:
@@ -64,7 +57,17 @@ def state(run: Run) -> Badge:
 def result(row: Result) -> Cell:
     """A reason may name the account of a person."""
     said = "" if masking.hidden() else row.said
+    if row.state == ResultState.WAITING and not getattr(row, "is_running", True):
+        return Badge(NOT_DONE)
     return Badge(ResultState(row.state).label, TONES[ResultState(row.state)], note=said)
+
+
+def _results(run: Run) -> Filter:
+    labels = {state: state.label for state in ResultState}
+    if not run.is_running:
+        labels[ResultState.WAITING] = NOT_DONE
+    values = [(str(state.value), label) for state, label in labels.items()]
+    return Filter(key="result", label=gettext_lazy("Result"), lookup="state", values=values)
 
 
 def one(
@@ -81,8 +84,8 @@ def one(
         if not run.is_running:
             response.headers["HX-Refresh"] = "true"  # the list below it is old
         return response
-    filters = Filters(request, FILTERS)
-    view = listing.view(request, filters.apply(shown))
+    filters = Filters(request, (_results(run),))
+    view = listing.view(request, filters.apply(shown.annotate(is_running=Value(run.is_running))))
     if request.GET.get("format") == "csv":
         return view.csv()
     back = Link(_("Actions"), reverse(told["page"]))

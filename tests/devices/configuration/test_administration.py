@@ -1,5 +1,7 @@
 """Uploading, assigning and removing, as an administrator does it."""
 
+from datetime import timedelta
+
 import pytest
 
 from devices.models import (
@@ -13,6 +15,7 @@ from devices.models import (
 from devices.services import configurations, labels, retire
 from devices.services.configurations import ConfigurationRefused
 from devices.services.labels import LabelRefused
+from epmm import jobs
 from epmm.models import AuditEntry, Job
 from tests import pki
 from tests.devices.configuration.lab import State, answer, applied, delivery_of, open_commands, uploaded, work
@@ -211,6 +214,14 @@ def test_what_is_removed_goes_from_devices_first() -> None:
     configurations.forget_removed()
     assert not Configuration.objects.exists()
     assert not ConfigurationVersion.objects.exists()
+
+
+def test_nobody_waits_long_for_what_no_device_has() -> None:
+    configurations.remove(uploaded(), actor="anna")
+    assert jobs.PERIODIC["devices.forget_removed_configurations"] <= timedelta(minutes=1)
+
+    jobs.run("devices.forget_removed_configurations", {})
+    assert not Configuration.objects.exists()
 
 
 def test_what_is_uploaded_again_is_no_longer_removed() -> None:

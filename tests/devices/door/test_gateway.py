@@ -91,6 +91,17 @@ def test_the_front_door_takes_a_body_and_no_flood(client: httpx2.Client, size: i
     assert (client.post("/healthz", content=bytes(size)).status_code == 413) == (size > FRONT_BODY)
 
 
+@pytest.mark.parametrize(
+    ("path", "says"), [("/admin/configurations/upload", "Dateien bis 1 MiB"), ("/api/v2/configurations", "")]
+)
+def test_who_sends_too_large_a_file_from_a_browser_reads_why(client: httpx2.Client, path: str, says: str) -> None:
+    answer = client.post(path, content=bytes(FRONT_BODY + 1), headers={"Accept-Language": "de"})
+
+    assert answer.status_code == 413
+    assert says in answer.text
+    assert bool(answer.text) == bool(says)
+
+
 def test_the_front_door_takes_any_bytes_in_a_query(port: int) -> None:
     answer = raw(port, b"GET /healthz?a=\xff&b=%FF+ HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
