@@ -25,6 +25,7 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
     from django.core.management.base import BaseCommand
+    from django.db import OperationalError
 
     from epmm.checks import INSTALLATION
 
@@ -34,6 +35,10 @@ def main() -> None:
         execute_from_command_line(arguments)
     except ImproperlyConfigured as error:
         sys.exit(f"error: {error}")
+    except OperationalError as error:
+        if arguments[1] in PROCESSES or "--traceback" in arguments:
+            raise
+        sys.exit(f"error: the database does not answer or refuses: {' '.join(str(error).split())}")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
 

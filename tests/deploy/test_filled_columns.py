@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import connection
 from django.db.migrations.state import ProjectState
 
-from devices.models import Device
+from devices.models import DeclarationSet, Device, StatusReport
 from enrollment.models import Acceptance, Attempt, PolicyText
 from tests.devices.services.rows import enrolled, person
 
@@ -45,3 +45,16 @@ def test_the_country_that_was_announced() -> None:
     migrate("devices", "0033_announced_countries")
 
     assert list(Device.objects.order_by("pk").values_list("home_country", flat=True)) == ["AT", ""]
+
+
+def test_columns_that_came_into_a_migration_later_come_to_who_had_applied_it() -> None:
+    late = [(StatusReport, "came_at"), (DeclarationSet, "items_served_at")]
+    for model, name in late:
+        with connection.schema_editor() as editor:
+            editor.remove_field(model, model._meta.get_field(name))
+
+    migrate("devices", "0048_late_columns")
+    migrate("devices", "0048_late_columns")  # where they are, nothing happens
+
+    for model, name in late:
+        assert list(model.objects.values_list(name, flat=True)) == []

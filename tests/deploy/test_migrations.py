@@ -29,6 +29,7 @@ BECAUSE = {
     ("devices.0011_search_indexes", "RunPython"): "it says CONCURRENTLY, too, by migrating.create_index",
     ("devices.0012_built_in_labels", "RunPython"): "it adds nine rows to labels",
     ("devices.0039_indexes_of_kinds", "RunPython"): "it says CONCURRENTLY, too, by migrating.create_index",
+    ("devices.0048_late_columns", "RunPython"): "it adds columns with null, where they are not",
     ("devices.0013_called_back", "AddConstraint"): "open commands are looked through in a moment, however many devices",
     ("devices.0022_label_names_folded", "AddConstraint"): "labels are few",
     ("users.0025_index_of_accounts", "AddConstraint"): "100,000 people are looked through in a tenth of a second",
