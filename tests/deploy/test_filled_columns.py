@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import connection
 from django.db.migrations.state import ProjectState
 
-from devices.models import DeclarationSet, Device, StatusReport
+from devices.models import DeclarationSet, Device, Enrollment, StatusReport
 from enrollment.models import Acceptance, Attempt, PolicyText
 from tests.devices.services.rows import enrolled, person
 
@@ -58,3 +58,16 @@ def test_columns_that_came_into_a_migration_later_come_to_who_had_applied_it() -
 
     for model, name in late:
         assert list(model.objects.values_list(name, flat=True)) == []
+
+
+def test_what_opens_somebodys_own_device_is_cleared() -> None:
+    tokens = {"unlock_token": b"unlocks", "bootstrap_token": b"boots"}
+    own, managed = enrolled(kind=Enrollment.Kind.AAUE), enrolled()
+    Enrollment.objects.update(**tokens)
+
+    migrate("devices", "0049_secrets_of_own_devices")
+
+    own.refresh_from_db()
+    managed.refresh_from_db()
+    assert (own.unlock_token, own.bootstrap_token) == (None, None)
+    assert (managed.unlock_token, managed.bootstrap_token) == (b"unlocks", b"boots")

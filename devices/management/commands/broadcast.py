@@ -62,7 +62,9 @@ class Command(BaseCommand):
     def _show(self, options: dict[str, Any]) -> None:
         row = broadcast.find(options["broadcast"])
         told = asdict(broadcast.progress(row)) | {"refusals": row.refusals}
-        lines = [f"{name.replace('_', ' ')}: {value}" for name, value in told.items() if name != "refusals"]
+        counted = ("queued", "refused", "open", "acknowledged", "failed", "cancelled")
+        lines = [f"{name}: {told[name]}" for name in counted]
+        lines.append("Nothing more will be queued." if told["is_complete"] else "The worker is still queueing.")
         lines += [f"refused for {count}: {sentence}" for sentence, count in row.refusals.items()]
         self._print(options, told, "\n".join(lines))
 

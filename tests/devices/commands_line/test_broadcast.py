@@ -34,7 +34,8 @@ def test_its_way_can_be_followed_and_called_back(capsys: pytest.CaptureFixture[s
     answered(Command.objects.earliest("pk"))
 
     call_command("broadcast", "show", uuid)
-    assert {"queued: 3", "open: 2", "acknowledged: 1"} <= set(capsys.readouterr().out.splitlines())
+    shown = set(capsys.readouterr().out.splitlines())
+    assert {"queued: 3", "open: 2", "acknowledged: 1", "Nothing more will be queued."} <= shown
     assert run("cancel", uuid) == {"called_back": 2}
     tasks.call_back(Broadcast.objects.get(uuid=uuid).pk)
     assert run("show", uuid)["cancelled"] == 2
