@@ -1,7 +1,9 @@
 """An upgrade migrates while the release before it goes on serving."""
 
+import hashlib
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from django.core.management import call_command
@@ -12,8 +14,10 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.recorder import MigrationRecorder
 
 from epmm import migrating
+from tests.epmm.processes import ROOT
 from tests.unsquashed import Loader
 
+RECORDED: Final = Path(__file__).parent / "migrations.sha256"
 OURS = ("epmm", "users", "devices", "enrollment")
 TAKEN_AWAY = (migrations.RemoveField, migrations.RenameField, migrations.RenameModel, migrations.DeleteModel)
 AT_ONCE = (
@@ -88,6 +92,16 @@ def is_gentle(operation: Operation, label: str, state: Any, before: set[tuple[st
         new = after.apps.get_model(*table)._meta.get_field(operation.name)
         return not connection.schema_editor()._field_should_be_altered(old, new)  # type: ignore[attr-defined] # private
     return False
+
+
+def test_what_somebody_may_have_applied_stays_as_it_is() -> None:
+    recorded = [line.split() for line in RECORDED.read_text().splitlines()]
+    files = (path for label in OURS for path in (ROOT / label / "migrations").glob("0*.py"))
+    there = {path.relative_to(ROOT).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    assert there == {name: digest for digest, name in recorded}, (
+        f"An applied migration never runs again: add another one, and `sha256sum FILE >> {RECORDED.relative_to(ROOT)}`"
+    )
 
 
 def test_what_is_excused_is_there() -> None:
