@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, Protocol
 
-from bench import calibration, fleet_declared, fleet_rows, players, site, telling
+from bench import calibration, fleet_declared, fleet_rows, players, search_rows, site, telling
 from bench.counters import Database
 from bench.players import CHECKED_IN, COUNTERS, FETCHED, PUSHED, TURNED_AWAY, Session
 from bench.processes import cpu_seconds, gateway, resident_megabytes, running
@@ -46,6 +46,7 @@ def main(options: argparse.Namespace) -> None:
         told.say(f"{here.about}\n{about['calibration']}\nload: {about['load']}\n")
         started = time.perf_counter()
         fleet_rows.enroll(options.devices)
+        search_rows.tidy()
         told.say(f"{options.devices} devices written in {time.perf_counter() - started:.0f} s\n")
         errand: Errand = fleet_declared.Declaring() if options.declarations else fleet_rows.Informing()
         processes = stack.enter_context(_started(here, options, errand.session))

@@ -7,7 +7,8 @@ from epmm import migrating
 
 
 def missing(enrollments):
-    return enrollments.filter(kind="aaue").exclude(Q(unlock_token=None) & Q(bootstrap_token=None))
+    kept = Q(unlock_token__isnull=False) | Q(bootstrap_token__isnull=False)
+    return enrollments.filter(kept, kind="aaue")
 
 
 def clear(enrollments):
