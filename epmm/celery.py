@@ -3,7 +3,7 @@
 import os
 from typing import Any, Final
 
-from celery import Celery
+from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "epmm.settings")
 # Each worker would look at all the code as it starts, and load every page for that, which a worker has no use for.
@@ -21,12 +21,19 @@ app.config_from_object(
         "task_ignore_result": True,
         "worker_prefetch_multiplier": 1,
         "broker_connection_retry_on_startup": True,
-        "worker_hijack_root_logger": False,
         "worker_proc_alive_timeout": 30,
         "timezone": "UTC",
     }
 )
 app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def leave_logging_alone(**_: object) -> None:
+    """What settings.py says about the log holds for workers, too.
+
+    Celery sets it up for itself unless somebody listens here, and the level of its own lines is then everybody's.
+    """
 
 
 @app.on_configure.connect

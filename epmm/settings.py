@@ -230,6 +230,7 @@ LOGGING = {
         "httpx2": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},
         "django.request": {"level": "ERROR", "filters": ["without_address"]},
+        "celery": {"level": "WARNING"},  # a line for each job that comes, and one when it is done
     },
 }
 SILENCED_SYSTEM_CHECKS = [

@@ -5,6 +5,7 @@ file `NOTES.hold` names they wait until that file is gone.  The file `NOTES.outb
 was worked off is noted as well.  What it has loaded is in the file `NOTES.loaded` in the end.
 """
 
+import logging
 import os
 import sys
 import time
@@ -31,6 +32,7 @@ def main() -> None:
             time.sleep(0.02)
         with notes.open("a") as file:
             file.write(f"{number}\n")
+        logging.getLogger("tests.note").info("noted", extra={"number": number})
 
     @jobs.handles("tests.outbox", outbox=outbox.exists)
     def work_off() -> None:

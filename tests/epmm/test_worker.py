@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from epmm import health
+from epmm import health, request_id
 from epmm.models import Job
 from tests.epmm.processes import ROOT, eventually, own_redis
 
@@ -103,12 +103,13 @@ def test_jobs_that_take_long_and_a_flood_of_them_keep_no_outbox_waiting(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_running_worker_finds_new_work_and_keeps_what_is_periodic_coming(
-    start: Callable[[], subprocess.Popen[bytes]], notes: Path
+    start: Callable[[], subprocess.Popen[bytes]], notes: Path, tmp_path: Path
 ) -> None:
     worker = start()
     eventually(lambda: Job.objects.filter(kind="epmm.forget_finished_jobs").exclude(done_at=None).exists())
 
-    Job.enqueue("tests.note", number=7)
+    with request_id.known_as("request-of-anna"):
+        Job.enqueue("tests.note", number=7)
 
     eventually(lambda: noted(notes) == [7])
     kinds = set(Job.objects.values_list("kind", flat=True))
@@ -116,4 +117,5 @@ def test_a_running_worker_finds_new_work_and_keeps_what_is_periodic_coming(
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=60) == os.EX_OK
     assert Job.objects.get(kind="tests.note").done_at is not None
+    assert "INFO tests.note: noted number=7 request_id=request-of-anna\n" in (tmp_path / "log").read_text()
     assert "epmm.urls" not in notes.with_suffix(".loaded").read_text().split(), "it has no use for pages"

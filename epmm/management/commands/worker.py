@@ -11,7 +11,7 @@ from epmm.celery import app, has_room
 from epmm.outboxes import Outboxes
 from epmm.tasks import run_job
 
-QUIET = ("--pool=threads", "--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
+QUIET = ("--pool=threads", "--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
 class Command(BaseCommand):
