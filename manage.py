@@ -38,7 +38,7 @@ def main() -> None:
     except OperationalError as error:
         if arguments[1] in PROCESSES or "--traceback" in arguments:
             raise
-        sys.exit(f"error: the database does not answer or refuses: {' '.join(str(error).split())}")
+        sys.exit(f"error: the database does not answer or refuses: {' '.join(str(error).split())} (more: --traceback)")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
 

@@ -32,6 +32,7 @@ ENDPOINTS: Final = frozenset(
         "scep",
         "acme",
         "declarations",
+        "too-large",
         "admin",
         "api",
         "static",

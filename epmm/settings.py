@@ -229,6 +229,7 @@ LOGGING = {
         # these would log addresses and headers, which hold the state and the token of sign-ins
         "httpx2": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},
+        "hpack": {"level": "WARNING"},  # and this one the tokens of pushes
         "django.request": {"level": "ERROR", "filters": ["without_address"]},
         "celery": {"level": "WARNING"},  # a line for each job that comes, and one when it is done
     },

@@ -9,4 +9,5 @@ from django.views.decorators.http import require_safe
 @never_cache
 @require_safe
 def too_large(request: HttpRequest) -> HttpResponse:
-    return render(request, "413.html", status=413)
+    is_dialog = "HX-Request" in request.headers
+    return render(request, "portal/too_large.html" if is_dialog else "413.html", status=413)

@@ -143,7 +143,7 @@ def forget_removed() -> None:
     for configuration in Configuration.objects.exclude(removed_at=None):
         gone = configuration.deliveries.filter(state=ConfigurationDelivery.State.REVOKED)
         while ids := list(gone.values_list("pk", flat=True)[:AT_ONCE]):
-            ConfigurationDelivery.objects.filter(pk__in=ids).delete()
+            gone.filter(pk__in=ids).delete()  # one that was uploaded again meanwhile is wanted again
         with transaction.atomic():
             locked = Configuration.objects.select_for_update().exclude(removed_at=None).filter(pk=configuration.pk)
             if locked.exists() and not configuration.deliveries.exists():

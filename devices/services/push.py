@@ -25,7 +25,8 @@ from devices.models.command import CommandQuerySet
 from devices.protocol.push import Outcome, Push, Verdict, expiration
 from devices.services import push_certificates
 from devices.services.push_certificates import PushCredentials
-from epmm import metrics
+from epmm import metrics, request_id
+from epmm.logging import inform
 from epmm.models import Job
 
 BATCH: Final = 2000  # channels
@@ -293,7 +294,8 @@ def _settle(leased: Leased, outcomes: Sequence[Outcome]) -> None:
             verdict = Verdict.TRY_LATER
         by_verdict[verdict].append(channel)
         reasons[verdict].add(outcome.reason)
-        logger.info("a push was tried", extra={"device": channel.enrollment.device_id, "verdict": verdict.value})
+        about = {"device": channel.enrollment.device_id, "verdict": verdict.value}
+        inform(logger, "a push was tried", about, request_id.current())
     for verdict, channels in by_verdict.items():
         metrics.count_push(verdict.value, len(channels))
         _put_off(verdict, channels, leased.until, now)

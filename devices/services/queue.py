@@ -14,6 +14,8 @@ from devices.protocol.stamp import NOBODY
 from devices.services import departure
 from devices.services.target import LOOKED_AT, target_of
 from devices.services.wording import worded
+from epmm import request_id
+from epmm.logging import inform
 from epmm.wire.errors import WireError
 
 logger = logging.getLogger(__name__)
@@ -127,11 +129,9 @@ def _command(channel: Channel, request: Request, payload: Payload, *, is_routine
 def _tell(queued: Iterable[Command]) -> None:
     """Here the name of the request that caused it stands beside the command's, which is all that comes later."""
     for command in queued:
-        logger.info(
-            "a command was queued",
-            extra={
-                "command": str(command.uuid).upper(),  # as `send` prints it
-                "request_type": command.request_type,
-                "device": command.channel.enrollment.device_id,
-            },
-        )
+        about = {
+            "command": str(command.uuid).upper(),  # as `send` prints it
+            "request_type": command.request_type,
+            "device": command.channel.enrollment.device_id,
+        }
+        inform(logger, "a command was queued", about, request_id.current())

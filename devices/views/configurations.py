@@ -187,11 +187,10 @@ def unassign(request: HttpRequest, number: int) -> HttpResponse:
     assignments = configuration.assignments.select_related("device", "label")
     row = assignments.filter(pk=int(key) if key.isascii() and key.isdecimal() else 0).first()
     target: Device | Label | None = (row.device or row.label) if row else None
-    if target is not None:
-        service.unassign(configuration, target, actor=administrator(request).user_id)
+    if target is not None and service.unassign(configuration, target, actor=administrator(request).user_id):
         messages.success(request, _("No longer assigned to {target}.").format(target=target))
     else:
-        messages.info(request, _("Somebody else has unassigned it already."))
+        messages.info(request, _("It was not assigned any more."))
     return redirect("portal:configurations-one", number)
 
 

@@ -15,7 +15,12 @@ SIGN_AND_ENCRYPT: Final = 5
 
 # `per-user-connections` can never be added by an update, and Macs cannot be managed without it: from the first profile.
 # `com.apple.mdm.token` is announced by servers that answer GetToken, which this one does not.
-CAPABILITIES: Final = ("com.apple.mdm.per-user-connections", "com.apple.mdm.bootstraptoken")
+# A bootstrap token opens the whole device, and somebody's own is not ours to open (setbootstraptoken.yaml:
+# `userenrollment: forbidden`): a device that was offered to keep one would believe that it is kept.
+CAPABILITIES: Final = {
+    "adde": ("com.apple.mdm.per-user-connections", "com.apple.mdm.bootstraptoken"),
+    "aaue": ("com.apple.mdm.per-user-connections",),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +92,7 @@ class EnrollmentProfile:
             "CheckInURL": self.checkin_url,
             "CheckOutWhenRemoved": True,
             "SignMessage": self.sign_message,
-            "ServerCapabilities": list(CAPABILITIES),
+            "ServerCapabilities": list(CAPABILITIES[self.kind]),
             "EnrollmentMode": MODES[self.kind],
             "AssignedManagedAppleID": self.managed_apple_account,
         }

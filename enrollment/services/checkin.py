@@ -354,9 +354,8 @@ def _store_push(enrollment: Enrollment, message: TokenUpdate, now: datetime) -> 
         push.revive(channel)
     elif message.sender.user_key and enrollment.device_id is not None:  # a user's profiles have waited for the user
         configuration_plan.plan_device_soon(enrollment.device_id)
-    is_new_secret = message.unlock_token and not message.sender.user_key  # absent or empty: keep the one you have
-    if is_new_secret and _may_keep_secrets(enrollment):
-        enrollment.unlock_token = message.unlock_token
+    if message.unlock_token and not message.sender.user_key:  # absent or empty means: keep the one you have
+        enrollment.unlock_token = message.unlock_token if _may_keep_secrets(enrollment) else None
         enrollment.save(update_fields=["unlock_token"])
 
 

@@ -12,8 +12,8 @@ from epmm.api.errors import ApiError, Problem
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE: Final = "urn:problem-type:epmm:"
 INVALID: Final = "fields.invalid"
-# RFC 9110, 15.5.21; Python before 3.13 has the name of an older RFC.
-_TITLES: Final = {422: "Unprocessable Content"}
+# RFC 9110, 15.5.14 and 15.5.21; Python before 3.13 has the names of an older RFC.
+_TITLES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
 # What a service refuses was read and understood (RFC 9110, 15.5.21).
 REFUSED: Final = frozenset({"request.refused", "label.refused"})
 

@@ -252,7 +252,7 @@ document.addEventListener("click", (event) => {
 
 // An answer of 4xx to a form is the form again, with what is wrong in it.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if ([400, 403, 404, 409, 422, 429].includes(event.detail.xhr.status)) {
+  if ([400, 403, 404, 409, 413, 422, 429].includes(event.detail.xhr.status)) {
     event.detail.shouldSwap = true;
     event.detail.isError = false;
   }

@@ -74,7 +74,7 @@ def test_it_is_assigned_to_a_label_and_to_a_device_and_taken_back(signed_in: Sig
         client.post(f"{address}/unassign", {"assignment": row.pk})
     assert not ConfigurationAssignment.objects.exists()
     again = client.post(f"{address}/unassign", {"assignment": row.pk}, follow=True)
-    assert "Somebody else has unassigned it already." in text(again)
+    assert "It was not assigned any more." in text(again)
 
 
 @pytest.mark.parametrize(

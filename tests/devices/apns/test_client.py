@@ -1,6 +1,7 @@
 """The client against the stand-in over real TLS: what arrives there, and what the caller learns."""
 
 import asyncio
+import logging
 import socket
 from collections import Counter
 from dataclasses import replace
@@ -31,7 +32,8 @@ def reasons(outcomes: list[Outcome]) -> set[str]:
     return {outcome.reason for outcome in outcomes}
 
 
-def test_a_push_arrives_as_it_was_meant(laboratory: Laboratory) -> None:
+def test_a_push_arrives_as_it_was_meant(laboratory: Laboratory, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)  # at which libraries tell much
     outcomes = laboratory.play(lambda client, _: client.push([a_push(7)]))
 
     identifier = "00000000-0000-0000-0000-000000000007"
@@ -51,6 +53,7 @@ def test_a_push_arrives_as_it_was_meant(laboratory: Laboratory) -> None:
         "apns-id": identifier,
         "content-type": "application/json",
     }
+    assert "00000007" not in caplog.text
 
 
 def test_each_push_gets_its_own_answer(laboratory: Laboratory) -> None:

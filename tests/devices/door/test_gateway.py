@@ -92,14 +92,18 @@ def test_the_front_door_takes_a_body_and_no_flood(client: httpx2.Client, size: i
 
 
 @pytest.mark.parametrize(
-    ("path", "says"), [("/admin/configurations/upload", "Dateien bis 1 MiB"), ("/api/v2/configurations", "")]
+    ("path", "says"), [("/admin/configurations/upload", "Dateien unter 1 MiB"), ("/api/v2/configurations", "")]
 )
-def test_who_sends_too_large_a_file_from_a_browser_reads_why(client: httpx2.Client, path: str, says: str) -> None:
-    answer = client.post(path, content=bytes(FRONT_BODY + 1), headers={"Accept-Language": "de"})
+@pytest.mark.parametrize("dialog", [{}, {"HX-Request": "true"}])
+def test_who_sends_too_large_a_file_from_a_browser_reads_why(
+    client: httpx2.Client, path: str, says: str, dialog: dict[str, str]
+) -> None:
+    answer = client.post(path, content=bytes(FRONT_BODY + 1), headers={"Accept-Language": "de"} | dialog)
 
     assert answer.status_code == 413
     assert says in answer.text
     assert bool(answer.text) == bool(says)
+    assert ("<html" in answer.text) == (bool(says) and not dialog)
 
 
 def test_the_front_door_takes_any_bytes_in_a_query(port: int) -> None:

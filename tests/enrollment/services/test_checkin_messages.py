@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from devices.door.refusals import refusal_for
 from devices.errors import DeclarationGone, DeviceRefused, UnrecognizedDevice, UserNotManaged
-from devices.models import Channel, Device, Identity, StatusReport
+from devices.models import Channel, Device, Enrollment, Identity, StatusReport
 from devices.models.status_report import MOST_UNREAD
 from devices.services import contact
 from enrollment.checkin import CheckinHandlers
@@ -39,6 +39,7 @@ def test_what_opens_somebodys_own_device_is_not_kept(switch: Switch) -> None:
     switch("ios.mdm.account_driven_user_enrollment", "on")
     own = new_phone(make_person(roles=(Role.AAUE,)), kind="aaue", key="own device", number=48)
     own.send("authenticate-byod-ios")
+    Enrollment.objects.update(unlock_token=b"of a release that kept it")
     own.send("tokenupdate-byod-ios", UnlockToken=b"unlocks")
     own.send("setbootstraptoken", UDID=None, EnrollmentID="own device")
 
