@@ -13,7 +13,7 @@ from django.test import TransactionTestCase
 from django.utils import translation
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from devices.search import few
+from devices.search import few, rarest
 from devices.services import push_certificates
 from epmm import rate_limit, settings_store
 from epmm.portal import record_pages
@@ -75,11 +75,12 @@ def settings_are_read_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nobody_was_here() -> None:
-    """Nothing is remembered from the tests before: no caller, page, count of rows or certificate, nor a language."""
+    """Nothing is remembered from the tests before: no caller, page, count or sample of rows, certificate, nor a language."""
     rate_limit.forget()
     few._counted.clear()
     throttling.forget()
     record_pages.forget()
+    rarest.forget()
     api_credentials.forget()
     push_certificates.clear_cache()
     translation.deactivate()

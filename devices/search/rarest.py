@@ -39,6 +39,11 @@ class _Sample:
 _samples: Final[dict[str, _Sample]] = {}  # by the name of the database
 
 
+def forget() -> None:
+    """The samples that this process keeps."""
+    _samples.clear()
+
+
 def is_rare(connection: Any, text: str) -> bool:
     """Whether so few devices hold a folded text that looking at all of them is nothing."""
     trigrams = _trigrams(text).values()

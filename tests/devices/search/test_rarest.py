@@ -12,8 +12,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.service("postgresql")]
 
 
 @pytest.fixture
-def many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rarest, "_samples", {})
+def many() -> None:
     owner = person()
     Device.objects.bulk_create(
         Device(user=owner, status=Device.Status.ACTIVE, device_name=f"iPhone of person{n:03} team{n % 7} {n % 50:02}")
@@ -64,10 +63,10 @@ def test_what_hardly_any_device_holds_is_said_twice_for_a_page(text: str, times:
 
 
 @pytest.mark.usefixtures("many")
-def test_devices_are_looked_at_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_devices_are_looked_at_once_an_hour() -> None:
     assert rarest.parts(connection, "person117") == ["117"]
     Device.objects.all().delete()
 
     assert rarest.parts(connection, "person117") == ["117"]
-    monkeypatch.setattr(rarest, "_samples", {})
+    rarest.forget()
     assert rarest.parts(connection, "person117") == ["person117"]
