@@ -75,7 +75,7 @@ def settings_are_read_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nobody_was_here() -> None:
-    """Nothing is remembered from the tests before: no caller, page, count or sample of rows, certificate, nor a language."""
+    """Nothing is remembered from the tests before: no caller, page, count or sample of rows, nor a language."""
     rate_limit.forget()
     few._counted.clear()
     throttling.forget()
