@@ -1,15 +1,16 @@
 """Which tests run on which database, which go first, and whose lines count as covered.
 
 On both databases (`./test --services`): whatever uses one, for its statements, constraints, locks, order and search may
-differ there; and what carries `service("database")`, which gives the database to processes of its own.  On SQLite
-alone: what uses none; and what is marked `once`, to which a database is the place where its rows lie, while others send
-its statements to both.  Such are the walk of all roles to all addresses, and pages looked at in a browser:
-`test_budget.py` opens each page on both databases, and `test_story.py` goes through the portal.  `service("sqlite")`
-and `service("postgresql")` are for one alone.
+differ there; and what carries `service("database")`, which gives the database to processes of its own, or opens all
+pages on it.  On SQLite alone: what uses none; and what is marked `once`, to which a database is the place where its
+rows lie, while others send its statements to both.  Such are the walk of all roles to all addresses, and pages looked
+at in a browser.  On PostgreSQL alone, which takes less: what a page does with what was typed there, for the services
+that it asks are tested on both.  `test_budget.py` opens each page of the portal on both databases, and `test_story.py`
+goes through it.  `service("sqlite")` and `service("postgresql")` are for one alone.
 
 Long ones go first, lest the other workers wait for them in the end: whatever starts browsers or processes, and what is
-marked `long`.  They and those marked `once` pass much on their way, which proves little about it: the lines that they
-pass do not count.
+marked `long`.  They, those marked `once` and whole flows pass much on their way, which proves little about it: lines
+that they pass do not count.  Nor does any test count twice.
 """
 
 import os
@@ -21,6 +22,8 @@ from coverage import Coverage
 from tests import services
 
 START_PROCESSES: Final = ("tests/bench/", "tests/deploy/")
+PAGES: Final = ("tests/portal/", "tests/self/")
+FLOWS: Final = "tests/flows/"
 
 
 def services_of(item: pytest.Item) -> set[str]:
@@ -33,12 +36,14 @@ def uses_database(item: pytest.Item) -> bool:
 
 
 def belongs_here(item: pytest.Item) -> bool:
-    names = services_of(item)
+    names, on_sqlite = services_of(item), not services.missing("sqlite")
     if made_for := names & {"postgresql", "sqlite"}:
         return not any(map(services.missing, made_for))
-    if not services.missing("sqlite"):
+    if "database" in names:
         return True
-    return "database" in names or (uses_database(item) and item.get_closest_marker("once") is None)
+    if not uses_database(item) or item.get_closest_marker("once") is not None:
+        return on_sqlite
+    return not (on_sqlite and item.nodeid.startswith(PAGES))
 
 
 def is_long(item: pytest.Item) -> bool:
@@ -47,7 +52,9 @@ def is_long(item: pytest.Item) -> bool:
 
 
 def counts(item: pytest.Item) -> bool:
-    return not is_long(item) and item.get_closest_marker("once") is None
+    if is_long(item) or item.get_closest_marker("once") is not None or item.nodeid.startswith(FLOWS):
+        return False
+    return item.nodeid.startswith(PAGES) or not services.missing("sqlite")
 
 
 class Counting:

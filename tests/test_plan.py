@@ -28,6 +28,7 @@ def marked(*marks: pytest.MarkDecorator, **more: Any) -> Any:
 
 
 DB, ONCE, LONG, SERVICE = pytest.mark.django_db, pytest.mark.once, pytest.mark.long, pytest.mark.service
+PAGE = "tests/portal/test_people.py::test"
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,10 @@ DB, ONCE, LONG, SERVICE = pytest.mark.django_db, pytest.mark.once, pytest.mark.l
         (marked(fixturenames=("db",)), True, True),
         (marked(DB(transaction=True), ONCE), True, False),
         (marked(SERVICE("chromium", "database")), True, True),
+        (marked(DB, nodeid=PAGE), False, True),
+        (marked(nodeid=PAGE), True, False),
+        (marked(DB, ONCE, nodeid=PAGE), True, False),
+        (marked(DB, SERVICE("database"), nodeid=PAGE), True, True),
         (marked(DB, SERVICE("postgresql")), False, True),
         (marked(DB, SERVICE("sqlite")), True, False),
     ],
@@ -61,7 +66,19 @@ def test_a_test_runs_where_its_database_may_differ(
         (marked(SERVICE("chromium")), True, False),
         (marked(SERVICE("openssl")), False, True),
         (marked(nodeid="tests/deploy/test_files.py::test"), True, False),
+        (marked(DB, nodeid="tests/flows/test_commands.py::test"), False, False),
     ],
 )
-def test_what_passes_much_goes_first_and_counts_for_nothing(item: Any, *, is_long: bool, counts: bool) -> None:
+def test_what_passes_much_goes_first_and_counts_for_nothing(
+    item: Any, *, is_long: bool, counts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EPMM_DATABASE_URL", raising=False)
+
     assert (plan.is_long(item), plan.counts(item)) == (is_long, counts)
+
+
+def test_on_postgresql_only_what_runs_there_alone_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPMM_DATABASE_URL", "postgresql://epmm@127.0.0.1/postgres")
+
+    assert plan.counts(marked(DB, nodeid=PAGE))
+    assert not plan.counts(marked(DB))

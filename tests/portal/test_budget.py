@@ -24,7 +24,7 @@ from epmm import options, settings_store
 from tests.portal.conftest import SignedIn
 from users.middleware import POLL
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.service("database")]
 
 
 SEEDED = Seeded(

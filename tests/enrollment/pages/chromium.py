@@ -2,13 +2,14 @@
 
 import asyncio
 import atexit
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Final
 
 from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
+
+from tests import services
 
 ARGUMENTS: Final = [
     "--no-sandbox",
@@ -46,7 +47,7 @@ def start() -> Iterator[Browser]:
 def _browser() -> tuple[Browser, asyncio.AbstractEventLoop]:
     """To start it takes longer than most tests.  With the loop in which Playwright waits for it."""
     playwright = sync_playwright().start()
-    browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+    browser = playwright.chromium.launch(executable_path=services.chromium(), args=ARGUMENTS)
     loop = asyncio.get_running_loop()
 
     def end() -> None:
