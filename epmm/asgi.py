@@ -5,6 +5,7 @@ Django's own ASGI handler would run our synchronous views at a tenth of the spee
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from contextvars import ContextVar
@@ -21,8 +22,19 @@ from epmm.wsgi import application as django_application  # sets Django up, so it
 from devices.door.app import Door
 from devices.door.store import stores_for
 from enrollment.checkin import CheckinHandlers
-from epmm import collector, request_id
-from epmm.asgi_http import BodyTooLarge, BodyTooSlow, Disconnected, Message, Receive, Scope, Send, read_body, respond
+from epmm import collector, metrics, request_id
+from epmm.asgi_http import (
+    BodyTooLarge,
+    BodyTooSlow,
+    Disconnected,
+    Headers,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    respond,
+)
 from epmm.client_address import is_trusted_proxy
 from epmm.direct import DirectRequest
 from epmm.orm_threads import close_connections
@@ -33,6 +45,7 @@ FRONT_REQUESTS: Final = 512
 FRONT_BODY: Final = 1 << 20
 FRONT_BODY_SECONDS: Final = 30
 TOO_LARGE: Final = "/too-large"
+ALIVE: Final = "/healthz"
 _gone: ContextVar[threading.Event] = ContextVar("_gone")
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
@@ -106,19 +119,27 @@ class FrontDoor:
         await asyncio.to_thread(close_connections, self._wsgi.executor, FRONT_THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+
+        async def turn_away(status: int, headers: Headers = ()) -> None:
+            await respond(send, status, headers=headers)
+            metrics.observe_front(scope["path"], status, time.perf_counter() - began)
+
         try:
             body = await read_body(scope, receive, limit=FRONT_BODY, seconds=FRONT_BODY_SECONDS)
         except BodyTooLarge:
             if not scope["path"].startswith("/admin/"):
                 # an enrollment request has one answer to all that it cannot be (protocol reference, 2.1)
-                return await respond(send, 400 if scope["path"].startswith("/enroll/") else 413)
+                return await turn_away(400 if scope["path"].startswith("/enroll/") else 413)
             scope, body = _said_in_words(scope), b""
         except BodyTooSlow:
-            return await respond(send, 408)
+            return await turn_away(408)
         except Disconnected:
             return None
         if self._inside >= FRONT_REQUESTS:
-            return await respond(send, 503, headers=((b"retry-after", b"5"),))
+            if scope["path"] == ALIVE:  # a proxy would send what is too much to the others
+                return await _only_alive(scope, receive, send)
+            return await turn_away(503, ((b"retry-after", b"5"),))
         gone = threading.Event()
         _gone.set(gone)
         watching = asyncio.create_task(_watch(receive, gone))
@@ -152,7 +173,7 @@ def _said_in_words(scope: Scope) -> Scope:
 
 async def _only_alive(scope: Scope, _receive: Receive, send: Send) -> None:
     """What is left of the front door without one: the question of a proxy."""
-    is_asked = scope["path"] == "/healthz"
+    is_asked = scope["path"] == ALIVE
     await respond(send, 200 if is_asked else 404, b"ok\n" if is_asked else b"", "text/plain" if is_asked else "")
 
 

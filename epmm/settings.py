@@ -54,8 +54,16 @@ if _database_url:
         # each transaction may meet another server connection: nothing may be left behind in one of them
         _database["DISABLE_SERVER_SIDE_CURSORS"] = True
         _database["OPTIONS"]["prepare_threshold"] = None
-    else:  # a process that stands still within a transaction would keep devices out that it has locked
-        _database["OPTIONS"].setdefault("options", "-c idle_in_transaction_session_timeout=1min")
+    else:  # a process that stands still within a transaction, or is gone, would keep devices out that it has locked
+        _limits = {
+            "idle_in_transaction_session_timeout": "1min",
+            "tcp_keepalives_idle": 15,  # seconds
+            "tcp_keepalives_interval": 5,
+            "tcp_keepalives_count": 3,
+            "tcp_user_timeout": "30s",
+        }
+        _given = " ".join(f"-c {_name}={_value}" for _name, _value in _limits.items())
+        _database["OPTIONS"].setdefault("options", _given)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Applications -----------------------------------------------------------------------------------------------------

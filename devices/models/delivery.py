@@ -17,6 +17,7 @@ from devices.models.enrollment import Channel, Enrollment
 from devices.protocol.error_chain import DeviceError
 from devices.protocol.sentence import Sentence, packed
 
+OURS: Final = "EPMM"  # the domain of errors that no device made
 PAUSES: Final = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4), timedelta(hours=16))
 
 
@@ -34,6 +35,11 @@ class DeliveryQuerySet(models.QuerySet["ConfigurationDelivery"]):
 
     def unassigned(self) -> Self:
         return self.filter(wanted__isnull=False).exclude(_is_assigned())
+
+    def refused_by_us(self) -> Self:
+        """What is wanted does not fit the device: no command for it was queued."""
+        failed = {ConfigurationDelivery.State.FAILED, ConfigurationDelivery.State.UPDATE_FAILED}
+        return self.filter(state__in=failed, error_domain=OURS, command_id=None, due_at=None, mended=0)
 
     def want_current(self) -> int:
         current = Configuration.objects.filter(pk=OuterRef("configuration")).values("current")

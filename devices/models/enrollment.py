@@ -138,7 +138,7 @@ class Channel(Loaded):
     push_magic = EncryptedField(null=True)
     token_updated_at = models.DateTimeField(null=True)
     pushed_at = models.DateTimeField(null=True)
-    push_leased_until = models.DateTimeField(null=True)  # somebody is pushing to it
+    push_leased_until = models.DateTimeField(null=True)  # somebody is pushing to it, or Apple has no room for it
     push_failures = models.SmallIntegerField(default=0, db_default=0)  # in a row, of those that pass
     push_refused_at = models.DateTimeField(null=True)  # the push service said that it does not know the token
     awaiting_configuration = models.BooleanField(default=False)

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from devices.models import Command, ConfigurationDelivery, ConfigurationVersion, Enrollment, Result
-from devices.models.delivery import after_failures
+from devices.models.delivery import OURS, after_failures
 from devices.protocol.commands import InstallProfile, RemoveProfile, Request, Target, why_not
 from devices.protocol.configuration_profile import judge
 from devices.protocol.error_chain import DeviceError
@@ -21,7 +21,6 @@ from devices.services import configuration_drift, configuration_plan, queue
 from devices.services.target import target_of
 
 BATCH: Final = 200
-OURS: Final = "EPMM"  # the domain of errors that no device made
 State = ConfigurationDelivery.State
 _NOT_NEEDED: Final = (
     "wanted__content",

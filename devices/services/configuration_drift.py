@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from devices.models import Channel, ConfigurationDelivery, ConfigurationVersion, Enrollment, Result
-from devices.models.delivery import after_failures
+from devices.models.delivery import OURS, after_failures
 from devices.protocol.commands import ProfileList, Request, Target, why_not
 from devices.protocol.error_chain import DeviceError
 from devices.protocol.installed import Profile
@@ -23,7 +23,7 @@ from epmm import options, settings_store
 CHUNK: Final = 500
 STAYS: Final = timedelta(days=1)  # what is still there after this has stayed
 GIVEN_UP: Final = _("The profile was mended again and again, and does not stay so.")
-DOES_NOT_STAY: Final = DeviceError(domain="EPMM", text=GIVEN_UP)
+DOES_NOT_STAY: Final = DeviceError(domain=OURS, text=GIVEN_UP)
 State = ConfigurationDelivery.State
 
 
@@ -42,7 +42,8 @@ def ask_where_due() -> None:
     """Of devices that have said nothing about their profiles for a while."""
     before = timezone.now() - timedelta(hours=settings_store.read(options.PROFILE_CHECK_HOURS))
     seen = Coalesce("checked_at", "installed_at", "changed_at")
-    silent = ConfigurationDelivery.objects.enrolled().filter(installed__isnull=False)
+    # what waits for an answer is not compared
+    silent = ConfigurationDelivery.objects.enrolled().filter(installed__isnull=False, command_id=None)
     channels = silent.annotate(seen=seen).filter(seen__lt=before).order_by("channel").values_list("channel", flat=True)
     last = 0
     while chunk := list(channels.filter(channel__gt=last).distinct()[:CHUNK]):
@@ -68,7 +69,8 @@ def compare(result: Result, profiles: Iterable[Profile]) -> None:
 
 
 def _compare(row: ConfigurationDelivery, found: Profile | None, at: datetime) -> None:
-    if row.command_id is not None or (row.answered_at is not None and at <= row.answered_at):
+    is_due = row.due_at is not None and row.due_at <= timezone.now()
+    if is_due or row.command_id is not None or (row.answered_at is not None and at <= row.answered_at):
         return  # something is about to change, or has changed since
     row.checked_at = at
     if row.installed_at is None and not row.in_doubt:
@@ -87,9 +89,9 @@ def _compare(row: ConfigurationDelivery, found: Profile | None, at: datetime) ->
 
 
 def _version(row: ConfigurationDelivery, found: Profile) -> ConfigurationVersion | None:
-    """The version that has this UUID; the newest, when its author never changes it."""
+    """The version that has this UUID; what was acknowledged or else the newest, when its author never changes it."""
     uuid = found.profile_uuid.casefold()
-    for version in (row.wanted, row.installed):
+    for version in (row.installed, row.wanted):
         if version is not None and version.profile_uuid.casefold() == uuid:
             return version
     versions = row.configuration.versions.filter(profile_uuid__iexact=uuid).defer("content")

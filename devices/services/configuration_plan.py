@@ -4,7 +4,7 @@ Only what differs is touched, some hundred rows at a time, so a plan may be brok
 Whoever assigns a device need not know how: what counts is `assigned_devices` here and `_is_assigned` of deliveries.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -69,6 +69,12 @@ def plan_everything() -> None:
     )
     for chunk in _chunks(lost):
         ConfigurationDelivery.objects.filter(pk__in=chunk).update(due_at=timezone.now())
+
+
+def judge_again(device_ids: Collection[int]) -> None:
+    """These devices are not what they were: perhaps they may have what we refused to send them."""
+    deliveries = ConfigurationDelivery.objects.enrolled().filter(channel__enrollment__device__in=device_ids)
+    deliveries.refused_by_us().update(due_at=timezone.now())
 
 
 def assigned_devices(configuration: Configuration) -> Q:

@@ -35,6 +35,8 @@ LEASE: Final = timedelta(minutes=1)  # a worker that died gives its batch back a
 WINDOW: Final = timedelta(seconds=5)  # never twice within it
 LONGEST_PAUSE: Final = timedelta(hours=1)  # after failures that pass; each doubles it
 FURTHEST: Final = timedelta(days=1, hours=1)  # nothing is put off so long: it was, by a clock that was ahead
+AHEAD: Final = timedelta(minutes=1)  # another machine's clock may be, by as much
+NOT_NOW: Final = timedelta(hours=4)  # a device that answers so is asked again within it
 AFTER: Final[Mapping[Verdict, timedelta]] = {
     Verdict.ACCEPTED: timedelta(days=1),  # still unanswered then: the push is repeated
     Verdict.TOO_MANY: timedelta(minutes=5),
@@ -50,6 +52,7 @@ REFUSALS: Final = {Verdict.UNREGISTERED, Verdict.BAD_TOKEN}
 WOKEN_NO_MORE: Final = {Verdict.ACCEPTED, *REFUSALS}
 PASSING: Final = {Verdict.TOO_MANY, Verdict.TRY_LATER}
 ALARMS: Final = {Verdict.BAD_CERTIFICATE, Verdict.WRONG_SERVER, Verdict.WRONG_TOPIC, Verdict.OUR_FAULT}
+AT_ONCE_MOVED: Final = 5000  # commands: SQLite knows how many parameters are too many
 STRANGE: Final = 5  # from so many bad tokens on, and if they are more than good ones, it is not for the devices
 AT_ONCE: Final = 200  # channels whose tokens are tried again
 
@@ -109,7 +112,8 @@ def revive_topic(topic: str) -> None:
     """A certificate was installed: the devices of its topic need not wait for their next day."""
     now = timezone.now()
     enrolled = Channel.objects.filter(enrollment__topic=topic, enrollment__state=Enrollment.State.ACTIVE)
-    put_off = Command.objects.open().filter(channel__in=enrolled.filter(pushed_at=None), push_at__gt=now)
+    untold = Q(channel__pushed_at=None) | Q(created_at__gt=F("channel__pushed_at"))
+    put_off = Command.objects.open().filter(untold, channel__in=enrolled, push_at__gt=now)
     put_off.exclude(state=Command.State.NOT_NOW).update(push_at=now)
     Job.enqueue("devices.retry_pushes")
 
@@ -154,9 +158,12 @@ def _forgive(ids: Sequence[int], *, waits: bool = False) -> AbstractSet[int]:
 
 def _revive(ids: Collection[int]) -> None:
     now = timezone.now()
-    put_off = Command.objects.open().filter(channel__in=ids, push_at__gt=now).exclude(state=Command.State.NOT_NOW)
-    put_off.update(push_at=now)
-    Channel.objects.filter(pk__in=ids).update(push_failures=0, push_refused_at=None)
+    put_off = Command.objects.open().filter(channel__in=ids, push_at__gt=now)
+    # the device said when; what lies further off was put there by what became of a push
+    put_off.exclude(state=Command.State.NOT_NOW, push_at__lte=now + NOT_NOW).update(push_at=now)
+    channels = Channel.objects.filter(pk__in=ids)
+    channels.filter(push_failures__gt=0).update(push_leased_until=None)
+    channels.update(push_failures=0, push_refused_at=None)
     of_devices = Channel.objects.filter(pk__in=ids, user_key="").values("enrollment__device")
     devices = Device.objects.filter(pk__in=of_devices, unreachable_since__isnull=False)
     devices = devices.select_for_update().order_by("pk")  # the order of whoever locks several of them
@@ -195,8 +202,7 @@ def _lease(credentials: PushCredentials, now: datetime, limit: int) -> Leased:
         later[_next_push(channel, credentials, now)].add(channel.pk)
     Wake.objects.filter(pk__in=asked & later[now + UNREACHABLE]).delete()
     for push_at, ids in later.items():
-        moved = [pk for pk, channel in commands.items() if channel in ids]
-        Command.objects.filter(pk__in=moved).update(push_at=push_at)
+        _move([pk for pk, channel in commands.items() if channel in ids], push_at)
         Wake.objects.filter(pk__in=asked & ids).update(at=push_at)
     called_back = [pk for pk, _, state, *_ in due if state == Command.State.CANCELLED]
     called_back = list(_free(_due(now).filter(pk__in=called_back)).values_list("pk", flat=True))
@@ -209,9 +215,12 @@ def _lease(credentials: PushCredentials, now: datetime, limit: int) -> Leased:
 
 def _next_push(channel: Channel, credentials: PushCredentials, now: datetime) -> datetime:
     """Of one whose push is leased: when the lease ends."""
+    until = channel.push_leased_until
     if not _is_reachable(channel, credentials):
         return now + UNREACHABLE
-    return now + (WINDOW if _was_lately(channel, now) or _is_leased(channel, now) else LEASE)
+    if until is None or not _lies_ahead(until, now):
+        return now + (WINDOW if _was_lately(channel, now) else LEASE)
+    return until if until > now + LEASE + AHEAD else now + WINDOW
 
 
 def _free(rows: QuerySet[Row]) -> QuerySet[Row]:
@@ -225,13 +234,18 @@ def _locked(rows: QuerySet[Row], *, waits: bool) -> QuerySet[Row]:
 
 
 def _was_lately(channel: Channel, now: datetime) -> bool:
-    """What lies ahead was written before the clock was put back, here and below."""
-    return channel.pushed_at is not None and timedelta(0) <= now - channel.pushed_at < WINDOW
+    """What lies far ahead was written before the clock was put back, here and below."""
+    return channel.pushed_at is not None and -AHEAD < now - channel.pushed_at < WINDOW
 
 
-def _is_leased(channel: Channel, now: datetime) -> bool:
-    until = channel.push_leased_until
-    return until is not None and now < until <= now + LEASE
+def _lies_ahead(leased_until: datetime, now: datetime) -> bool:
+    """Somebody is pushing to it, or Apple has asked for patience."""
+    return now < leased_until <= now + LONGEST_PAUSE + AHEAD
+
+
+def _move(ids: Sequence[int], push_at: datetime) -> None:
+    for start in range(0, len(ids), AT_ONCE_MOVED):
+        Command.objects.filter(pk__in=ids[start : start + AT_ONCE_MOVED]).update(push_at=push_at)
 
 
 def _due(now: datetime) -> CommandQuerySet:
@@ -317,19 +331,19 @@ def _put_off(verdict: Verdict, channels: Sequence[Channel], leased_until: dateti
     for pause, ids in by_pause.items():
         with transaction.atomic():  # what others are at just now is pushed once more, if it is still there then
             leased = _free(Command.objects.filter(channel__in=ids, push_at=leased_until))
-            Command.objects.filter(pk__in=list(leased.values_list("pk", flat=True))).update(push_at=now + pause)
+            _move(list(leased.values_list("pk", flat=True)), now + pause)
             asked = _free(Wake.objects.filter(channel__in=ids, at=leased_until))
             wakes = Wake.objects.filter(pk__in=list(asked.values_list("pk", flat=True)))
             if verdict in WOKEN_NO_MORE:
                 wakes.delete()
             else:
                 wakes.update(at=now + pause)
-    settled: dict[str, Any] = {"push_leased_until": None}
-    if verdict is Verdict.ACCEPTED:
-        settled |= {"pushed_at": now, "push_failures": 0}
-    elif verdict in PASSING:
-        settled |= {"push_failures": Least(F("push_failures") + 1, 20)}
-    _update([channel.pk for channel in channels], settled)
+        settled: dict[str, Any] = {"push_leased_until": None}
+        if verdict is Verdict.ACCEPTED:
+            settled |= {"pushed_at": now, "push_failures": 0}
+        elif verdict in PASSING:  # what is queued for it meanwhile waits, too
+            settled = {"push_leased_until": now + pause, "push_failures": Least(F("push_failures") + 1, 20)}
+        _update(ids, settled)
 
 
 def _update(ids: Sequence[int], values: Mapping[str, Any]) -> None:

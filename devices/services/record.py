@@ -11,10 +11,12 @@ from django.utils import timezone
 from devices.models import CommandRow, Device, Enrollment, os_version_number
 from devices.models.device import DESCRIBED_BY, OWN_DESCRIPTION
 from devices.protocol.reading import Reading
+from devices.services import configuration_plan
 from epmm.given import update_each
 
 logger = logging.getLogger(__name__)
 PART: Final = "in part"  # when the last answer to a question for less came
+JUDGED_BY: Final = {"platform", "os_version", "is_supervised"}
 CLOCKS_APART: Final = timedelta(minutes=1)  # the database's and ours, at most
 
 
@@ -118,7 +120,10 @@ def _text(at: datetime) -> str:
 
 
 def save(records: Collection[Record]) -> None:
-    """Write what has changed: one statement for all of them, and those columns that changed in any."""
+    """Write what has changed: one statement for all of them, and those columns that changed in any.
+
+    What such a device was refused before anything was queued, because of what it was, is judged again.
+    """
     changed = [(record.device, columns) for record in records if (columns := record.complete())]
     if changed:
         now = timezone.now()
@@ -126,3 +131,5 @@ def save(records: Collection[Record]) -> None:
             device.modified_at = now
         columns = {"modified_at"}.union(*(columns for _, columns in changed))
         update_each([device for device, _ in changed], sorted(columns))
+        if others := [device.pk for device, columns in changed if columns & JUDGED_BY]:
+            configuration_plan.judge_again(others)

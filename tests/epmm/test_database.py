@@ -6,7 +6,11 @@ from django.db import connection
 
 @pytest.mark.service("postgresql")
 @pytest.mark.django_db
-def test_whoever_stands_still_in_a_transaction_loses_it_after_a_minute() -> None:
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [("idle_in_transaction_session_timeout", "1min"), ("tcp_keepalives_idle", "15"), ("tcp_user_timeout", "30000")],
+)
+def test_whoever_stands_still_in_a_transaction_or_is_gone_loses_it_within_a_minute(limit: str, value: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SHOW idle_in_transaction_session_timeout")
-        assert cursor.fetchone() == ("1min",)
+        cursor.execute(f"SHOW {limit}")
+        assert cursor.fetchone() == (value,)

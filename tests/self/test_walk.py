@@ -1,9 +1,9 @@
 """All pages of the user portal in a browser: what axe says, whether a phone and a keyboard will do, and one story."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from html import escape
 from typing import Any, Final
 
 import httpx2
@@ -276,5 +276,5 @@ def answer(route: Route, pretender: Pretender) -> None:
 
 def lead(route: Route, to: str) -> None:
     """By a page, as a redirect would: of those a browser follows none that is made up, nor to where nobody is."""
-    body = f'<meta http-equiv="refresh" content="0; url={escape(to)}">'
+    body = f"<script>location.replace({json.dumps(to)})</script>"
     route.fulfill(status=200, content_type="text/html", body=body)

@@ -6,7 +6,7 @@ from dataclasses import Field, dataclass, field, fields
 from datetime import datetime
 from typing import Any, ClassVar, Final, Self, TypeAlias
 
-from devices.protocol.declarations.reach import Holder
+from devices.protocol.declarations.reach import Holder, too_old
 from devices.protocol.sentence import sentence as _
 from devices.protocol.sentence import with_nearest
 from devices.protocol.support import NOT_SUPERVISED
@@ -31,6 +31,7 @@ class Key:
     read: Read
     required: bool
     platforms: frozenset[Platform]
+    since: Mapping[Platform, str]  # where it came later than what it belongs to
     supervised: bool  # elsewhere than on a Mac, which a device enrollment supervises
 
 
@@ -41,11 +42,12 @@ def key(
     required: bool = False,
     only: Platform | None = None,
     without: Platform | None = None,
+    since: Mapping[Platform, str] | None = None,
     supervised: bool = False,
 ) -> Any:
     """A field of a payload by Apple's name of it."""
     platforms = frozenset({only}) if only else _ALL - {without}
-    told = Key(name=name, read=read, required=required, platforms=platforms, supervised=supervised)
+    told = Key(name=name, read=read, required=required, platforms=platforms, since=since or {}, supervised=supervised)
     return field(metadata={"key": told}) if required else field(default=None, metadata={"key": told})
 
 
@@ -85,8 +87,11 @@ class Payload:
                 continue
             if holder.platform not in told.platforms:
                 return _("{platform} does not know the key {name}.", platform=holder.platform, name=where + told.name)
+            subject = _("The key {name}", name=where + told.name)
             if told.supervised and (holder.platform is not Platform.MACOS or holder.kind is Kind.AAUE):
-                return _(NOT_SUPERVISED, subject=_("The key {name}", name=where + told.name))
+                return _(NOT_SUPERVISED, subject=subject)
+            if sentence := too_old(subject, told.since.get(holder.platform, ""), holder):
+                return sentence
             if isinstance(value, Payload) and (sentence := value.why_not(holder, f"{where}{told.name}.")):
                 return sentence
         return None

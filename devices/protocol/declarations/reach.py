@@ -77,10 +77,14 @@ def why_unreachable(name: str, facts: Facts, holder: Holder) -> str | None:
     # a device enrollment supervises a Mac, and nothing else
     if at.reach is Reach.SUPERVISED and holder.platform is not Platform.MACOS:
         return sentence(NOT_SUPERVISED, subject=name)
-    if is_older(holder.os_version, at.version):
-        told = gettext_noop("{subject} needs {platform} {since}; this device has {version}.")
-        return sentence(told, subject=name, platform=holder.platform, since=at.version, version=holder.os_version)
-    return wrong_channel(name, facts.channels, holder)
+    return too_old(name, at.version, holder) or wrong_channel(name, facts.channels, holder)
+
+
+def too_old(subject: str, since: str, holder: Holder) -> str | None:
+    if not is_older(holder.os_version, since):
+        return None
+    told = gettext_noop("{subject} needs {platform} {since}; this device has {version}.")
+    return sentence(told, subject=subject, platform=holder.platform, since=since, version=holder.os_version)
 
 
 def is_older(version: str, wanted: str) -> bool:

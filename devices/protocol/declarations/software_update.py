@@ -96,4 +96,4 @@ class SoftwareUpdateSettings(TypedDeclaration):
         "RapidSecurityResponse", part(RapidSecurityResponse), supervised=True, without=Platform.VISIONOS
     )
     allow_standard_user: bool | None = key("AllowStandardUserOSUpdates", flag, only=MAC)
-    beta: Beta | None = key("Beta", part(Beta), without=Platform.VISIONOS)
+    beta: Beta | None = key("Beta", part(Beta), without=Platform.VISIONOS, since={MAC: "15.4"})

@@ -4,6 +4,7 @@ import pytest
 from django.utils import translation
 
 from devices.models import (
+    Command,
     ConfigurationDelivery,
     Device,
     Enrollment,
@@ -16,11 +17,12 @@ from tests.devices.configuration.lab import (
     assigned,
     delivery_of,
     open_commands,
+    reply,
     uploaded,
     work,
 )
 from tests.devices.configuration.profiles import payload
-from tests.devices.services.rows import PROFILE, channel_of, device_of, enrolled
+from tests.devices.services.rows import PROFILE, channel_of, command, device_of, enrolled
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +44,32 @@ def test_what_a_device_would_not_take_is_not_sent(kind: str, sentence: str) -> N
     )
     assert sentence in row.error_text
     assert (row.due_at, row.attempts) == (None, 0)
+
+
+def told(iphone: Enrollment, **values: object) -> None:
+    row = command(channel_of(iphone), "DeviceInformation")
+    reply(row, Command.State.ACKNOWLEDGED, None, QueryResponses=values)
+    work()
+
+
+def test_what_was_refused_is_judged_again_when_the_device_says_what_it_is() -> None:
+    """Whoever enrolls is planned for before anything is known."""
+    iphone = enrolled()
+    assigned(iphone, payload("com.apple.app.lock"))
+    told(iphone, DeviceName="Anna's")
+    assert delivery_of(iphone).state == State.FAILED
+
+    told(iphone, IsSupervised=True)
+    assert (delivery_of(iphone).state, open_commands(iphone)) == (State.PENDING, ["InstallProfile"])
+
+
+def test_what_does_not_stay_is_not_judged_again() -> None:
+    iphone = enrolled()
+    assigned(iphone, payload("com.apple.app.lock"))
+    ConfigurationDelivery.objects.update(mended=5)
+
+    told(iphone, IsSupervised=True)
+    assert open_commands(iphone) == []
 
 
 def test_without_the_right_to_install_profiles_nothing_is_sent() -> None:

@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from devices.models import Command, Configuration, ConfigurationDelivery, Device, Enrollment, InstalledProfile
 from devices.protocol import commands
 from devices.protocol.installed import read_profiles
-from devices.services import configuration_drift, configurations, queue, results
+from devices.services import configuration_delivery, configuration_drift, configurations, queue, results
 from tests.devices.configuration.lab import (
     ACKNOWLEDGED,
     ERROR,
@@ -106,6 +106,51 @@ def test_an_author_who_never_changes_the_uuid_causes_no_loop() -> None:
 
     row = delivery_of(iphone)
     assert (row.state, row.installed and row.installed.number, open_commands(iphone)) == (State.APPLIED, 2, [])
+
+
+def updated_under_the_same_uuid(enrollment: Enrollment) -> Configuration:
+    configuration = applied(enrollment)
+    configurations.upload(profile(edition=2, PayloadUUID=item(configuration)["PayloadUUID"]), actor="anna")
+    return configuration
+
+
+def test_an_update_that_failed_is_not_there_because_its_uuid_is() -> None:
+    iphone = enrolled()
+    configuration = updated_under_the_same_uuid(iphone)
+    work()
+    refuse(iphone)
+    list_profiles(iphone, [item(configuration)])
+
+    row = delivery_of(iphone)
+    assert (row.state, row.installed and row.installed.number) == (State.UPDATE_FAILED, 1)
+    let_time_pass(timedelta(minutes=15))
+    assert open_commands(iphone) == ["InstallProfile"]
+
+
+def test_an_update_that_got_lost_is_not_there_because_its_uuid_is() -> None:
+    iphone = enrolled()
+    configuration = updated_under_the_same_uuid(iphone)
+    work()
+    Command.objects.all().delete()
+    ConfigurationDelivery.objects.update(due_at=timezone.now())
+    work()
+    list_profiles(iphone, [item(configuration)])
+
+    assert (delivery_of(iphone).state, open_commands(iphone)) == (State.UPDATE_PENDING, ["InstallProfile"])
+
+
+@pytest.mark.parametrize("order", ["another version", "all of it again"])
+def test_what_is_ordered_meanwhile_is_sent_whatever_is_listed(order: str) -> None:
+    """The worker reads the list before it comes to the order."""
+    iphone = enrolled()
+    configuration = updated_under_the_same_uuid(iphone) if order == "another version" else applied(iphone)
+    if order == "another version":
+        ConfigurationDelivery.objects.want_current()
+    else:
+        configuration_delivery.push_again(device_of(iphone).pk)
+    list_profiles(iphone, [item(configuration)])
+
+    assert open_commands(iphone) == ["InstallProfile"]
 
 
 def test_case_of_a_uuid_makes_no_difference() -> None:
@@ -271,6 +316,17 @@ def test_devices_are_asked_once_a_day() -> None:
     list_profiles(iphone, [item(configuration)])
     configuration_drift.ask_where_due()
     assert open_commands(iphone) == []
+
+
+def test_a_device_whose_command_waits_is_not_asked_again_and_again() -> None:
+    iphone = enrolled()
+    applied(iphone)
+    uploaded(edition=2)
+    work()
+    ConfigurationDelivery.objects.update(installed_at=later(hours=-25))
+    configuration_drift.ask_where_due()
+
+    assert open_commands(iphone) == ["InstallProfile"]
 
 
 def test_a_list_that_cannot_be_had_changes_nothing() -> None:

@@ -122,6 +122,13 @@ def test_what_is_wrong_is_said_in_a_sentence(name: str, payload: Any, sentence: 
         ("com.apple.configuration.watch.enrollment", None, IPHONE, "needs a supervised device"),
         ("com.apple.configuration.diskmanagement.settings", None, IPHONE, "iOS does not know"),
         (PASSCODE, {"ChangeAtNextAuth": True}, IPHONE, "iOS does not know the key ChangeAtNextAuth."),
+        (
+            PASSCODE,
+            {"CustomRegex": {"Regex": "a"}},
+            replace(MAC, os_version="13.6"),
+            "The key CustomRegex needs macOS 14.0; this device has 13.6.",
+        ),
+        (PASSCODE, {"MaximumPasscodeAgeInDays": 9}, replace(IPHONE, os_version="16.1"), "needs iOS 16.2"),
         (UPDATES, {"RecommendedCadence": "All"}, MAC, "macOS does not know the key RecommendedCadence."),
         (UPDATES, {"Deferrals": {"CombinedPeriodInDays": 3}}, IPHONE, "The key Deferrals needs a supervised device"),
         (
@@ -146,6 +153,7 @@ def test_what_cannot_work_there_is_said_before(
         (ENFORCE, None, MAC),
         (ENFORCE, None, replace(IPHONE, os_version="")),
         (PASSCODE, {"MinimumLength": 6}, OWN),
+        (PASSCODE, {"MaximumPasscodeAgeInDays": 9}, replace(IPHONE, os_version="16.2")),
         (PASSCODE, {"ChangeAtNextAuth": True}, replace(MAC, user_channel=True)),
         (UPDATES, {"Deferrals": {"MajorPeriodInDays": 3}}, MAC),
         (UPDATES, {"Beta": {"OfferPrograms": []}}, IPHONE),

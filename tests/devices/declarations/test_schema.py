@@ -1,6 +1,6 @@
 """The tables against both checkouts of Apple's schema: EPMM_APPLE_SCHEMA (18.2), and beside it the newer one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -88,10 +88,10 @@ def test_the_keys_of_typed_declarations_are_apples() -> None:
     found = declarations()
     assert TYPED.keys() <= found.keys()
     for name, declaration in TYPED.items():
-        assert list(differences(declaration, found[name]["payloadkeys"])) == [], name
+        assert list(differences(declaration, found[name]["payloadkeys"], introduced(found[name]["payload"], {}))) == []
 
 
-def differences(declaration: type[Payload], keys: list[dict[str, Any]]) -> Iterator[str]:
+def differences(declaration: type[Payload], keys: list[dict[str, Any]], since: Mapping[Platform, str]) -> Iterator[str]:
     known = {of(item).name: of(item) for item in fields(declaration)}
     if known.keys() != {key["key"] for key in keys}:
         yield f"{sorted(known)} are not {sorted(key['key'] for key in keys)}"
@@ -103,17 +103,26 @@ def differences(declaration: type[Payload], keys: list[dict[str, Any]]) -> Itera
             yield f"{name}: required"
         if mine.platforms != platforms(key):
             yield f"{name}: platforms"
+        if {each: mine.since[each] for each in mine.since.keys() & mine.platforms} != introduced(key, since):
+            yield f"{name}: since"
         if mine.supervised != is_for_supervised(key):
             yield f"{name}: supervised"
         yield from ranges(mine, key)
         nested = [item for item in Payload.__subclasses__() if item.__name__ == name and item is not TypedDeclaration]
         if nested and key["type"] == "<dictionary>":
-            yield from differences(nested[0], key["subkeys"])
+            yield from differences(nested[0], key["subkeys"], since)
 
 
 def platforms(key: dict[str, Any]) -> frozenset[Platform]:
     support = key.get("supportedOS", {})
     return frozenset(item for item in Platform if support.get(item.value, {}).get("introduced") != "n/a")
+
+
+def introduced(told: dict[str, Any], before: Mapping[Platform, str]) -> dict[Platform, str]:
+    """Where that is another version than that of what it belongs to."""
+    support = told.get("supportedOS", {})
+    found = {each: support.get(each.value, {}).get("introduced", "n/a") for each in Platform}
+    return {each: version for each, version in found.items() if version not in {"n/a", before.get(each)}}
 
 
 def is_for_supervised(key: dict[str, Any]) -> bool:

@@ -5,7 +5,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from django.http import StreamingHttpResponse
 
-from epmm import asgi, gateway
+from epmm import asgi, gateway, metrics
 from epmm.asgi import FRONT_BODY, Gateway
 from tests.devices.door.fakes import FakeDevice, Site
 
@@ -172,7 +172,9 @@ def test_before_the_start_a_device_is_asked_to_come_again() -> None:
     assert asyncio.run(asked()) == 503
 
 
-def front_door_answers(monkeypatch: pytest.MonkeyPatch, *messages: dict[str, object] | None) -> list[int]:
+def front_door_answers(
+    monkeypatch: pytest.MonkeyPatch, *messages: dict[str, object] | None, path: str = "/admin/users"
+) -> list[int]:
     """The statuses that it sends; None in place of a message is one that never comes."""
     sent: list[int] = []
     coming = iter(messages)
@@ -188,9 +190,21 @@ def front_door_answers(monkeypatch: pytest.MonkeyPatch, *messages: dict[str, obj
         if message["type"] == "http.response.start":
             sent.append(message["status"])
 
-    scope = {"type": "http", "http_version": "1.1", "method": "POST", "path": "/healthz", "headers": []}
+    scope = {"type": "http", "http_version": "1.1", "method": "POST", "path": path, "headers": []}
     asyncio.run(asgi.FrontDoor()(scope | {"query_string": b""}, receive, send))
     return sent
+
+
+@contextlib.contextmanager
+def counted(outcome: str) -> Iterator[Callable[[], float]]:
+    """Requests to the portal that ended so meanwhile."""
+
+    def told() -> float:
+        labels = {"endpoint": "admin", "status": outcome}
+        return metrics.registry.get_sample_value("epmm_front_request_seconds_count", labels) or 0
+
+    before = told()
+    yield lambda: told() - before
 
 
 def test_what_nobody_waits_for_is_not_made_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,11 +219,17 @@ def test_what_nobody_waits_for_is_not_made_to_its_end(monkeypatch: pytest.Monkey
 def test_a_body_that_never_comes_takes_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = {"type": "http.request", "body": b"a", "more_body": True}
 
-    assert front_door_answers(monkeypatch, begun, None) == [408]
+    with counted("4xx") as count:
+        assert front_door_answers(monkeypatch, begun, None) == [408]
+    assert count() == 1
     assert front_door_answers(monkeypatch, begun, {"type": "http.disconnect"}) == []
 
 
 def test_the_front_door_lets_so_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says so in its figures; it lives, whoever asks for that."""
     monkeypatch.setattr(asgi, "FRONT_REQUESTS", 0)
 
-    assert front_door_answers(monkeypatch, {"type": "http.request"}) == [503]
+    with counted("5xx") as count:
+        assert front_door_answers(monkeypatch, {"type": "http.request"}) == [503]
+    assert count() == 1
+    assert front_door_answers(monkeypatch, {"type": "http.request"}, path="/healthz") == [200]

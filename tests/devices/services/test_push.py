@@ -133,12 +133,27 @@ def test_a_new_token_is_pushed_to_though_the_old_one_was(apple: Apple) -> None:
     channel = reachable()
     waiting, put_off = command(channel, "ProfileList"), command(channel, "SecurityInfo")
     push.push_due()
-    Command.objects.filter(pk=put_off.pk).update(state=Command.State.NOT_NOW)
+    later = timezone.now() + timedelta(hours=3)
+    Command.objects.filter(pk=put_off.pk).update(state=Command.State.NOT_NOW, push_at=later)
 
     push.revive(channel)
 
     assert due_in(waiting) <= timedelta(0)
-    assert due_in(put_off) > timedelta(hours=23)  # the device said when it wants to be asked again
+    assert due_in(put_off) > timedelta(hours=2)  # the device said when it wants to be asked again
+
+
+@pytest.mark.parametrize("answer", [(410, "Unregistered"), (200, "")])
+def test_what_was_put_off_by_its_device_and_pushed_to_a_dead_token_is_due_with_the_new_one(
+    apple: Apple, answer: tuple[int, str]
+) -> None:
+    row = command(channel := reachable(), "ProfileList")
+    Command.objects.update(state=Command.State.NOT_NOW)
+    apple.answers(channel, *answer)
+    push.push_due()
+
+    push.revive(channel)
+
+    assert due_in(row) <= timedelta(0)
 
 
 def test_the_devices_of_a_topic_are_due_when_its_certificate_is_installed(apple: Apple) -> None:
@@ -151,6 +166,18 @@ def test_the_devices_of_a_topic_are_due_when_its_certificate_is_installed(apple:
 
     assert due_in(mine) <= timedelta(0)
     assert due_in(another) > timedelta(hours=23)
+
+
+def test_what_was_queued_since_the_last_good_push_is_due_with_a_new_certificate(apple: Apple) -> None:
+    told = command(channel := reachable(), "ProfileList")
+    push.push_due()
+    untold = command(channel, "SecurityInfo")
+    Command.objects.filter(pk=untold.pk).update(push_at=timezone.now() + timedelta(hours=1))
+
+    push.revive_topic(TOPIC)
+
+    assert due_in(untold) <= timedelta(0)
+    assert due_in(told) > timedelta(hours=23)
 
 
 def test_a_refusal_that_is_older_than_the_token_is_passed_over(apple: Apple) -> None:

@@ -45,6 +45,10 @@ def test_of_more_commands_than_a_batch_one_push_tells(apple: Apple) -> None:
     assert apple.woken() == [token(channel)]
 
 
+def let_patience_end() -> None:
+    Channel.objects.update(push_leased_until=timezone.now())
+
+
 def wake_in() -> timedelta:
     return Wake.objects.get().at - timezone.now()
 
@@ -111,6 +115,7 @@ def test_a_wake_that_failed_is_tried_again_later(apple: Apple) -> None:
     push.push_due()
 
     assert timedelta(seconds=30) < wake_in() <= timedelta(minutes=1)
+    let_patience_end()
     Wake.objects.update(at=timezone.now())
     apple.answers(channel, 200, "")
     push.push_due()
@@ -163,6 +168,7 @@ def test_the_wipe_of_a_lost_phone_does_not_wait_for_a_fleet(apple: Apple, *, is_
     assert push.push_due(1) == 1
     assert apple.woken() == [token(lost)]
     apple.answers(lost, 200, "")
+    let_patience_end()
     Command.objects.filter(pk=wipe.pk).update(push_at=timezone.now())
     assert push.push_due(1) == 1
     assert apple.woken() == [token(lost)]
@@ -180,6 +186,46 @@ def test_what_is_urgent_is_found_by_an_index_of_its_own(apple: Apple) -> None:
     assert "command_push_urgent" in (way := explained(found)), way
 
 
+@pytest.mark.parametrize(("status", "reason"), [(429, "TooManyRequests"), (503, "ServiceUnavailable")])
+def test_what_is_queued_for_a_token_that_apple_has_no_room_for_waits_as_long(
+    apple: Apple, status: int, reason: str
+) -> None:
+    row = command(channel := reachable(), "ProfileList")
+    apple.answers(channel, status, reason)
+    push.push_due()
+    later = command(channel, "SecurityInfo")
+
+    assert push.push_due() == 0
+    assert apple.woken() == [token(channel)]
+    assert Channel.objects.get().push_failures == 1
+    assert timedelta(0) < due_in(later)
+    assert Command.objects.filter(pk=later.pk, push_at__lte=Command.objects.get(pk=row.pk).push_at).exists()
+
+    push.revive(channel)  # another token
+    assert push.push_due() == 1
+
+
+def test_another_machine_whose_clock_is_ahead_is_not_pushed_beside(apple: Apple) -> None:
+    ahead = timezone.now() + timedelta(seconds=40)
+    pushed, leased = reachable(1), reachable(2)
+    Channel.objects.filter(pk=pushed.pk).update(pushed_at=ahead)
+    Channel.objects.filter(pk=leased.pk).update(push_leased_until=ahead + push.LEASE)
+    for channel in (pushed, leased):
+        command(channel, "ProfileList")
+
+    assert push.push_due() == 0
+    assert apple.woken() == []
+
+
+def test_more_commands_than_a_statement_may_name_are_pushed(apple: Apple, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(push, "AT_ONCE_MOVED", 2)
+    rows = [command(channel := reachable(), "ProfileList"), *(command(channel, "SecurityInfo") for _ in range(4))]
+
+    push.push_due()
+    assert apple.woken() == [token(channel)]
+    assert all(due_in(row) > timedelta(hours=23) for row in rows)
+
+
 def test_each_failure_doubles_the_pause_until_one_push_is_taken(apple: Apple) -> None:
     channel = reachable()
     row = command(channel, "ProfileList")
@@ -188,6 +234,7 @@ def test_each_failure_doubles_the_pause_until_one_push_is_taken(apple: Apple) ->
     for minutes in (1, 2, 4, 8, 16, 32, 60, 60):
         push.push_due()
         assert timedelta(minutes=minutes - 1) < due_in(row) <= timedelta(minutes=minutes)
+        let_patience_end()
         Command.objects.update(push_at=timezone.now())
 
     apple.answers(channel, 200, "")
