@@ -228,7 +228,8 @@ def test_one_answer_takes_five_statements(
     request_type: str, told: dict[str, Any], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     enrollment = enrolled()
-    Device.objects.update(inventory_at=NOW)  # the first inventory also ends the trace of the enrollment
+    # the first inventory also ends the trace of the enrollment
+    Device.objects.update(inventory_at=NOW, os_version="18.2")
     result = answered(command(channel_of(enrollment), request_type), **told)
 
     with django_assert_num_queries(7):  # with the two of a nested transaction
@@ -240,7 +241,8 @@ def test_answers_that_wait_together_share_their_statements(
     devices: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(devices):
-        information(enrolled(udid=f"device-{number}", inventory_at=NOW), OSVersion="18.2", DeviceName=str(number))
+        iphone = enrolled(udid=f"device-{number}", inventory_at=NOW, os_version="18.2")
+        information(iphone, OSVersion="18.2", DeviceName=str(number))
 
     with django_assert_num_queries(1 + 5 + 2):  # which there are; as for one answer
         assert results.read_results() == devices
@@ -257,7 +259,7 @@ def test_what_one_device_answers_to_several_commands_is_put_together(
     answered(command(channel_of(enrollment), "SecurityInfo"), SecurityInfo={"PasscodePresent": True, "Other": 1})
     information(enrollment, OSVersion="18.2", TimeZone="Europe/Berlin")
 
-    with django_assert_num_queries(1 + 5 + 2):
+    with django_assert_num_queries(1 + 5 + 2 + 1):  # another system: what was refused there is judged again
         assert results.read_results() == 3
 
     device = device_of(enrollment)
