@@ -218,7 +218,7 @@ def _next_push(channel: Channel, credentials: PushCredentials, now: datetime) ->
     until = channel.push_leased_until
     if not _is_reachable(channel, credentials):
         return now + UNREACHABLE
-    if until is None or not _lies_ahead(until, now):
+    if until is None or not _is_leased(channel, until, now):
         return now + (WINDOW if _was_lately(channel, now) else LEASE)
     return until if until > now + LEASE + AHEAD else now + WINDOW
 
@@ -238,9 +238,9 @@ def _was_lately(channel: Channel, now: datetime) -> bool:
     return channel.pushed_at is not None and -AHEAD < now - channel.pushed_at < WINDOW
 
 
-def _lies_ahead(leased_until: datetime, now: datetime) -> bool:
+def _is_leased(channel: Channel, until: datetime, now: datetime) -> bool:
     """Somebody is pushing to it, or Apple has asked for patience."""
-    return now < leased_until <= now + LONGEST_PAUSE + AHEAD
+    return now < until <= now + (LONGEST_PAUSE if channel.push_failures else LEASE) + AHEAD
 
 
 def _move(ids: Sequence[int], push_at: datetime) -> None:

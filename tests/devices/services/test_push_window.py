@@ -280,6 +280,16 @@ def test_what_waited_for_a_push_of_the_hour_ahead_is_due(apple: Apple) -> None:
     assert push.after_the_clock_was_ahead() == 0
 
 
+def test_a_worker_that_died_while_its_clock_was_ahead_keeps_nobody_asleep(apple: Apple) -> None:
+    """Which is no patience that Apple has asked for."""
+    channel = reachable()
+    Channel.objects.update(push_leased_until=timezone.now() + timedelta(minutes=30))
+    command(channel, "ProfileList")
+
+    assert push.push_due() == 1
+    assert apple.woken() == [token(channel)]
+
+
 @pytest.mark.parametrize(("ahead", "found"), [(timedelta(hours=1), 1), (timedelta(0), 0)])
 def test_what_was_queued_while_the_clock_was_ahead_is_due(apple: Apple, ahead: timedelta, found: int) -> None:
     """The worker did something then, which is how it knows."""
