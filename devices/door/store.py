@@ -12,6 +12,7 @@ from uuid import UUID
 
 from devices.door.sync import Sync, Synced
 from devices.models import Command
+from devices.models.command import LONGEST_NOT_NOW
 from devices.protocol.result import Status
 from epmm import options
 
@@ -21,7 +22,7 @@ A_co = TypeVar("A_co", covariant=True)
 # After a NotNow the device comes back by itself, unless something else followed: then a push must bring it back, after
 # a pause that grows (protocol reference, 4.6).  Seconds.
 FIRST_PAUSE: Final = 300
-LONGEST_PAUSE: Final = 14_400
+LONGEST_PAUSE: Final = int(LONGEST_NOT_NOW.total_seconds())
 # What a report makes of its command.
 STATE_AFTER: Final[Mapping[Status, int]] = {
     Status.NOT_NOW: Command.State.NOT_NOW.value,

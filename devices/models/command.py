@@ -22,6 +22,7 @@ from epmm.fields import CompressedField
 from epmm.loaded import Loaded
 
 CANCELLED_AT_ONCE: Final = 1000
+LONGEST_NOT_NOW: Final = timedelta(hours=4)  # a device that answers so is asked again within it
 AWAITED: Final = timedelta(days=30)  # the answer to what was called back after it had gone out
 
 

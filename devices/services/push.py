@@ -15,13 +15,13 @@ from typing import Any, Final, TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import Case, F, Model, Q, QuerySet, When
 from django.db.models.functions import Least
 from django.utils import timezone
 
 from devices import apns
 from devices.models import Channel, Command, Device, Enrollment, PushCertificate, Wake
-from devices.models.command import CommandQuerySet
+from devices.models.command import LONGEST_NOT_NOW, CommandQuerySet
 from devices.protocol.push import Outcome, Push, Verdict, expiration
 from devices.services import push_certificates
 from devices.services.push_certificates import PushCredentials
@@ -36,7 +36,6 @@ WINDOW: Final = timedelta(seconds=5)  # never twice within it
 LONGEST_PAUSE: Final = timedelta(hours=1)  # after failures that pass; each doubles it
 FURTHEST: Final = timedelta(days=1, hours=1)  # nothing is put off so long: it was, by a clock that was ahead
 AHEAD: Final = timedelta(minutes=1)  # another machine's clock may be, by as much
-NOT_NOW: Final = timedelta(hours=4)  # a device that answers so is asked again within it
 AFTER: Final[Mapping[Verdict, timedelta]] = {
     Verdict.ACCEPTED: timedelta(days=1),  # still unanswered then: the push is repeated
     Verdict.TOO_MANY: timedelta(minutes=5),
@@ -160,10 +159,10 @@ def _revive(ids: Collection[int]) -> None:
     now = timezone.now()
     put_off = Command.objects.open().filter(channel__in=ids, push_at__gt=now)
     # the device said when; what lies further off was put there by what became of a push
-    put_off.exclude(state=Command.State.NOT_NOW, push_at__lte=now + NOT_NOW).update(push_at=now)
-    channels = Channel.objects.filter(pk__in=ids)
-    channels.filter(push_failures__gt=0).update(push_leased_until=None)
-    channels.update(push_failures=0, push_refused_at=None)
+    put_off.exclude(state=Command.State.NOT_NOW, push_at__lte=now + LONGEST_NOT_NOW).update(push_at=now)
+    # patience is for the old token; whoever is pushing just now goes on
+    lease = Case(When(push_failures=0, then=F("push_leased_until")))
+    Channel.objects.filter(pk__in=ids).update(push_failures=0, push_refused_at=None, push_leased_until=lease)
     of_devices = Channel.objects.filter(pk__in=ids, user_key="").values("enrollment__device")
     devices = Device.objects.filter(pk__in=of_devices, unreachable_since__isnull=False)
     devices = devices.select_for_update().order_by("pk")  # the order of whoever locks several of them
