@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,14 +35,11 @@ class Ledger:
     broadcasts: set[int] = field(default_factory=set)
     mistakes: list[str] = field(default_factory=list)
 
-    def enter(self, told: Sequence[Told]) -> list[Told]:
-        """Return those that are news: devices repeat themselves."""
-        news = [each for each in told if each.uuid not in self.told]
+    def enter(self, told: Sequence[Told]) -> None:
         for each in told:
             before = self.told.setdefault(each.uuid, each)
             if (before.status, before.sha256) != (each.status, each.sha256):
                 self.mistakes.append(f"{each.uuid}: the device was asked again after its answer was kept")
-        return news
 
     def add(self, ordered: Ordered) -> None:
         self.commands |= ordered.commands
@@ -70,7 +68,10 @@ class Ledger:
         return [_named(what, whom) for what, whom in wrong.items() if whom] + list(_of_broadcasts(self.broadcasts))
 
     def check_records(self, told: Sequence[Told], version: str) -> None:
-        """Inventory was read: whoever told its version in this round is known by it."""
+        """Inventory was read: whoever told that version is known by it.
+
+        An answer on its way when devices got that version tells of the one before.
+        """
         if behind := sorted(_behind(told, version)):
             self.mistakes.append(_named(f"told {version}, and the record says otherwise", behind))
 
@@ -113,13 +114,25 @@ def what_is_left(ordered: Ordered) -> str:
     waiting = Broadcast.objects.filter(pk__in=ordered.broadcasts, queued_at=None).count()
     unread = Result.objects.count() + StatusReport.objects.unread().count()
     states = Counter(Command.State(state).label for state in Command.objects.open().values_list("state", flat=True))
-    some = ", ".join(str(uuid) for uuid in Command.objects.open().order_by("pk").values_list("uuid", flat=True)[:SHOWN])
     open_ = ", ".join(f"{count} {state}" for state, count in states.items()) or "none"
-    behind = _behind_declarations().count()
-    return (
-        f"commands open: {open_} ({some}); answers unread: {unread}; broadcasts unfinished: {waiting}; "
-        f"sets of declarations behind: {behind}"
+    behind = _behind_declarations()
+    rows = [*Command.objects.open().order_by("pk")[:SHOWN], *behind.order_by("pk")[:SHOWN]]
+    left = (
+        f"commands open: {open_}; answers unread: {unread}; broadcasts unfinished: {waiting}; "
+        f"sets of declarations behind: {behind.count()}"
     )
+    some = (f"{row}: {_moments(row)}; its channel: {_moments(row.channel)}" for row in rows)
+    return "\n  ".join([left, *some])
+
+
+def _moments(row: Any) -> str:
+    """In seconds from now."""
+    from django.utils import timezone
+
+    now = timezone.now()
+    moments = {field.name: getattr(row, field.attname) for field in row._meta.concrete_fields}
+    ats = {name: at for name, at in moments.items() if isinstance(at, datetime)}
+    return ", ".join(f"{name} {(at - now).total_seconds():+.1f}" for name, at in ats.items())
 
 
 def _behind_declarations() -> Any:
@@ -200,12 +213,7 @@ def _of_broadcasts(ids: set[int]) -> Iterator[str]:
 
 def _behind(told: Sequence[Told], version: str) -> set[str]:
     """Of devices: what a Mac's user says stands apart."""
-    from devices.models import Device, FinishedCommand
+    from devices.models import Device
 
-    uuids = {each.uuid: each.who for each in told if each.status == "Acknowledged" and " " not in each.who}
-    informed: set[str] = set()
-    ids = list(uuids)
-    for start in range(0, len(ids), 500):
-        some = FinishedCommand.objects.filter(uuid__in=ids[start : start + 500], request_type="DeviceInformation")
-        informed |= {uuids[uuid] for uuid in some.values_list("uuid", flat=True)}
+    informed = {each.who for each in told if each.version == version and " " not in each.who}
     return informed - set(Device.objects.filter(os_version=version).values_list("udid", flat=True))

@@ -75,6 +75,7 @@ class Told:
     uuid: UUID
     status: str
     sha256: bytes
+    version: str  # of the system, as it says; empty in most answers
 
 
 @dataclass(slots=True)
@@ -95,6 +96,7 @@ class _Answer:
     uuid: UUID
     status: str
     body: bytes
+    version: str = ""
     tells_to_synchronize: bool = False
 
 
@@ -255,7 +257,7 @@ class Device:
             self._done.add(said.uuid)
             self.holder.is_behind |= said.tells_to_synchronize
             digest = hashlib.sha256(said.body).digest()
-            self._fleet.account.told.append(Told(str(self._who), said.uuid, said.status, digest))
+            self._fleet.account.told.append(Told(str(self._who), said.uuid, said.status, digest, said.version))
 
     def _answered(self, command: bytes) -> _Answer:
         answer = self._answer(*_read(command))
@@ -274,14 +276,14 @@ class Device:
             return self._made(uuid, "Error", {"ErrorChain": _ERROR_CHAIN})
         if request_type == "InstalledApplicationList" and next(self._fleet.lists) % LARGE == 0:
             return self._made_large(uuid)
-        return self._made(uuid, "Acknowledged", self._details(request_type))
+        if request_type == "DeviceInformation":
+            return self._made_information(uuid)
+        return self._made(uuid, "Acknowledged", {request_type: []})
 
-    def _details(self, request_type: str) -> dict[str, Any]:
-        if request_type != "DeviceInformation":
-            return {request_type: []}
-        udid = self._who.device.udid
-        told = TOLD | {"UDID": udid, "SerialNumber": udid, "OSVersion": self._fleet.manner.version}
-        return {"QueryResponses": told}
+    def _made_information(self, uuid: UUID) -> _Answer:
+        udid, version = self._who.device.udid, self._fleet.manner.version
+        told = TOLD | {"UDID": udid, "SerialNumber": udid, "OSVersion": version}
+        return replace(self._made(uuid, "Acknowledged", {"QueryResponses": told}), version=version)
 
     def _made_large(self, uuid: UUID) -> _Answer:
         self._fleet.account.counts["large"] += 1

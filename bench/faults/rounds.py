@@ -71,13 +71,11 @@ class Rounds:
                 raise SystemExit("\n".join([f"seed {self.seed}, round {number}:", *self._ledger.mistakes]))
 
     def _look(self, played: "Round") -> None:
-        news = self._ledger.enter(played.told)
+        self._ledger.enter(played.told)
         self._ledger.add(played.ordered)
         self._ledger.handed += played.handed
         self._ledger.holds |= played.holds
-        repeated = {each.uuid for each in played.told} - {each.uuid for each in news}
-        current = [each for each in played.current if each.uuid not in repeated]
-        self._ledger.check_records(current, played.manner.version)
+        self._ledger.check_records(played.told, played.manner.version)
         if played.newcomer is not None:
             self._ledger.check_newcomer(played.newcomer)
         self._ledger.mistakes += [*self._compare(played), *played.wrong]
@@ -108,7 +106,6 @@ class Round:
     def __post_init__(self) -> None:
         self.manner = self.plan.manner(self.number)
         self.counts: Counter[str] = Counter()
-        self._first_current = 0
         self.told: list[Told] = []
         self.holds: dict[str, Holds] = {}
         self.handed: list[tuple[UUID, float]] = []
@@ -126,11 +123,6 @@ class Round:
             f"{len(ordered.called_back)} called back, {len(set(self._answered()))} answered, {ordered.pages} pages; "
             f"all done {self.seconds:.1f} s after healing"
         )
-
-    @property
-    def current(self) -> list[Told]:
-        """What the records must show."""
-        return self.told[self._first_current :]
 
     def play(self) -> list[str]:
         """What is not done in the end."""
@@ -163,7 +155,6 @@ class Round:
         self.manner = replace(self.manner, version=f"{self.manner.version}.1")
         self.installation.devices.behave(self.manner)
         self._take_account()
-        self._first_current = len(self.told)
         self.ordered.broadcasts.add(broadcast())
 
     def _settle(self) -> list[str]:

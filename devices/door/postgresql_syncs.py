@@ -8,23 +8,26 @@ from psycopg import pq
 
 from devices.door.postgresql import CHANNEL, NOW, WHO, PostgresStore, places, statement, who
 from devices.door.sync import EPOCH, LEFT, NOBODYS, Endpoint, Sync, Synced
-from devices.models.declaration import OFFER_STANDS
+from devices.models.declaration import HELD_UP, OFFER_STANDS
 from devices.models.status_report import MOST_UNREAD
 from epmm.pipeline import Statement
 
 MICROSECOND: Final = timedelta(microseconds=1)
 ASKED: Final = {"endpoint": "smallint", "kind": "text", "identifier": "text", "body": "bytea", "came_at": "bigint"}
+_CAME_AT: Final = "to_timestamp(channel.came_at / 1e6)"
 # A set that somebody is at work on is left to the handlers, who wait for it: here all others would wait, too.
 # Manifests and declarations stand under the hash of what they say, and what was served last is read as it stands.
-# Whose request for the manifest came before that was last served has not seen it, and is served the same.  The clock is
-# read when the row is held: a statement may have begun before that of the other, and found what it left.
-_SET: Final = """
+# Whose request for the manifest came a little before that was last served has not seen it, and is served the same.  The
+# clock is read when the row is held: a statement may have begun before that of the other, and found what it left.
+_SET: Final = f"""
     SELECT channel.*, own.token, own.changed_at, own.served_token, own.offered_token, own.offered_at,
         coalesce(
-            own.items_served_at BETWEEN to_timestamp(channel.came_at / 1e6) AND clock_timestamp(), false
+            own.items_served_at BETWEEN {_CAME_AT}
+                AND least(clock_timestamp(), {_CAME_AT} + interval '{HELD_UP.total_seconds()} seconds'),
+            false
         ) AS is_late
     FROM channel JOIN devices_declarationset AS own ON own.channel_id = channel.id
-"""
+"""  # noqa: S608 -- the numbers of our own models, here and below
 _OWN: Final = f""", held AS (
     {_SET} WHERE channel.endpoint <> {Endpoint.DECLARATION} FOR NO KEY UPDATE OF own SKIP LOCKED
 ), own AS (

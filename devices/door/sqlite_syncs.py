@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from devices.door.sqlite import CHANNEL, SqliteStore, moment, who
 from devices.door.sync import LEFT, NOBODYS, REPORTED, Endpoint, Sync, Synced
-from devices.models.declaration import OFFER_STANDS
+from devices.models.declaration import HELD_UP, OFFER_STANDS
 from devices.models.status_report import MOST_UNREAD
 from devices.protocol.declarative.manifest import read_items
 
 OWN: Final = """
 SELECT token, changed_at, served_token, iif(offered_token <> '' AND offered_at > :offers_stand, offered_token, token),
-    coalesce(items_served_at BETWEEN :came_at AND :now, false)
+    coalesce(items_served_at BETWEEN :came_at AND :by_then, false)
 FROM devices_declarationset WHERE channel_id = :channel
 """
 OFFER: Final = """
@@ -43,6 +43,7 @@ class SqliteSyncs(SqliteStore[Sync, Synced]):
             "idle": False,
             "body": sync.body,
             "came_at": moment(sync.came_at),
+            "by_then": moment(min(now, sync.came_at + HELD_UP)),
             "offers_stand": moment(now - OFFER_STANDS),
         }
         found = connection.execute(CHANNEL, values).fetchone()

@@ -14,6 +14,7 @@ from epmm.spaces import InSpace
 
 ASK_AGAIN: Final = timedelta(minutes=10)
 LONGEST_WAIT: Final = timedelta(days=7)
+HELD_UP: Final = timedelta(minutes=1)  # a request, at most; what looks like more is another clock
 OFFER_STANDS: Final = timedelta(minutes=2)  # from tokens to the manifest that they named
 TOKEN: Final = 64  # octets that Apple allows for a server token; the hash in hexadecimal has as many
 

@@ -1,10 +1,11 @@
 """Finished commands: kept by month, and for as long as the policy says."""
 
 import logging
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
@@ -63,7 +64,8 @@ def make_room(now: datetime) -> None:
         if is_missing:
             bounds = [_midnight(month).isoformat(), _midnight(following).isoformat()]
             statement = f"CREATE TABLE {_partition(month)} PARTITION OF {_TABLE} FOR VALUES FROM ('{{}}') TO ('{{}}')"
-            _change_tables(statement.format(*bounds))
+            with suppress(IntegrityError):  # the first answers of that month have come since
+                _change_tables(statement.format(*bounds))
         month = following
 
 

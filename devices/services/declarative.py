@@ -22,7 +22,7 @@ from devices.models import (
     Manifest,
     os_version_number,
 )
-from devices.models.declaration import OFFER_STANDS
+from devices.models.declaration import HELD_UP, OFFER_STANDS
 from devices.protocol.commands import DeclarativeManagement, Platform
 from devices.protocol.declarations import DeclarationKind
 from devices.protocol.declarations.reach import EITHER, At, Facts, why_unreachable
@@ -66,13 +66,13 @@ def tokens(channel: Channel) -> bytes:
 
 
 def manifest(channel: Channel, *, came_at: datetime | None = None) -> bytes:
-    """`came_at`: when the request did.  Before the last manifest was served: it is a copy, or was held up, and whoever
-    sent it gets the same, of which its device may be fetching the declarations.
+    """`came_at`: when the request did.  A little before the last manifest was served: it is a copy, or was held up, and
+    whoever sent it gets the same, of which its device may be fetching the declarations.
     """
     came_at = came_at or timezone.now()
     with transaction.atomic():
         row, now = declaration_sets.lock(channel), timezone.now()
-        if row.items_served_at is not None and came_at <= row.items_served_at <= now:
+        if row.items_served_at is not None and came_at <= row.items_served_at <= min(now, came_at + HELD_UP):
             return render_manifest(_items_of(row.served_token) or [], token=row.served_token)
         token = row.offered_token if _stands(row, now) else row.token
         items = _items_of(token)

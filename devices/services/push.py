@@ -7,7 +7,7 @@ came of it moves it again.  APNs keeps one push for each device.
 
 import logging
 from collections import Counter, defaultdict, deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Case, F, Model, Q, QuerySet, When
+from django.db.models import Case, F, Model, Q, QuerySet, Value, When
 from django.db.models.functions import Least
 from django.utils import timezone
 
@@ -34,6 +34,7 @@ UNREACHABLE: Final = timedelta(days=1)  # looked at again after this, or as soon
 LEASE: Final = timedelta(minutes=1)  # a worker that died gives its batch back after this
 WINDOW: Final = timedelta(seconds=5)  # never twice within it
 LONGEST_PAUSE: Final = timedelta(hours=1)  # after failures that pass; each doubles it
+DOUBLED: Final = 5  # failures, from which on it is the longest
 FURTHEST: Final = timedelta(days=1, hours=1)  # nothing is put off so long: it was, by a clock that was ahead
 AHEAD: Final = timedelta(minutes=1)  # another machine's clock may be, by as much
 AFTER: Final[Mapping[Verdict, timedelta]] = {
@@ -51,7 +52,7 @@ REFUSALS: Final = {Verdict.UNREGISTERED, Verdict.BAD_TOKEN}
 WOKEN_NO_MORE: Final = {Verdict.ACCEPTED, *REFUSALS}
 PASSING: Final = {Verdict.TOO_MANY, Verdict.TRY_LATER}
 ALARMS: Final = {Verdict.BAD_CERTIFICATE, Verdict.WRONG_SERVER, Verdict.WRONG_TOPIC, Verdict.OUR_FAULT}
-AT_ONCE_MOVED: Final = 5000  # commands: SQLite knows how many parameters are too many
+SLICE: Final = 5000  # rows: SQLite knows how many parameters are too many
 STRANGE: Final = 5  # from so many bad tokens on, and if they are more than good ones, it is not for the devices
 AT_ONCE: Final = 200  # channels whose tokens are tried again
 
@@ -171,15 +172,39 @@ def _revive(ids: Collection[int]) -> None:
 
 
 def after_the_clock_was_ahead() -> int:
-    """For what such a clock queued or put off nobody would be woken before it is that late; how many commands."""
+    """Nobody is woken for what such a clock queued, put off or leased before it is that late; how many commands.
+
+    What lies ahead is brought back, and so is found once.  It takes a look at each row, which no index spares.
+    """
     now = timezone.now()
-    put_off = Command.objects.filter(push_at__gt=now + FURTHEST).update(push_at=now)
+    ahead = Command.objects.filter(Q(created_at__gt=now + AHEAD) | Q(push_at__gt=now + FURTHEST))
     Wake.objects.filter(at__gt=now + LONGEST_PAUSE).update(at=now)
-    # looked for only where one was, for it means to look at all that waits
-    was_ahead = Job.objects.filter(done_at__gt=now + WINDOW).exists()
-    ahead = now + WINDOW
-    queued = Command.objects.filter(Q(created_at__gt=ahead) | Q(channel__pushed_at__gt=ahead), push_at__gt=now)
-    return put_off + (queued.update(push_at=now) if was_ahead else 0)
+    pushed = Q(pushed_at__gt=now + AHEAD)
+    for failures in range(DOUBLED + 1):
+        so_many = {"push_failures" if failures < DOUBLED else "push_failures__gte": failures}
+        pushed |= Q(**so_many, push_leased_until__gt=now + _longest_lease(failures) + AHEAD)
+    channels = list(Channel.objects.filter(pushed).values_list("pk", flat=True))
+    queued = list(ahead.values_list("pk", flat=True))
+    return sum(_bring_back(Command.objects.filter(pk__in=some), now) for some in _slices(queued)) + sum(
+        _bring_back_of(some, now) for some in _slices(channels)
+    )
+
+
+@transaction.atomic
+def _bring_back(commands: QuerySet[Command], now: datetime) -> int:
+    ids = list(_free(commands).values_list("pk", flat=True))
+    created_at = Least(F("created_at"), Value(now))
+    return Command.objects.filter(pk__in=ids).update(push_at=now, created_at=created_at)
+
+
+@transaction.atomic
+def _bring_back_of(channel_ids: Sequence[int], now: datetime) -> int:
+    ids = list(_free(Channel.objects.filter(pk__in=channel_ids)).values_list("pk", flat=True))
+    found = _bring_back(Command.objects.open().filter(channel__in=ids, push_at__gt=now), now)
+    Wake.objects.filter(channel__in=ids, at__gt=now).update(at=now)
+    pushed_at = Case(When(pushed_at__lte=now, then=F("pushed_at")))
+    Channel.objects.filter(pk__in=ids).update(pushed_at=pushed_at, push_leased_until=None)
+    return found
 
 
 # --- Choosing ---------------------------------------------------------------------------------------------------------
@@ -239,12 +264,21 @@ def _was_lately(channel: Channel, now: datetime) -> bool:
 
 def _is_leased(channel: Channel, until: datetime, now: datetime) -> bool:
     """Somebody is pushing to it, or Apple has asked for patience."""
-    return now < until <= now + (LONGEST_PAUSE if channel.push_failures else LEASE) + AHEAD
+    return now < until <= now + _longest_lease(channel.push_failures) + AHEAD
+
+
+def _longest_lease(failures: int) -> timedelta:
+    return _pause(Verdict.TOO_MANY, failures - 1) if failures else LEASE
 
 
 def _move(ids: Sequence[int], push_at: datetime) -> None:
-    for start in range(0, len(ids), AT_ONCE_MOVED):
-        Command.objects.filter(pk__in=ids[start : start + AT_ONCE_MOVED]).update(push_at=push_at)
+    for some in _slices(ids):
+        Command.objects.filter(pk__in=some).update(push_at=push_at)
+
+
+def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), SLICE):
+        yield ids[start : start + SLICE]
 
 
 def _due(now: datetime) -> CommandQuerySet:

@@ -79,8 +79,8 @@ def keep(command: Command, body: bytes = b"answer") -> Told:
     return told(command.uuid)
 
 
-def told(uuid: UUID, body: bytes = b"answer", status: str = "Acknowledged", who: str = UDID) -> Told:
-    return Told(who, uuid, status, hashlib.sha256(body).digest())
+def told(uuid: UUID, body: bytes = b"answer", status: str = "Acknowledged", who: str = UDID, version: str = "") -> Told:
+    return Told(who, uuid, status, hashlib.sha256(body).digest(), version)
 
 
 def mistakes(
@@ -172,16 +172,16 @@ def test_another_answer_than_the_device_gave_is_named(channel: Channel, body: by
 
 
 def test_a_version_that_a_record_does_not_show_is_named(channel: Channel) -> None:
-    command = order(channel, "DeviceInformation")
-    answer = keep(command)
+    answer = keep(order(channel, "DeviceInformation"))
     results.read_results()
     ledger = Ledger()
-    ledger.check_records(ledger.enter([answer]), "18.2")
+    ledger.check_records([replace(answer, version="18.2")], "18.2")
     assert ledger.mistakes == [f"told 18.2, and the record says otherwise: {UDID}"]
 
     ledger = Ledger()
-    ledger.check_records(ledger.enter([told(answer.uuid, who=f"{UDID} USER")]), "18.2")  # it stands apart
-    ledger.check_records(ledger.enter([answer]), "18.2")  # of an earlier round, and only repeated
+    of_user = told(answer.uuid, who=f"{UDID} USER", version="18.2")  # it stands apart
+    on_its_way = replace(answer, version="18.1")  # when the devices got the next one
+    ledger.check_records([of_user, on_its_way, answer], "18.2")
     assert ledger.mistakes == []
 
 
@@ -237,7 +237,10 @@ def test_a_set_that_is_behind_and_a_report_that_is_unread_are_not_done(holding: 
 
     DeclarationSet.objects.update(token="next")
     assert not is_all_done(Ordered())
-    assert what_is_left(Ordered()).endswith("sets of declarations behind: 1")
+    summary, why = what_is_left(Ordered()).splitlines()
+    assert summary.endswith("sets of declarations behind: 1")
+    assert "declarations of" in why
+    assert "changed_at -" in why
 
 
 @pytest.mark.django_db

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -158,4 +159,23 @@ def test_an_hour_that_was_not_holds_nothing_up(
     work()
 
     (new,) = together(syncs, runner, [of(record, Endpoint.ITEMS)])
+    assert new.token == DeclarationSet.objects.get().token
+
+
+def test_a_request_by_a_clock_that_was_behind_is_no_copy(
+    record: Device, syncs: BatchingStore[Sync, Synced], runner: asyncio.Runner
+) -> None:
+    """None is held up for an hour; its device would hold the older set for long."""
+    together(syncs, runner, [of(record, Endpoint.ITEMS)])
+    put(payload={"MinimumLength": 8})
+    work()
+
+    behind = replace(of(record, Endpoint.ITEMS), came_at=timezone.now() - timedelta(hours=1))
+    enrollment = record.enrollments.get()
+    held = json.loads(declarative.manifest(enrollment.channels.get(), came_at=behind.came_at))
+    assert held["DeclarationsToken"] == DeclarationSet.objects.get().token
+
+    put(payload={"MinimumLength": 9})
+    work()
+    (new,) = together(syncs, runner, [behind])
     assert new.token == DeclarationSet.objects.get().token

@@ -181,3 +181,17 @@ def test_what_came_before_its_month_was_made_stays_where_it_is() -> None:
     archive.make_room(august)
 
     assert partitions() == {"default": 1, "202609": 0, "202610": 0}
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.usefixtures("no_month")
+def test_a_month_whose_first_answer_comes_while_its_table_is_made_stays_where_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(archive, "_default_holds", lambda *_: False)  # as it was a moment ago
+    august = datetime(2026, 8, 15, tzinfo=UTC)
+    finished(august)
+
+    archive.make_room(august)
+
+    assert partitions() == {"default": 1, "202609": 0, "202610": 0}

@@ -10,7 +10,6 @@ from django.utils import timezone
 from devices.models import Channel, Command, PushCertificate, Wake
 from devices.protocol.commands import EraseDevice
 from devices.services import push, push_certificates, queue
-from epmm.models import Job
 from tests.devices.services.pushing import DAY, Apple, due_in, reachable, token
 from tests.devices.services.rows import command
 from tests.epmm.test_metrics import explained
@@ -218,7 +217,7 @@ def test_another_machine_whose_clock_is_ahead_is_not_pushed_beside(apple: Apple)
 
 
 def test_more_commands_than_a_statement_may_name_are_pushed(apple: Apple, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push, "AT_ONCE_MOVED", 2)
+    monkeypatch.setattr(push, "SLICE", 2)
     rows = [command(channel := reachable(), "ProfileList"), *(command(channel, "SecurityInfo") for _ in range(4))]
 
     push.push_due()
@@ -272,11 +271,42 @@ def test_what_waited_for_a_push_of_the_hour_ahead_is_due(apple: Apple) -> None:
     row = command(channel, "ProfileList")
     Channel.objects.update(pushed_at=hour)
     Command.objects.filter(pk=row.pk).update(push_at=hour)
-    Job.objects.create(kind="epmm.heartbeat", done_at=hour)
+    wake = Wake.objects.create(channel=channel, at=hour)
 
     assert push.after_the_clock_was_ahead() == 1
+    wake.refresh_from_db()
+    assert wake.at <= timezone.now()
+    assert Channel.objects.get().pushed_at is None
     assert push.push_due() == 1
     assert apple.woken() == [token(channel)]
+    assert push.after_the_clock_was_ahead() == 0
+
+
+@pytest.mark.parametrize(
+    ("failures", "ahead", "found"),
+    [
+        (0, timedelta(minutes=61), 1),
+        (0, timedelta(seconds=90), 0),  # another machine's clock may be ahead by so much
+        (1, timedelta(minutes=61), 1),
+        (1, timedelta(minutes=5), 0),
+        (2, timedelta(minutes=10), 0),
+        (5, timedelta(minutes=60), 0),
+        (9, timedelta(minutes=62), 1),
+    ],
+)
+def test_what_was_leased_while_the_clock_was_ahead_is_due(
+    apple: Apple, failures: int, ahead: timedelta, found: int
+) -> None:
+    """The worker's connection broke before it could say what came of it."""
+    until = timezone.now() + ahead
+    channel = reachable()
+    row = command(channel, "ProfileList")
+    Command.objects.filter(pk=row.pk).update(push_at=until)
+    Channel.objects.update(push_leased_until=until, push_failures=failures)
+
+    assert push.after_the_clock_was_ahead() == found
+    assert push.push_due() == found
+    assert apple.woken() == [token(channel)] * found
     assert push.after_the_clock_was_ahead() == 0
 
 
@@ -290,18 +320,18 @@ def test_a_worker_that_died_while_its_clock_was_ahead_keeps_nobody_asleep(apple:
     assert apple.woken() == [token(channel)]
 
 
-@pytest.mark.parametrize(("ahead", "found"), [(timedelta(hours=1), 1), (timedelta(0), 0)])
-def test_what_was_queued_while_the_clock_was_ahead_is_due(apple: Apple, ahead: timedelta, found: int) -> None:
-    """The worker did something then, which is how it knows."""
+def test_what_was_queued_while_the_clock_was_ahead_is_due_once(apple: Apple) -> None:
     hour = timezone.now() + timedelta(hours=1)
     row, later = command(reachable(1), "ProfileList"), command(reachable(2), "ProfileList")
     Command.objects.filter(pk=row.pk).update(created_at=hour, push_at=hour)
     Command.objects.filter(pk=later.pk).update(push_at=hour)
-    Job.objects.create(kind="epmm.heartbeat", done_at=timezone.now() + ahead)
 
-    assert push.after_the_clock_was_ahead() == found
-    assert push.push_due() == found
+    assert push.after_the_clock_was_ahead() == 1
+    row.refresh_from_db()
+    assert row.created_at <= timezone.now()
+    assert push.push_due() == 1
     assert due_in(later) > timedelta(minutes=59)
+    assert push.after_the_clock_was_ahead() == 0
 
 
 @pytest.mark.usefixtures("apple")
