@@ -9,11 +9,11 @@ from typing import Final
 
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from epmm import jobs
-from epmm.models import AHEAD, RING_AGAIN, Job
+from epmm.models import AHEAD, RING_AGAIN, Job, retry_after
 
 logger = logging.getLogger(__name__)
 BATCH: Final = 200
@@ -62,6 +62,18 @@ def _by_its_period(kind: str, run_at: datetime, now: datetime) -> datetime:
     return now if run_at > now + jobs.PERIODIC[kind] + AHEAD else run_at
 
 
+def bring_back_what_is_late() -> None:
+    """What a clock that was ahead wrote, or put off when it failed, would wait until it is that late."""
+    now = timezone.now()
+    is_to_wait = Q(created_at__gt=now + AHEAD) | Q(attempts__gt=0)
+    for job in Job.objects.open().filter(is_to_wait, run_at__gt=now + AHEAD):
+        open_job = Job.objects.open().filter(pk=job.pk, run_at=job.run_at)
+        if job.created_at is not None and job.created_at > now + AHEAD:
+            open_job.update(run_at=job.run_at - (job.created_at - now), created_at=now)
+        elif job.run_at > now + retry_after(job.attempts) + AHEAD:
+            open_job.update(run_at=now)
+
+
 def run(send: Callable[[int], object], has_room: Callable[[], bool], stop: threading.Event) -> None:
     look_again = 0.0
 
@@ -69,6 +81,7 @@ def run(send: Callable[[int], object], has_room: Callable[[], bool], stop: threa
         nonlocal look_again
         if time.monotonic() >= look_again:
             keep_periodic_jobs_coming()
+            bring_back_what_is_late()
             look_again = time.monotonic() + PERIODIC_LOOK_SECONDS
         while dispatch_due(send, has_room) == BATCH:
             pass

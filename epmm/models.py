@@ -220,6 +220,10 @@ def _is_over(until: str, now: datetime, longest: timedelta) -> Q:
     return Q(**{until: None}) | Q(**{f"{until}__lte": now}) | Q(**ahead)
 
 
+def retry_after(attempts: int) -> timedelta:
+    return min(FIRST_RETRY * (1 << min(attempts - 1, 10)), LAST_RETRY)
+
+
 class JobQuerySet(models.QuerySet["Job"]):
     def open(self) -> Self:
         return self.filter(done_at=None)
@@ -239,6 +243,7 @@ class Job(models.Model):
     kind = models.CharField(max_length=64)
     arguments = models.JSONField(default=dict)
     run_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(null=True)  # null from a release that did not know it
     rung_until = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
@@ -282,10 +287,12 @@ class Job(models.Model):
 
     @classmethod
     def _new(cls, kind: str, arguments: Mapping[str, Any], run_at: datetime | None) -> "Job":
+        now = timezone.now()
         return Job(
             kind=kind,
             arguments=arguments,
-            run_at=run_at or timezone.now(),
+            run_at=run_at or now,
+            created_at=now,
             request_id=request_id.current() or None,
         )
 
@@ -308,9 +315,11 @@ class Job(models.Model):
             with at_work(lambda: held.update(lease_until=timezone.now() + LEASE)):  # nobody else begins it
                 yield job
         except Exception as error:
-            delay = min(FIRST_RETRY * 2 ** min(job.attempts - 1, 10), LAST_RETRY)
             held.update(
-                run_at=timezone.now() + delay, lease_until=None, rung_until=None, last_error=type(error).__name__
+                run_at=timezone.now() + retry_after(job.attempts),
+                lease_until=None,
+                rung_until=None,
+                last_error=type(error).__name__,
             )
             raise
         held.update(done_at=timezone.now(), lease_until=None, last_error="")

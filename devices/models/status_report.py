@@ -7,6 +7,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from devices.models.declaration import HELD_UP
 from devices.models.enrollment import Channel
 
 REPORTS_KEPT: Final = 5
@@ -51,6 +52,7 @@ def is_overtaken() -> Combinable:
     """
     others = StatusReport.objects.filter(channel=OuterRef("channel"))
     before = others.filter(pk__lt=OuterRef("pk"))
-    is_copy = Exists(before.filter(body=OuterRef("body"))) & Exists(before.filter(came_at__gt=OuterRef("came_at")))
+    came_before = before.filter(came_at__gt=OuterRef("came_at"), came_at__lte=OuterRef("came_at") + HELD_UP)
+    is_copy = Exists(before.filter(body=OuterRef("body"))) & Exists(came_before)
     was_passed = Exists(others.filter(pk__gt=OuterRef("pk"), is_read=True))
     return ExpressionWrapper(was_passed | is_copy, models.BooleanField())

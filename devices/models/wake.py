@@ -12,6 +12,7 @@ class Wake(models.Model):
 
     channel = models.OneToOneField(Channel, on_delete=models.CASCADE, primary_key=True, related_name="wake")
     at = models.DateTimeField(default=timezone.now, db_index=True)
+    asked_at = models.DateTimeField(null=True)  # null from a release that did not know it
 
     def __str__(self) -> str:
         return f"wake {self.channel_id}"

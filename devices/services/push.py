@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Case, F, Model, Q, QuerySet, Value, When
+from django.db.models import Case, F, Model, Q, QuerySet, When
 from django.db.models.functions import Least
 from django.utils import timezone
 
@@ -54,7 +54,7 @@ PASSING: Final = {Verdict.TOO_MANY, Verdict.TRY_LATER}
 ALARMS: Final = {Verdict.BAD_CERTIFICATE, Verdict.WRONG_SERVER, Verdict.WRONG_TOPIC, Verdict.OUR_FAULT}
 SLICE: Final = 5000  # rows: SQLite knows how many parameters are too many
 STRANGE: Final = 5  # from so many bad tokens on, and if they are more than good ones, it is not for the devices
-AT_ONCE: Final = 200  # channels whose tokens are tried again
+AT_ONCE: Final = 200  # channels that are locked together
 
 Row = TypeVar("Row", bound=Model)
 logger = logging.getLogger(__name__)
@@ -99,8 +99,10 @@ def wake(device: Device) -> int:
 
 def wake_channels(channel_ids: Iterable[int]) -> None:
     """Also those that a push is out to: it may have brought them here before this was asked for."""
-    wakes = [Wake(channel_id=each) for each in channel_ids]
-    Wake.objects.bulk_create(wakes, update_conflicts=True, unique_fields=["channel"], update_fields=["at"])
+    now = timezone.now()
+    wakes = [Wake(channel_id=each, at=now, asked_at=now) for each in channel_ids]
+    changed = ["at", "asked_at"]
+    Wake.objects.bulk_create(wakes, update_conflicts=True, unique_fields=["channel"], update_fields=changed)
 
 
 def revive(channel: Channel) -> None:
@@ -124,7 +126,8 @@ def revive_heard() -> int:
     Their enrollment profile is there and they live, so it is not for being gone that they are not reached.  A device
     sends its token when it is another one, and may never do so: the known one is tried once after each such connect.
     """
-    return try_again(Channel.objects.filter(push_refused_at__lt=F("last_seen_at")))
+    heard = Channel.objects.filter(push_refused_at__lt=F("last_seen_at"), last_seen_at__lte=timezone.now() + AHEAD)
+    return try_again(heard)
 
 
 def retry() -> int:
@@ -136,9 +139,8 @@ def retry() -> int:
 def try_again(channels: QuerySet[Channel]) -> int:
     """Those of them whose token was refused count as reachable once more, until it is refused again; how many."""
     refused = channels.filter(push_refused_at__isnull=False, enrollment__state=Enrollment.State.ACTIVE)
-    ids, tried = list(refused.order_by("pk").values_list("pk", flat=True)), 0
-    for start in range(0, len(ids), AT_ONCE):
-        some = ids[start : start + AT_ONCE]
+    tried = 0
+    for some in _slices(_ids(refused.order_by("pk")), AT_ONCE):
         done = _forgive(some)
         tried += len(done) + sum(len(_forgive([pk], waits=True)) for pk in some if pk not in done)
     return tried
@@ -174,36 +176,52 @@ def _revive(ids: Collection[int]) -> None:
 def after_the_clock_was_ahead() -> int:
     """Nobody is woken for what such a clock queued, put off or leased before it is that late; how many commands.
 
-    What lies ahead is brought back, and so is found once.  It takes a look at each row, which no index spares.
+    It takes a look at each row, which no index spares.
     """
-    now = timezone.now()
-    ahead = Command.objects.filter(Q(created_at__gt=now + AHEAD) | Q(push_at__gt=now + FURTHEST))
-    Wake.objects.filter(at__gt=now + LONGEST_PAUSE).update(at=now)
-    pushed = Q(pushed_at__gt=now + AHEAD)
+    now, apart = timezone.now(), timezone.now() + AHEAD
+    found = 0
+    queued = Command.objects.filter(Q(created_at__gt=apart) | Q(not_now_at__gt=apart) | Q(push_at__gt=now + FURTHEST))
+    for some in _slices(_ids(queued), SLICE):
+        found += _bring_back(queued.filter(pk__in=some), now)
+    wakes = Wake.objects.filter(Q(asked_at__gt=apart) | Q(at__gt=now + LONGEST_PAUSE))
+    for some in _slices(_ids(wakes), SLICE):
+        _bring_back_wakes(wakes.filter(pk__in=some), now)
+    pushed = Q(pushed_at__gt=apart)
     for failures in range(DOUBLED + 1):
         so_many = {"push_failures" if failures < DOUBLED else "push_failures__gte": failures}
-        pushed |= Q(**so_many, push_leased_until__gt=now + _longest_lease(failures) + AHEAD)
-    channels = list(Channel.objects.filter(pushed).values_list("pk", flat=True))
-    queued = list(ahead.values_list("pk", flat=True))
-    return sum(_bring_back(Command.objects.filter(pk__in=some), now) for some in _slices(queued)) + sum(
-        _bring_back_of(some, now) for some in _slices(channels)
-    )
+        pushed |= Q(**so_many, push_leased_until__gt=apart + _longest_lease(failures))
+    channels = Channel.objects.filter(pushed)
+    for some in _slices(_ids(channels), AT_ONCE):
+        found += _bring_back_of(channels.filter(pk__in=some), now)
+    return found
 
 
 @transaction.atomic
 def _bring_back(commands: QuerySet[Command], now: datetime) -> int:
-    ids = list(_free(commands).values_list("pk", flat=True))
-    created_at = Least(F("created_at"), Value(now))
-    return Command.objects.filter(pk__in=ids).update(push_at=now, created_at=created_at)
+    """With the moments by which they are found, or they would be found again each minute."""
+    ids = _ids(_free(commands))
+    told = ("created_at", "not_now_at")
+    moments = {name: Case(When(**{f"{name}__gt": now}, then=now), default=F(name)) for name in told}
+    for some in _slices(ids, SLICE):
+        Command.objects.filter(pk__in=some).update(push_at=now, **moments)
+    return len(ids)
 
 
 @transaction.atomic
-def _bring_back_of(channel_ids: Sequence[int], now: datetime) -> int:
-    ids = list(_free(Channel.objects.filter(pk__in=channel_ids)).values_list("pk", flat=True))
-    found = _bring_back(Command.objects.open().filter(channel__in=ids, push_at__gt=now), now)
-    Wake.objects.filter(channel__in=ids, at__gt=now).update(at=now)
+def _bring_back_wakes(wakes: QuerySet[Wake], now: datetime) -> None:
+    Wake.objects.filter(pk__in=_ids(_free(wakes))).update(at=now, asked_at=now)
+
+
+@transaction.atomic
+def _bring_back_of(channels: QuerySet[Channel], now: datetime) -> int:
+    """Those of whom others hold a command just now are found once more."""
+    ids = _ids(_free(channels))
+    put_off = Command.objects.open().filter(channel__in=ids, push_at__gt=now)
+    found = _bring_back(put_off, now)
+    _bring_back_wakes(Wake.objects.filter(channel__in=ids, at__gt=now), now)
+    held = put_off.values("channel")
     pushed_at = Case(When(pushed_at__lte=now, then=F("pushed_at")))
-    Channel.objects.filter(pk__in=ids).update(pushed_at=pushed_at, push_leased_until=None)
+    Channel.objects.filter(pk__in=ids).exclude(pk__in=held).update(pushed_at=pushed_at, push_leased_until=None)
     return found
 
 
@@ -220,7 +238,7 @@ def _lease(credentials: PushCredentials, now: datetime, limit: int) -> Leased:
     waiting += [(0, *row) for row in _wakes(now).order_by("at").values_list("at", "channel_id")[:limit]]
     channels = _free(_channels()).in_bulk(list(dict.fromkeys(channel for *_, channel in sorted(waiting)))[:limit])
     commands = dict(_free(_due(now).open().filter(channel__in=channels)).values_list("pk", "channel_id"))
-    asked = set(_free(_wakes(now).filter(channel__in=channels)).values_list("pk", flat=True))
+    asked = set(_ids(_free(_wakes(now).filter(channel__in=channels))))
     later: defaultdict[datetime, set[int]] = defaultdict(set)
     for channel in channels.values():
         later[_next_push(channel, credentials, now)].add(channel.pk)
@@ -229,7 +247,7 @@ def _lease(credentials: PushCredentials, now: datetime, limit: int) -> Leased:
         _move([pk for pk, channel in commands.items() if channel in ids], push_at)
         Wake.objects.filter(pk__in=asked & ids).update(at=push_at)
     called_back = [pk for pk, _, state, *_ in due if state == Command.State.CANCELLED]
-    called_back = list(_free(_due(now).filter(pk__in=called_back)).values_list("pk", flat=True))
+    called_back = _ids(_free(_due(now).filter(pk__in=called_back)))
     Command.objects.filter(pk__in=called_back).update(push_at=now + UNREACHABLE)
     woken = later[now + LEASE] & (asked | set(commands.values()))
     leased = [channel for pk, channel in channels.items() if pk in woken]
@@ -257,6 +275,10 @@ def _locked(rows: QuerySet[Row], *, waits: bool) -> QuerySet[Row]:
     return rows.select_for_update(of=("self",), no_key=True, skip_locked=skip)
 
 
+def _ids(rows: QuerySet[Any]) -> list[int]:
+    return list(rows.values_list("pk", flat=True))
+
+
 def _was_lately(channel: Channel, now: datetime) -> bool:
     """What lies far ahead was written before the clock was put back, here and below."""
     return channel.pushed_at is not None and -AHEAD < now - channel.pushed_at < WINDOW
@@ -272,13 +294,13 @@ def _longest_lease(failures: int) -> timedelta:
 
 
 def _move(ids: Sequence[int], push_at: datetime) -> None:
-    for some in _slices(ids):
+    for some in _slices(ids, SLICE):
         Command.objects.filter(pk__in=some).update(push_at=push_at)
 
 
-def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), SLICE):
-        yield ids[start : start + SLICE]
+def _slices(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
 
 
 def _due(now: datetime) -> CommandQuerySet:
@@ -364,9 +386,9 @@ def _put_off(verdict: Verdict, channels: Sequence[Channel], leased_until: dateti
     for pause, ids in by_pause.items():
         with transaction.atomic():  # what others are at just now is pushed once more, if it is still there then
             leased = _free(Command.objects.filter(channel__in=ids, push_at=leased_until))
-            _move(list(leased.values_list("pk", flat=True)), now + pause)
+            _move(_ids(leased), now + pause)
             asked = _free(Wake.objects.filter(channel__in=ids, at=leased_until))
-            wakes = Wake.objects.filter(pk__in=list(asked.values_list("pk", flat=True)))
+            wakes = Wake.objects.filter(pk__in=_ids(asked))
             if verdict in WOKEN_NO_MORE:
                 wakes.delete()
             else:
@@ -382,7 +404,7 @@ def _put_off(verdict: Verdict, channels: Sequence[Channel], leased_until: dateti
 def _update(ids: Sequence[int], values: Mapping[str, Any]) -> None:
     """Each of those that others are at by itself: whoever holds nothing may wait."""
     with transaction.atomic():
-        free = list(_free(Channel.objects.filter(pk__in=ids)).values_list("pk", flat=True))
+        free = _ids(_free(Channel.objects.filter(pk__in=ids)))
         Channel.objects.filter(pk__in=free).update(**values)
     for channel_id in set(ids).difference(free):
         Channel.objects.filter(pk=channel_id).update(**values)
@@ -400,7 +422,7 @@ def _refuse(channel: Channel, outcome: Outcome, now: datetime) -> bool:
     False when a newer token has come since, or another enrollment: the record is that one's now.
     """
     since = outcome.timestamp or now
-    if outcome.timestamp is not None and channel.token_updated_at is not None and since < channel.token_updated_at:
+    if outcome.timestamp is not None and _is_later(channel.token_updated_at, since, now):
         return False
     standing = Enrollment.objects.active().select_for_update(no_key=True).filter(pk=channel.enrollment_id)
     known = Channel.objects.filter(pk=channel.pk, token_updated_at=channel.token_updated_at)
@@ -411,6 +433,10 @@ def _refuse(channel: Channel, outcome: Outcome, now: datetime) -> bool:
         devices = Device.objects.filter(pk=channel.enrollment.device_id or 0, mdm_managed=True)
         devices.update(unreachable_since=since, mdm_managed=False, modified_at=now)
     return True
+
+
+def _is_later(updated_at: datetime | None, since: datetime, now: datetime) -> bool:
+    return updated_at is not None and since < updated_at <= now + AHEAD
 
 
 def _tell(reasons: Mapping[Verdict, AbstractSet[str]], now: datetime, *, is_vain: bool) -> None:

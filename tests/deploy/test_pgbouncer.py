@@ -119,7 +119,14 @@ def nothing_stays_behind(machine: Production) -> None:
 def the_worker_works(machine: Production) -> None:
     process = subprocess.Popen([sys.executable, "manage.py", "worker"], env=machine.environment, cwd=DEPLOY.parent)
     try:
+        eventually(lambda: jobs_done(machine) > 0)
         eventually(lambda: machine.ask("web-1", "GET", "/readyz").status_code == 200)
     finally:
         process.terminate()
         assert process.wait(60) == 0
+
+
+def jobs_done(machine: Production) -> int:
+    with psycopg.connect(machine.environment["EPMM_DATABASE_URL"], prepare_threshold=None) as session:
+        (count,) = session.execute("SELECT count(done_at) FROM epmm_job").fetchone() or (0,)
+        return int(count)

@@ -209,6 +209,31 @@ def test_a_periodic_job_does_not_wait_for_a_clock_that_was_ahead(periodic: timed
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("created", "waits", "attempts", "found"),
+    [
+        (HOUR, timedelta(0), 0, timedelta(0)),
+        (HOUR, timedelta(minutes=15), 0, timedelta(minutes=15)),  # as long as it was to wait
+        (timedelta(0), HOUR, 0, HOUR),
+        (timedelta(0), HOUR, 1, timedelta(0)),  # it failed in that hour
+        (timedelta(0), HOUR, 20, HOUR),
+    ],
+)
+def test_what_a_clock_that_was_ahead_had_wait_is_done_in_its_time(
+    created: timedelta, waits: timedelta, attempts: int, found: timedelta
+) -> None:
+    now = timezone.now()
+    Job.enqueue("tests.later", run_at=now + created + waits)
+    job = Job.objects.get()
+    assert job.created_at is not None
+    Job.objects.update(created_at=job.created_at + created, attempts=attempts)
+
+    for _ in range(2):
+        dispatcher.bring_back_what_is_late()
+        assert abs(Job.objects.get().run_at - now - found) < timedelta(seconds=5)
+
+
+@pytest.mark.django_db
 def test_a_period_missed_is_made_up_for_once(periodic: timedelta) -> None:
     long_ago = timezone.now() - 10 * periodic
     Job.objects.create(kind="tests.periodic", run_at=long_ago, done_at=long_ago)

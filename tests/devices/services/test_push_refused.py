@@ -88,6 +88,24 @@ def test_a_connect_after_the_refusal_has_the_token_tried_once(apple: Apple) -> N
     assert push.revive_heard() == 0
 
 
+def test_a_contact_of_a_clock_that_was_ahead_is_no_connect_after_the_refusal(apple: Apple) -> None:
+    """Or its token would be tried each minute until it is that late."""
+    refused(apple)
+    Channel.objects.update(last_seen_at=timezone.now() + timedelta(hours=1))
+
+    assert push.revive_heard() == 0
+
+
+def test_a_token_that_came_while_the_clock_was_ahead_is_refused_like_any_other(apple: Apple) -> None:
+    channel = reachable()
+    command(channel, "ProfileList")
+    Channel.objects.update(token_updated_at=timezone.now() + timedelta(hours=1))
+    apple.answers(channel, 410, "Unregistered", at=timezone.now())
+    push.push_due()
+
+    assert not is_reachable(channel)
+
+
 def test_a_refusal_is_as_old_as_its_push_and_the_device_as_long_away_as_apple_says(apple: Apple) -> None:
     """Or a connect in between would have the token tried for ever."""
     channel = reachable()

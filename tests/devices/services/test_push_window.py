@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -10,6 +11,7 @@ from django.utils import timezone
 from devices.models import Channel, Command, PushCertificate, Wake
 from devices.protocol.commands import EraseDevice
 from devices.services import push, push_certificates, queue
+from epmm.pipeline import conninfo_of
 from tests.devices.services.pushing import DAY, Apple, due_in, reachable, token
 from tests.devices.services.rows import command
 from tests.epmm.test_metrics import explained
@@ -308,6 +310,62 @@ def test_what_was_leased_while_the_clock_was_ahead_is_due(
     assert push.push_due() == found
     assert apple.woken() == [token(channel)] * found
     assert push.after_the_clock_was_ahead() == 0
+
+
+def test_a_wake_that_was_asked_for_while_the_clock_was_ahead_is_due_once(apple: Apple) -> None:
+    hour = timezone.now() + timedelta(hours=1)
+    channel = reachable()
+    push.wake_channels([channel.pk])
+    assert Wake.objects.get().asked_at is not None
+    Wake.objects.update(at=hour, asked_at=hour)
+
+    push.after_the_clock_was_ahead()
+    assert push.push_due() == 1
+    assert apple.woken() == [token(channel)]
+    assert not Wake.objects.exists()
+
+
+def test_what_a_device_put_off_while_the_clock_was_ahead_is_due_once(apple: Apple) -> None:
+    hour = timezone.now() + timedelta(hours=1)
+    channel = reachable()
+    row = command(channel, "ProfileList")
+    Command.objects.update(state=Command.State.NOT_NOW, not_now_at=hour, push_at=hour + timedelta(minutes=5))
+
+    assert push.after_the_clock_was_ahead() == 1
+    assert push.push_due() == 1
+    assert apple.woken() == [token(channel)]
+    assert push.after_the_clock_was_ahead() == 0
+    assert due_in(row) > timedelta(hours=23)
+
+
+def test_more_commands_of_one_channel_than_a_statement_may_name_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(push, "SLICE", 2)
+    hour = timezone.now() + timedelta(hours=1)
+    channel = reachable()
+    for request_type in ("ProfileList", "SecurityInfo", "CertificateList"):
+        command(channel, request_type)
+    Command.objects.update(push_at=hour)
+    Channel.objects.update(pushed_at=hour)
+
+    assert push.after_the_clock_was_ahead() == 3
+    assert Command.objects.filter(push_at__lte=timezone.now()).count() == 3
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_a_channel_whose_command_somebody_holds_is_found_once_more() -> None:
+    """Whoever holds it may end without a word of what it was about to write."""
+    hour = timezone.now() + timedelta(hours=1)
+    channel = reachable()
+    row = command(channel, "ProfileList")
+    Command.objects.update(push_at=hour)
+    Channel.objects.update(push_leased_until=hour)
+    with psycopg.connect(conninfo_of(connection.settings_dict, seconds=5)) as other:
+        other.execute(f"SELECT FROM {Command._meta.db_table} FOR UPDATE")
+        assert push.after_the_clock_was_ahead() == 0
+
+    assert push.after_the_clock_was_ahead() == 1
+    assert due_in(row) <= timedelta(0)
 
 
 def test_a_worker_that_died_while_its_clock_was_ahead_keeps_nobody_asleep(apple: Apple) -> None:

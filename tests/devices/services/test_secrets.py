@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from devices.models import Device, Enrollment, FinishedCommand, Result
 from devices.services import inventory, results, secrets
@@ -40,6 +41,16 @@ def test_also_when_a_later_answer_was_read_before_it() -> None:
 
     for result in (later, earlier):
         results.read_result(result.pk)
+
+    assert revealed(mac) == b"second"
+
+
+def test_also_when_the_one_before_it_came_while_the_clock_was_ahead() -> None:
+    mac = enrolled(platform=Device.Platform.MACOS)
+    for value, ahead in ((b"first", timedelta(hours=1)), (b"second", timedelta(0))):
+        result = rotated(mac, value)
+        Result.objects.filter(pk=result.pk).update(received_at=timezone.now() + ahead)
+        results.read_results()
 
     assert revealed(mac) == b"second"
 
