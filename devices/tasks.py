@@ -26,6 +26,7 @@ from devices.services import (
     push_expiry,
     results,
     retired_records,
+    waking,
 )
 from devices.services import broadcast as broadcasts
 from devices.services.declaration_status import TOGETHER
@@ -92,23 +93,23 @@ def push_due() -> None:
 
 @jobs.handles("devices.push_after_the_clock_was_ahead", every=timedelta(minutes=1))
 def push_after_the_clock_was_ahead() -> None:
-    push.after_the_clock_was_ahead()
+    waking.after_the_clock_was_ahead()
 
 
 @jobs.handles("devices.revive_heard", every=timedelta(minutes=1))
 def revive_heard() -> None:
-    push.revive_heard()
+    waking.revive_heard()
 
 
 @jobs.handles("devices.retry_pushes")
 def retry_pushes() -> None:
-    push.retry()
+    waking.retry()
 
 
 @jobs.handles("devices.wake")
 def wake(channel: int) -> None:
     """Of the release that had a job for each."""
-    push.wake_channels([channel])
+    waking.wake_channels([channel])
 
 
 @jobs.handles(broadcasts.QUEUE)

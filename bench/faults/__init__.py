@@ -14,7 +14,7 @@ from bench import calibration
 from bench.faults import installation, kinds, work
 from bench.faults.rounds import Plan, Rounds
 
-# A worker that was killed holds its jobs and its pushes for a minute (LEASE of epmm/models.py and of services/push.py),
+# A worker that was killed holds its jobs and its pushes for a minute (LEASE of epmm/models.py and of push_pauses.py),
 # one after the other when it was killed in both.
 PATIENCE: Final = 150
 WORKERS: Final = 2  # a worker that hangs is not the only one

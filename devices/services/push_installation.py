@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from devices.models import PushCertificate, PushRequest
 from devices.protocol import push_certificate as codec
 from devices.protocol.push_certificate import Facts
-from devices.services import push, push_certificates, push_requests, push_topics
+from devices.services import push_certificates, push_requests, push_topics, waking
 from devices.services.push_requests import PushCertificateRefused
 from epmm import audit
 from epmm.numbers import grouped
@@ -57,7 +57,7 @@ def install(
     try:
         with transaction.atomic():
             row = _install(given, confirmed=confirmed, actor=actor, address=address)
-            push.revive_topic(row.topic)
+            waking.revive_topic(row.topic)
             return row
     except IntegrityError as error:
         raise PushCertificateRefused(

@@ -16,7 +16,7 @@ from devices.door.exchange import DeviceRequest
 from devices.errors import DeviceRefused, ReauthenticationNeeded, UnrecognizedDevice
 from devices.models import Channel, Device, Enrollment, Identity, os_version_number
 from devices.protocol.checkin import Authenticate, CheckOut, Sender, TokenUpdate
-from devices.services import configuration_plan, push
+from devices.services import configuration_plan, waking
 from devices.services.retire import check_out_reason, end_enrollment
 from enrollment import reasons
 from enrollment.models import Step
@@ -351,7 +351,7 @@ def _store_push(enrollment: Enrollment, message: TokenUpdate, now: datetime) -> 
         },
     )
     if not is_new:
-        push.revive(channel)
+        waking.revive(channel)
     elif message.sender.user_key and enrollment.device_id is not None:  # a user's profiles have waited for the user
         configuration_plan.plan_device_soon(enrollment.device_id)
     if message.unlock_token and not message.sender.user_key:  # absent or empty means: keep the one you have

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from devices.services import push, push_certificates
+from devices.services import push_certificates, waking
 from epmm import audit
 
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         credentials = push_certificates.current()
         if credentials is None:
             raise CommandError("Push is not set up. Begin with: manage.py push_certificate request")
-        tried, topic = push.retry(), credentials.topic
+        tried, topic = waking.retry(), credentials.topic
         audit.record(
             "push.retried", actor="manage.py", subject_type="push_certificate", subject=topic, details={"tokens": tried}
         )

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from devices.services import push, push_certificates
+from devices.services import push_certificates, waking
 from devices.services.find import DeviceNotFound, find_device
 from epmm import audit
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if push_certificates.current() is None:
             raise CommandError("Push is not set up. Begin with: manage.py push_certificate request")
-        if not push.wake(device):
+        if not waking.wake(device):
             raise CommandError("This device cannot be woken: it is not managed, or the push service does not know it.")
         audit.record("device.woken", actor="manage.py", subject_type="device", subject=str(device.uuid))
         self.stdout.write("The push goes out now; the device connects as soon as it is reachable.")

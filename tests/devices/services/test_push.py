@@ -13,8 +13,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from devices.models import Channel, Command, Device, Enrollment, PushCertificate
 from devices.protocol.push import Outcome
-from devices.services import push, push_certificates
+from devices.services import push, push_certificates, waking
 from devices.services.push_certificates import PushCredentials
+from devices.services.push_pauses import LEASE
 from epmm import pipeline
 from epmm.logging import LineFormatter
 from epmm.models import Job
@@ -122,7 +123,7 @@ def test_a_dead_token_is_noted_and_a_new_one_revives(apple: Apple, status: int, 
     assert device.unreachable_since is not None
     assert due_in(row) > DAY - timedelta(minutes=1)
 
-    push.revive(channel)
+    waking.revive(channel)
     assert not Channel.objects.exclude(push_refused_at=None).exists()
     assert push.waiting()
     revived = device_of(channel.enrollment)
@@ -136,7 +137,7 @@ def test_a_new_token_is_pushed_to_though_the_old_one_was(apple: Apple) -> None:
     later = timezone.now() + timedelta(hours=3)
     Command.objects.filter(pk=put_off.pk).update(state=Command.State.NOT_NOW, push_at=later)
 
-    push.revive(channel)
+    waking.revive(channel)
 
     assert due_in(waiting) <= timedelta(0)
     assert due_in(put_off) > timedelta(hours=2)  # the device said when it wants to be asked again
@@ -151,7 +152,7 @@ def test_what_was_put_off_by_its_device_and_pushed_to_a_dead_token_is_due_with_t
     apple.answers(channel, *answer)
     push.push_due()
 
-    push.revive(channel)
+    waking.revive(channel)
 
     assert due_in(row) <= timedelta(0)
 
@@ -162,7 +163,7 @@ def test_the_devices_of_a_topic_are_due_when_its_certificate_is_installed(apple:
     assert push.push_due() == 0
     Enrollment.objects.filter(channels=mine.channel).update(topic=TOPIC)
 
-    push.revive_topic(TOPIC)
+    waking.revive_topic(TOPIC)
 
     assert due_in(mine) <= timedelta(0)
     assert due_in(another) > timedelta(hours=23)
@@ -174,7 +175,7 @@ def test_what_was_queued_since_the_last_good_push_is_due_with_a_new_certificate(
     untold = command(channel, "SecurityInfo")
     Command.objects.filter(pk=untold.pk).update(push_at=timezone.now() + timedelta(hours=1))
 
-    push.revive_topic(TOPIC)
+    waking.revive_topic(TOPIC)
 
     assert due_in(untold) <= timedelta(0)
     assert due_in(told) > timedelta(hours=23)
@@ -268,7 +269,7 @@ def test_a_worker_that_dies_gives_its_batch_back(apple: Apple, monkeypatch: pyte
             push.push_due()
 
     left = due_in(row)
-    assert timedelta(0) < left <= push.LEASE
+    assert timedelta(0) < left <= LEASE
     Command.objects.filter(pk=row.pk).update(push_at=timezone.now())
     Channel.objects.update(push_leased_until=timezone.now())
     assert push.push_due() == 1
@@ -279,7 +280,7 @@ def test_devices_can_be_woken_without_anything_to_do(
 ) -> None:
     channels = [reachable(number) for number in range(1, 40)]
     for channel in channels * 2:
-        assert push.wake(device_of(channel.enrollment)) == 1
+        assert waking.wake(device_of(channel.enrollment)) == 1
     assert not Job.objects.exists(), "a job for each would keep all others waiting"
     assert push.waiting()
 
@@ -318,7 +319,7 @@ def somebody_at(table: str, pk: int) -> Iterator[None]:
 def test_what_another_worker_is_at_holds_nobody_up(apple: Apple, table: str) -> None:
     theirs, ours = reachable(1), reachable(2)
     if table == "devices_wake":
-        push.wake_channels([theirs.pk, ours.pk])
+        waking.wake_channels([theirs.pk, ours.pk])
     else:
         row = command(theirs, "ProfileList")
         command(ours, "ProfileList")
@@ -347,5 +348,5 @@ def test_what_the_door_is_at_when_its_push_was_accepted_holds_nobody_up(
         monkeypatch.setattr(push, "_send", answered_meanwhile)
         assert push.push_due() == 2
 
-    assert due_in(rows[0]) <= push.LEASE  # once more, if it is still there then
+    assert due_in(rows[0]) <= LEASE  # once more, if it is still there then
     assert due_in(rows[1]) > timedelta(hours=23)

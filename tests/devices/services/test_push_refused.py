@@ -12,7 +12,7 @@ from devices import tasks
 from devices.apns_standin.script import Answer, Script
 from devices.models import Channel, Command, Device, Enrollment, PushCertificate
 from devices.protocol.push import Outcome
-from devices.services import push
+from devices.services import push, waking
 from devices.services.push_certificates import PushCredentials
 from epmm.models import AuditEntry, Job
 from tests.devices.services.pushing import DAY, TOPIC, Apple, due_in, reachable, token
@@ -65,7 +65,7 @@ def test_who_has_a_device_woken_has_its_token_tried_again(apple: Apple) -> None:
     channel, _ = refused(apple)
     assert not is_reachable(channel)
 
-    assert push.wake(device_of(channel.enrollment)) == 1
+    assert waking.wake(device_of(channel.enrollment)) == 1
     assert is_reachable(channel)
     push.push_due()
     assert apple.woken() == [token(channel)]
@@ -85,7 +85,7 @@ def test_a_connect_after_the_refusal_has_the_token_tried_once(apple: Apple) -> N
     assert push.push_due() == 1
     assert apple.woken() == [token(channel)]
     assert not is_reachable(channel)
-    assert push.revive_heard() == 0
+    assert waking.revive_heard() == 0
 
 
 def test_a_contact_of_a_clock_that_was_ahead_is_no_connect_after_the_refusal(apple: Apple) -> None:
@@ -93,7 +93,7 @@ def test_a_contact_of_a_clock_that_was_ahead_is_no_connect_after_the_refusal(app
     refused(apple)
     Channel.objects.update(last_seen_at=timezone.now() + timedelta(hours=1))
 
-    assert push.revive_heard() == 0
+    assert waking.revive_heard() == 0
 
 
 def test_a_token_that_came_while_the_clock_was_ahead_is_refused_like_any_other(apple: Apple) -> None:
@@ -116,7 +116,7 @@ def test_a_refusal_is_as_old_as_its_push_and_the_device_as_long_away_as_apple_sa
     push.push_due()
 
     assert abs(device_of(channel.enrollment).unreachable_since - since) < timedelta(seconds=1)  # type: ignore[operator]
-    assert push.revive_heard() == 0
+    assert waking.revive_heard() == 0
 
 
 def test_one_command_has_all_of_them_tried_again(apple: Apple, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +137,7 @@ def test_one_command_has_all_of_them_tried_again(apple: Apple, capsys: pytest.Ca
 
 def test_a_new_certificate_has_all_of_them_tried_again(apple: Apple) -> None:
     channel, _ = refused(apple)
-    push.revive_topic(TOPIC)
+    waking.revive_topic(TOPIC)
     assert not is_reachable(channel)  # thousands are not locked while somebody waits for the page
 
     assert Job.objects.filter(kind="devices.retry_pushes").exists()
@@ -146,12 +146,12 @@ def test_a_new_certificate_has_all_of_them_tried_again(apple: Apple) -> None:
 
 
 def test_many_are_tried_again_by_the_hundred(apple: Apple, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push, "AT_ONCE", 2)
+    monkeypatch.setattr(waking, "AT_ONCE", 2)
     channels = [reachable(number) for number in range(1, 6)]
     Channel.objects.update(push_refused_at=timezone.now())
     Device.objects.update(mdm_managed=False, unreachable_since=timezone.now())
 
-    assert push.retry() == 5
+    assert waking.retry() == 5
     assert all(is_reachable(channel) for channel in channels)
 
 
@@ -191,7 +191,7 @@ def test_that_is_seen_in_batches_of_one_as_well(apple: Apple) -> None:
 def test_one_device_that_is_tried_often_accuses_nobody(apple: Apple) -> None:
     channel, _ = refused(apple)
     for _ in range(push.STRANGE):
-        push.retry()
+        waking.retry()
         assert push.push_due() == 1
         assert not is_reachable(channel)
 

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from devices.models import Channel, Command, PushCertificate, Wake
 from devices.protocol.commands import EraseDevice
-from devices.services import push, push_certificates, queue
+from devices.services import push, push_certificates, queue, waking
+from devices.services.push_pauses import LEASE
 from epmm.pipeline import conninfo_of
 from tests.devices.services.pushing import DAY, Apple, due_in, reachable, token
 from tests.devices.services.rows import command
@@ -60,7 +61,7 @@ def test_who_asks_within_the_window_wakes_the_device_after_it(apple: Apple, busy
     moment = timezone.now() + (timedelta(seconds=20) if busy == "push_leased_until" else timedelta(0))
     Channel.objects.update(**{busy: moment})
     row = command(channel, "ProfileList")
-    push.wake_channels([channel.pk])
+    waking.wake_channels([channel.pk])
 
     assert push.push_due() == 0
     assert apple.woken() == []
@@ -77,11 +78,11 @@ def test_who_asks_within_the_window_wakes_the_device_after_it(apple: Apple, busy
 
 def test_who_asks_while_a_push_is_out_wakes_the_device_once_more(apple: Apple, monkeypatch: pytest.MonkeyPatch) -> None:
     channel = reachable()
-    push.wake_channels([channel.pk])
+    waking.wake_channels([channel.pk])
     send = push._send
 
     def asked_again(*arguments: object) -> object:
-        push.wake_channels([channel.pk])
+        waking.wake_channels([channel.pk])
         return send(*arguments)  # type: ignore[arg-type] # as they came
 
     monkeypatch.setattr(push, "_send", asked_again)
@@ -96,7 +97,7 @@ def test_nobody_is_asked_to_wake_one_whom_no_push_reaches(apple: Apple) -> None:
     """While Apple refuses the certificate they wait; whose token it refuses is not waited for."""
     channel = reachable()
     PushCertificate.objects.update(refused_at=timezone.now())
-    push.wake_channels([channel.pk])
+    waking.wake_channels([channel.pk])
     assert not push.waiting()
     assert push.push_due() == 0
     assert Wake.objects.exists()
@@ -111,7 +112,7 @@ def test_nobody_is_asked_to_wake_one_whom_no_push_reaches(apple: Apple) -> None:
 
 def test_a_wake_that_failed_is_tried_again_later(apple: Apple) -> None:
     channel = reachable()
-    push.wake_channels([channel.pk])
+    waking.wake_channels([channel.pk])
     apple.answers(channel, 503, "ServiceUnavailable")
     push.push_due()
 
@@ -125,13 +126,13 @@ def test_a_wake_that_failed_is_tried_again_later(apple: Apple) -> None:
 
 def test_a_wake_of_a_worker_that_died_is_given_back(apple: Apple, monkeypatch: pytest.MonkeyPatch) -> None:
     channel = reachable()
-    push.wake_channels([channel.pk])
+    waking.wake_channels([channel.pk])
     with monkeypatch.context() as patched:
         patched.setattr(push, "_send", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             push.push_due()
 
-    assert timedelta(0) < wake_in() <= push.LEASE
+    assert timedelta(0) < wake_in() <= LEASE
     Wake.objects.update(at=timezone.now())
     Channel.objects.update(push_leased_until=timezone.now())
     assert push.push_due() == 1
@@ -162,7 +163,7 @@ def test_the_wipe_of_a_lost_phone_does_not_wait_for_a_fleet(apple: Apple, *, is_
     lost = fleet[-1] if is_asked_too else reachable(4)
     for channel in fleet:
         command(channel, "DeviceInformation")
-    push.wake_channels([fleet[0].pk])
+    waking.wake_channels([fleet[0].pk])
     wipe = queue.queue(lost, EraseDevice())
     apple.answers(lost, 503, "ServiceUnavailable")
 
@@ -202,7 +203,7 @@ def test_what_is_queued_for_a_token_that_apple_has_no_room_for_waits_as_long(
     assert timedelta(0) < due_in(later)
     assert Command.objects.filter(pk=later.pk, push_at__lte=Command.objects.get(pk=row.pk).push_at).exists()
 
-    push.revive(channel)  # another token
+    waking.revive(channel)  # another token
     assert push.push_due() == 1
 
 
@@ -210,7 +211,7 @@ def test_another_machine_whose_clock_is_ahead_is_not_pushed_beside(apple: Apple)
     ahead = timezone.now() + timedelta(seconds=40)
     pushed, leased = reachable(1), reachable(2)
     Channel.objects.filter(pk=pushed.pk).update(pushed_at=ahead)
-    Channel.objects.filter(pk=leased.pk).update(push_leased_until=ahead + push.LEASE)
+    Channel.objects.filter(pk=leased.pk).update(push_leased_until=ahead + LEASE)
     for channel in (pushed, leased):
         command(channel, "ProfileList")
 
@@ -260,7 +261,7 @@ def test_what_was_put_off_while_the_clock_was_ahead_is_due(apple: Apple) -> None
 
     Wake.objects.create(channel=channel, at=timezone.now() + YEAR)
 
-    assert push.after_the_clock_was_ahead() == 1
+    assert waking.after_the_clock_was_ahead() == 1
     assert due_in(row) <= timedelta(0)
     assert wake_in() <= timedelta(0)
     assert due_in(put_off) > timedelta(hours=23)
@@ -275,13 +276,13 @@ def test_what_waited_for_a_push_of_the_hour_ahead_is_due(apple: Apple) -> None:
     Command.objects.filter(pk=row.pk).update(push_at=hour)
     wake = Wake.objects.create(channel=channel, at=hour)
 
-    assert push.after_the_clock_was_ahead() == 1
+    assert waking.after_the_clock_was_ahead() == 1
     wake.refresh_from_db()
     assert wake.at <= timezone.now()
     assert Channel.objects.get().pushed_at is None
     assert push.push_due() == 1
     assert apple.woken() == [token(channel)]
-    assert push.after_the_clock_was_ahead() == 0
+    assert waking.after_the_clock_was_ahead() == 0
 
 
 @pytest.mark.parametrize(
@@ -306,20 +307,20 @@ def test_what_was_leased_while_the_clock_was_ahead_is_due(
     Command.objects.filter(pk=row.pk).update(push_at=until)
     Channel.objects.update(push_leased_until=until, push_failures=failures)
 
-    assert push.after_the_clock_was_ahead() == found
+    assert waking.after_the_clock_was_ahead() == found
     assert push.push_due() == found
     assert apple.woken() == [token(channel)] * found
-    assert push.after_the_clock_was_ahead() == 0
+    assert waking.after_the_clock_was_ahead() == 0
 
 
 def test_a_wake_that_was_asked_for_while_the_clock_was_ahead_is_due_once(apple: Apple) -> None:
     hour = timezone.now() + timedelta(hours=1)
     channel = reachable()
-    push.wake_channels([channel.pk])
+    waking.wake_channels([channel.pk])
     assert Wake.objects.get().asked_at is not None
     Wake.objects.update(at=hour, asked_at=hour)
 
-    push.after_the_clock_was_ahead()
+    waking.after_the_clock_was_ahead()
     assert push.push_due() == 1
     assert apple.woken() == [token(channel)]
     assert not Wake.objects.exists()
@@ -331,15 +332,15 @@ def test_what_a_device_put_off_while_the_clock_was_ahead_is_due_once(apple: Appl
     row = command(channel, "ProfileList")
     Command.objects.update(state=Command.State.NOT_NOW, not_now_at=hour, push_at=hour + timedelta(minutes=5))
 
-    assert push.after_the_clock_was_ahead() == 1
+    assert waking.after_the_clock_was_ahead() == 1
     assert push.push_due() == 1
     assert apple.woken() == [token(channel)]
-    assert push.after_the_clock_was_ahead() == 0
+    assert waking.after_the_clock_was_ahead() == 0
     assert due_in(row) > timedelta(hours=23)
 
 
 def test_more_commands_of_one_channel_than_a_statement_may_name_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push, "SLICE", 2)
+    monkeypatch.setattr(waking, "SLICE", 2)
     hour = timezone.now() + timedelta(hours=1)
     channel = reachable()
     for request_type in ("ProfileList", "SecurityInfo", "CertificateList"):
@@ -347,7 +348,7 @@ def test_more_commands_of_one_channel_than_a_statement_may_name_are_found(monkey
     Command.objects.update(push_at=hour)
     Channel.objects.update(pushed_at=hour)
 
-    assert push.after_the_clock_was_ahead() == 3
+    assert waking.after_the_clock_was_ahead() == 3
     assert Command.objects.filter(push_at__lte=timezone.now()).count() == 3
 
 
@@ -362,9 +363,9 @@ def test_a_channel_whose_command_somebody_holds_is_found_once_more() -> None:
     Channel.objects.update(push_leased_until=hour)
     with psycopg.connect(conninfo_of(connection.settings_dict, seconds=5)) as other:
         other.execute(f"SELECT FROM {Command._meta.db_table} FOR UPDATE")
-        assert push.after_the_clock_was_ahead() == 0
+        assert waking.after_the_clock_was_ahead() == 0
 
-    assert push.after_the_clock_was_ahead() == 1
+    assert waking.after_the_clock_was_ahead() == 1
     assert due_in(row) <= timedelta(0)
 
 
@@ -384,12 +385,12 @@ def test_what_was_queued_while_the_clock_was_ahead_is_due_once(apple: Apple) -> 
     Command.objects.filter(pk=row.pk).update(created_at=hour, push_at=hour)
     Command.objects.filter(pk=later.pk).update(push_at=hour)
 
-    assert push.after_the_clock_was_ahead() == 1
+    assert waking.after_the_clock_was_ahead() == 1
     row.refresh_from_db()
     assert row.created_at <= timezone.now()
     assert push.push_due() == 1
     assert due_in(later) > timedelta(minutes=59)
-    assert push.after_the_clock_was_ahead() == 0
+    assert waking.after_the_clock_was_ahead() == 0
 
 
 @pytest.mark.usefixtures("apple")
