@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> None:
     given = contenders.environment(options.database)
     chosen = [scenarios.BY_NAME[name] for name in options.scenario or scenarios.BY_NAME]
-    with site.opened(options.database) as here:
+    # without rounds nothing but counts is told, in which nobody else is to be seen
+    with site.opened(options.database, server=() if options.rounds else ("autovacuum=off",)) as here:
         ours, peer = Ours(here), contenders.peer(here, given)
         everyone = scenarios.population(
             options.devices, old=options.history_devices if any(scenario.history for scenario in chosen) else 0

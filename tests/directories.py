@@ -258,7 +258,7 @@ def directory(server: Slapd, name: str = "Example", **columns: Any) -> Directory
         "group_base": GROUPS,
         "unit_base": BASE,
         "account_attribute": "mail",
-        "connect_seconds": 5,
-        "search_seconds": 10,
+        "connect_seconds": 30,
+        "search_seconds": 60,
     }
     return Directory.objects.create(name=name, **(usual | columns))

@@ -44,6 +44,7 @@ def pgbouncer(directory: Path, url: str) -> Iterator[str]:
         ("/var/run/postgresql/pgbouncer.pid", f"{directory}/pid"),
         ("unix_socket_dir = /var/run/postgresql", "unix_socket_dir ="),
         # few, and taken in turns: whatever one transaction left in a session, the next one of somebody else would meet
+        ("query_wait_timeout = 4", "query_wait_timeout = 60"),  # a shared machine may stand still for seconds
         ("default_pool_size = 20", "default_pool_size = 4\nserver_round_robin = 1"),
     ):
         assert there in text

@@ -88,6 +88,9 @@ def test_each_door_answers_for_itself(machine: Production) -> None:
     assert machine.ask("web-1", "PUT", "/mdm/connect").status_code == 503
 
 
+SECONDS = 120  # one may wait for a process to drain and the next one to start
+
+
 class Callers:
     """Some that call all the time; they remember what they were told."""
 
@@ -107,7 +110,9 @@ class Callers:
         while not self._stop.wait(0.15):
             for method, path, content in (("PUT", "/mdm/connect", body), ("POST", "/no/such/page", b"")):
                 try:
-                    self.statuses.append(f"{path} {client.request(method, base + path, content=content).status_code}")
+                    self.statuses.append(
+                        f"{path} {client.request(method, base + path, content=content, timeout=SECONDS).status_code}"
+                    )
                 except httpx2.TransportError as error:
                     self.statuses.append(f"{path} {type(error).__name__}")
 

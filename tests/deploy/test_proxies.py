@@ -183,8 +183,12 @@ def test_a_device_that_calls_without_end_is_slowed_down_without_a_401(
     client = device.network.presenting(forge(device.identity))  # whoever it is: the proxy counts by the certificate
     url, body = device.membership.profile.server_url, idle(device)
     client.put(url, content=body)  # it looks the name up, which it cannot in several threads at once
+    statuses: set[int] = set()
     with ThreadPoolExecutor(8) as pool:
-        statuses = set(pool.map(lambda _: client.put(url, content=body).status_code, range(600)))
+        for _ in range(20):
+            statuses.update(pool.map(lambda _: client.put(url, content=body).status_code, range(600)))
+            if 503 in statuses:
+                break
 
     assert statuses == {403, 503}
     assert device.send_status("Idle").status_code == 200, "another one is not slowed down"
@@ -218,7 +222,7 @@ def test_a_fleet_fetches_a_declared_profile_from_one_address_and_who_guesses_the
 
     with ThreadPoolExecutor(4) as pool:
         assert set.union(*pool.map(lambda _: ask(right, 300), range(4))) == {b"200"}
-    assert ask(wrong, 4000, until=b"429") == {b"404", b"429"}
+        assert set.union(*pool.map(lambda _: ask(wrong, 4000, until=b"429"), range(4))) == {b"404", b"429"}
     assert ask(right, 1) == {b"200"}
 
 

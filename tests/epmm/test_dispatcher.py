@@ -230,7 +230,7 @@ def test_what_a_clock_that_was_ahead_had_wait_is_done_in_its_time(
 
     for _ in range(2):
         dispatcher.bring_back_what_is_late()
-        assert abs(Job.objects.get().run_at - now - found) < timedelta(seconds=5)
+        assert abs(Job.objects.get().run_at - now - found) < timedelta(minutes=1)
 
 
 @pytest.mark.django_db

@@ -50,7 +50,7 @@ def test_a_database_that_became_read_only_is_left() -> None:
         SettingRow.objects.create(name="a", value="b")
 
     async def asked() -> None:
-        threads = OrmThreads(1, most=1, seconds=5, name="test")
+        threads = OrmThreads(1, most=1, seconds=60, name="test")
         await threads.run(become_read_only)
         with pytest.raises(StoreUnavailable, match="read-only"):
             await threads.run(write)
@@ -89,7 +89,7 @@ def test_another_fault_of_the_database_is_told_as_it_is() -> None:
         raise InternalError("why")
 
     async def asked() -> None:
-        threads = OrmThreads(1, most=1, seconds=5, name="test")
+        threads = OrmThreads(1, most=1, seconds=60, name="test")
         with pytest.raises(InternalError, match="why"):
             await threads.run(fail)
         await threads.close()

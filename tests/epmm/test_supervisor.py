@@ -114,7 +114,7 @@ def test_children_stop_in_order(tmp_path: Path, running: list[Supervised]) -> No
 
 
 def test_a_child_that_does_not_want_to_end_is_killed(tmp_path: Path, running: list[Supervised]) -> None:
-    running.append(up := Supervised(tmp_path, grace=3, first="stubborn"))
+    running.append(up := Supervised(tmp_path, grace=8, first="stubborn"))
     child = up.pid("first")
 
     assert up.stop() == 0

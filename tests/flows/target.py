@@ -28,7 +28,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 STRANGER: Final = "192.0.2.66"
 PROXY: Final = "192.0.2.1"
 LARGEST_ANSWER: Final = 65_536
-LONGEST_SECONDS: Final = 5.0  # a thousand times what an answer takes; a shared machine may stand still for a moment
+LONGEST_SECONDS: Final = 5.0  # a thousand times what an answer takes
 # What strangers may leave behind, each bounded in number; and whoever has signed in accepts texts.
 LEFT_BEHIND: Final = {"Attempt", "SignInBudget", "SignInFailures", "AuditEntry", "Acceptance"}
 
@@ -65,7 +65,7 @@ class Reply:
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
-    seconds: float = 0.0
+    seconds: float = 0.0  # of the processor
 
 
 class Target:
@@ -171,7 +171,7 @@ async def _send(request: Request) -> Reply:
         else:
             reply.body += message.get("body", b"")
 
-    began = time.perf_counter()
+    began = time.process_time()
     await application(request.scope(), receive, send)
-    reply.seconds = time.perf_counter() - began
+    reply.seconds = time.process_time() - began
     return reply

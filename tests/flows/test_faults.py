@@ -10,7 +10,7 @@ from tests import services
 from tests.epmm.processes import ROOT
 
 pytestmark = pytest.mark.long
-SECONDS = 900  # longer than its own patience, after which it says what it waited for
+SECONDS = 1500  # longer than its own patience, after which it says what it waited for
 WITHOUT_CLOCK = ("gateway", "web", "worker", "disk", "slow", "dropped", "repeated")
 
 
@@ -23,7 +23,16 @@ WITHOUT_CLOCK = ("gateway", "web", "worker", "disk", "slow", "dropped", "repeate
 )
 def test_nothing_is_lost(database: str, tmp_path: Path) -> None:
     kinds = WITHOUT_CLOCK if services.missing("faketime") else ()  # of a run that may do without services
-    command = [sys.executable, "-m", "bench", "faults", "--brief", "--devices=40", f"--database={database}"]
+    command = [
+        sys.executable,
+        "-m",
+        "bench",
+        "faults",
+        "--brief",
+        "--devices=40",
+        "--patience=400",
+        f"--database={database}",
+    ]
     command += [f"--logs={tmp_path}", *(f"--kind={kind}" for kind in kinds)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as harness:
         try:

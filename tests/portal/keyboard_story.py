@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from enrollment.simulator.device import SimulatedDevice
 from tests.epmm.processes import eventually
 from tests.portal.hands import dialog, result, row, settled
-from tests.portal.keys import choose, focused, press, reach, write
+from tests.portal.keys import choose, focused, press, reach, type_ahead, write
 from tests.portal.product import HOST, PASSWORD, Product
 
 NEW_PASSWORD: Final = "a long one of my own"
@@ -113,7 +113,7 @@ def search(page: Page) -> None:
     field = page.get_by_label("Field", exact=True)
     expect(field.locator("option", has_text=f"{ADDE[:21]} Enrolled").first).to_be_attached()
     reach(field)
-    page.keyboard.type("Account Driven Device")
+    type_ahead(page, "Account Driven Device")
     expect(page.get_by_label("Value", exact=True)).to_have_value("true")
     expect(page.get_by_text("1 device matches")).to_be_visible()
     press(page.get_by_role("button", name="Search", exact=True))

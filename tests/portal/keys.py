@@ -34,6 +34,16 @@ def write(field: Locator, text: str) -> None:
     field.page.keyboard.type(text)
 
 
+def type_ahead(page: Page, text: str) -> None:
+    """In the list that has the focus.  The browser forgets the letters after a second, as when the machine is slow."""
+    for _ in range(5):
+        page.keyboard.type(text)
+        if page.evaluate("(document.activeElement.selectedOptions?.[0]?.text ?? '')").startswith(text):
+            return
+        page.wait_for_timeout(1500)
+    raise AssertionError(text)
+
+
 def choose(page: Page, menu: Locator, name: str) -> None:
     """With the arrow keys."""
     reach(menu.locator("summary"))

@@ -9,6 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 from devices.models import Device, Label
 from tests.devices.services.rows import enrolled, person
 from tests.enrollment.pages import chromium
+from tests.portal.keys import type_ahead
 from tests.portal.test_browser import in_both_schemes, reach, signed_in, site
 
 __all__ = ["site"]  # a fixture
@@ -162,12 +163,12 @@ def test_a_search_is_built_and_saved_from_the_keyboard(site: LiveServer) -> None
     with signed_in(site, chromium.DESK) as page:
         opened(page, site)
         page.wait_for_function("() => document.activeElement.id === 'search-field-0'")
-        page.keyboard.type("Account Driven Device", delay=20)
+        type_ahead(page, "Account Driven Device")
         page.wait_for_selector("#search-is-0")
         reach(page, "#search-add")
         page.keyboard.press("Enter")
         page.wait_for_function("() => document.activeElement.id === 'search-field-1'")
-        page.keyboard.type("Serial", delay=20)
+        type_ahead(page, "Serial")
         page.wait_for_selector("#search-is-1")
         reach(page, "#search-is-1")
         page.keyboard.type("C02")

@@ -1,9 +1,11 @@
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from enrollment.services import trace
 from tests.flows.house import PASSWORD, House, opened, person, switch
 from users.models import Role, User
 
@@ -29,6 +31,12 @@ def enter(client: Client, name: str = "anna", password: str = PASSWORD) -> str:
     """Where it leads; empty when the page comes again."""
     response = client.post("/my/sign-in", {"user_id": name, "password": password})
     return str(response.headers.get("Location", ""))
+
+
+@pytest.fixture(autouse=True)
+def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser's attempt goes on for five minutes of the clock, which may end amid a test."""
+    monkeypatch.setattr(trace, "REPEAT_WITHIN", timedelta(days=36525))
 
 
 @pytest.fixture

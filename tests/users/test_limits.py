@@ -108,6 +108,7 @@ def test_one_who_tries_all_accounts_from_one_address_is_slowed_down_and_the_know
     alice: User,
 ) -> None:
     change(ADDRESS.most, 10)
+    change(ADDRESS.hourly, 10)
     cookie = known_browser(address=OFFICE)
 
     answers = [outcome(name=f"guess{n}", password="wrong", address=OFFICE) for n in range(11)]

@@ -15,6 +15,13 @@ from users.services import lock_out
 ADDRESS = "192.0.2.7"
 
 
+@pytest.fixture(autouse=True)
+def moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time passes by `pass_time` alone."""
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)
+
+
 def fail(times: int, *, name: str = "alice", address: str | None = ADDRESS) -> None:
     for _ in range(times):
         lock_out.count_attempt(name, address)
@@ -171,6 +178,7 @@ def test_counters_are_bounded_and_the_oldest_go(monkeypatch: pytest.MonkeyPatch)
 
     for number in range(6):
         fail(number + 1, name=f"name{number}")
+        pass_time(timedelta(seconds=1))
 
     assert sorted(SignInFailures.objects.values_list("count", flat=True)) == [4, 5, 6]
 

@@ -162,8 +162,10 @@ def test_what_stands_against_a_person_is_told_after_the_right_credentials(
 @pytest.mark.parametrize("name", ["alice", "nobody"])
 @pytest.mark.parametrize("requirement", REQUIREMENTS)
 def test_the_seventh_attempt_waits_even_with_the_right_credentials(
-    her_pin: RegistrationPin, name: str, requirement: str
+    her_pin: RegistrationPin, name: str, requirement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)
     for _ in range(6):
         with pytest.raises(WrongCredentials):
             verify(name, requirement=requirement, **PLAUSIBLE)

@@ -110,7 +110,7 @@ def test_no_more_is_under_way_than_the_server_allows(laboratory: Laboratory, str
     nothing = {each.token.hex(): Answer(status=0) for each in pushes(10)}
     script = Script(first_streams=streams, streams=streams, answers=nothing)
 
-    outcomes = laboratory.play(lambda client, _: client.push(pushes(10), seconds=2), script)
+    outcomes = laboratory.play(lambda client, _: client.push(pushes(10), seconds=10), script)
 
     assert len(laboratory.seen) == streams
     assert reasons(outcomes) == {"timeout"}
@@ -252,12 +252,13 @@ def test_one_push_without_an_answer_does_not_cost_the_others_their_connection(la
         assert reasons(await lonely) == {"timeout"}
         assert stand_in.connected == 1
 
-    laboratory.play(story, Script(first_streams=5, answers=answers(n1=Answer(status=0))), limits=SILENT)
+    limits = replace(SILENT, request_seconds=5)  # enough for the other ones
+    laboratory.play(story, Script(first_streams=5, answers=answers(n1=Answer(status=0))), limits=limits)
 
 
 def test_a_call_ends_when_its_time_is_up(laboratory: Laboratory) -> None:
     async def story(client: Client, _: StandIn) -> None:
-        outcomes = await client.push(pushes(3), seconds=2)
+        outcomes = await client.push(pushes(3), seconds=10)
         assert [outcome.kind for outcome in outcomes] == [Verdict.ACCEPTED, Verdict.TRY_LATER, Verdict.ACCEPTED]
         assert kinds(await client.push([a_push(4)])) == {Verdict.ACCEPTED: 1}
 

@@ -111,7 +111,7 @@ def line(laboratory: Laboratory, port: int, *, certificate: bool = True, alpn: s
         pem.write_bytes(laboratory.pem.certificate + laboratory.pem.key)
         context.load_cert_chain(pem)
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as secured,
     ):
         yield secured

@@ -93,7 +93,7 @@ def test_a_channel_whose_set_is_held_keeps_no_other_waiting() -> None:
 
     with ThreadPoolExecutor(1) as another, transaction.atomic():
         DeclarationSet.objects.select_for_update().get(pk=channel(first).pk)
-        done = another.submit(in_a_thread, declaration_status.read_waiting).result(timeout=10)
+        done = another.submit(in_a_thread, declaration_status.read_waiting).result(timeout=60)
 
     assert (done, versions([first, *others])) == (2, ["18.2", "17.7", "17.7"])
 
@@ -173,7 +173,7 @@ def test_workers_do_not_wait_for_each_other_and_overtake_nobody(phone: Device) -
 
     with ThreadPoolExecutor(1) as another, transaction.atomic():
         DeclarationSet.objects.select_for_update().get(pk=channel(phone).pk)
-        done = another.submit(in_a_thread, declaration_status.read_reports).result(timeout=10)
+        done = another.submit(in_a_thread, declaration_status.read_reports).result(timeout=60)
 
     assert (done, versions([phone, other])) == (1, ["18.2", "17.7"])
     assert read_all() == [1, 1]

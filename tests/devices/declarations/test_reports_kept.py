@@ -94,7 +94,7 @@ def test_no_channel_has_more_than_so_many_waiting(phone: Device) -> None:
 
 def test_when_a_device_was_heard_never_goes_back(phone: Device) -> None:
     """The clocks of a gateway and of its database differ."""
-    ahead = timezone.now() + timedelta(seconds=5)
+    ahead = timezone.now() + timedelta(minutes=1)
     DeclarationSet.objects.update(heard_at=ahead)
 
     send(channel(phone))
@@ -118,10 +118,10 @@ def test_a_report_is_of_when_it_was_kept(phone: Device) -> None:
         with transaction.atomic():
             DeclarationSet.objects.select_for_update().get(pk=channel(phone).pk)
             sent = another.submit(in_a_thread, accept)
-            assert begun.wait(timeout=10)
+            assert begun.wait(timeout=60)
             _until_somebody_waits()
             released = timezone.now()
-        sent.result(timeout=10)
+        sent.result(timeout=60)
 
     assert StatusReport.objects.get().received_at > released
 
@@ -130,7 +130,7 @@ def _until_somebody_waits() -> None:
     """For a lock of ours."""
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
     with connection.cursor() as cursor:
-        for _ in range(1000):
+        for _ in range(6000):
             cursor.execute(waiting)
             if cursor.fetchone()[0]:
                 return

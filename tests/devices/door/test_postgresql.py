@@ -23,7 +23,7 @@ from tests.devices.door.fakes import Batches, FakeDevice, Site, acknowledged, id
 from tests.epmm.processes import eventually
 
 pytestmark = [pytest.mark.service("postgresql"), pytest.mark.django_db(transaction=True)]
-LONG = "5s"  # as long as a batch waits for anything: who looks on sees who waits for a lock
+LONG = 60  # seconds: who looks on sees who waits for a lock, on a machine that may stand still
 
 
 def somebody() -> psycopg.Connection[Any]:
@@ -76,6 +76,13 @@ def allow(monkeypatch: pytest.MonkeyPatch, store: Batches, **timeouts: str) -> N
             batch = batch.replace(own, f"'{name}', '{timeout}'".encode())
         monkeypatch.setattr(postgresql, each, Statement.of(batch.decode()))
     store.store._line.close()  # type: ignore[attr-defined] # a PostgresConnects, which prepares it when it connects
+
+
+def wait_long(monkeypatch: pytest.MonkeyPatch, *stores: Batches) -> None:
+    allow(monkeypatch, stores[0], lock_timeout=f"{LONG}s", statement_timeout=f"{LONG}s")
+    for each in stores:
+        assert isinstance(each.store, PostgresConnects)
+        each.store._seconds = each.store._line._seconds = LONG
 
 
 @pytest.mark.parametrize(
@@ -218,7 +225,7 @@ def test_two_gateways_lock_in_one_order(
     kind: str,
 ) -> None:
     other = device.user("anna") if kind == "two users of a Mac" else FakeDevice.enrolled(device.site)
-    allow(monkeypatch, store, lock_timeout=LONG)  # PostgreSQL looks for a deadlock after a second
+    wait_long(monkeypatch, store, elsewhere)  # PostgreSQL looks for a deadlock after a second
     for asked in ([device, other], [other, device]):
         with held(asked[1]):
             backwards = gateways.submit(elsewhere.commit, [idle(each) for each in reversed(asked)])
@@ -253,7 +260,7 @@ def test_what_another_gateway_took_the_answer_to_is_not_offered_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A device that restarts or is erased twice has lost more than a round trip."""
-    allow(monkeypatch, store, lock_timeout=LONG)
+    wait_long(monkeypatch, store, elsewhere)
     answered, following = device.queue("RestartDevice"), device.queue()
     assert store.commit([idle(device)])[0].command == answered.uuid
     with held(device):
@@ -269,7 +276,7 @@ def test_what_another_gateway_took_the_answer_to_is_not_offered_again(
 def test_a_command_that_was_cancelled_meanwhile_stays_cancelled(
     device: FakeDevice, store: Batches, gateways: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    allow(monkeypatch, store, lock_timeout=LONG)
+    wait_long(monkeypatch, store)
     device.queue()
     with held(device), somebody() as other:
         waiting = gateways.submit(store.commit, [idle(device)])

@@ -258,8 +258,9 @@ def test_a_label_of_the_release_before_is_known_in_any_case_too() -> None:
 
 
 @pytest.mark.usefixtures("built_in")
-def test_every_installation_has_these() -> None:
+def test_every_installation_has_these(monkeypatch: pytest.MonkeyPatch) -> None:
     today = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: today)
     phone(1, "18.2", owner="COMPANY", enrollment_failed_at=today)
     phone(2, "18.2", owner="EMPLOYEE", enrollment_failed_at=today - timedelta(days=1))
     phone(3, "17.4", status="RETIRED", mdm_managed=False, retired_reason="user removed management")

@@ -21,6 +21,12 @@ pytestmark = pytest.mark.django_db
 YEAR = timedelta(days=365)
 
 
+@pytest.fixture(autouse=True)
+def long_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shared machine may stand still for seconds."""
+    monkeypatch.setattr(push, "WINDOW", timedelta(seconds=50))
+
+
 def test_what_is_queued_while_its_device_is_being_woken_waits(apple: Apple) -> None:
     channel = reachable()
     command(channel, "ProfileList")

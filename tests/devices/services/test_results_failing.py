@@ -285,7 +285,7 @@ def test_workers_do_not_wait_for_each_other() -> None:
 
     with ThreadPoolExecutor(1) as another, transaction.atomic():
         Result.objects.select_for_update().get(pk=held.pk)
-        done = another.submit(_in_a_thread, results.read_results).result(timeout=10)
+        done = another.submit(_in_a_thread, results.read_results).result(timeout=60)
 
     assert (done, digested(held), digested(free)) == (1, False, True)
     assert results.read_results() == 1

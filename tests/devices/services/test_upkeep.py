@@ -102,7 +102,9 @@ def test_a_device_that_is_coming_back_stays_and_one_that_comes_late_is_known() -
     assert Enrollment.objects.filter(device=None, state=Enrollment.State.ENDED).exists()
 
 
-def test_the_worker_deletes_by_itself_when_the_settings_say_so() -> None:
+def test_the_worker_deletes_by_itself_when_the_settings_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)  # no day ends meanwhile
     gone(91)
     tasks.look_after_records()
     set_to(options.RETIRED_SCHEDULE, "daily")

@@ -33,8 +33,10 @@ def test_a_check_out_that_is_ended_for_the_reader_of_answers_is_done_again(
     confirm = departure.confirm
 
     def confirm_late(*arguments: Any) -> None:
-        has_record.set()
-        with psycopg.connect(pipeline.conninfo_of(connection.settings_dict, seconds=5), autocommit=True) as watcher:
+        with connection.cursor() as cursor:  # so that it is the other one who finds the deadlock, and is ended
+            cursor.execute("SET LOCAL deadlock_timeout = '60s'")
+        with psycopg.connect(pipeline.conninfo_of(connection.settings_dict, seconds=60), autocommit=True) as watcher:
+            has_record.set()
             eventually(lambda: watcher.execute(WAITING).fetchone() == (1,))
         confirm(*arguments)
 

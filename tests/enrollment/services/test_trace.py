@@ -72,7 +72,9 @@ def test_what_an_active_device_is_refused_later_does_not_unmake_its_enrollment()
     assert attempt.steps.filter(code="E-502").exists()
 
 
-def test_the_device_that_was_refused_is_labelled_so() -> None:
+def test_the_device_that_was_refused_is_labelled_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)  # it remains today
     refused, other = enrolled(), enrolled(udid="another")
     attempt = opened()
     trace.move(attempt, Attempt.State.OPEN, enrollment=refused)

@@ -218,7 +218,7 @@ def attribute(number: str, value: core.Asn1Value | None) -> dict[str, Any]:
         ({"certificate": {"ca": True}}, "become a CA"),
         ({"certificate": {"usage": {"key_encipherment": False}}}, "key usage"),
         ({"certificate": {"purpose": ExtendedKeyUsageOID.SERVER_AUTH}}, "TLS clients"),
-        ({"certificate": {"begin": dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)}}, "not valid now"),
+        ({"certificate": {"begin": dt.datetime.now(dt.UTC) + dt.timedelta(days=1)}}, "not valid now"),
         ({"recipient": self_signed(name_of("other"), keys()[2]).certificate}, "addressed to another"),
     ],
 )

@@ -201,7 +201,7 @@ WAY_TOO_LONG = 60.0
 @pytest.mark.parametrize(
     ("scheme", "says", "seconds"),  # None: StartTLS is not asked for
     [
-        ("ldap", None, 1.0),
+        ("ldap", None, 3.0),
         ("ldaps", None, WAY_TOO_LONG),
         ("ldap", b"", WAY_TOO_LONG),
         ("ldap", AGREED, WAY_TOO_LONG),
@@ -218,7 +218,7 @@ def test_nobody_waits_for_a_server_that_takes_the_connection_and_says_nothing(
         directory = directories.directory(server)
         directory.url, directory.failover_url = f"{scheme}://127.0.0.1:{port}", server.url
         directory.starts_tls, directory.allows_plain = says is not None, says is None
-        directory.connect_seconds, directory.search_seconds = 1.0, seconds
+        directory.connect_seconds, directory.search_seconds = 3.0, seconds
 
         def ask() -> None:
             with client.connected(directory) as connection:
