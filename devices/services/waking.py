@@ -20,7 +20,7 @@ def wake(device: Device) -> int:
     channels = Channel.objects.filter(enrollment__device=device, enrollment__state=Enrollment.State.ACTIVE)
     channels = channels.filter(push_token__isnull=False)
     try_again(channels)
-    channel_ids = list(channels.values_list("pk", flat=True))
+    channel_ids = ids_of(channels)
     wake_channels(channel_ids)
     return len(channel_ids)
 
@@ -78,9 +78,8 @@ def try_again(channels: QuerySet[Channel]) -> int:
 def _forgive(ids: Sequence[int], *, waits: bool = False) -> AbstractSet[int]:
     """Those that are free, unless it `waits`; locked in the order of a TokenUpdate, the enrollment first."""
     enrollments = locked(Enrollment.objects.active().filter(channels__in=ids), waits=waits)
-    held = list(enrollments.values_list("pk", flat=True))
-    channels = locked(Channel.objects.filter(pk__in=ids, enrollment__in=held), waits=waits)
-    found = set(channels.values_list("pk", flat=True))
+    channels = locked(Channel.objects.filter(pk__in=ids, enrollment__in=ids_of(enrollments)), waits=waits)
+    found = set(ids_of(channels))
     if found:
         _revive(found)
     return found
@@ -97,8 +96,7 @@ def _revive(ids: Collection[int]) -> None:
     of_devices = Channel.objects.filter(pk__in=ids, user_key="").values("enrollment__device")
     devices = Device.objects.filter(pk__in=of_devices, unreachable_since__isnull=False)
     devices = devices.select_for_update().order_by("pk")  # the order of whoever locks several of them
-    unreached = list(devices.values_list("pk", flat=True))
-    Device.objects.filter(pk__in=unreached).update(unreachable_since=None, mdm_managed=True, modified_at=now)
+    Device.objects.filter(pk__in=ids_of(devices)).update(unreachable_since=None, mdm_managed=True, modified_at=now)
 
 
 def after_the_clock_was_ahead() -> int:
