@@ -42,7 +42,8 @@ def sentence(channel: Mapping[str, Any]) -> str:
     if not channel["switched_on"]:
         return f"{who}: declarative management is not switched on."
     state = "in step" if channel["in_step"] else "has not fetched the newest declarations yet"
-    return f"{who}: {state}; last report {channel['reported_at'] or 'none'}."
+    reported_at = channel["reported_at"]
+    return f"{who}: {state}; last report {f'{reported_at:%Y-%m-%d %H:%M:%S} UTC' if reported_at else 'none'}."
 
 
 def lines(channel: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

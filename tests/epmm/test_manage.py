@@ -1,6 +1,7 @@
-"""What the operator's entry says when it cannot begin."""
+"""What the operator's entry says when it cannot begin, or when nobody reads on."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,3 +25,19 @@ def test_a_database_that_is_away_is_one_sentence(tmp_path: Path) -> None:
     assert ended.stderr.startswith("error: the database does not answer or refuses: connection failed")
     assert len(ended.stderr.splitlines()) == 1
     assert "secret" not in ended.stderr
+
+
+def test_whoever_reads_no_further_sees_no_traceback(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "help"],
+        cwd=ROOT,
+        env=os.environ | {"EPMM_DATA_DIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 128 + signal.SIGPIPE

@@ -1,6 +1,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -242,6 +243,8 @@ def _status_line(facts: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _text(value: Any) -> str:
     match value:
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S} UTC"
         case list():
             return ", ".join(map(str, value))
         case dict():

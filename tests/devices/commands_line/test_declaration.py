@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_status_says_what_became_of_it(phone: Device, tmp_path: Path) -> None:
 
     lines = run("declaration", "status", "S1").splitlines()
 
-    assert lines[0].startswith("Device: in step; last report 20")
+    assert re.fullmatch(r"Device: in step; last report 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\.", lines[0])
     assert ["passcode", "applied"] in [line.split() for line in lines]
     (shown,) = run_json("declaration", "status", "S1")
     assert shown["status"] == {}

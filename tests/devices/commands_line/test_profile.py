@@ -1,6 +1,7 @@
 """`manage.py profile` and `manage.py label`."""
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -82,6 +83,7 @@ def test_versions_are_shown_and_their_contents_are_not(file: Path) -> None:
     assert facts["payloads"] == ["com.apple.wifi.managed"]
     shown = run("profile", "show", IDENTIFIER, "--versions")
     assert "version 2" in shown
+    assert re.search(r"^uploaded_at +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC$", shown, re.MULTILINE)
     assert PASSWORD not in shown + str(facts)
 
 
