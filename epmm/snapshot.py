@@ -26,6 +26,7 @@ def _that_locks_nobody_out(connection: Any) -> Iterator[None]:
     if connection.vendor != "sqlite":
         yield
         return
+    connection.ensure_connection()  # which sets the mode
     mode, connection.transaction_mode = connection.transaction_mode, None
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the operator's entry says when it cannot begin, or when nobody reads on."""
+"""The operator's entry: where the database is away, where nothing has asked it yet, and where nobody reads on."""
 
 import os
 import signal
@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests import migrated
 from tests.epmm.processes import ROOT
 
 
@@ -25,6 +28,18 @@ def test_a_database_that_is_away_is_one_sentence(tmp_path: Path) -> None:
     assert ended.stderr.startswith("error: the database does not answer or refuses: connection failed")
     assert len(ended.stderr.splitlines()) == 1
     assert "secret" not in ended.stderr
+
+
+@pytest.mark.service("sqlite")
+def test_the_audit_log_is_verified_by_a_process_that_asked_nothing_before(tmp_path: Path) -> None:
+    """All others of our tests have asked: where there is no connection yet, Django knows no mode of a transaction."""
+    migrated.copy_into(tmp_path / "data")
+    environment = os.environ | {"EPMM_DATA_DIR": str(tmp_path / "data"), "EPMM_SECRET_KEY": "s" * 60}
+    environment |= {"EPMM_FIELD_KEYS": "k1:" + "A" * 43 + "="}
+    command = [sys.executable, "manage.py", "verify_audit"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert ended.stdout.startswith("The audit log is whole"), ended.stderr
 
 
 def test_whoever_reads_no_further_sees_no_traceback(tmp_path: Path) -> None:
