@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 
-from epmm import bootstrap, collector, metrics_files
+from epmm import bootstrap, collector, metrics_files, texts
 
 PROCESSES = {"gateway", "web", "worker"}  # those that count something
 
 
 def main() -> None:
+    if not all(map(texts.is_storable, sys.argv)):
+        sys.exit("error: what was typed is not UTF-8")
     collector.go_easy()
     arguments = bootstrap.take_option(sys.argv, "--data", "EPMM_DATA_DIR")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "epmm.settings")
@@ -21,7 +23,10 @@ def main() -> None:
 
     if arguments[1:2] and arguments[1] in PROCESSES:
         metrics_files.begin(arguments[1], bootstrap.data_dir() / "metrics")
+    _run(arguments)
 
+
+def _run(arguments: list[str]) -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
     from django.core.management.base import BaseCommand

@@ -1,18 +1,15 @@
 """What administrators type about devices."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from devices.models import Device, Label
 from devices.protocol.commands.lifecycle import MAC_PIN_LENGTH
-from devices.protocol.declarations import base as declared
-from devices.services.actions import Subject
+from devices.services.actions import Subject, Unmet, updates
 from devices.services.labels import LONGEST_DESCRIPTION, LONGEST_NAME
 from epmm import mail
 from epmm.mail import MailRefused
@@ -138,26 +135,19 @@ class UpdateForm(ActionForm):
     )
 
     def clean_version(self) -> str:
-        return self._said(declared.version, _("This is no version such as 18.2."), self.cleaned_data["version"])
+        return self._said(updates.version, "version")
 
     def clean_by(self) -> str:
-        """Browsers leave the seconds out."""
-        typed = str(self.cleaned_data["by"])
-        by = self._said(declared.local_time, _("This is no date with a time."), f"{typed}:00"[:19])
-        # a mistyped year would restart a whole fleet at once; where the day is latest, UTC is twelve hours ahead
-        if datetime.fromisoformat(by) < timezone.now().replace(tzinfo=None) - timedelta(hours=12):
-            raise forms.ValidationError(_("This time has passed. Type the present one to have it installed at once."))
-        return by
+        return self._said(updates.latest_by, "by")
 
     def clean_details_url(self) -> str:
-        typed = str(self.cleaned_data["details_url"])
-        return self._said(declared.https, _("It begins with https://."), typed) if typed else ""
+        return self._said(updates.details_url, "details_url")
 
-    def _said(self, read: declared.Read, sentence: str, typed: str) -> str:
+    def _said(self, read: Callable[[str], str], name: str) -> str:
         try:
-            return str(read("", typed))
-        except declared.InvalidDeclaration as invalid:
-            raise forms.ValidationError(sentence) from invalid
+            return read(str(self.cleaned_data[name]))
+        except Unmet as unmet:
+            raise forms.ValidationError(str(unmet)) from unmet
 
 
 class RetireForm(ActionForm):

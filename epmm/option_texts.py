@@ -9,6 +9,7 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from epmm.settings_store import InvalidSetting, whole_number
+from epmm.texts import is_xml
 
 HOST: Final = re.compile(r"[A-Za-z0-9.:\-\u00a1-\uffff]{1,253}")
 DOMAIN: Final = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -19,6 +20,14 @@ RIGHTS: Final = tuple(str(1 << bit) for bit in range(13))  # Apple's AccessRight
 REQUIRED_RIGHTS: Final = frozenset({"1", "2", "16"})
 PROVISIONING_LOOK, PROVISIONING_CHANGE = "64", "128"
 MINIMUM: Final = re.compile(rf"({'|'.join(PLATFORMS)})=[0-9]{{1,3}}(\.[0-9]{{1,3}}){{0,2}}")
+
+
+def enterprise_name(text: str) -> str:
+    """One line, for it stands in certificates and profiles; it may have been written before that was asked.
+
+    Empty: the product's own, for declarations must name somebody.
+    """
+    return " ".join("".join(filter(is_xml, text)).split())[:64] or "EPMM"
 
 
 def names(text: str, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -253,7 +253,7 @@ ALLOW_TAKEOVER: Final = flag(
 ENTERPRISE_NAME: Final = parsed(
     "general.enterprise_name",
     default="EPMM",
-    parse=lambda text: text[:64],
+    parse=option_texts.enterprise_name,
     accepts=gettext_lazy("a name of up to 64 characters"),
     help=gettext_lazy("Shown on sign-in pages, in mails, profiles and certificates."),
 )

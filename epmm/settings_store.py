@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from epmm import audit
 from epmm.models import SettingRow
+from epmm.texts import is_xml
 
 T = TypeVar("T")
 CACHE_SECONDS: Final = 1.0
@@ -208,6 +209,8 @@ def change(name: str, text: str, *, actor: str, address: str | None = None) -> N
     """Validate, store and audit.  Raises KeyError for an unknown name, InvalidSetting for a refused value."""
     setting = REGISTRY[name]
     text = text.strip()
+    if not is_xml(text):
+        raise InvalidSetting(setting.accepts)
     setting.parse(text)
     before = shown(setting)
     sealed: bytes | None = None

@@ -69,22 +69,20 @@ def begin(
 ) -> Broadcast:
     """Write it down; the worker queues the commands.  `selection`: see there; none: every managed device."""
     try:
-        selections.check(selection)
+        chosen = selections.checked(selection)
     except SelectionRefused as refused:
         raise CommandRefused(str(refused)) from refused
-    _check(request_type, payload, selection)
+    _check(request_type, payload, chosen)
     written = None if payload is None else plist.dump(payload)
     with transaction.atomic():
-        row = Broadcast.objects.create(
-            request_type=request_type, request=written, selection=dict(selection), actor=actor
-        )
+        row = Broadcast.objects.create(request_type=request_type, request=written, selection=chosen, actor=actor)
         audit.record(
             "broadcast.begun",
             actor=actor,
             address=address,
             subject_type="broadcast",
             subject=str(row.uuid),
-            details={"request_type": request_type, "selection": selections.told(selection)},
+            details={"request_type": request_type, "selection": selections.told(chosen)},
         )
         Job.enqueue(QUEUE, broadcast=row.pk)
     return row

@@ -33,7 +33,7 @@ def begin(
 ) -> DeclarationRun:
     """Write it down; the worker does it.  `selection`: a label, an expression, or both."""
     try:
-        selections.check(selection)
+        selections.checked(selection)
     except SelectionRefused as refused:
         raise DeclarationRefused(str(refused)) from refused
     if not selection.keys() <= {selections.LABEL, selections.SEARCH} or not selection:

@@ -232,9 +232,13 @@ def _checked(
             raise InvalidDeclaration(
                 _("{type} takes the profile itself; this server gives it an address.").format(type=type_)
             )
+        if payload:
+            raise InvalidDeclaration(_("{type} takes the profile alone, without a payload.").format(type=type_))
         read_profile(profile)
         sha256 = declared_profiles.digest(profile)
         checked: dict[str, Any] = {}
+    elif profile is not None:
+        raise InvalidDeclaration(_("{type} takes a payload, and no profile.").format(type=type_))
     else:
         sha256, checked = "", declarations.checked(type_, _json({} if payload is None else payload))
     told = {"payload": checked, "predicate": predicate, "profile_sha256": sha256}

@@ -13,9 +13,12 @@ from devices.services.labels import LabelRefused
 from devices.services.search import SearchRefused
 from epmm import masking
 from epmm.numbers import grouped
+from users.errors import UnknownPerson
+from users.services import people
 
 NAMED: Final = "uuid__in"
-COLUMNS: Final = ("platform", "enrollment_type", "user__user_id", "os_version", NAMED)
+USER: Final = "user__user_id"
+COLUMNS: Final = ("platform", "enrollment_type", USER, "os_version", NAMED)
 MOST_NAMED: Final = 1_000
 LONGEST: Final = 64  # of what is no UUID, in a sentence
 LABEL, SEARCH = "label", "search"
@@ -26,20 +29,27 @@ class SelectionRefused(Exception):
     """The argument is a sentence for the administrator."""
 
 
-def check(selection: Mapping[str, Any]) -> None:
+def checked(selection: Mapping[str, Any]) -> dict[str, Any]:
+    """As it is written down.  Raises SelectionRefused."""
     if unknown := selection.keys() - {*COLUMNS, LABEL, SEARCH}:
         raise SelectionRefused(_("Devices are not chosen by {names}.").format(names=", ".join(sorted(unknown))))
-    _check_named(selection.get(NAMED, ()))
+    if NAMED in selection:
+        _check_named(selection[NAMED])
     try:
         if SEARCH in selection:
             search.understand(selection[SEARCH])
         if LABEL in selection:
             label_members.condition(labels.find(selection[LABEL]))
-    except (SearchRefused, LabelRefused) as refused:
+        if USER in selection:
+            return {**selection, USER: people.by_user_id(selection[USER]).user_id}
+    except (SearchRefused, LabelRefused, UnknownPerson) as refused:
         raise SelectionRefused(str(refused)) from refused
+    return dict(selection)
 
 
 def _check_named(uuids: Sequence[str]) -> None:
+    if not uuids:
+        raise SelectionRefused(_("Name at least one device."))
     if len(uuids) > MOST_NAMED:
         told = _("Devices are named one by one up to {n}: give more of them a label, or find them by an expression.")
         raise SelectionRefused(told.format(n=grouped(MOST_NAMED)))

@@ -4,10 +4,11 @@ Sources: Apple's schema `com.apple.mdm`, `com.apple.security.scep`, TopLevel and
 "Implementing the simple authentication account-driven enrollment flow", step 13.
 """
 
-import plistlib
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
+
+from epmm.wire import plist
 
 MODES: Final = {"adde": "ADDE", "aaue": "BYOD"}
 KEY_BITS: Final = 2048  # Apple's default is 1024
@@ -54,7 +55,7 @@ class EnrollmentProfile:
             "PayloadOrganization": self.organization,
             "PayloadContent": [self._identity(), self._mdm()],
         }
-        return plistlib.dumps(top, sort_keys=False)
+        return plist.dump(top)
 
     def _uuid(self, part: str) -> str:
         return str(uuid5(NAMESPACE_URL, f"{self.identifier}/{self.reference}/{part}")).upper()

@@ -45,7 +45,7 @@ class _Known(serializers.Serializer[Any]):
         """A name that is misspelt would be left out in silence otherwise."""
         read = super().to_internal_value(data)
         if unknown := sorted(set(map(str, data)) - set(self.fields)):
-            known = ", ".join(self.fields)
+            known = ", ".join(self.fields) or "-"
             raise serializers.ValidationError(
                 {name: [_("There is no such name here: {known}").format(known=known)] for name in unknown}
             )

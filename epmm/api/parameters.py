@@ -21,7 +21,7 @@ def read_body(raw: bytes, content_type: str) -> Mapping[str, Any]:
     if not raw.strip():
         return {}
     try:
-        found = json.loads(raw)
+        found = json.loads(raw, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         if content_type.partition(";")[0].strip().lower() == FORM:
             form = QueryDict(raw)
@@ -30,6 +30,11 @@ def read_body(raw: bytes, content_type: str) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise ApiError(400, "body.invalid", _("The body is not a JSON object."))
     return found
+
+
+def _refuse(constant: str) -> None:
+    """Python would read NaN and Infinity, which JSON does not have (RFC 8259, section 6)."""
+    raise ValueError(constant)
 
 
 class Parameters:

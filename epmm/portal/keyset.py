@@ -136,8 +136,13 @@ def _is_nullable(queryset: QuerySet[M], column: str) -> bool:
 
 
 def _cursor(row: Model, order: Order) -> str:
-    told = [*(_told(row, column) for column in order.columns), row.pk]
+    told = [_list(row, order), *(_told(row, column) for column in order.columns), row.pk]
     return urlsafe_b64encode(json.dumps(told, default=str).encode()).decode().rstrip("=")
+
+
+def _list(of: Model | type[Model], order: Order) -> str:
+    """What a cursor holds for."""
+    return f"{of._meta.label_lower} {'-' if order.is_descending else ''}{' '.join(order.columns)}"
 
 
 def _value(row: Model, column: str) -> Any:
@@ -156,8 +161,8 @@ def _read(queryset: QuerySet[M], order: Order, text: str) -> Place | None:
     if not 0 < len(text) <= LONGEST:
         return None
     try:
-        *told, key = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if type(key) is not int or not 0 <= key < 1 << 63:
+        listed, *told, key = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if listed != _list(queryset.model, order) or type(key) is not int or not 0 <= key < 1 << 63:
             return None
         fields = (_fields(queryset, column)[-1] for column in order.columns)
         values = [None if value is None else _stored(f.to_python(value)) for f, value in zip(fields, told, strict=True)]

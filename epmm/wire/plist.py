@@ -22,6 +22,7 @@ MAX_BYTES = 1 << 20
 LONGEST_TEXT = 1024
 # JSON readers, PostgreSQL's among them, keep integers exact up to here; a property list may hold an unsigned one.
 _INT64 = range(-(1 << 63), 1 << 63)
+_NOT_XML = ("\ufffe".encode(), "\uffff".encode())  # XML 1.0, section 2.2; `plistlib` refuses the controls alone
 
 T = TypeVar("T")
 
@@ -36,8 +37,14 @@ def load_dict(raw: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 
 
 def dump(value: Mapping[str, Any]) -> bytes:
-    """XML in the order of `value`.  Dates must be UTC: the format knows no other zone."""
-    return plistlib.dumps(value, fmt=plistlib.FMT_XML, sort_keys=False)
+    """XML in the order of `value`.  Dates must be UTC: the format knows no other zone.
+
+    Raises TypeError, ValueError or OverflowError for what has no form in it.
+    """
+    raw = plistlib.dumps(value, fmt=plistlib.FMT_XML, sort_keys=False)
+    if any(character in raw for character in _NOT_XML):
+        raise ValueError("a character that XML does not have")
+    return raw
 
 
 def required(source: Mapping[str, Any], key: str, kind: type[T], *, longest: int = LONGEST_TEXT) -> T:

@@ -74,6 +74,7 @@ def test_a_filter_label_has_criteria(script: Script, uuids: list[str]) -> None:
     [("POST", "labels", {"name": ""}, 400), ("POST", "labels", {"name": "x", "criteria": "("}, 400),
      ("POST", "labels", {"name": "x", "criteria": "a", "static": True}, 400), ("DELETE", "labels", {}, 400),
      ("DELETE", "labels", {"labelIds": [987654]}, 404), ("GET", "labels/x", None, 404),
+     ("GET", f"labels/{2**63}", None, 404),
      ("PUT", "devices/labels/nobody/add", {"deviceUuids": ["x"]}, 404), ("GET", "devices/x/labels", None, 404)],
 )  # fmt: skip
 def test_what_is_no_label_is_said(script: Script, method: str, where: str, body: Any, status: int) -> None:

@@ -42,6 +42,15 @@ def test_the_audit_log_is_verified_by_a_process_that_asked_nothing_before(tmp_pa
     assert ended.stdout.startswith("The audit log is whole"), ended.stderr
 
 
+def test_what_is_not_utf_8_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    environment = os.environ | {"EPMM_DATA_DIR": str(tmp_path / "data")}
+    command: list[str | bytes] = [sys.executable, "manage.py", "devices", b"\xff"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (1, "error: what was typed is not UTF-8\n")
+    assert not (tmp_path / "data").exists()
+
+
 def test_whoever_reads_no_further_sees_no_traceback(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "manage.py", "help"],

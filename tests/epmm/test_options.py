@@ -23,6 +23,8 @@ ACCEPTED = [
     ("enrollment.domain_offers", " Example.com=adde/Mac, a.b=aaue/iPhone", ("example.com=adde/Mac", "a.b=aaue/iPhone")),
     ("enrollment.domain_offers", "", ()),
     ("general.enterprise_name", "x" * 65, "x" * 64),
+    ("general.enterprise_name", "Corp\r\n  Ltd", "Corp Ltd"),
+    ("general.enterprise_name", "", "EPMM"),
 ]
 REFUSED = [
     ("ios.mdm.account_driven_device_enrollment", "yes"),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.core.exceptions import RequestDataTooBig
 from django.db.models import Count, QuerySet
+from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -208,6 +209,8 @@ class Versions(_Upload):
 
     def perform(self, prepared: ConfigurationProfile) -> Answer:
         row = one(self.kwargs["number"], locked=True)
+        if row.removed_at is not None:
+            raise Http404
         self.matches(row)
         if row.identifier != prepared.identifier:
             sentence = _("The PayloadIdentifier of this profile is another one than {identifier}.")

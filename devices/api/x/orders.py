@@ -1,6 +1,6 @@
 """What is typed with each action: the values, as the portal's dialogs ask for them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
@@ -9,7 +9,8 @@ from rest_framework import serializers
 from devices.action_forms import LONGEST_COMMENT, LONGEST_MESSAGE, LONGEST_PHONE_NUMBER
 from devices.models import Device, Label
 from devices.protocol.commands.lifecycle import MAC_PIN_LENGTH
-from devices.services.actions import Action, Values
+from devices.services.actions import Action, Unmet, Values, updates
+from devices.services.actions.remote import SWITCHES
 from epmm import mail
 from epmm.api import problems
 from epmm.api.fields import Flag, Given, Text, Uuid, Whole, read
@@ -20,7 +21,9 @@ from users.models import CustomAttribute, User
 HELP: Final = (
     "Of `lock`: `message`, `phone_number`, `pin` for Macs; of `wipe`: `reason`, `pin`; of `retire`: `at_once`; "
     "of `message`: `subject`, `message`; of `ownership`: `owner`; of `user`: `user`, a UUID; of `apply-label` and "
-    "`remove-label`: `label`, its number; of `comment`: `comment`; of `assign-attributes`: `attributes`, by name. "
+    "`remove-label`: `label`, its number; of `comment`: `comment`; of `assign-attributes`: `attributes`, by name; "
+    "of `update-os`: `version`, `by`, such as `2025-06-01T20:00` by the clock of the device, and `details_url`; "
+    "of `roaming`: `switch`. "
     "The others have none."
 )
 
@@ -54,6 +57,32 @@ class MessageValues(Given):
             return mail.subject(text)
         except MailRefused as refused:
             raise serializers.ValidationError(str(refused)) from refused
+
+
+class UpdateValues(Given):
+    version = Text(max_length=16)
+    by = Text(max_length=19)
+    details_url = Text(max_length=2000, allow_blank=True, default="")
+
+    def validate_version(self, typed: str) -> str:
+        return _said(updates.version, typed)
+
+    def validate_by(self, typed: str) -> str:
+        return _said(updates.latest_by, typed)
+
+    def validate_details_url(self, typed: str) -> str:
+        return _said(updates.details_url, typed)
+
+
+def _said(read: Callable[[str], str], typed: str) -> str:
+    try:
+        return read(typed)
+    except Unmet as unmet:
+        raise serializers.ValidationError(str(unmet)) from unmet
+
+
+class RoamingValues(Given):
+    switch = serializers.ChoiceField(list(SWITCHES))
 
 
 class OwnershipValues(Given):
@@ -98,6 +127,8 @@ VALUES: Final[Mapping[str, type[Given]]] = {
     "wipe": WipeValues,
     "retire": RetireValues,
     "message": MessageValues,
+    "update-os": UpdateValues,
+    "roaming": RoamingValues,
     "ownership": OwnershipValues,
     "user": UserValues,
     "apply-label": LabelValues,

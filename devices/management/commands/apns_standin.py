@@ -56,7 +56,7 @@ class Command(BaseCommand):
                 self._write_push_certificate(files, options)
             else:
                 self._serve(files, options)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError) as error:
             raise CommandError(f"The stand-in cannot work: {error}") from error
 
     def _write_push_certificate(self, files: ServerFiles, options: dict[str, Any]) -> None:

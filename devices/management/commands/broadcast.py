@@ -93,7 +93,7 @@ def selection_of(options: dict[str, Any]) -> dict[str, str]:
 
 def _uuids(path: Path) -> list[str]:
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text()
+        raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}") from error
-    return text.split()
+    return raw.decode(errors="replace").split()

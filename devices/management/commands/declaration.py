@@ -13,6 +13,7 @@ from devices.management.commands.broadcast import add_selection, selection_of
 from devices.models import Declaration, DeclarationRun, Device
 from devices.protocol.declarations import LegacyProfile
 from devices.services import declaration_overview, declaration_runs, declarations
+from devices.services.actions import Unmet, updates
 from devices.services.declarations import DeclarationRefused
 from devices.services.find import DeviceNotFound, find_device
 
@@ -56,7 +57,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             getattr(self, f"_{options['action']}")(options)
-        except (DeviceNotFound, DeclarationRefused) as error:
+        except (DeviceNotFound, DeclarationRefused, Unmet) as error:
             raise CommandError(str(error)) from error
 
     def _list(self, options: dict[str, Any]) -> None:
@@ -93,23 +94,29 @@ class Command(BaseCommand):
 
     def _remove(self, options: dict[str, Any]) -> None:
         declarations.remove(options["identifier"], actor=ACTOR)
+        self._did("Removed", [], options)
 
     def _assign(self, options: dict[str, Any]) -> None:
         for_users = options["users"]
         if selection := _selection(options, options["devices"]):
             self._many(declarations.get(options["identifier"]), options, selection, for_users=for_users)
         else:
-            declarations.assign(options["identifier"], _devices(options), for_users=for_users, actor=ACTOR)
+            devices = _devices(options)
+            declarations.assign(options["identifier"], devices, for_users=for_users, actor=ACTOR)
+            self._did("Assigned", devices, options)
 
     def _unassign(self, options: dict[str, Any]) -> None:
         if selection := _selection(options, options["devices"]):
             self._many(declarations.get(options["identifier"]), options, selection, takes=True)
         else:
-            declarations.unassign(options["identifier"], _devices(options), actor=ACTOR)
+            devices = _devices(options)
+            declarations.unassign(options["identifier"], devices, actor=ACTOR)
+            self._did("Taken away", devices, options)
 
     def _update(self, options: dict[str, Any]) -> None:
-        names = ("build", "details_url", "by")
-        wanted: dict[str, Any] = {"version": options["os_version"], "actor": ACTOR, **{n: options[n] for n in names}}
+        names = ("build", "details_url")
+        wanted: dict[str, Any] = {"actor": ACTOR, **{name: options[name] for name in names}}
+        wanted |= {"version": options["os_version"], "by": updates.latest_by(options["by"])}
         if selection := _selection(options, options["device"]):
             with transaction.atomic():
                 self._many(declarations.put_update(**wanted), options, selection)
@@ -149,6 +156,12 @@ class Command(BaseCommand):
             self._say(_summary(row))
         else:
             self.stdout.write(row.identifier)
+
+    def _did(self, what: str, devices: Sequence[Device], options: dict[str, Any]) -> None:
+        if options["json"]:
+            self._say({"declaration": options["identifier"], "devices": [str(each.uuid) for each in devices]})
+        else:
+            self.stdout.write(f"{what}.")
 
     def _say(self, value: Any) -> None:
         self.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder))

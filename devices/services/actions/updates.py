@@ -1,15 +1,43 @@
 """Updating the system, by declarative management: on an iPhone that nobody supervises there is no other way."""
 
+from datetime import datetime, timedelta
+
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from devices.models import Device
 from devices.protocol import declarations as known
-from devices.protocol.declarations import Holder, SoftwareUpdateEnforcement
+from devices.protocol.declarations import Holder, SoftwareUpdateEnforcement, base
 from devices.services import declarations
 from devices.services.actions.base import Action, Order, Subject, Unmet, unmanaged
 from devices.services.declarations import DeclarationRefused
 from users.models import AdminRole
+
+
+def version(typed: str) -> str:
+    """Raises Unmet, as the others here."""
+    return _said(base.version, _("This is no version such as 18.2."), typed)
+
+
+def latest_by(typed: str) -> str:
+    """By the clock of the device; browsers leave the seconds out."""
+    by = _said(base.local_time, _("This is no date with a time."), f"{typed}:00"[:19])
+    # a mistyped year would restart a whole fleet at once; where the day is latest, UTC is twelve hours ahead
+    if datetime.fromisoformat(by) < timezone.now().replace(tzinfo=None) - timedelta(hours=12):
+        raise Unmet(_("This time has passed. Type the present one to have it installed at once."))
+    return by
+
+
+def details_url(typed: str) -> str:
+    return _said(base.https, _("It begins with https://."), typed) if typed else ""
+
+
+def _said(read: base.Read, sentence: str, typed: str) -> str:
+    try:
+        return str(read("", typed))
+    except base.InvalidDeclaration as invalid:
+        raise Unmet(sentence) from invalid
 
 
 class UpdateOs(Action):

@@ -13,14 +13,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("identifier", nargs="?", help="user ID or the address typed on the device")
-        parser.add_argument("--limit", type=int, default=10)
+        parser.add_argument("--limit", type=int, choices=range(1, 10_001), metavar="1..10000", default=10)
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
         attempts = Attempt.objects.select_related("user").prefetch_related("steps").order_by("-pk")
         if name := options["identifier"]:
             attempts = attempts.filter(Q(identifier__iexact=name) | Q(user__user_id__iexact=name))
-        shown = [_described(attempt) for attempt in attempts[: max(options["limit"], 1)]]
+        shown = [_described(attempt) for attempt in attempts[: options["limit"]]]
         if options["json"]:
             self.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False))
             return

@@ -20,4 +20,4 @@ class Command(BaseCommand):
             command = renewal.renew(find_device(options["device"]), actor="manage.py")
         except (DeviceNotFound, CommandRefused) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(str(command.uuid))
+        self.stdout.write(str(command.uuid).upper())

@@ -54,9 +54,20 @@ def test_pages_lead_to_each_other(script: Script) -> None:
     assert seen == ["anna4", "anna3", "anna2", "anna1", "anna0"]
 
 
+def test_a_cursor_holds_for_one_list_in_one_order(script: Script) -> None:
+    for number in range(3):
+        factories.user(f"anna{number}")
+    cursor = script.get("users?limit=2&sort=user_id")["next"].partition("cursor=")[2]
+
+    assert len(script.get(f"users?limit=2&sort=user_id&cursor={cursor}")["items"]) == 2
+    for other in ("users?sort=-user_id", "users?sort=email", "labels?limit=2", "devices?limit=2"):
+        problem(script.ask("GET", f"{other}&cursor={cursor}"), 400)
+
+
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [
+        ("adminDeviceSpaceId=x", "adminDeviceSpaceId"),
         ("limit=0", "limit"), ("limit=x", "limit"), ("cursor=x", "cursor"), ("sort=password", "sort"),
         ("nonsense=1", "nonsense"), ("q=%00", "q"), ("source=everywhere", "source"),
     ],
@@ -87,7 +98,7 @@ def test_wrong_fields_are_pointed_at_and_change_nothing(script: Script, change: 
     assert not User.objects.filter(user_id="mia").exists()
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"user_id=mia", b"\xff"])
+@pytest.mark.parametrize("body", [b"{", b"[]", b"user_id=mia", b"\xff", b'{"user_id": NaN}'])
 def test_what_is_no_object_of_json_is_refused(script: Script, body: bytes) -> None:
     problem(script.ask("POST", "users", body, content_type="application/x-www-form-urlencoded"), 400)
 

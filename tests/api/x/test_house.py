@@ -130,6 +130,8 @@ def test_a_setting_is_written_as_its_kind(script: Script, name: str, value: Any,
     [
         ("registration.pin_length", 99, 422),
         ("registration.pin_length", "\0", 422),
+        ("general.enterprise_name", "Corp\uffff", 422),  # no profile could be made of it
+        ("general.login_text", "a\x01", 422),
         ("scep.legacy_ciphers", {"on": True}, 422),
         ("enrollment.domains", "corp.example.test", 409),  # there is a resource for it
         ("nonsense", 1, 404),

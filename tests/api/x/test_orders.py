@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from devices.models import ActionRun, Broadcast, Command, Device, Enrollment
+from devices.action_forms import FORMS
+from devices.api.x import orders
+from devices.models import ActionRun, Broadcast, Command, Declaration, Device, Enrollment
 from devices.services import action_runs, broadcast, labels, seeding
 from epmm import options, settings_store
 from epmm.models import AuditEntry
@@ -80,6 +82,7 @@ def test_the_history_of_a_device_goes_on_from_table_to_table(
         ({"request_type": "InstallProfile", "payload": {"Payload": "x!"}}, "fields.invalid", "#/payload/Payload"),
         ({"request_type": "DeviceLock", "payload": {"Message": None}}, "fields.invalid", "#/payload/Message"),
         ({"request_type": "DeviceLock", "payload": {"Message": "\ud800"}}, "fields.invalid", "#/payload"),
+        ({"request_type": "DeviceLock", "payload": {"Message": "a\uffff"}}, "command.refused", "no form as a property"),
         ({"request_type": "Settings", "payload": {"Settings": [{"Item": "Nothing"}]}}, "command.refused", "Nothing"),
         ({"request_type": "EraseDevice", "payload": {}}, "management.ends", ""),
         ({"request_type": "DeviceLock", "user_key": "x"}, "command.refused", "no user x"),
@@ -119,6 +122,60 @@ def test_a_wipe_needs_its_role_its_word_and_no_other_wipe(script: Script, phones
     assert entry.details["reason"] == "stolen"
     assert "pending" in problem(script.ask("POST", where, wipe), 422)["detail"]
     problem(script.ask("POST", "broadcasts", wipe | {"everybody": True}), 422)
+
+
+@pytest.mark.parametrize(
+    ("action", "values", "pointers"),
+    [
+        ("update-os", {}, ["#/values/by", "#/values/version"]),
+        ("update-os", {"version": "soon", "by": "2020-12-01T20:00"}, ["#/values/by", "#/values/version"]),
+        (
+            "update-os",
+            {"version": "18.3", "by": "2036-12-01T20:00", "details_url": "ftp://x"},
+            ["#/values/details_url"],
+        ),
+        ("roaming", {}, ["#/values/switch"]),
+        ("roaming", {"switch": "ENABLE_WIFI"}, ["#/values/switch"]),
+        ("lock", {"message": "a\uffff"}, []),
+        ("lock", {"phone_number": "\ufffe"}, []),
+    ],
+    ids=str,
+)
+def test_an_action_without_what_it_needs_does_nothing(
+    script: Script, phones: list[str], action: str, values: Any, pointers: list[str]
+) -> None:
+    asked = {"action": action, "values": values}
+    told = problem(script.ask("POST", f"devices/{phones[0]}/actions", asked), 422)
+
+    assert sorted(each["pointer"] for each in told.get("errors", [])) == pointers
+    if pointers:
+        problem(script.ask("POST", "actions", asked | {"devices": phones[:1]}), 422)
+    assert not ActionRun.objects.exists()
+    assert not Command.objects.exists()
+
+
+def test_systems_are_updated_and_settings_switched(script: Script, phones: list[str]) -> None:
+    Device.objects.update(os_version="18.2")
+    where = f"devices/{phones[0]}/actions"
+    update = {"version": "18.3", "by": "2036-12-01T20:00", "details_url": "https://example.com"}
+    assert script.ask("POST", where, {"action": "update-os", "values": update}).status_code == 200
+    [declared] = Declaration.objects.all()
+    assert declared.payload["TargetLocalDateTime"] == "2036-12-01T20:00:00"
+    assert declared.payload["DetailsURL"] == "https://example.com"
+
+    assert (
+        script.ask("POST", where, {"action": "roaming", "values": {"switch": "DISABLE_DATA_ROAMING"}}).status_code
+        == 200
+    )
+    [_found] = script.get("commands?request_type=Settings")["items"]
+
+
+def test_the_actions_ask_for_what_the_portal_asks_for() -> None:
+    """But for what is typed there to confirm it."""
+    for key, form in FORMS.items():
+        typed = set(form.base_fields) - {"typed"}
+        asked = set(orders.VALUES[key]().fields) if key in orders.VALUES else set()
+        assert asked == typed, key
 
 
 def test_an_action_on_one_device_is_done_or_refused_with_its_reason(script: Script, phones: list[str]) -> None:
@@ -227,6 +284,8 @@ def test_a_label_that_is_deleted_meanwhile_means_nobody(script: Script, phones: 
         ({"request_type": "DeviceInfomation", "everybody": True}, 422),
         ({"request_type": "DeviceLock", "everybody": True, "payload": {"Mesage": "x"}}, 422),
         ({"request_type": "RemoveProfile", "everybody": True, "payload": {"Identifier": "x"}}, 422),
+        ({"request_type": "DeviceLock", "everybody": True, "payload": {"Message": "a\ufffe"}}, 422),
+        ({"request_type": "ProfileList", "user_id": "nobody"}, 422),
     ],
     ids=str,
 )

@@ -24,6 +24,7 @@ from users.models import AdminRole
 pytestmark = pytest.mark.django_db(transaction=True)
 NOBODY = "9b0da853-0000-0000-0000-000000000000"
 PASSCODE = "com.apple.configuration.passcode.settings"
+LEGACY = "com.apple.configuration.legacy"
 KEY = "Idempotency-Key"
 
 
@@ -121,6 +122,8 @@ def test_a_configuration_is_uploaded_assigned_followed_and_removed(
     problem(script.ask("DELETE", where, **{"If-Match": made["ETag"]}), 412)
     assert script.ask("DELETE", where, **{"If-Match": second["ETag"]}).status_code == 204
     assert script.get(where)["removed_at"] is not None
+    problem(upload(script, f"{where}/versions", profile(edition=4), {"If-Match": "*"}), 404)
+    assert script.get(where)["removed_at"] is not None
 
 
 def test_a_profile_may_be_larger_than_other_bodies_and_not_without_end(script: Script) -> None:
@@ -158,6 +161,9 @@ def test_a_declaration_is_made_changed_assigned_and_removed(
     problem(script.ask("POST", "declarations", new), 409)
     problem(script.ask("POST", "declarations", new | {"identifier": "a b"}), 422)
     problem(script.ask("PATCH", where, {"payload": {"MinimumLength": 8}}), 428)
+    problem(script.ask("PATCH", where, {"profile": "YWJj"}, **{"If-Match": "*"}), 422)
+    for odd in ({"profile": "YWJj"}, {"type": LEGACY, "profile": b64encode(profile()).decode()}):
+        problem(script.ask("POST", "declarations", new | {"identifier": "odd"} | odd), 422)
     problem(script.ask("PATCH", where, {"payload": {"Nonsense": 8}}, **{"If-Match": "*"}), 422)
     changed = script.ask("PATCH", where, {"payload": {"MinimumLength": 8}}, **{"If-Match": made["ETag"]})
     assert changed.json()["payload"] == {"MinimumLength": 8}

@@ -75,12 +75,12 @@ def test_what_is_given_can_be_taken(phone: Device, tmp_path: Path) -> None:
 
 
 def test_an_update_in_one_command(phone: Device) -> None:
-    made = run("declaration", "update", "S1", "--version", "18.3", "--by", "2026-12-01T20:00:00", "--build", "22D63")
+    made = run("declaration", "update", "S1", "--version", "18.3", "--by", "2036-12-01T20:00:00", "--build", "22D63")
 
     assert made.strip() == Declaration.objects.get().identifier
     assert Declaration.objects.get().payload == {
         "TargetOSVersion": "18.3",
-        "TargetLocalDateTime": "2026-12-01T20:00:00",
+        "TargetLocalDateTime": "2036-12-01T20:00:00",
         "TargetBuildVersion": "22D63",
     }
 
@@ -116,8 +116,9 @@ def test_status_before_it_is_switched_on() -> None:
         (["status", "nowhere"], "There is no device nowhere."),
         (["remove", "nothing"], "There is no declaration nothing."),
         (["set", "a", PASSCODE, "/nowhere/file.json"], "/nowhere/file.json: No such file"),
-        (["update", "S1", "--version", "18", "--by", "tomorrow"], "local time without a zone"),
-        (["update", "S1", "--version", "soon", "--by", "2026-12-01T20:00:00"], "a version such as 18.2"),
+        (["update", "S1", "--version", "18", "--by", "tomorrow"], "This is no date with a time."),
+        (["update", "S1", "--version", "18.3", "--by", "2020-12-01T20:00:00"], "This time has passed."),
+        (["update", "S1", "--version", "soon", "--by", "2036-12-01T20:00:00"], "a version such as 18.2"),
     ],
 )
 def test_what_does_not_work_is_said_in_a_sentence(phone: Device, arguments: list[str], sentence: str) -> None:

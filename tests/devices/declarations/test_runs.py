@@ -19,7 +19,7 @@ from tests.devices.declarations.test_sets import AAUE, put
 
 pytestmark = pytest.mark.django_db
 EVERYBODY = "common.retired = false"
-UPDATE = ("declaration", "update", "--version", "18.3", "--by", "2026-12-01T20:00:00")
+UPDATE = ("declaration", "update", "--version", "18.3", "--by", "2036-12-01T20:00:00")
 
 
 def fleet(size: int, **fields: Any) -> list[Device]:
@@ -64,7 +64,7 @@ def test_an_update_for_a_fleet_is_one_declaration_and_takes_the_place_of_the_one
     old = iphone(udid="old", os_version="16.0")
     own = iphone(udid="own", kind=AAUE)
     phones = fleet(3)
-    declarations.enforce_update(phones[0], version="18.2.1", by="2026-11-30T20:00:00", actor="anna")
+    declarations.enforce_update(phones[0], version="18.2.1", by="2036-11-30T20:00:00", actor="anna")
     begun = run_json(*UPDATE, "--search", EVERYBODY)["run"]
     work()
 

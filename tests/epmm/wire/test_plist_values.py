@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from epmm.texts import is_xml
 from epmm.wire.errors import WireError
 from epmm.wire.limits import DEEPEST
-from epmm.wire.plist import optional, required, to_json
+from epmm.wire.plist import dump, load_dict, optional, required, to_json
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -121,3 +122,15 @@ def test_json_form_is_storable(value: object) -> None:
 
     assert "\\u0000" not in dumped
     assert dumped.encode()
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1f", "\ud800", "\ufffe", "\uffff"])
+def test_what_xml_does_not_have_is_not_written(character: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - of its kinds, whichever the library has
+        dump({"Message": f"a{character}b"})
+
+
+@given(st.text().filter(is_xml))
+def test_what_is_written_is_read(text: str) -> None:
+    as_xml_reads_it = text.replace("\r\n", "\n").replace("\r", "\n")
+    assert load_dict(dump({"Message": text})) == {"Message": as_xml_reads_it}

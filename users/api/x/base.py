@@ -23,7 +23,7 @@ from rest_framework.response import Response
 from epmm.api import cursors, etags, problems
 from epmm.api.errors import ApiError, Problem, tells
 from epmm.api.fields import Asked, Cursor, Given, Json, Told, read
-from epmm.api.parameters import Parameters, read_body
+from epmm.api.parameters import Parameters, read_body, whole
 from epmm.portal import keyset
 from epmm.portal.keyset import Order, Page
 from users import errors, permissions
@@ -76,6 +76,8 @@ class XView(ApiView):
     def asked(self) -> Mapping[str, Any]:
         """The parameters, read.  Raises ApiError."""
         query = self.request._request.GET
+        if SPACE in query and whole(query[SPACE]) is None:
+            raise problems.invalid_parameters({SPACE: [_("a whole number")]})
         given = {name: query[name] for name in query if name != SPACE}
         found = read(self.asks if self.method in self.asking else Asked, given)
         if not found.is_valid():
