@@ -7,7 +7,9 @@ from devices.protocol.commands.applications import ATTRIBUTES
 from devices.protocol.commands.base import Command, command
 from devices.protocol.commands.keys import ITEM, Key, choices, data, flag, number, table, text, texts
 from devices.protocol.reading import kept
+from devices.protocol.sentence import sentence as _
 from devices.protocol.support import ANY, DEVICE, EITHER, SHARED_IPAD, SUPERVISED, At, Facts, Right
+from devices.protocol.target import Target
 
 APPS: Final = Right.APP_MANAGEMENT
 
@@ -174,3 +176,7 @@ class Settings(Command):
     reads: ClassVar = kept("Settings")
 
     settings: Annotated[tuple[Mapping[str, Any], ...], choices("Settings", *ITEMS, secret=True)]
+
+    def objection(self, target: Target) -> str | None:
+        del target
+        return None if self.settings else _("Settings needs at least one item.")

@@ -53,6 +53,8 @@ class ScheduleOSUpdate(Command):
 
     def objection(self, target: Target) -> str | None:
         del target
+        if not self.updates:
+            return _("ScheduleOSUpdate needs at least one update.")
         if any("ProductKey" not in update and "ProductVersion" not in update for update in self.updates):
             return _("Each of the Updates of ScheduleOSUpdate needs one of the keys ProductKey and ProductVersion.")
         return None

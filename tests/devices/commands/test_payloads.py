@@ -182,6 +182,8 @@ def setting(target: Target, item: str, **keys: object) -> str | None:
             {"Identifiers": ["a"]},
             "On a user's own device InstalledApplicationList needs ManagedAppsOnly, which is true.",
         ),
+        ("Settings", IPHONE, {"Settings": []}, "Settings needs at least one item."),
+        ("ScheduleOSUpdate", MAC, {"Updates": []}, "ScheduleOSUpdate needs at least one update."),
         # questions
         ("DeviceInformation", IPHONE, {"Queries": []}, "DeviceInformation needs at least one query."),
         (
