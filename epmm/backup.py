@@ -4,6 +4,7 @@ A tar archive: the database by SQLite's online backup, which needs no pause, and
 encrypted in it.
 """
 
+import gzip
 import io
 import json
 import os
@@ -12,14 +13,16 @@ import sqlite3
 import tarfile
 import tempfile
 import zlib
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
 DATABASE: Final = "epmm.sqlite3"
+DATABASE_FILES: Final = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 MANIFEST: Final = "manifest.json"
-SECRETS: Final = ("secret_key", "field_keys")
+SECRETS: Final = ("secrets/secret_key", "secrets/field_keys")
 FORMAT: Final = 1
 
 
@@ -27,16 +30,16 @@ class UnusableBackup(Exception):
     """The message says what is wrong with the file."""
 
 
-def write(target: Path, *, database: Path, secrets: Path | None) -> None:
+def write(target: Path, *, directory: Path, with_secrets: bool) -> None:
     """Complete or absent; readable by the owner alone."""
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
-                _add(archive, MANIFEST, json.dumps(_manifest(secrets)).encode())
-                _add_database(archive, database, near=target.parent)
-                for name in SECRETS if secrets else ():
-                    _add(archive, f"secrets/{name}", (Path(secrets or "") / name).read_bytes())
+                _add(archive, MANIFEST, json.dumps(_manifest(with_secrets=with_secrets)).encode())
+                _add_database(archive, directory / DATABASE, near=target.parent)
+                for name in SECRETS if with_secrets else ():
+                    _add(archive, name, (directory / name).read_bytes())
             file.flush()
             os.fsync(file.fileno())
         draft.rename(target)
@@ -44,47 +47,72 @@ def write(target: Path, *, database: Path, secrets: Path | None) -> None:
         draft.unlink(missing_ok=True)
 
 
-def read(source: Path, *, directory: Path) -> bool:
-    """Lay out what is in the file, in a directory that has nothing of it; return whether secrets were with it."""
-    draft = directory / f"{DATABASE}.restoring"
+@contextmanager
+def laid_out(source: Path, *, directory: Path) -> Iterator[Path]:
+    """What is in the file, once all of it is found good, in a draft that is gone afterwards."""
+    draft = directory / "restoring"
+    shutil.rmtree(draft, ignore_errors=True)  # of one that was killed
     try:
-        has_secrets = _lay_out(source, draft, directory)
-        draft.rename(directory / DATABASE)
-    except (tarfile.TarError, OSError, EOFError, KeyError, ValueError, zlib.error) as error:
-        raise UnusableBackup("it is no complete backup") from error
+        _lay_out(source, draft)
+        yield draft
     finally:
-        draft.unlink(missing_ok=True)
-    return has_secrets
+        shutil.rmtree(draft, ignore_errors=True)
 
 
-def _lay_out(source: Path, draft: Path, directory: Path) -> bool:
-    with tarfile.open(source, "r:gz") as archive:
-        with _member(archive, MANIFEST) as file:
-            manifest = json.load(file)
-        if manifest.get("format") != FORMAT:
-            raise UnusableBackup("it was made by another release; restore it with that one")
-        with _member(archive, DATABASE) as file:
-            _write_private(draft, file)
-        _check(draft)
-        for name in SECRETS if manifest.get("secrets") else ():
-            (directory / "secrets").mkdir(mode=0o700, exist_ok=True)
-            with _member(archive, f"secrets/{name}") as file:
-                _write_private(directory / "secrets" / name, file)
-    return bool(manifest.get("secrets"))
+def put_in_place(draft: Path, *, directory: Path, aside: Path) -> bool:
+    """All of it, or nothing is changed; return whether something was there, which is aside then."""
+    new = [name for name in (*SECRETS, DATABASE) if (draft / name).exists()]
+    old = [name for name in sorted({*DATABASE_FILES, *new}) if (directory / name).exists()]
+    with ExitStack() as undo:
+        for name in old:
+            _move(directory / name, aside / name, undo)
+        for name in new:
+            _move(draft / name, directory / name, undo)
+        undo.pop_all()
+    return bool(old)
 
 
-def _manifest(secrets: Path | None) -> dict[str, Any]:
+def has_secrets(draft: Path) -> bool:
+    return (draft / SECRETS[0]).exists()
+
+
+def _move(source: Path, target: Path, undo: ExitStack) -> None:
+    for folder in (target.parent.parent, target.parent):
+        if not folder.exists():
+            folder.mkdir(mode=0o700)
+            undo.callback(folder.rmdir)
+    source.rename(target)
+    undo.callback(target.rename, source)
+
+
+def _lay_out(source: Path, draft: Path) -> None:
+    for folder in (draft, draft / "secrets"):
+        folder.mkdir(mode=0o700)
+    try:
+        with tarfile.open(source, "r:gz") as archive:
+            with _member(archive, MANIFEST) as file:
+                manifest = json.load(file)
+            if manifest.get("format") != FORMAT:
+                raise UnusableBackup("it was made by another release; restore it with that one")
+            for name in (DATABASE, *(SECRETS if manifest.get("secrets") else ())):
+                with _member(archive, name) as file:
+                    _write_private(draft / name, file)
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, KeyError, ValueError, zlib.error) as error:
+        raise UnusableBackup("it is no complete backup") from error
+    _check(draft / DATABASE)
+
+
+def _manifest(*, with_secrets: bool) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "secrets": secrets is not None,
+        "secrets": with_secrets,
     }
 
 
 def _add_database(archive: tarfile.TarFile, database: Path, *, near: Path) -> None:
     with tempfile.NamedTemporaryFile(dir=near, prefix=".backup-") as copy:  # private, and gone whatever happens
-        source = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
-        with closing(source), closing(sqlite3.connect(copy.name)) as target:
+        with closing(_read_only(database)) as source, closing(sqlite3.connect(copy.name)) as target:
             source.backup(target)
         archive.add(copy.name, arcname=DATABASE)
 
@@ -105,7 +133,6 @@ def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
 
 def _write_private(path: Path, content: IO[bytes]) -> None:
     """Piece by piece: a database may be larger than the memory."""
-    path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         shutil.copyfileobj(content, file)
         file.flush()
@@ -114,9 +141,13 @@ def _write_private(path: Path, content: IO[bytes]) -> None:
 
 def _check(database: Path) -> None:
     try:
-        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(_read_only(database)) as connection:
             answer = connection.execute("PRAGMA integrity_check").fetchone()
     except sqlite3.DatabaseError as error:
         raise UnusableBackup("its database is damaged") from error
     if answer != ("ok",):
         raise UnusableBackup("its database is damaged")
+
+
+def _read_only(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)

@@ -31,6 +31,7 @@ class Embedded:
         self.data = data
         bootstrap.make_secrets(data)
         with closing(sqlite3.connect(data / "epmm.sqlite3")) as database:
+            database.execute("PRAGMA journal_mode = WAL")
             database.executescript("CREATE TABLE users_user (user_id text); INSERT INTO users_user VALUES ('anna');")
 
     def done(self, *arguments: str) -> str:
@@ -46,6 +47,16 @@ class Embedded:
     def people(self) -> list[str]:
         with closing(sqlite3.connect(self.data / "epmm.sqlite3")) as database:
             return [name for (name,) in database.execute("SELECT user_id FROM users_user")]
+
+    def change_secrets(self) -> None:
+        shutil.rmtree(self.data / "secrets")
+        bootstrap.make_secrets(self.data)
+
+
+def contents(directory: Path) -> dict[str, bytes | None]:
+    """Files and folders by their names, but for locks, which come with a look."""
+    found = {path.relative_to(directory): path for path in directory.rglob("*") if path.suffix != ".lock"}
+    return {str(name): path.read_bytes() if path.is_file() else None for name, path in found.items()}
 
 
 @pytest.fixture
@@ -73,7 +84,7 @@ def test_what_is_lost_comes_back_with_its_secrets(tmp_path: Path) -> None:
     data.mkdir()
     bootstrap.make_secrets(data)  # new ones, which open nothing
 
-    assert manage("restore", str(file)) == f"restored from {file}\n"
+    assert manage("restore", str(file)).startswith(f"restored from {file}; what was there is in ")
     use_key = "from enrollment.services import authorities; authorities.device_ca(); print('opened')"
     assert manage("shell", "--no-imports", "--command", use_key) == "opened\n"
     assert {stat.S_IMODE(path.stat().st_mode) for path in (data / "secrets").iterdir()} == {0o600}
@@ -81,7 +92,6 @@ def test_what_is_lost_comes_back_with_its_secrets(tmp_path: Path) -> None:
 
 def test_it_is_a_copy_of_what_is_done_not_of_what_is_begun(embedded: Embedded, tmp_path: Path) -> None:
     with closing(sqlite3.connect(embedded.data / "epmm.sqlite3")) as running:
-        running.execute("PRAGMA journal_mode = WAL")
         running.execute("BEGIN")
         running.execute("DELETE FROM users_user")
         embedded.done("backup", str(tmp_path / "copy"))
@@ -103,6 +113,42 @@ def test_a_copy_without_secrets_says_so(embedded: Embedded, tmp_path: Path) -> N
     assert (aside / "epmm.sqlite3").is_file()
 
 
+def test_secrets_that_are_replaced_are_set_aside_with_what_they_open(embedded: Embedded, tmp_path: Path) -> None:
+    embedded.done("backup", str(tmp_path / "copy"), "--with-secrets")
+    copied = contents(embedded.data / "secrets")
+    embedded.change_secrets()
+    replaced = contents(embedded.data / "secrets")
+
+    embedded.done("restore", str(tmp_path / "copy"), "--replace")
+
+    (aside,) = embedded.data.glob("before-restore-*")
+    assert contents(embedded.data / "secrets") == copied
+    assert contents(aside / "secrets") == replaced
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (aside, aside / "secrets")} == {0o700}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (aside / "secrets").iterdir()} == {0o600}
+
+
+def test_nothing_but_the_database_is_left_of_a_restore(embedded: Embedded, tmp_path: Path) -> None:
+    embedded.done("backup", str(tmp_path / "copy"))
+    for path in embedded.data.glob("epmm.sqlite3*"):
+        path.unlink()
+    (embedded.data / "restoring").mkdir()  # of one that was killed
+
+    embedded.done("restore", str(tmp_path / "copy"))
+
+    assert {path.name for path in embedded.data.iterdir() if path.suffix != ".lock"} == {"epmm.sqlite3", "secrets"}
+
+
+def test_what_fails_half_way_is_undone(embedded: Embedded, tmp_path: Path) -> None:
+    embedded.done("backup", str(tmp_path / "copy"), "--with-secrets")
+    shutil.rmtree(embedded.data / "secrets")
+    (embedded.data / "secrets").write_text("no folder")  # found when the database is aside already
+    before = contents(embedded.data)
+
+    assert "Not a directory" in embedded.refused("restore", str(tmp_path / "copy"), "--replace")
+    assert contents(embedded.data) == before
+
+
 def test_a_database_is_not_overwritten(embedded: Embedded, tmp_path: Path) -> None:
     file = tmp_path / "copy.tar.gz"
     embedded.done("backup", str(file))
@@ -119,14 +165,16 @@ def test_a_running_installation_is_left_alone(embedded: Embedded, tmp_path: Path
         assert "stop it first" in embedded.refused("restore", str(file), "--replace")
 
 
-@pytest.mark.parametrize("harm", ["empty", "cut", "damaged", "other", "absent"])
+@pytest.mark.parametrize("harm", ["empty", "cut", "damaged", "other", "without a key", "absent"])
 def test_a_file_that_is_no_backup_changes_nothing(embedded: Embedded, tmp_path: Path, harm: str) -> None:
     file = tmp_path / "copy.tar.gz"
-    embedded.done("backup", str(file))
+    embedded.done("backup", str(file), "--with-secrets")
+    embedded.change_secrets()
+    before = contents(embedded.data)
     spoil(file, harm)
 
     assert f"{file} cannot be restored" in embedded.refused("restore", str(file), "--replace")
-    assert list(embedded.data.glob("*.restoring")) == []
+    assert contents(embedded.data) == before
     assert embedded.people() == ["anna"]
 
 
@@ -161,11 +209,13 @@ def spoil(file: Path, harm: str) -> None:
                 database = bytearray((inside / "epmm.sqlite3").read_bytes())
                 database[4096:] = bytes(len(database) - 4096)
                 (inside / "epmm.sqlite3").write_bytes(database)
+            elif harm == "without a key":
+                (inside / "secrets" / "field_keys").unlink()
             else:
                 (inside / "manifest.json").write_text('{"format": 2}')
             with tarfile.open(file, "w:gz") as archive:
-                for name in ("manifest.json", "epmm.sqlite3"):
-                    archive.add(inside / name, arcname=name)
+                for path in inside.iterdir():
+                    archive.add(path, arcname=path.name)
 
 
 def test_with_a_database_server_its_own_programs_do_it(

@@ -24,9 +24,9 @@ class Command(BaseCommand):
             raise CommandError(f"this installation is on {connection.vendor}: use pg_dump, see docs/operations.md")
         if target.exists():
             raise CommandError(f"{target} is there already")
-        secrets = settings.DATA_DIR / "secrets" if options["with_secrets"] else None
+        with_secrets: bool = options["with_secrets"]
         try:
-            backup.write(target, database=settings.DATA_DIR / backup.DATABASE, secrets=secrets)
+            backup.write(target, directory=settings.DATA_DIR, with_secrets=with_secrets)
         except OSError as error:
             raise CommandError(f"{target} was not written: {error.strerror}") from error
-        self.stdout.write(f"{target}: {'database and secrets' if secrets else 'database, without its secrets'}")
+        self.stdout.write(f"{target}: {'database and secrets' if with_secrets else 'database, without its secrets'}")

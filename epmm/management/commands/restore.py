@@ -30,24 +30,17 @@ class Command(BaseCommand):
             self._restore(options["file"], directory, replace=options["replace"])
 
     def _restore(self, source: Path, directory: Path, *, replace: bool) -> None:
-        present = [path for path in _files(directory) if path.exists()]
-        if present and not replace:
+        if not replace and any((directory / name).exists() for name in backup.DATABASE_FILES):
             raise CommandError(f"{directory} holds a database; --replace sets it aside")
         aside = directory / f"before-restore-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-        if present:
-            aside.mkdir(mode=0o700)
-            for path in present:
-                path.rename(aside / path.name)
         try:
-            has_secrets = backup.read(source, directory=directory)
+            with backup.laid_out(source, directory=directory) as draft:
+                has_secrets = backup.has_secrets(draft)
+                is_aside = backup.put_in_place(draft, directory=directory, aside=aside)
         except backup.UnusableBackup as error:
-            for path in present:
-                (aside / path.name).rename(path)
             raise CommandError(f"{source} cannot be restored: {error}") from error
-        self.stdout.write(f"restored from {source}" + (f"; what was there is in {aside}" if present else ""))
+        except OSError as error:
+            raise CommandError(f"{source} cannot be restored: {error.strerror}") from error
+        self.stdout.write(f"restored from {source}" + (f"; what was there is in {aside}" if is_aside else ""))
         if not has_secrets:
             self.stdout.write("It holds no secrets: the keys it was made with must be in place before the next start.")
-
-
-def _files(directory: Path) -> list[Path]:
-    return [directory / f"{backup.DATABASE}{suffix}" for suffix in ("", "-wal", "-shm")]
