@@ -18,8 +18,8 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "epmm.settings")
     if arguments[1:2] == ["up"]:
         arguments = bootstrap.take_option(arguments, "--public-url", "EPMM_PUBLIC_URL")
-        if bootstrap.is_embedded():
-            bootstrap.make_secrets(bootstrap.data_dir())
+    if bootstrap.is_embedded():
+        bootstrap.provide_secrets(arguments[1:2], bootstrap.data_dir())
 
     if arguments[1:2] and arguments[1] in PROCESSES:
         metrics_files.begin(arguments[1], bootstrap.data_dir() / "metrics")

@@ -53,6 +53,13 @@ class Embedded:
         bootstrap.make_secrets(self.data)
 
 
+def managed(data: Path, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EPMM_", "DJANGO_"))}
+    environment = kept | {"EPMM_DATA_DIR": str(data), "EPMM_PUBLIC_URL": "https://mdm.example.test"}
+    command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=check)
+
+
 def contents(directory: Path) -> dict[str, bytes | None]:
     """Files and folders by their names, but for locks, which come with a look."""
     found = {path.relative_to(directory): path for path in directory.rglob("*") if path.suffix != ".lock"}
@@ -67,13 +74,10 @@ def embedded(tmp_path: Path, settings: Settings) -> Embedded:
 
 def test_what_is_lost_comes_back_with_its_secrets(tmp_path: Path) -> None:
     """The whole story, with the real commands."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EPMM_", "DJANGO_"))}
     data, file = tmp_path / "data", tmp_path / "copy.tar.gz"
-    environment = kept | {"EPMM_DATA_DIR": str(data), "EPMM_PUBLIC_URL": "https://mdm.example.test"}
 
     def manage(*arguments: str) -> str:
-        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        return managed(data, *arguments, check=True).stdout
 
     migrated.copy_into(data)
     bootstrap.make_secrets(data)
@@ -81,13 +85,33 @@ def test_what_is_lost_comes_back_with_its_secrets(tmp_path: Path) -> None:
     assert manage("backup", str(file), "--with-secrets") == f"{file}: database and secrets\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     shutil.rmtree(data)
-    data.mkdir()
-    bootstrap.make_secrets(data)  # new ones, which open nothing
 
-    assert manage("restore", str(file)).startswith(f"restored from {file}; what was there is in ")
+    assert manage("restore", str(file)) == f"restored from {file}\n"
     use_key = "from enrollment.services import authorities; authorities.device_ca(); print('opened')"
     assert manage("shell", "--no-imports", "--command", use_key) == "opened\n"
     assert {stat.S_IMODE(path.stat().st_mode) for path in (data / "secrets").iterdir()} == {0o600}
+
+
+def test_without_secrets_anywhere_it_is_said_where_they_belong(embedded: Embedded, tmp_path: Path) -> None:
+    file, lost = tmp_path / "copy.tar.gz", tmp_path / "lost"
+    embedded.done("backup", str(file))
+
+    refused = managed(lost, "restore", str(file))
+    assert (refused.returncode, contents(lost)) == (1, {})
+    assert f"put secret_key and field_keys, which it was made with, into {lost / 'secrets'} first" in refused.stderr
+
+    shutil.copytree(embedded.data / "secrets", lost / "secrets")
+    assert managed(lost, "restore", str(file)).returncode == 0
+
+
+def test_new_secrets_give_way_to_those_of_the_backup(embedded: Embedded, tmp_path: Path) -> None:
+    embedded.done("backup", str(tmp_path / "copy"), "--with-secrets")
+    copied = contents(embedded.data / "secrets")
+    shutil.rmtree(embedded.data)
+    bootstrap.make_secrets(embedded.data)
+
+    assert "what was there is in" in embedded.done("restore", str(tmp_path / "copy"))
+    assert contents(embedded.data / "secrets") == copied
 
 
 def test_it_is_a_copy_of_what_is_done_not_of_what_is_begun(embedded: Embedded, tmp_path: Path) -> None:

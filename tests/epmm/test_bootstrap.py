@@ -4,8 +4,10 @@ from base64 import urlsafe_b64decode
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from epmm import bootstrap
+from epmm.fields import FieldKeys
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,33 @@ def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
 
     bootstrap.make_secrets(directory)
     assert {path: path.read_text() for path in made} == made
+
+
+def test_only_what_is_missing_has_a_stand_in_which_encrypts_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("EPMM_SECRET_KEY", "EPMM_SECRET_KEY_FILE", "EPMM_FIELD_KEYS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("EPMM_FIELD_KEYS", "")
+    monkeypatch.setattr(bootstrap, "PRODUCTION", tmp_path / "etc")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "secret_key").write_text("there")
+
+    bootstrap.provide_secrets(["restore"], tmp_path)
+
+    assert bootstrap.lacks_secrets()
+    assert "EPMM_SECRET_KEY" not in os.environ
+    with pytest.raises(ImproperlyConfigured):
+        FieldKeys.parse(os.environ["EPMM_FIELD_KEYS"])
+
+
+def test_a_machine_whose_secrets_are_systemds_gets_no_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(bootstrap, "PRODUCTION", tmp_path)
+    monkeypatch.setenv("EPMM_SECRET_KEY", "")
+
+    bootstrap.provide_secrets(["restore"], tmp_path)
+
+    assert not bootstrap.lacks_secrets()
 
 
 @pytest.mark.parametrize("variable", ["EPMM_DATABASE_URL", "EPMM_DATABASE_URL_FILE"])

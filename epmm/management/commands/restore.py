@@ -20,27 +20,33 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not bootstrap.is_embedded():
             raise CommandError("this installation is not on SQLite: use pg_restore, see docs/operations.md")
+        source: Path = options["file"]
         directory: Path = settings.DATA_DIR
-        with ExitStack() as stack:
-            try:
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with ExitStack() as stack:
                 for name in ("up.lock", "children.lock"):
                     stack.enter_context(locks.held(directory / name))
-            except locks.LockedError:
-                raise CommandError(f"EPMM is running on {directory}: stop it first") from None
-            self._restore(options["file"], directory, replace=options["replace"])
+                self._restore(source, directory, replace=options["replace"])
+        except locks.LockedError:
+            raise CommandError(f"EPMM is running on {directory}: stop it first") from None
+        except backup.UnusableBackup as error:
+            raise CommandError(f"{source} cannot be restored: {error}") from error
+        except OSError as error:
+            raise CommandError(f"{source} cannot be restored into {directory}: {error.strerror}") from error
 
     def _restore(self, source: Path, directory: Path, *, replace: bool) -> None:
         if not replace and any((directory / name).exists() for name in backup.DATABASE_FILES):
             raise CommandError(f"{directory} holds a database; --replace sets it aside")
         aside = directory / f"before-restore-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-        try:
-            with backup.laid_out(source, directory=directory) as draft:
-                has_secrets = backup.has_secrets(draft)
-                is_aside = backup.put_in_place(draft, directory=directory, aside=aside)
-        except backup.UnusableBackup as error:
-            raise CommandError(f"{source} cannot be restored: {error}") from error
-        except OSError as error:
-            raise CommandError(f"{source} cannot be restored: {error.strerror}") from error
+        with backup.laid_out(source, directory=directory) as draft:
+            has_secrets = backup.has_secrets(draft)
+            if not has_secrets and bootstrap.lacks_secrets():
+                raise CommandError(
+                    f"{source} holds no secrets: put secret_key and field_keys, which it was made with, into "
+                    f"{directory / 'secrets'} first"
+                )
+            is_aside = backup.put_in_place(draft, directory=directory, aside=aside)
         self.stdout.write(f"restored from {source}" + (f"; what was there is in {aside}" if is_aside else ""))
         if not has_secrets:
             self.stdout.write("It holds no secrets: the keys it was made with must be in place before the next start.")
