@@ -76,6 +76,11 @@ def has_secrets(draft: Path) -> bool:
     return (draft / SECRETS[0]).exists()
 
 
+def has_tables(database: Path) -> bool:
+    with closing(_read_only(database)) as connection:
+        return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
+
+
 def _move(source: Path, target: Path, undo: ExitStack) -> None:
     for folder in (target.parent.parent, target.parent):
         if not folder.exists():
@@ -147,6 +152,8 @@ def _check(database: Path) -> None:
         raise UnusableBackup("its database is damaged") from error
     if answer != ("ok",):
         raise UnusableBackup("its database is damaged")
+    if not has_tables(database):
+        raise UnusableBackup("its database is empty; take another backup, or start anew with `manage.py up`")
 
 
 def _read_only(database: Path) -> sqlite3.Connection:

@@ -48,6 +48,10 @@ class Embedded:
         with closing(sqlite3.connect(self.data / "epmm.sqlite3")) as database:
             return [name for (name,) in database.execute("SELECT user_id FROM users_user")]
 
+    def lose_database(self) -> None:
+        for path in self.data.glob("epmm.sqlite3*"):
+            path.unlink()
+
     def change_secrets(self) -> None:
         shutil.rmtree(self.data / "secrets")
         bootstrap.make_secrets(self.data)
@@ -154,8 +158,7 @@ def test_secrets_that_are_replaced_are_set_aside_with_what_they_open(embedded: E
 
 def test_nothing_but_the_database_is_left_of_a_restore(embedded: Embedded, tmp_path: Path) -> None:
     embedded.done("backup", str(tmp_path / "copy"))
-    for path in embedded.data.glob("epmm.sqlite3*"):
-        path.unlink()
+    embedded.lose_database()
     (embedded.data / "restoring").mkdir()  # of one that was killed
 
     embedded.done("restore", str(tmp_path / "copy"))
@@ -181,6 +184,23 @@ def test_a_database_is_not_overwritten(embedded: Embedded, tmp_path: Path) -> No
     assert "holds a database; --replace" in embedded.refused("restore", str(file))
 
 
+@pytest.mark.parametrize("harm", ["no database", "no tables"])
+def test_where_no_installation_is_nothing_is_copied(embedded: Embedded, tmp_path: Path, harm: str) -> None:
+    embedded.lose_database()
+    if harm == "no tables":
+        (embedded.data / "epmm.sqlite3").touch()
+
+    assert "holds no installation: --data or EPMM_DATA_DIR" in embedded.refused("backup", str(tmp_path / "copy"))
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_database_that_cannot_be_read_is_not_copied(embedded: Embedded, tmp_path: Path) -> None:
+    (embedded.data / "epmm.sqlite3").write_bytes(b"no database" * 100)
+
+    said = embedded.refused("backup", str(tmp_path / "copy"))
+    assert said == f"{tmp_path / 'copy'} was not written: file is not a database"
+
+
 def test_a_running_installation_is_left_alone(embedded: Embedded, tmp_path: Path) -> None:
     file = tmp_path / "copy.tar.gz"
     embedded.done("backup", str(file))
@@ -189,7 +209,7 @@ def test_a_running_installation_is_left_alone(embedded: Embedded, tmp_path: Path
         assert "stop it first" in embedded.refused("restore", str(file), "--replace")
 
 
-@pytest.mark.parametrize("harm", ["empty", "cut", "damaged", "other", "without a key", "absent"])
+@pytest.mark.parametrize("harm", ["empty", "cut", "damaged", "other", "without a key", "without tables", "absent"])
 def test_a_file_that_is_no_backup_changes_nothing(embedded: Embedded, tmp_path: Path, harm: str) -> None:
     file = tmp_path / "copy.tar.gz"
     embedded.done("backup", str(file), "--with-secrets")
@@ -233,6 +253,8 @@ def spoil(file: Path, harm: str) -> None:
                 database = bytearray((inside / "epmm.sqlite3").read_bytes())
                 database[4096:] = bytes(len(database) - 4096)
                 (inside / "epmm.sqlite3").write_bytes(database)
+            elif harm == "without tables":
+                (inside / "epmm.sqlite3").write_bytes(b"")
             elif harm == "without a key":
                 (inside / "secrets" / "field_keys").unlink()
             else:

@@ -1,3 +1,4 @@
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,14 @@ class Command(BaseCommand):
             raise CommandError(f"this installation is on {connection.vendor}: use pg_dump, see docs/operations.md")
         if target.exists():
             raise CommandError(f"{target} is there already")
+        directory: Path = settings.DATA_DIR
         with_secrets: bool = options["with_secrets"]
         try:
-            backup.write(target, directory=settings.DATA_DIR, with_secrets=with_secrets)
+            if not (directory / backup.DATABASE).exists() or not backup.has_tables(directory / backup.DATABASE):
+                raise CommandError(f"{directory} holds no installation: --data or EPMM_DATA_DIR says where one is")
+            backup.write(target, directory=directory, with_secrets=with_secrets)
         except OSError as error:
             raise CommandError(f"{target} was not written: {error.strerror}") from error
+        except sqlite3.Error as error:
+            raise CommandError(f"{target} was not written: {error}") from error
         self.stdout.write(f"{target}: {'database and secrets' if with_secrets else 'database, without its secrets'}")
