@@ -153,7 +153,7 @@ def _check(database: Path) -> None:
     if answer != ("ok",):
         raise UnusableBackup("its database is damaged")
     if not has_tables(database):
-        raise UnusableBackup("its database is empty; take another backup, or start anew with `manage.py up`")
+        raise UnusableBackup("its database is empty, and nothing would start on it: take another file")
 
 
 def _read_only(database: Path) -> sqlite3.Connection:
