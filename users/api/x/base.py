@@ -17,6 +17,7 @@ from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -77,7 +78,7 @@ class XView(ApiView):
         """The parameters, read.  Raises ApiError."""
         query = self.request._request.GET
         if SPACE in query and whole(query[SPACE]) is None:
-            raise problems.invalid_parameters({SPACE: [_("a whole number")]})
+            raise problems.invalid_parameters({SPACE: [serializers.IntegerField.default_error_messages["invalid"]]})
         given = {name: query[name] for name in query if name != SPACE}
         found = read(self.asks if self.method in self.asking else Asked, given)
         if not found.is_valid():
