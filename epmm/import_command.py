@@ -22,8 +22,8 @@ def bring(command: BaseCommand, run: Callable[..., Report[Any]], options: Mappin
     given = {name: options[name] for name in ("dry_run", "partial")}
     report = run(content, Form(options["format"]), actor=ACTOR, **given)
     _tell(command, report)
-    if not report.is_applied and not options["dry_run"]:
-        raise CommandError("Nothing was changed.")
+    if report.faults:
+        raise CommandError("The other rows are in place." if report.is_applied else "Nothing was changed.")
 
 
 def _tell(command: BaseCommand, report: Report[Any]) -> None:

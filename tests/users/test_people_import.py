@@ -247,3 +247,16 @@ def test_the_commands_export_and_import(house: User, tmp_path: Any) -> None:
         call_command("people", "import", str(file), "--format", "json", stdout=told, stderr=io.StringIO())
     with pytest.raises(CommandError, match="gone"):
         call_command("people", "import", str(tmp_path / "gone"))
+
+
+@pytest.mark.parametrize(
+    ("how", "said", "number"), [("--dry-run", "Nothing was changed", 3), ("--partial", "other rows are in place", 4)]
+)
+def test_the_command_fails_where_a_row_was_refused(
+    house: User, tmp_path: Any, how: str, said: str, number: int
+) -> None:
+    (file := tmp_path / "people.csv").write_text("user_id\nzoe\na b\n")
+    with pytest.raises(CommandError, match=said):
+        call_command("people", "import", str(file), how, stdout=io.StringIO(), stderr=(told := io.StringIO()))
+    assert told.getvalue().startswith("line 3: ")
+    assert User.objects.count() == number
