@@ -1,6 +1,7 @@
 """Rows in files, as CSV and as JSON: one reader, one writer, for all that is imported and exported."""
 
 import csv
+import gzip
 import io
 import json
 import re
@@ -21,7 +22,6 @@ LONGEST_CELL: Final = 20_000
 LONGEST: Final = 16 << 20  # of a file that was packed
 NESTED: Final = 10 * MOST  # lists and objects in it: JSON makes a hundred bytes of two
 PACKED: Final = b"\x1f\x8b"  # how what gzip makes begins
-_GZIP: Final = 31  # of zlib's window bits: 15, with the header of gzip
 MARK: Final = "\N{BYTE ORDER MARK}"
 # A spreadsheet takes what begins like this for a formula, whoever wrote it.  Marked is also what looks marked already.
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
@@ -52,10 +52,11 @@ class TooLong(ImportRefused):
 
 def unpacked(raw: bytes) -> bytes:
     """What gzip has packed.  Raises ImportRefused."""
-    reader = zlib.decompressobj(_GZIP)
     try:
-        found = reader.decompress(raw, LONGEST + 1)
-    except zlib.error as error:
+        found = gzip.GzipFile(fileobj=io.BytesIO(raw)).read(LONGEST + 1)
+    except EOFError as error:
+        raise ImportRefused(_("What gzip has packed is not whole: its end is missing.")) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
         raise ImportRefused(_("The body is not what gzip makes.")) from error
     if len(found) > LONGEST:
         raise TooLong(_("The file is longer than {n} MB.").format(n=LONGEST >> 20))

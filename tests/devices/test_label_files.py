@@ -1,10 +1,11 @@
 """Labels from a file: what would become of each row, and what becomes of it."""
 
+import gzip
 import io
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from devices.models import Device, Label
 from devices.services import label_files, label_members, labels
@@ -146,3 +147,15 @@ def test_the_command_exports_and_imports(tmp_path: Any) -> None:
     assert "1 new, 0 changed" in told.getvalue()
     call_command("label", "import", str(file), stdout=told)
     assert Label.objects.filter(name="More").exists()
+
+
+def test_the_command_fails_where_a_file_is_cut_off_or_a_row_was_refused(tmp_path: Any) -> None:
+    content, told = b'name\nMore\n" "\n', io.StringIO()
+    (file := tmp_path / "labels.csv").write_bytes(gzip.compress(content)[:-4])
+    with pytest.raises(CommandError, match="not whole"):
+        call_command("label", "import", str(file))
+    file.write_bytes(content)
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("label", "import", str(file), "--dry-run", stdout=told, stderr=told)
+    assert not Label.objects.filter(name="More").exists()
+    assert "1 new, 0 changed, 0 as they were, 1 refused." in told.getvalue()

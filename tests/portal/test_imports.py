@@ -91,6 +91,7 @@ def test_who_is_at_the_keyboard_is_asked_before_people_are_changed(signed_in: Si
         ("user_id,phone\nmia,1\n", "There are no columns 'phone'."),
         (b"\xff\xfe", "The file is no text in UTF-8."),
         (b"\x1f\x8bnonsense", "not what gzip makes"),
+        pytest.param(gzip.compress(PEOPLE.encode())[:-8], "not whole", id="cut off"),
         ('{"user_id": "mia"}', "The JSON is a list of objects."),
     ],
 )

@@ -1,8 +1,10 @@
 """People and roles from a file: what would become of each row, and what becomes of it."""
 
 import csv
+import gzip
 import io
 import json
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -247,6 +249,19 @@ def test_the_commands_export_and_import(house: User, tmp_path: Any) -> None:
         call_command("people", "import", str(file), "--format", "json", stdout=told, stderr=io.StringIO())
     with pytest.raises(CommandError, match="gone"):
         call_command("people", "import", str(tmp_path / "gone"))
+
+
+def test_a_packed_file_that_is_cut_off_changes_nothing(house: User, tmp_path: Any) -> None:
+    rows = "".join(f"u{n},{token_hex(8)}\n" for n in range(400))
+    packed = gzip.compress(f"user_id,last_name\n{rows}".encode())
+    (file := tmp_path / "people.csv.gz").write_bytes(packed[:3000])
+    with pytest.raises(CommandError, match="not whole"):
+        call_command("people", "import", str(file))
+    assert User.objects.count() == 3
+
+    file.write_bytes(packed + gzip.compress(b"last,Row\n"))  # as `cat` puts two packed files together
+    call_command("people", "import", str(file), stdout=(told := io.StringIO()))
+    assert "401 new" in told.getvalue()
 
 
 @pytest.mark.parametrize(

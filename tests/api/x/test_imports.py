@@ -60,6 +60,8 @@ def test_a_long_file_comes_packed_and_no_longer_than_it_may(script: Script) -> N
     packed = {"Content-Encoding": "gzip"}
     assert script.ask("POST", "imports/users", gzip.compress(raw), **packed).json()["created"] == 9000
     problem(script.ask("POST", "imports/users", raw, **packed), 400)
+    told = problem(script.ask("POST", "imports/users", gzip.compress(raw)[:-8], **packed), 400)
+    assert "not whole" in told["detail"]
     nested = b'{"content": [' + b"[]," * row_files.NESTED + b"1]}"
     problem(script.ask("POST", "imports/users", gzip.compress(nested), **packed), 400)
     problem(script.ask("POST", "imports/users", gzip.compress(bytes(20 << 20)), **packed), 413)
