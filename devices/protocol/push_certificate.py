@@ -152,8 +152,10 @@ class SignedRequest:
 
 
 def verify_chain(chain: list[x509.Certificate]) -> None:
-    """Each is signed by the next, and the last by itself; raises UntrustedCertificate."""
+    """Each is signed by the next, and the last, which is not the first, by itself; raises UntrustedCertificate."""
     with edge(UntrustedCertificate, "not a complete chain"):
+        if chain[0].issuer == chain[0].subject:
+            raise UntrustedCertificate("certificate has no issuer but itself")
         for certificate, issuer in pairwise([*chain, chain[-1]]):
             issued_by(certificate, issuer)
 

@@ -130,7 +130,7 @@ def test_a_whole_chain_holds() -> None:
     push_certificate.verify_chain([each.certificate for each in apple_portal.vendor()])
 
 
-@pytest.mark.parametrize("places", [[0], [0, 1], [0, 2], [1, 0, 2], [0, 1, 2, 0]])
+@pytest.mark.parametrize("places", [[0], [2], [2, 2], [0, 1], [0, 2], [1, 0, 2], [0, 1, 2, 0]])
 def test_a_chain_with_a_gap_does_not(places: list[int]) -> None:
     with pytest.raises(UntrustedCertificate):
         push_certificate.verify_chain([apple_portal.vendor()[place].certificate for place in places])

@@ -100,6 +100,7 @@ EXPIRED = apple_portal.vendor(timezone.now() - timedelta(days=1))
         (b"nothing", VENDOR[0].key_pem, "chain is not complete"),
         (chain_pem(VENDOR[:1]), VENDOR[0].key_pem, "chain is not complete"),
         (chain_pem(VENDOR[:2]), VENDOR[0].key_pem, "chain is not complete"),
+        (chain_pem(VENDOR[2:]), VENDOR[2].key_pem, "chain is not complete"),
         (chain_pem(VENDOR), b"nothing", "key cannot be read"),
         (chain_pem(VENDOR), VENDOR[1].key_pem, "key does not belong"),
         (chain_pem(EXPIRED), EXPIRED[0].key_pem, "not valid now .CN=MDM Vendor: Example."),
