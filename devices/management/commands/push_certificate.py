@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
 from django.utils import timezone
 
 from devices.models import PushCertificate, PushRequest
@@ -53,8 +54,9 @@ class Command(BaseCommand):
     def _request(self, options: dict[str, Any]) -> None:
         if options["der"] and options["output"] is None:
             raise CommandError("--der needs --output FILE.")
-        csr = bytes(push_requests.request(anew=options["new"], actor=ACTOR).csr)
-        self._put(csr if options["der"] else to_pem(csr), options["output"], "Have it signed by your MDM vendor.")
+        with transaction.atomic():  # a request that cannot be written gives none up
+            csr = bytes(push_requests.request(anew=options["new"], actor=ACTOR).csr)
+            self._put(csr if options["der"] else to_pem(csr), options["output"], "Have it signed by your MDM vendor.")
 
     def _sign(self, options: dict[str, Any]) -> None:
         chain, key = _read(options["vendor_certificate"]), _read(options["vendor_key"])

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from devices.models import PushCertificate, PushRequest
 from devices.services import push_certificates, push_topics
+from epmm.models import AuditEntry
 from tests import apple_portal, pki
 from tests.apple_portal import TOPIC
 from tests.devices.commands_line.run import run, run_json
@@ -76,6 +77,15 @@ def test_the_request_as_a_file(tmp_path: Path) -> None:
     assert said == f"Written to {target}. Have it signed by your MDM vendor.\n"
     assert target.read_bytes() == csr()
     assert "PRIVATE" not in run("push_certificate", "request")
+
+
+def test_a_new_request_that_cannot_be_written_leaves_the_open_one(tmp_path: Path) -> None:
+    first = run("push_certificate", "request")
+    with pytest.raises(CommandError, match="No such file"):
+        run("push_certificate", "request", "--new", "--output", str(tmp_path / "none" / "request.pem"))
+
+    assert run("push_certificate", "request") == first
+    assert AuditEntry.objects.filter(action="push_certificate.requested").count() == 1
 
 
 @pytest.mark.parametrize(
