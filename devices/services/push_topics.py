@@ -6,8 +6,9 @@ from uuid import NAMESPACE_URL, uuid5
 
 from django.conf import settings
 from django.db.models import Count, Q
+from django.utils.translation import gettext as _
 
-from devices.models import Enrollment, PushCertificate
+from devices.models import Device, Enrollment, PushCertificate
 from devices.services import search
 
 NAMED: Final = 3
@@ -36,6 +37,16 @@ def enrolled(topic: str, most: int = search.CAP) -> search.Count:
     found = some.aggregate(devices=Count("device", distinct=True), named=Count("device"), rows=Count("*"))
     number = found["devices"] + found["rows"] - found["named"]
     return search.Count(min(number, most), is_capped=number > most)
+
+
+def why_not(device: Device, topic: str) -> str | None:
+    """Why a certificate for this topic cannot wake the device, as a sentence."""
+    topics = set(Enrollment.objects.active().filter(device=device).values_list("topic", flat=True))
+    if not topics or topic in topics:
+        return None
+    return _(
+        "This device stands under another push topic than the certificate, and cannot be woken until it enrolls again."
+    )
 
 
 @dataclass(frozen=True, slots=True)

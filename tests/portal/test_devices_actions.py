@@ -1,6 +1,7 @@
 """What administrators do to devices, and to whom it is refused."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -320,7 +321,10 @@ def test_a_device_whose_push_token_was_refused_may_be_woken_all_the_same(
     client, device = signed_in(), device_of(enrollment)
 
     assert "There is no MDM certificate" in go(client, "check-in", device).content.decode()
-    monkeypatch.setattr(push_certificates, "current", object)
+    monkeypatch.setattr(push_certificates, "current", lambda: SimpleNamespace(topic="com.example.another"))
+    assert "until it enrolls again" in go(client, "check-in", device).content.decode()
+    assert not Wake.objects.exists()
+    monkeypatch.setattr(push_certificates, "current", lambda: SimpleNamespace(topic=enrollment.topic))
     assert "Sent" in go(client, "check-in", device).content.decode()
     assert Wake.objects.get().channel == channel
     assert (channel_of(enrollment).push_refused_at, device_of(enrollment).unreachable_since) == (None, None)

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from devices.services import push_certificates, waking
+from devices.services import push_certificates, push_topics, waking
 from devices.services.find import DeviceNotFound, find_device
 from epmm import audit
 
@@ -18,8 +18,10 @@ class Command(BaseCommand):
             device = find_device(options["device"])
         except DeviceNotFound as error:
             raise CommandError(str(error)) from error
-        if push_certificates.current() is None:
+        if (credentials := push_certificates.current()) is None:
             raise CommandError("Push is not set up. Begin with: manage.py push_certificate request")
+        if sentence := push_topics.why_not(device, credentials.topic):
+            raise CommandError(sentence)
         if not waking.wake(device):
             raise CommandError("This device cannot be woken: it is not managed, or the push service does not know it.")
         audit.record("device.woken", actor="manage.py", subject_type="device", subject=str(device.uuid))

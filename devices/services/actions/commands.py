@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from devices.models import Device
 from devices.protocol import commands
-from devices.services import configuration_delivery, push_certificates, send, waking
+from devices.services import configuration_delivery, push_certificates, push_topics, send, waking
 from devices.services.actions.base import Action, Order, Subject, Unmet, unmanaged
 from users.models import AdminRole
 
@@ -54,8 +54,10 @@ class ForceCheckIn(Action):
         return None
 
     def run(self, device: Device, order: Order) -> str:
-        if push_certificates.current() is None:
+        if (credentials := push_certificates.current()) is None:
             raise Unmet(_("There is no MDM certificate, so nothing can be pushed."))
+        if sentence := push_topics.why_not(device, credentials.topic):
+            raise Unmet(sentence)
         if not waking.wake(device):
             raise Unmet(_("This device cannot be woken."))
         order.audit("device.woken", device)
