@@ -24,7 +24,7 @@ from enrollment.services.findings import Finding, Verdict
 from enrollment.simulator import discovery
 from enrollment.simulator.network import Network
 from enrollment.simulator.refusal import DeviceRefused, TurnedAway
-from epmm import health, options, settings_store
+from epmm import health, options, sealed, settings_store
 from epmm.expiry import SOON
 from epmm.models import Heartbeat
 from epmm.option_texts import FAMILIES
@@ -49,6 +49,10 @@ def examine(identifier: str | None, *, family: str = "", os_version: str = "") -
     yield state
     if state.verdict is Verdict.STOPS:
         return  # all the rest asks it
+    keys = field_keys()
+    yield keys
+    if keys.verdict is Verdict.STOPS:
+        return  # much of the rest is encrypted
     yield search()
     yield worker()
     yield clock()
@@ -71,6 +75,16 @@ def database() -> Finding:
     if missing:
         return Finding.stops("database", "Migrations are missing. Start `manage.py up`, or run `manage.py migrate`.")
     return Finding.ok("database", connection.vendor)
+
+
+def field_keys() -> Finding:
+    if not (wanted := sealed.keys_wanted()):
+        return Finding.ok("field keys")
+    return Finding.stops(
+        "field keys",
+        "EPMM_FIELD_KEYS does not open the stored secrets. Put the very key that they were made with "
+        f"({', '.join(sorted(wanted))}) back into it, and restart all processes.",
+    )
 
 
 def search() -> Finding:

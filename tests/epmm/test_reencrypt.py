@@ -4,8 +4,7 @@ import io
 from base64 import b64encode
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from devices.models import Enrollment
@@ -13,7 +12,7 @@ from enrollment.models import Authority
 from tests.devices.services import rows
 
 pytestmark = pytest.mark.django_db
-OLD, NEW = (f"{name}:{b64encode(name.encode() * 16).decode()}" for name in ("k1", "k2"))
+OLD, NEW, OTHER = (f"{name}:{b64encode(name.encode() * 16).decode()}" for name in ("k1", "k2", "k0"))
 
 
 def reencrypt() -> str:
@@ -23,7 +22,7 @@ def reencrypt() -> str:
 
 
 def test_every_secret_moves_to_the_new_key_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epmm.management.commands.reencrypt.BATCH", 2)
+    monkeypatch.setattr("epmm.sealed.BATCH", 2)
     Authority.objects.all().delete()
     settings.FIELD_KEYS = OLD
     for number in range(3):
@@ -42,12 +41,31 @@ def test_every_secret_moves_to_the_new_key_once(settings: Settings, monkeypatch:
     assert Authority.objects.get().private_key == b"a key"
 
 
-def test_a_secret_of_a_key_that_is_gone_changes_nothing(settings: Settings) -> None:
+def test_a_secret_of_a_key_that_is_gone_is_counted_and_stays(settings: Settings) -> None:
+    Authority.objects.all().delete()
     settings.FIELD_KEYS = OLD
     Authority.objects.create(purpose="scep_ra", certificate=b"", private_key=b"a key", is_current=False)
-    settings.FIELD_KEYS = NEW
-    with pytest.raises(ImproperlyConfigured, match="lacks the key"):
+    settings.FIELD_KEYS = OTHER
+    Authority.objects.create(purpose="device_ca", certificate=b"", private_key=b"other", is_current=False)
+    settings.FIELD_KEYS = f"{NEW},{OTHER}"
+    with pytest.raises(CommandError, match=r"1 secrets are now under the key k2; 1 cannot be opened.*made with: k1\."):
         reencrypt()
 
-    settings.FIELD_KEYS = OLD
-    assert Authority.objects.get(is_current=False).private_key == b"a key"
+    settings.FIELD_KEYS = f"{NEW},{OLD}"
+    assert {each.private_key for each in Authority.objects.all()} == {b"a key", b"other"}
+
+
+def test_a_key_of_the_same_name_with_other_bytes_is_found_out(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("epmm.sealed.BATCH", 2)
+    Authority.objects.all().delete()
+    settings.FIELD_KEYS = NEW
+    for number in range(5):
+        enrollment = rows.enrolled(udid=str(number))
+        enrollment.unlock_token = b"secret"
+        enrollment.save()
+    settings.FIELD_KEYS = f"k2:{OLD.partition(':')[2]}"
+
+    with pytest.raises(CommandError, match=r"0 secrets are now .* 5 cannot be opened.*made with: k2\."):
+        reencrypt()

@@ -1,16 +1,14 @@
-from collections.abc import Iterator
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Collection
+from typing import Any
 
-from django.apps import apps
 from django.conf import settings
-from django.core.management.base import BaseCommand
-from django.db import models, transaction
-from django.db.models import BinaryField, Model
-from django.db.models.functions import Substr
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.db.models import Manager
 
+from epmm import sealed
 from epmm.fields import EncryptedField, field_keys
-
-BATCH: Final = 500
 
 
 class Command(BaseCommand):
@@ -18,30 +16,27 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         key_id = next(iter(field_keys(settings.FIELD_KEYS).by_id))
-        count = sum(_renew(model, field, key_id) for model, field in _encrypted())
-        self.stdout.write(f"{count} secrets are now under the key {key_id.decode()}; no stored secret needs another")
+        count, closed = 0, Counter[str]()
+        for manager, field in sealed.columns():
+            for batch in sealed.batches(manager, field):
+                wanted = {pk: sealed.key_wanted(field, secret) for pk, secret in batch}
+                closed.update(key for key in wanted.values() if key is not None)
+                old = [pk for pk, secret in batch if wanted[pk] is None and not secret.startswith(key_id + b":")]
+                if old:
+                    count += _renew(manager, field, old)
+        said = f"{count} secrets are now under the key {key_id.decode()}"
+        if closed:
+            raise CommandError(
+                f"{said}; {closed.total()} cannot be opened and stay as they are. "
+                f"EPMM_FIELD_KEYS must hold the very keys that they were made with: {', '.join(sorted(closed))}."
+            )
+        self.stdout.write(f"{said}; no stored secret needs another")
 
 
-def _encrypted() -> Iterator[tuple[type[Model], EncryptedField]]:
-    for model in apps.get_models():
-        yield from ((model, field) for field in model._meta.concrete_fields if isinstance(field, EncryptedField))
-
-
-def _renew(model: type[Model], field: EncryptedField, key_id: bytes) -> int:
-    """A batch at a time, each row locked: what a device writes meanwhile is neither lost nor overwritten."""
-    manager: models.Manager[Any] | None = model._meta.default_manager
-    if manager is None:
-        return 0
-    prefix = key_id + b":"
-    begins = Substr(field.attname, 1, len(prefix), output_field=BinaryField())
-    rows: models.QuerySet[Any] = manager.annotate(begins=begins).exclude(begins=prefix)
-    rows = rows.exclude(**{f"{field.attname}__isnull": True}).order_by("pk")
-    count = 0
-    while True:
-        with transaction.atomic():
-            batch = list(rows.select_for_update().values_list("pk", field.attname)[:BATCH])
-            for key, value in batch:
-                manager.filter(pk=key).update(**{field.attname: value})
-        count += len(batch)
-        if len(batch) < BATCH:
-            return count
+@transaction.atomic
+def _renew(manager: Manager[Any], field: EncryptedField, ids: Collection[Any]) -> int:
+    """Each row locked: what a device writes meanwhile is neither lost nor overwritten."""
+    rows = manager.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk", field.attname)
+    for key, value in rows:
+        manager.filter(pk=key).update(**{field.attname: value})
+    return len(rows)

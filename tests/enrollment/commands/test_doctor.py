@@ -1,4 +1,5 @@
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from devices.models import Device, PushCertificate
 from devices.search import trigram_index
@@ -74,6 +76,18 @@ def test_without_a_usable_database_it_says_so_and_asks_no_more(
 
     monkeypatch.setattr("enrollment.services.doctor.MigrationExecutor.migration_plan", plan)
     assert verdicts("anna") == {"database": "stops"}
+
+
+def test_field_keys_that_do_not_open_what_is_stored_stop(anna: User, adde: None, settings: Settings) -> None:
+    authorities.forget_cached()
+    authorities.device_ca()
+    assert verdicts()["field keys"] == "ok"
+    other = b64encode(b"another " * 4).decode()
+    for wrong in (f"k2:{other}", f"t1:{other}"):
+        settings.FIELD_KEYS = wrong
+        _database, keys = findings("anna")
+        assert keys["verdict"] == "stops"
+        assert "does not open the stored secrets. Put the very key that they were made with (t1)" in keys["sentence"]
 
 
 def test_the_feature_off_and_an_unknown_person_stop(db: None) -> None:
