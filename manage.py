@@ -42,11 +42,11 @@ def _run(arguments: list[str]) -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"error: {error}")
     except OperationalError as error:
-        if arguments[1] in PROCESSES or "--traceback" in arguments:
+        if PROCESSES & {*arguments[1:2]} or "--traceback" in arguments:
             raise
         sys.exit(f"error: the database does not answer or refuses: {' '.join(str(error).split())} (more: --traceback)")
     except BrokenPipeError:  # of `manage.py attempts | head`: who reads has seen enough
-        if arguments[1] in PROCESSES or "--traceback" in arguments:
+        if {*PROCESSES, "up"} & {*arguments[1:2]} or "--traceback" in arguments:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still has to write
         sys.exit(128 + signal.SIGPIPE)

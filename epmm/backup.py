@@ -64,6 +64,9 @@ def put_in_place(draft: Path, *, directory: Path, aside: Path) -> bool:
     new = [name for name in (*SECRETS, DATABASE) if (draft / name).exists()]
     old = [name for name in sorted({*DATABASE_FILES, *new}) if (directory / name).exists()]
     with ExitStack() as undo:
+        if old:
+            aside.mkdir(mode=0o700)
+            undo.callback(aside.rmdir)
         for name in old:
             _move(directory / name, aside / name, undo)
         for name in new:
@@ -82,10 +85,9 @@ def has_tables(database: Path) -> bool:
 
 
 def _move(source: Path, target: Path, undo: ExitStack) -> None:
-    for folder in (target.parent.parent, target.parent):
-        if not folder.exists():
-            folder.mkdir(mode=0o700)
-            undo.callback(folder.rmdir)
+    if not target.parent.exists():
+        target.parent.mkdir(mode=0o700)
+        undo.callback(target.parent.rmdir)
     source.rename(target)
     undo.callback(target.rename, source)
 
@@ -97,12 +99,12 @@ def _lay_out(source: Path, draft: Path) -> None:
         with tarfile.open(source, "r:gz") as archive:
             with _member(archive, MANIFEST) as file:
                 manifest = json.load(file)
-            if manifest.get("format") != FORMAT:
+            if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
                 raise UnusableBackup("it was made by another release; restore it with that one")
             for name in (DATABASE, *(SECRETS if manifest.get("secrets") else ())):
                 with _member(archive, name) as file:
                     _write_private(draft / name, file)
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, KeyError, ValueError, zlib.error) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, KeyError, ValueError, RecursionError, zlib.error) as error:
         raise UnusableBackup("it is no complete backup") from error
     _check(draft / DATABASE)
 

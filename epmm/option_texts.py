@@ -27,7 +27,7 @@ def enterprise_name(text: str) -> str:
 
     Empty: the product's own, for declarations must name somebody.
     """
-    return " ".join("".join(filter(is_xml, text)).split())[:64] or "EPMM"
+    return " ".join("".join(filter(is_xml, text)).split())[:64].rstrip() or "EPMM"
 
 
 def names(text: str, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -37,14 +37,14 @@ def key_wanted(field: EncryptedField, sealed: bytes) -> str | None:
     return None
 
 
-def keys_wanted() -> set[str]:
-    """By the oldest and the newest secret of each column: `reencrypt` looks at all of them."""
-    found = set()
+def keys_wanted() -> dict[str, str]:
+    """By model, going by the oldest and the newest secret of each column: `reencrypt` looks at all of them."""
+    found = {}
     for manager, field in columns():
         rows = _rows(manager, field)
         for _pk, secret in [*rows.order_by("pk")[:1], *rows.order_by("-pk")[:1]]:
             if (key := key_wanted(field, bytes(secret))) is not None:
-                found.add(key)
+                found[manager.model._meta.label] = key
     return found
 
 

@@ -210,7 +210,7 @@ def change(name: str, text: str, *, actor: str, address: str | None = None) -> N
     setting = REGISTRY[name]
     text = text.strip()
     if not is_xml(text):
-        raise InvalidSetting(setting.accepts)
+        raise InvalidSetting(_("a text without control characters"))
     setting.parse(text)
     before = shown(setting)
     sealed: bytes | None = None

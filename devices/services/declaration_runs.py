@@ -33,15 +33,15 @@ def begin(
 ) -> DeclarationRun:
     """Write it down; the worker does it.  `selection`: a label, an expression, or both."""
     try:
-        selections.checked(selection)
+        chosen = selections.checked(selection)
     except SelectionRefused as refused:
         raise DeclarationRefused(str(refused)) from refused
-    if not selection.keys() <= {selections.LABEL, selections.SEARCH} or not selection:
+    if not chosen.keys() <= {selections.LABEL, selections.SEARCH} or not chosen:
         raise DeclarationRefused(_("Say which devices: by a label or by an expression."))
     run = DeclarationRun.objects.create(
-        declaration=declaration, selection=dict(selection), takes=takes, for_users=for_users, actor=actor
+        declaration=declaration, selection=chosen, takes=takes, for_users=for_users, actor=actor
     )
-    _record("unassigned_from_many" if takes else "assigned_to_many", run, actor, **selection)
+    _record("unassigned_from_many" if takes else "assigned_to_many", run, actor, **chosen)
     Job.enqueue(KIND, run=run.pk)
     return run
 

@@ -16,7 +16,7 @@ from epmm.folding import fold
 LONGEST_NAME = 255
 LONGEST_DESCRIPTION = 1000
 COUNTING = 60.0  # seconds
-NUMBERS = range(1 << 63)  # what a column of keys can hold
+TOO_LARGE = 1 << 63  # for a column of keys
 
 
 class LabelRefused(Exception):
@@ -37,7 +37,7 @@ def find(name: str) -> Label:
 
 def numbered(keys: Collection[int]) -> list[Label]:
     """All of them.  Raises UnknownLabel."""
-    found = list(Label.objects.filter(pk__in=[key for key in keys if key in NUMBERS]))
+    found = list(Label.objects.filter(pk__in=[key for key in keys if 0 <= key < TOO_LARGE]))
     if len(found) < len({*keys}):
         raise UnknownLabel(_("There is no label with this number."))
     return found

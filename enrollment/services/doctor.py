@@ -35,6 +35,17 @@ from users.services.account_mapping import FAILING
 from users.services.directory import client
 from users.services.oidc import known, providers
 
+# what the installation itself has sealed; the rest are records, which do without what a lost key had sealed
+NEEDED: Final = frozenset(
+    {
+        "enrollment.Authority",
+        "devices.PushCertificate",
+        "devices.PushRequest",
+        "epmm.SettingRow",
+        "users.Directory",
+        "users.IdentityProvider",
+    }
+)
 PUSH_VERDICT: Final = {
     State.NONE: Verdict.WARNING,
     State.VALID: Verdict.OK,
@@ -52,7 +63,7 @@ def examine(identifier: str | None, *, family: str = "", os_version: str = "") -
     keys = field_keys()
     yield keys
     if keys.verdict is Verdict.STOPS:
-        return  # much of the rest is encrypted
+        return  # much of the rest asks what is encrypted
     yield search()
     yield worker()
     yield clock()
@@ -80,11 +91,12 @@ def database() -> Finding:
 def field_keys() -> Finding:
     if not (wanted := sealed.keys_wanted()):
         return Finding.ok("field keys")
-    return Finding.stops(
-        "field keys",
-        "EPMM_FIELD_KEYS does not open the stored secrets. Put the very key that they were made with "
-        f"({', '.join(sorted(wanted))}) back into it, and restart all processes.",
+    told = ", ".join(f"{model} ({key})" for model, key in sorted(wanted.items()))
+    sentence = (
+        f"EPMM_FIELD_KEYS does not open stored secrets of {told}. Put the very keys that they were made with back into "
+        "it, and restart all processes."
     )
+    return Finding.stops("field keys", sentence) if NEEDED & wanted.keys() else Finding.warning("field keys", sentence)
 
 
 def search() -> Finding:

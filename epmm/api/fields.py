@@ -6,6 +6,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from epmm.portal import keyset
+
 Json = dict[str, Any]
 
 
@@ -45,10 +47,11 @@ class _Known(serializers.Serializer[Any]):
         """A name that is misspelt would be left out in silence otherwise."""
         read = super().to_internal_value(data)
         if unknown := sorted(set(map(str, data)) - set(self.fields)):
-            known = ", ".join(self.fields) or "-"
-            raise serializers.ValidationError(
-                {name: [_("There is no such name here: {known}").format(known=known)] for name in unknown}
+            known = ", ".join(self.fields)
+            told = (
+                _("There is no such name here: {known}").format(known=known) if known else _("No names are read here.")
             )
+            raise serializers.ValidationError({name: [told] for name in unknown})
         return read
 
 
@@ -74,5 +77,5 @@ class Cursor(Asked):
 
     limit = serializers.IntegerField(min_value=1, max_value=200, default=50, help_text="How many rows come at once.")
     cursor = serializers.CharField(
-        required=False, max_length=2000, help_text="From `next` of the page before. It means nothing."
+        required=False, max_length=keyset.LONGEST, help_text="From `next` of the page before. It means nothing."
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from typing import Any, Final
 
 from django.http import QueryDict
@@ -21,7 +22,7 @@ def read_body(raw: bytes, content_type: str) -> Mapping[str, Any]:
     if not raw.strip():
         return {}
     try:
-        found = json.loads(raw, parse_constant=_refuse)
+        found = json.loads(raw, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         if content_type.partition(";")[0].strip().lower() == FORM:
             form = QueryDict(raw)
@@ -32,9 +33,11 @@ def read_body(raw: bytes, content_type: str) -> Mapping[str, Any]:
     return found
 
 
-def _refuse(constant: str) -> None:
-    """Python would read NaN and Infinity, which JSON does not have (RFC 8259, section 6)."""
-    raise ValueError(constant)
+def _finite(number: str) -> float:
+    """Python would read NaN, Infinity and 1e999, which JSON does not have (RFC 8259, section 6)."""
+    if not isfinite(found := float(number)):
+        raise ValueError(number)
+    return found
 
 
 class Parameters:

@@ -22,7 +22,7 @@ MAX_BYTES = 1 << 20
 LONGEST_TEXT = 1024
 # JSON readers, PostgreSQL's among them, keep integers exact up to here; a property list may hold an unsigned one.
 _INT64 = range(-(1 << 63), 1 << 63)
-_NOT_XML = ("\ufffe".encode(), "\uffff".encode())  # XML 1.0, section 2.2; `plistlib` refuses the controls alone
+_NO_CHARACTERS = ("\ufffe".encode(), "\uffff".encode())  # XML 1.0, section 2.2; `plistlib` refuses the controls alone
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ def dump(value: Mapping[str, Any]) -> bytes:
     Raises TypeError, ValueError or OverflowError for what has no form in it.
     """
     raw = plistlib.dumps(value, fmt=plistlib.FMT_XML, sort_keys=False)
-    if any(character in raw for character in _NOT_XML):
+    if any(character in raw for character in _NO_CHARACTERS):
         raise ValueError("a character that XML does not have")
     return raw
 

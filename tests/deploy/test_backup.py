@@ -209,7 +209,7 @@ def test_a_running_installation_is_left_alone(embedded: Embedded, tmp_path: Path
         assert "stop it first" in embedded.refused("restore", str(file), "--replace")
 
 
-@pytest.mark.parametrize("harm", ["empty", "cut", "damaged", "other", "without a key", "without tables"])
+@pytest.mark.parametrize("harm", ["empty", "cut", "damaged", "other", "a list", "without a key", "without tables"])
 def test_a_file_that_is_no_backup_changes_nothing(embedded: Embedded, tmp_path: Path, harm: str) -> None:
     file = tmp_path / "copy.tar.gz"
     embedded.done("backup", str(file), "--with-secrets")
@@ -261,7 +261,7 @@ def spoil(file: Path, harm: str) -> None:
             elif harm == "without a key":
                 (inside / "secrets" / "field_keys").unlink()
             else:
-                (inside / "manifest.json").write_text('{"format": 2}')
+                (inside / "manifest.json").write_text("[]" if harm == "a list" else '{"format": 2}')
             with tarfile.open(file, "w:gz") as archive:
                 for path in inside.iterdir():
                     archive.add(path, arcname=path.name)

@@ -51,9 +51,10 @@ def test_what_is_not_utf_8_is_refused_before_anything_is_done(tmp_path: Path) ->
     assert not (tmp_path / "data").exists()
 
 
-def test_whoever_reads_no_further_sees_no_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [[], ["help"]], ids=str)
+def test_whoever_reads_no_further_sees_no_traceback(words: list[str], tmp_path: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "manage.py", "help"],
+        [sys.executable, "manage.py", *words],
         cwd=ROOT,
         env=os.environ | {"EPMM_DATA_DIR": str(tmp_path)},
         stdout=subprocess.PIPE,

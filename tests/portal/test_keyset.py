@@ -85,6 +85,14 @@ def test_a_cursor_that_is_none_begins_anew(cursor: str) -> None:
     assert [row.user_id for row in page.rows] == ["u0", "u1"]
 
 
+def test_the_longest_of_names_is_a_place() -> None:
+    User.objects.update(full_name="\N{GRINNING FACE}" * 255)
+    order = Order("full_name", then="user_id")
+    first = keyset.page(User.objects.all(), order, size=1)
+
+    assert keyset.page(User.objects.all(), order, size=1, after=first.after).rows != first.rows
+
+
 def test_a_spreadsheet_gets_no_formula() -> None:
     User.objects.create(user_id="u9", full_name="=1+1")
     listing = Listing[User](

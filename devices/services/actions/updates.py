@@ -17,12 +17,13 @@ from users.models import AdminRole
 
 def version(typed: str) -> str:
     """Raises Unmet, as the others here."""
-    return _said(base.version, _("This is no version such as 18.2."), typed)
+    return _read(base.version, _("This is no version such as 18.2."), typed)
 
 
 def latest_by(typed: str) -> str:
     """By the clock of the device; browsers leave the seconds out."""
-    by = _said(base.local_time, _("This is no date with a time."), f"{typed}:00"[:19])
+    whole = f"{typed}:00" if len(typed) == len("2026-12-01T20:00") else typed
+    by = _read(base.local_time, _("This is no date with a time such as 2026-12-01T20:00, without a zone."), whole)
     # a mistyped year would restart a whole fleet at once; where the day is latest, UTC is twelve hours ahead
     if datetime.fromisoformat(by) < timezone.now().replace(tzinfo=None) - timedelta(hours=12):
         raise Unmet(_("This time has passed. Type the present one to have it installed at once."))
@@ -30,10 +31,10 @@ def latest_by(typed: str) -> str:
 
 
 def details_url(typed: str) -> str:
-    return _said(base.https, _("It begins with https://."), typed) if typed else ""
+    return _read(base.https, _("It begins with https://."), typed) if typed else ""
 
 
-def _said(read: base.Read, sentence: str, typed: str) -> str:
+def _read(read: base.Read, sentence: str, typed: str) -> str:
     try:
         return str(read("", typed))
     except base.InvalidDeclaration as invalid:

@@ -1,11 +1,15 @@
 import json
-from typing import Any
+from argparse import ArgumentTypeError
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import Q
 
 from enrollment.models import Attempt
 from enrollment.reasons import BY_CODE
+from epmm.settings_store import whole_number
+
+MOST: Final = 10_000
 
 
 class Command(BaseCommand):
@@ -13,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("identifier", nargs="?", help="user ID or the address typed on the device")
-        parser.add_argument("--limit", type=int, choices=range(1, 10_001), metavar="1..10000", default=10)
+        parser.add_argument("--limit", type=_limit, default=10)
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,6 +32,12 @@ class Command(BaseCommand):
             self.stdout.write("{opened}  {identifier}  {family} {os_version}  {state}".format(**attempt))
             for step in attempt["steps"]:
                 self.stdout.write("    {at}  {step:20} {result:8} {code} {advice}".format(**step).rstrip())
+
+
+def _limit(text: str) -> int:
+    if whole_number(text) not in range(1, MOST + 1):
+        raise ArgumentTypeError(f"must be a number from 1 to {MOST}")
+    return int(text)
 
 
 def _described(attempt: Attempt) -> dict[str, Any]:

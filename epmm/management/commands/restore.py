@@ -22,9 +22,9 @@ class Command(BaseCommand):
             raise CommandError("this installation is not on SQLite: use pg_restore, see docs/operations.md")
         source: Path = options["file"]
         directory: Path = settings.DATA_DIR
-        if not source.is_file():
-            raise CommandError(f"there is no file {source}")
         try:
+            if not source.is_file():
+                raise CommandError(f"there is no file {source}")
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             with ExitStack() as stack:
                 for name in ("up.lock", "children.lock"):

@@ -98,7 +98,7 @@ def test_wrong_fields_are_pointed_at_and_change_nothing(script: Script, change: 
     assert not User.objects.filter(user_id="mia").exists()
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"user_id=mia", b"\xff", b'{"user_id": NaN}'])
+@pytest.mark.parametrize("body", [b"{", b"[]", b"user_id=mia", b"\xff", b'{"user_id": NaN}', b'{"user_id": 1e999}'])
 def test_what_is_no_object_of_json_is_refused(script: Script, body: bytes) -> None:
     problem(script.ask("POST", "users", body, content_type="application/x-www-form-urlencoded"), 400)
 

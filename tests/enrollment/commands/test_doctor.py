@@ -22,6 +22,7 @@ from enrollment.simulator.discovery import Server
 from enrollment.simulator.refusal import NoAnswer, TurnedAway
 from epmm.models import Heartbeat
 from tests import apple_portal, pki
+from tests.devices.services.rows import enrolled
 from tests.enrollment.conftest import Switch, make_person
 from tests.enrollment.phone import Phone
 from users.models import User
@@ -87,7 +88,21 @@ def test_field_keys_that_do_not_open_what_is_stored_stop(anna: User, adde: None,
         settings.FIELD_KEYS = wrong
         _database, keys = findings("anna")
         assert keys["verdict"] == "stops"
-        assert "does not open the stored secrets. Put the very key that they were made with (t1)" in keys["sentence"]
+        assert "does not open stored secrets of enrollment.Authority (t1). Put" in keys["sentence"]
+
+
+def test_a_record_whose_key_is_lost_stops_nothing(anna: User, adde: None, settings: Settings) -> None:
+    kept = settings.FIELD_KEYS
+    settings.FIELD_KEYS = f"k2:{b64encode(b'another ' * 4).decode()}"
+    enrollment = enrolled(user=anna)
+    enrollment.unlock_token = b"t"
+    enrollment.save(update_fields=["unlock_token"])
+    settings.FIELD_KEYS = kept
+
+    told = {each["subject"]: each for each in findings("anna")}
+    assert told["field keys"]["verdict"] == "warning"
+    assert "devices.Enrollment (k2)" in told["field keys"]["sentence"]
+    assert told["person"]["verdict"] == "ok"
 
 
 def test_the_feature_off_and_an_unknown_person_stop(db: None) -> None:

@@ -4,7 +4,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from devices.models import PushCertificate
@@ -42,6 +42,12 @@ def test_attempts_as_json(sheet: Sheet) -> None:
     steps = [step["step"] for step in attempt["steps"]]
     assert steps == ["discovery", "enrollment_request", "sign_in_page", "credentials", "policy", "token"]
     assert json.loads(run("attempts", "nobody", "--json")) == []
+
+
+@pytest.mark.parametrize("limit", ["0", "-5", "99999999999999999999", "x"])
+def test_attempts_are_some(limit: str) -> None:
+    with pytest.raises(CommandError, match="must be a number from 1 to 10000"):
+        run("attempts", "--limit", limit)
 
 
 def test_prepare_makes_keys_and_the_first_administrator_once() -> None:
