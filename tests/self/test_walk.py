@@ -35,7 +35,7 @@ SMALL_TARGETS: Final = """() => [...document.querySelectorAll("a[href], button, 
   .filter((element) => element.getBoundingClientRect().height < 24)
   .filter((element) => !element.closest("p.last, li > span"))
   .map((element) => element.outerHTML.slice(0, 120))"""
-TO_THE_PROVIDER: Final = re.compile(r"/my/(sign-in/provider/1|confirm)(\?|$)")
+TO_THE_PROVIDER: Final = re.compile(r"/my/(sign-in/provider/[0-9]+|confirm)(\?|$)")
 PROFILE: Final = re.compile(r"mobileconfig|x-apple-aspen", re.IGNORECASE)
 # Where nothing is to be seen, or only on the way to something else; the stories open them.
 BEFORE: Final = frozenset(
