@@ -62,6 +62,8 @@ TOGETHER: Final[dict[str, dict[str, Any]]] = {
     "InstalledApplicationList": {"ManagedAppsOnly": True},
     "RemoveMedia": {"MediaType": "Book", "PersistentID": "org.example.manual"},
     "DeleteUser": {"UserName": "anna"},
+    "ScheduleOSUpdate": {"Updates": [{"ProductVersion": "15.3", "InstallAction": "Default"}]},
+    "Settings": {"Settings": [{"Item": "ApplicationConfiguration", "Identifier": "org.example.app"}]},
 }
 SAMPLES: Final = {
     Form.TEXT: "sample",
