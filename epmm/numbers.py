@@ -1,5 +1,6 @@
-"""Numbers as people read and type them."""
+"""Numbers and times as people read and type them."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from django.utils.formats import number_format
@@ -12,6 +13,11 @@ _SEPARATORS: Final = dict.fromkeys(
 def grouped(number: int) -> str:
     """With the separators of the reader's language."""
     return number_format(number, force_grouping=True)
+
+
+def in_utc(at: datetime) -> str:
+    """To the second, where nobody's own zone is known."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def is_typed(text: str, number: int) -> bool:

@@ -9,7 +9,7 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from epmm.settings_store import InvalidSetting, whole_number
-from epmm.texts import is_xml
+from epmm.texts import as_xml
 
 HOST: Final = re.compile(r"[A-Za-z0-9.:\-\u00a1-\uffff]{1,253}")
 DOMAIN: Final = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -27,7 +27,7 @@ def enterprise_name(text: str) -> str:
 
     Empty: the product's own, for declarations must name somebody.
     """
-    return " ".join("".join(filter(is_xml, text)).split())[:64].rstrip() or "EPMM"
+    return " ".join(as_xml(text).split())[:64].rstrip() or "EPMM"
 
 
 def names(text: str, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -18,3 +18,8 @@ def is_storable(text: str) -> bool:
 def is_xml(text: str) -> bool:
     """Whether XML has all its characters (XML 1.0, section 2.2): no device reads a property list with another."""
     return _NOT_XML.search(text) is None
+
+
+def as_xml(text: str) -> str:
+    """Without the characters that XML does not have."""
+    return _NOT_XML.sub("", text)

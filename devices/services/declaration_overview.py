@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from devices.models import Channel, ChannelStatus, DeclarationSet, DeclarationState, Device, Manifest
 from devices.protocol.declarative.status import StateKey
+from epmm.numbers import in_utc
 
 NOT_YET: Final = "not reported"
 REPORTED: Final = ("items", "errors")
@@ -43,7 +44,7 @@ def sentence(channel: Mapping[str, Any]) -> str:
         return f"{who}: declarative management is not switched on."
     state = "in step" if channel["in_step"] else "has not fetched the newest declarations yet"
     reported_at = channel["reported_at"]
-    return f"{who}: {state}; last report {f'{reported_at:%Y-%m-%d %H:%M:%S} UTC' if reported_at else 'none'}."
+    return f"{who}: {state}; last report {in_utc(reported_at) if reported_at else 'none'}."
 
 
 def lines(channel: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -15,7 +15,7 @@ from devices.protocol.push_certificate import Facts
 from devices.services import push_certificates, push_requests, push_topics, waking
 from devices.services.push_requests import PushCertificateRefused
 from epmm import audit
-from epmm.numbers import grouped
+from epmm.numbers import grouped, in_utc
 from epmm.wire.errors import WireError
 from epmm.wire.x509 import sha256
 
@@ -145,7 +145,7 @@ def _check_dates(facts: Facts, now: datetime) -> None:
     if now < facts.not_before:
         raise PushCertificateRefused(
             _("This certificate is not valid before %(date)s. Is the clock of this server right?")
-            % {"date": f"{facts.not_before:%Y-%m-%d %H:%M:%S} UTC"}
+            % {"date": in_utc(facts.not_before)}
         )
 
 

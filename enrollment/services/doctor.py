@@ -27,6 +27,7 @@ from enrollment.simulator.refusal import DeviceRefused, TurnedAway
 from epmm import health, options, sealed, settings_store
 from epmm.expiry import SOON
 from epmm.models import Heartbeat
+from epmm.numbers import in_utc
 from epmm.option_texts import FAMILIES
 from users.errors import DirectoryError, ProviderRefused
 from users.models import Directory, DirectoryEntry, User
@@ -115,13 +116,13 @@ def worker() -> Finding:
     if health.worker_beats():
         return Finding.ok("worker")
     last = Heartbeat.objects.filter(name="worker").first()
-    since = f"since {last.at:%Y-%m-%d %H:%M:%S} UTC" if last else "so far"
+    since = f"since {in_utc(last.at)}" if last else "so far"
     return Finding.warning("worker", f"No worker has run {since}: inventory is not read. Start `manage.py up`.")
 
 
 def clock() -> Finding:
     if health.clock_agrees():
-        return Finding.ok("clock", f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC")
+        return Finding.ok("clock", in_utc(timezone.now()))
     return Finding.stops(
         "clock", "The clocks of this machine and of the database differ; certificates may not be valid."
     )

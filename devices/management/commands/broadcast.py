@@ -11,6 +11,7 @@ from devices.management.commands.send import read_payload
 from devices.models import Broadcast
 from devices.services import broadcast, departure
 from devices.services.queue import CommandRefused
+from epmm.numbers import in_utc
 
 NEWEST: Final = 20
 ACTOR: Final = "manage.py"
@@ -75,7 +76,7 @@ class Command(BaseCommand):
     def _list(self, options: dict[str, Any]) -> None:
         rows = Broadcast.objects.watched().order_by("-pk")[:NEWEST]
         told = [{"broadcast": str(r.uuid), "request_type": r.request_type, "created_at": r.created_at} for r in rows]
-        lines = (f"{r.uuid}  {r.created_at:%Y-%m-%d %H:%M:%S} UTC  {r.request_type}" for r in rows)
+        lines = (f"{r.uuid}  {in_utc(r.created_at)}  {r.request_type}" for r in rows)
         self._print(options, told, "\n".join(lines))
 
     def _print(self, options: dict[str, Any], value: Any, text: str) -> None:

@@ -1,7 +1,7 @@
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,6 +11,7 @@ from devices.models import CommandRow, Device
 from devices.services import history, search, secrets
 from devices.services.find import DeviceNotFound, find_device
 from devices.services.search import SearchRefused
+from epmm.numbers import in_utc
 
 LAST_COMMANDS: Final = 20
 COLUMNS: Final = ("STATUS", "SERIAL NUMBER", "MODEL", "OS", "USER", "MANAGED APPLE ACCOUNT", "LAST CONTACT")
@@ -140,7 +141,7 @@ def _command(row: CommandRow) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return in_utc(value)
     return "" if value is None else str(value)
 
 

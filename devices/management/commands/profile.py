@@ -14,6 +14,7 @@ from devices.services import configuration_status, configurations, labels
 from devices.services.configurations import ConfigurationRefused
 from devices.services.find import DeviceNotFound, find_device
 from devices.services.labels import LabelRefused
+from epmm.numbers import in_utc
 
 ACTOR: Final = "manage.py"
 LISTED: Final = ("IDENTIFIER", "NAME", "VERSION", "ASSIGNED", "DEVICES")
@@ -244,7 +245,7 @@ def _status_line(facts: Mapping[str, Any]) -> tuple[str, ...]:
 def _text(value: Any) -> str:
     match value:
         case datetime():
-            return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+            return in_utc(value)
         case list():
             return ", ".join(map(str, value))
         case dict():

@@ -13,9 +13,9 @@ from devices.protocol.push_certificate import to_pem
 from devices.services import push_expiry, push_installation, push_requests, push_topics
 from devices.services.push_installation import ConfirmationNeeded
 from devices.services.push_requests import PushCertificateRefused
+from epmm.numbers import in_utc
 
 ACTOR: Final = "manage.py"
-WHEN: Final = "%Y-%m-%d %H:%M:%S UTC"
 PORTAL: Final = "https://identity.apple.com/pushcert"
 
 
@@ -85,7 +85,7 @@ class Command(BaseCommand):
         by_topic = facts.pop("devices_by_topic")
         for name, value in facts.items():
             if value not in {None, ""}:
-                self.stdout.write(f"{name:20}{f'{value:{WHEN}}' if isinstance(value, datetime) else value}")
+                self.stdout.write(f"{name:20}{in_utc(value) if isinstance(value, datetime) else value}")
         for topic, devices in by_topic.items():
             self.stdout.write(f"{'devices':20}{devices} under {topic}")
 
